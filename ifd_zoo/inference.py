@@ -1,0 +1,34 @@
+"""The test feature, in one place: what evaluation, `Predictor` and users all compare."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Inference(NamedTuple):
+    embedding: Tensor
+    """(B, D) float32, unit length."""
+    attention: Tensor | None
+    """W_I (B, 1, h, w) float32 in [0, 1] of the unflipped image; None for a single stream."""
+
+
+@torch.inference_mode()
+def infer(model: nn.Module, image: Tensor, masked: Tensor, flip: bool = True) -> Inference:
+    """Embedding and attention of a batch.
+
+    The paper does not define the test feature. Ours: the output of the main stream's BN neck, summed over the image and
+    its mirror image, L2-normalised; cosine similarity compares two of them.
+
+    Args:
+        model: an architecture of the zoo, in eval mode.
+        image, masked: I and M (B, 3, H, W), normalised.
+        flip: average with the mirror image.
+    """
+    output = model(image, masked)
+    embedding = output.embedding.float()
+    if flip:
+        embedding = embedding + model(image.flip(-1), masked.flip(-1)).embedding.float()
+    attention = None if output.attention is None else output.attention.float()
+    return Inference(F.normalize(embedding, dim=1), attention)

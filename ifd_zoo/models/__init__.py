@@ -1,0 +1,6 @@
+"""Importing this package registers every architecture of the zoo with timm."""
+
+from ifd_zoo.models.baseline import Baseline
+from ifd_zoo.models.ifd import IFD, IFDOutput
+
+__all__ = ['IFD', 'Baseline', 'IFDOutput']

@@ -1,0 +1,102 @@
+"""The single-stream baseline of Table II: backbone, BN neck and identity loss.
+
+Reference: Luo et al., "Bag of tricks and a strong baseline for deep person re-identification", CVPRW 2019.
+
+With `cbd=True` it is the paper's "w/ CBD": there is no attention stream, so F_g takes the place of F_rg in F_c. The
+paper leaves this open; see the README, "Where the paper is silent".
+"""
+
+from typing import Any
+
+from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
+from torch import Tensor, nn
+
+from ifd_zoo.models.cfg import bundled, reid_cfg
+from ifd_zoo.models.ifd import ClothingBiasDiminishing, IFDOutput, Stream
+
+
+class Baseline(nn.Module):
+    """The main stream alone.
+
+    Args:
+        backbone: timm name.
+        num_classes: training identities K; 0 for a model without classifier (a release).
+        in_chans: image channels.
+        pool: `avg` or `max_avg`, see `GlobalPool`.
+        cbd: with the clothing bias diminishing module.
+    """
+
+    needs_mask = False
+
+    def __init__(
+        self,
+        backbone: str = 'resnet50.tv_in1k',
+        num_classes: int = 0,
+        in_chans: int = 3,
+        pool: str = 'avg',
+        cbd: bool = False,
+    ) -> None:
+        super().__init__()
+        self.main_stream = Stream(backbone, num_classes, in_chans, pool)
+        self.cbd = ClothingBiasDiminishing(self.main_stream.backbone.num_features) if cbd else None
+        self.num_classes = num_classes
+        self.num_features = self.main_stream.head.num_features
+
+    def forward(self, image: Tensor, masked: Tensor | None = None, clothing: Tensor | None = None) -> IFDOutput:
+        """Same call as `IFD.forward`; `masked` is not looked at."""
+        maps = self.main_stream.backbone(image)  # F_g (B, C, h, w)
+        main = self.main_stream.head(maps)
+        clothing_features = self.cbd(maps, clothing) if self.cbd is not None and clothing is not None else None
+        return IFDOutput(main.embedding, None, main.logits, None, clothing_features)
+
+    def streams(self) -> tuple[Stream, ...]:
+        """The streams: the main stream alone."""
+        return (self.main_stream,)
+
+    def get_classifier(self) -> nn.Module:
+        return self.main_stream.head.classifier
+
+    def reset_classifier(self, num_classes: int) -> None:
+        self.num_classes = num_classes
+        self.main_stream.head.reset_classifier(num_classes)
+
+
+def _cfg(first_conv: str = 'conv1', **kwargs: Any) -> dict[str, Any]:
+    return reid_cfg(('main_stream',), first_conv, **kwargs)
+
+
+default_cfgs = generate_default_cfgs({
+    'ifd_baseline_resnet10t.synthetic': _cfg('conv1.0', **bundled('ifd_baseline_resnet10t.synthetic')),
+    'ifd_baseline_resnet18': _cfg(),
+    'ifd_baseline_resnet50': _cfg(input_size=(3, 384, 192)),
+    'ifd_baseline_mobilenetv4_conv_small': _cfg('conv_stem'),
+})
+
+
+def _create_baseline(variant: str, pretrained: bool = False, **kwargs: Any) -> Baseline:
+    return build_model_with_cfg(Baseline, variant, pretrained, **kwargs)
+
+
+@register_model
+def ifd_baseline_resnet10t(pretrained: bool = False, **kwargs: Any) -> Baseline:
+    """Baseline twin of `ifd_resnet10t`."""
+    return _create_baseline('ifd_baseline_resnet10t', pretrained, **dict(dict(backbone='resnet10t'), **kwargs))
+
+
+@register_model
+def ifd_baseline_resnet18(pretrained: bool = False, **kwargs: Any) -> Baseline:
+    """Baseline twin of `ifd_resnet18`."""
+    return _create_baseline('ifd_baseline_resnet18', pretrained, **dict(dict(backbone='resnet18'), **kwargs))
+
+
+@register_model
+def ifd_baseline_resnet50(pretrained: bool = False, **kwargs: Any) -> Baseline:
+    """Baseline twin of `ifd_resnet50`."""
+    return _create_baseline('ifd_baseline_resnet50', pretrained, **dict(dict(backbone='resnet50.tv_in1k'), **kwargs))
+
+
+@register_model
+def ifd_baseline_mobilenetv4_conv_small(pretrained: bool = False, **kwargs: Any) -> Baseline:
+    """Baseline twin of `ifd_mobilenetv4_conv_small`."""
+    model_args = dict(dict(backbone='mobilenetv4_conv_small'), **kwargs)
+    return _create_baseline('ifd_baseline_mobilenetv4_conv_small', pretrained, **model_args)

@@ -1,0 +1,40 @@
+"""What every entry of the weights tables has in common."""
+
+from pathlib import Path
+from typing import Any
+
+WEIGHTS_DIR = Path(__file__).resolve().parents[1] / 'weights'
+
+PAPER = {
+    'paper_name': 'Identity-aware Feature Decoupling Learning for Clothing-change Person Re-identification',
+    'paper_ids': 'arXiv:2501.05851',
+    'origin_url': 'https://arxiv.org/abs/2501.05851',
+}
+
+
+def reid_cfg(streams: tuple[str, ...], first_conv: str = 'conv1', **kwargs: Any) -> dict[str, Any]:
+    """A timm pretrained_cfg for a re-ID network.
+
+    Args:
+        streams: attribute names of the network's streams.
+        first_conv: name of the first convolution inside the backbone.
+        kwargs: fields that differ, such as `input_size=(3, 384, 192)`.
+    """
+    return {
+        'num_classes': 0,
+        'input_size': (3, 256, 128),
+        'crop_pct': 1.0,
+        'crop_mode': 'squash',
+        'interpolation': 'bilinear',
+        'mean': (0.485, 0.456, 0.406),
+        'std': (0.229, 0.224, 0.225),
+        'first_conv': tuple(f'{stream}.backbone.net.{first_conv}' for stream in streams),
+        'classifier': tuple(f'{stream}.head.classifier' for stream in streams),
+        **PAPER,
+        **kwargs,
+    }
+
+
+def bundled(name: str) -> dict[str, str]:
+    """Fields of a weights table for weights that come with this package, in the folder `weights/<name>`."""
+    return {'file': str(WEIGHTS_DIR / name / 'model.safetensors'), 'license': 'apache-2.0'}

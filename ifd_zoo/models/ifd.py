@@ -1,0 +1,190 @@
+"""IFD: Identity-aware Feature Decoupling for clothing-change person re-identification.
+
+Paper: Xu, Li, Niu, "Identity-aware Feature Decoupling Learning for Clothing-change Person Re-identification",
+ICASSP 2025, https://arxiv.org/abs/2501.05851. No code was published with it; what the paper leaves open is a named
+option here and listed in the README under "Where the paper is silent".
+
+Two backbones of the same type without shared weights. The *attention stream* sees the clothing-masked image M and tells
+the *main stream*, through the identity attention W_I, where identity is (IKT). The clothing bias diminishing module
+(CBD) reads the features of the clothing regions from the main stream, for the clothing contrastive loss.
+
+Letters in shape comments: B batch, C channels, H W image, h w feature map, D embedding, K identities.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
+from torch import Tensor, nn
+
+from ifd_zoo.models.backbone import Backbone
+from ifd_zoo.models.cfg import bundled, reid_cfg
+from ifd_zoo.models.layers import HeadOutput, IdentityHead
+
+
+class Stream(nn.Module):
+    """One backbone and its identity head. On its own it is what stage 1 trains (section II.C)."""
+
+    def __init__(self, backbone: str, num_classes: int, in_chans: int = 3, pool: str = 'avg') -> None:
+        super().__init__()
+        self.backbone = Backbone(backbone, in_chans)
+        self.head = IdentityHead(self.backbone.num_features, num_classes, pool)
+
+    def forward(self, x: Tensor) -> HeadOutput:
+        return self.head(self.backbone(x))
+
+
+class IdentityKnowledgeTransfer(nn.Module):
+    """IKT, eq. 1: where identity is, read from the attention stream's feature map.
+
+    The convolution is 7x7 without bias, as in the spatial attention of CBAM that the paper builds on [27].
+    """
+
+    def __init__(self, kernel_size: int = 7) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        pooled = torch.cat([maps.amax(1, keepdim=True), maps.mean(1, keepdim=True)], dim=1)  # (B, 2, h, w)
+        return torch.sigmoid(self.conv(pooled))  # W_I (B, 1, h, w)
+
+
+class ClothingBiasDiminishing(nn.Module):
+    """CBD, eq. 3 and the text behind it: one feature f_c for the clothing of each image.
+
+    The result is L2-normalised (the paper does not say): without it eq. 4 overflows at small temperatures.
+    """
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(num_features)
+
+    def forward(self, maps: Tensor, clothing: Tensor) -> Tensor:
+        """Clothing features.
+
+        Args:
+            maps: F_rg (B, C, h, w).
+            clothing: psi (B, 1, H, W) in {0, 1}. The area resize makes W_c the share of clothing in each cell.
+
+        Returns:
+            f_c (B, C), unit length.
+        """
+        share = F.adaptive_avg_pool2d(clothing.to(maps.dtype), maps.shape[-2:])  # W_c (B, 1, h, w)
+        clothing_maps = self.norm(share * maps)  # F_c (B, C, h, w)
+        return F.normalize(clothing_maps.mean((-2, -1)).float(), dim=1)
+
+
+class IFDOutput(NamedTuple):
+    embedding: Tensor
+    """(B, D), behind the main stream's BN neck, not normalised."""
+    attention: Tensor | None
+    """W_I (B, 1, h, w) in [0, 1]; None for a single stream."""
+    main_logits: Tensor | None
+    """(B, K)"""
+    attention_logits: Tensor | None
+    """(B, K)"""
+    clothing_features: Tensor | None
+    """f_c (B, C), unit length; None when no clothing mask was given or the model has no CBD."""
+
+
+class IFD(nn.Module):
+    """The dual-stream network of Fig. 2.
+
+    Args:
+        backbone: timm name, the same for both streams.
+        num_classes: training identities K; 0 for a model without classifiers (a release).
+        in_chans: image channels.
+        pool: `avg` or `max_avg`, see `GlobalPool`.
+        cbd: with the clothing bias diminishing module; without it this is the paper's "w/ IKT".
+        detach_attention: keep the gradient of L_ID^m out of the attention stream.
+    """
+
+    needs_mask = True
+
+    def __init__(
+        self,
+        backbone: str = 'resnet50.tv_in1k',
+        num_classes: int = 0,
+        in_chans: int = 3,
+        pool: str = 'avg',
+        cbd: bool = True,
+        detach_attention: bool = False,
+    ) -> None:
+        super().__init__()
+        self.main_stream = Stream(backbone, num_classes, in_chans, pool)
+        self.attention_stream = Stream(backbone, num_classes, in_chans, pool)
+        self.ikt = IdentityKnowledgeTransfer()
+        self.cbd = ClothingBiasDiminishing(self.main_stream.backbone.num_features) if cbd else None
+        self.detach_attention = detach_attention
+        self.num_classes = num_classes
+        self.num_features = self.main_stream.head.num_features
+
+    def forward(self, image: Tensor, masked: Tensor | None = None, clothing: Tensor | None = None) -> IFDOutput:
+        """Both streams.
+
+        Args:
+            image: I (B, 3, H, W), normalised.
+            masked: clothing-masked image M (B, 3, H, W), normalised; the whole image when there is no mask.
+            clothing: psi (B, 1, H, W) in {0, 1}; only training needs it.
+        """
+        attention_maps = self.attention_stream.backbone(image if masked is None else masked)  # F_a (B, C, h, w)
+        attention = self.ikt(attention_maps.detach() if self.detach_attention else attention_maps)  # W_I, eq. 1
+        maps = attention * self.main_stream.backbone(image)  # F_rg (B, C, h, w), eq. 2
+        main = self.main_stream.head(maps)
+        attention_logits = self.attention_stream.head(attention_maps).logits if self.num_classes else None
+        clothing_features = self.cbd(maps, clothing) if self.cbd is not None and clothing is not None else None
+        return IFDOutput(main.embedding, attention, main.logits, attention_logits, clothing_features)
+
+    def streams(self) -> tuple[Stream, ...]:
+        """The streams, main stream first."""
+        return self.main_stream, self.attention_stream
+
+    def get_classifier(self) -> nn.Module:
+        return self.main_stream.head.classifier
+
+    def reset_classifier(self, num_classes: int) -> None:
+        self.num_classes = num_classes
+        for stream in self.streams():
+            stream.head.reset_classifier(num_classes)
+
+
+def _cfg(first_conv: str = 'conv1', **kwargs: Any) -> dict[str, Any]:
+    return reid_cfg(('main_stream', 'attention_stream'), first_conv, **kwargs)
+
+
+default_cfgs = generate_default_cfgs({
+    'ifd_resnet10t.synthetic': _cfg('conv1.0', **bundled('ifd_resnet10t.synthetic')),
+    'ifd_resnet18': _cfg(),
+    'ifd_resnet50': _cfg(input_size=(3, 384, 192)),
+    'ifd_mobilenetv4_conv_small': _cfg('conv_stem'),
+})
+
+
+def _create_ifd(variant: str, pretrained: bool = False, **kwargs: Any) -> IFD:
+    return build_model_with_cfg(IFD, variant, pretrained, **kwargs)
+
+
+@register_model
+def ifd_resnet10t(pretrained: bool = False, **kwargs: Any) -> IFD:
+    """IFD over ResNet-10-T: the smallest residual network, for CPUs."""
+    return _create_ifd('ifd_resnet10t', pretrained, **dict(dict(backbone='resnet10t'), **kwargs))
+
+
+@register_model
+def ifd_resnet18(pretrained: bool = False, **kwargs: Any) -> IFD:
+    """IFD over ResNet-18."""
+    return _create_ifd('ifd_resnet18', pretrained, **dict(dict(backbone='resnet18'), **kwargs))
+
+
+@register_model
+def ifd_resnet50(pretrained: bool = False, **kwargs: Any) -> IFD:
+    """IFD over ResNet-50 with torchvision's ImageNet weights, as in the paper."""
+    return _create_ifd('ifd_resnet50', pretrained, **dict(dict(backbone='resnet50.tv_in1k'), **kwargs))
+
+
+@register_model
+def ifd_mobilenetv4_conv_small(pretrained: bool = False, **kwargs: Any) -> IFD:
+    """IFD over MobileNetV4-Conv-Small."""
+    model_args = dict(dict(backbone='mobilenetv4_conv_small'), **kwargs)
+    return _create_ifd('ifd_mobilenetv4_conv_small', pretrained, **model_args)

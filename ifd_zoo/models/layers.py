@@ -1,0 +1,65 @@
+"""Pooling and the BN neck: what both streams put behind their backbone."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+POOLS = ('avg', 'max_avg')
+
+
+class GlobalPool(nn.Module):
+    """Feature map to vector.
+
+    Args:
+        mode: `avg` (global average pooling) or `max_avg` (maximum and average concatenated, as in CAL), which doubles
+            the length of the vector.
+    """
+
+    def __init__(self, mode: str = 'avg') -> None:
+        super().__init__()
+        if mode not in POOLS:
+            raise ValueError(f'pool must be one of {", ".join(POOLS)}, got {mode!r}')
+        self.mode = mode
+        self.factor = 2 if mode == 'max_avg' else 1
+
+    def forward(self, maps: Tensor) -> Tensor:
+        average = maps.mean((-2, -1))
+        if self.mode == 'avg':
+            return average  # (B, C)
+        return torch.cat([maps.amax((-2, -1)), average], dim=1)  # (B, 2C)
+
+
+class HeadOutput(NamedTuple):
+    embedding: Tensor
+    """(B, D), behind the BN neck, not normalised."""
+    logits: Tensor | None
+    """(B, K) identity scores; None when the classifier has been removed."""
+
+
+class IdentityHead(nn.Module):
+    """Pooling, BN neck and linear classifier without bias (Luo et al., "Bag of tricks", CVPRW 2019).
+
+    Args:
+        in_features: channels C of the feature map.
+        num_classes: identities K; 0 leaves the classifier out.
+        pool: see `GlobalPool`.
+    """
+
+    def __init__(self, in_features: int, num_classes: int, pool: str = 'avg') -> None:
+        super().__init__()
+        self.pool = GlobalPool(pool)
+        self.num_features = in_features * self.pool.factor
+        self.neck = nn.BatchNorm1d(self.num_features)
+        self.reset_classifier(num_classes)
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """New, freshly initialised classifier over `num_classes` identities; 0 removes it."""
+        self.classifier = nn.Linear(self.num_features, num_classes, bias=False) if num_classes else nn.Identity()
+        if num_classes:
+            nn.init.normal_(self.classifier.weight, std=0.001)
+
+    def forward(self, maps: Tensor) -> HeadOutput:
+        embedding = self.neck(self.pool(maps))  # (B, D)
+        has_classifier = isinstance(self.classifier, nn.Linear)
+        return HeadOutput(embedding, self.classifier(embedding) if has_classifier else None)

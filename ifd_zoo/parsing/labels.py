@@ -1,0 +1,55 @@
+"""The label set that every parser and label map is brought to, and the named sets of classes that masks are made of."""
+
+from collections.abc import Iterable
+
+LABELS = (
+    'background',
+    'hair',
+    'face',
+    'arms',
+    'legs',
+    'upper',
+    'lower',
+    'dress',
+    'coat',
+    'shoes',
+    'neck',
+    'bag',
+    'hat',
+    'accessory',  # scarf, belt, gloves, tie; jewellery and eyewear count as the body part they lie on
+)
+"""Class names; the position is the value in a label map (uint8, one byte per pixel)."""
+
+CLOTHING = ('upper', 'lower', 'dress', 'coat', 'shoes', 'bag', 'accessory')
+"""Default for what is erased from the image and for C of eq. 3: garments, shoes, bag, scarf and belt; a hat stays."""
+
+PALETTE = (
+    (0, 0, 0),
+    (200, 60, 20),
+    (0, 60, 250),
+    (60, 200, 250),
+    (120, 250, 160),
+    (250, 80, 0),
+    (0, 100, 200),
+    (190, 0, 200),
+    (250, 170, 0),
+    (130, 130, 130),
+    (230, 190, 140),
+    (250, 250, 0),
+    (150, 30, 90),
+    (255, 140, 200),
+)
+"""One RGB colour per class, for pictures and palette PNGs."""
+
+
+def class_indices(names: Iterable[str]) -> tuple[int, ...]:
+    """Values in a label map of the named classes.
+
+    Raises:
+        ValueError: a name is not in `LABELS`; the message lists the names that are.
+    """
+    names = tuple(names)
+    unknown = sorted(set(names) - set(LABELS))
+    if unknown:
+        raise ValueError(f'unknown label {", ".join(unknown)}; the labels are: {", ".join(LABELS)}')
+    return tuple(LABELS.index(name) for name in names)

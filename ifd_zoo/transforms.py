@@ -1,0 +1,150 @@
+"""Image, clothing-masked image and clothing mask, moved together.
+
+One geometric transform moves the image and its label map; the masked image is made *behind* it, so the three can never
+be out of line. Colour changes touch the image only. Random erasing hits image and masked image in the same place, while
+psi keeps its value.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms.v2 import functional as TF
+
+from ifd_zoo.parsing.labels import CLOTHING
+from ifd_zoo.parsing.masks import class_mask, erase
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Sample(NamedTuple):
+    image: Tensor
+    """I (3, H, W), normalised."""
+    masked: Tensor
+    """M (3, H, W), normalised."""
+    clothing: Tensor
+    """psi (1, H, W), 0 or 1."""
+
+
+@dataclass(frozen=True)
+class Masking:
+    """What is erased from the image, what psi covers, and with what the hole is filled."""
+
+    mask_classes: Sequence[str] = CLOTHING
+    clothing_classes: Sequence[str] = CLOTHING
+    fill: str = 'black'
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Training-time changes; every number is a probability or a strength in [0, 1] unless said otherwise."""
+
+    crop_scale: float = 1.125
+    """Resize to this multiple of the input size, then crop at random."""
+    flip: float = 0.5
+    erasing: float = 0.5
+    jitter: float = 0.0
+    """Strength of brightness, contrast, saturation (all) and hue (a quarter of it)."""
+
+
+class EvalTransform:
+    """Resize and normalise.
+
+    Args:
+        size: (H, W) in pixels.
+        mean, std: per channel, for values in [0, 1].
+        masking: which classes are erased and which are psi.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        masking: Masking | None = None,
+    ) -> None:
+        self.size = size
+        self.mean, self.std = list(mean), list(std)
+        self.masking = masking or Masking()
+
+    def __call__(self, image: Image.Image, label_map: np.ndarray | None = None) -> Sample:
+        """One sample.
+
+        Args:
+            image: RGB.
+            label_map: (H, W) in `LABELS`, of the image's size; None leaves everything visible and psi empty.
+
+        Raises:
+            ValueError: the label map has another size than the image.
+        """
+        pixels, masks = self._geometric(*_to_tensors(image, label_map, self.masking))
+        pixels = TF.to_dtype(pixels, torch.float32, scale=True)
+        masked = erase(pixels, masks[:1], self.masking.fill)
+        image, masked = self._finish(self._colour(pixels), masked)
+        return Sample(image, masked, masks[1:].float())
+
+    def _geometric(self, pixels: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+        size = list(self.size)
+        pixels = TF.resize(pixels, size, interpolation=InterpolationMode.BILINEAR, antialias=True)
+        return pixels, TF.resize(masks, size, interpolation=InterpolationMode.NEAREST)
+
+    def _colour(self, pixels: Tensor) -> Tensor:
+        return pixels
+
+    def _finish(self, image: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
+        both = TF.normalize(torch.stack([image, masked]), self.mean, self.std)
+        return both[0], both[1]
+
+
+class TrainTransform(EvalTransform):
+    """`EvalTransform` with random crop, flip, colour jitter and erasing."""
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        augmentation: Augmentation,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        masking: Masking | None = None,
+    ) -> None:
+        super().__init__(size, mean, std, masking)
+        enlarged = [round(side * augmentation.crop_scale) for side in size]
+        # v2 moves a tv_tensors.Mask with its image: nearest for the mask, bilinear for the image.
+        self.move = v2.Compose([
+            v2.Resize(enlarged, antialias=True),
+            v2.RandomCrop(list(size)),
+            v2.RandomHorizontalFlip(augmentation.flip),
+        ])
+        strength = augmentation.jitter
+        self.jitter = v2.ColorJitter(strength, strength, strength, strength / 4) if strength else None
+        # Filled with the mean colour: zero, since it comes after normalisation.
+        self.erasing = v2.RandomErasing(augmentation.erasing, scale=(0.02, 0.4), ratio=(0.3, 3.3))
+
+    def _geometric(self, pixels: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+        image, mask = self.move(tv_tensors.Image(pixels), tv_tensors.Mask(masks))
+        return image.as_subclass(Tensor), mask.as_subclass(Tensor)
+
+    def _colour(self, pixels: Tensor) -> Tensor:
+        return self.jitter(pixels) if self.jitter else pixels
+
+    def _finish(self, image: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
+        both = TF.normalize(torch.cat([image, masked]), self.mean * 2, self.std * 2)
+        return tuple(self.erasing(both).chunk(2))
+
+
+def _to_tensors(image: Image.Image, label_map: np.ndarray | None, masking: Masking) -> tuple[Tensor, Tensor]:
+    """(3, H, W) uint8 pixels, and (2, H, W) uint8: what is erased, what is psi."""
+    pixels = TF.pil_to_tensor(image.convert('RGB'))
+    if label_map is None:
+        return pixels, torch.zeros(2, *pixels.shape[1:], dtype=torch.uint8)
+    if label_map.shape != tuple(pixels.shape[1:]):
+        raise ValueError(f'label map of size {label_map.shape} for an image of size {tuple(pixels.shape[1:])} (H, W)')
+    masks = [class_mask(label_map, classes) for classes in (masking.mask_classes, masking.clothing_classes)]
+    return pixels, torch.from_numpy(np.stack(masks).astype(np.uint8))

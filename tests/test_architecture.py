@@ -1,0 +1,36 @@
+"""The house rules that a machine can check."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ROOMS = ('ifd_zoo', 'train', 'eval')
+PRODUCT = [REPOSITORY / 'app.py', *(path for room in ROOMS for path in sorted((REPOSITORY / room).rglob('*.py')))]
+MAY_IMPORT = {'ifd_zoo': set(), 'eval': {'ifd_zoo'}, 'train': {'ifd_zoo', 'eval'}, 'app.py': {'ifd_zoo'}}
+
+
+def imported_rooms(path):
+    """Top-level names that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split('.')[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split('.')[0]
+
+
+@pytest.mark.parametrize('path', PRODUCT, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_imports_point_one_way(path):
+    room = path.relative_to(REPOSITORY).parts[0]
+    others = ({*ROOMS, 'app', 'tests'} - {room}) & set(imported_rooms(path))
+    assert others <= MAY_IMPORT[room]
+
+
+@pytest.mark.parametrize('path', PRODUCT, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_files_stay_small(path):
+    assert len(path.read_text().splitlines()) <= 250
+
+
+def test_only_the_app_imports_gradio():
+    assert [path.name for path in PRODUCT if 'gradio' in imported_rooms(path)] == ['app.py']

@@ -1,0 +1,113 @@
+"""The `folder` layout, its protocols, and validation people."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
+from ifd_zoo.datasets.validation import hold_out
+from ifd_zoo.transforms import EvalTransform
+from tests.trees import write_folder_tree
+
+
+@pytest.fixture
+def root(tmp_path):
+    return write_folder_tree(tmp_path / 'tree')
+
+
+def test_the_folder_layout_is_read_in_full(root):
+    dataset = load_dataset('folder', root)
+    assert len(dataset.train) == 6 * 2 * 3 and dataset.num_pids == 6
+    assert sorted({record.pid for record in dataset.train}) == list(range(6))
+    assert [protocol.mode for protocol in dataset.protocols] == ['general', 'cc', 'sc']
+    assert all(len(p.query) == 3 * 2 and len(p.gallery) == 3 * 2 * 2 for p in dataset.protocols)
+    record = next(r for r in dataset.train if r.path.match('train/0002/1/c2_1.jpg'))
+    assert (record.pid, record.camid) == (2, 2)
+    assert record.label_map == root / 'parsing/train/0002/1/c2_1.png'
+
+
+def test_outfit_ids_are_unique_over_persons_and_shared_by_query_and_gallery(root):
+    query, gallery = load_dataset('folder', root).protocols[0].query, load_dataset('folder', root).protocols[0].gallery
+    by_outfit = {}
+    for record in query + gallery:
+        by_outfit.setdefault(record.clothes_id, set()).add((record.pid, record.path.parts[-2]))
+    assert len(by_outfit) == 6 and all(len(pairs) == 1 for pairs in by_outfit.values())
+
+
+def test_records_come_in_sorted_order(root):
+    paths = [record.path for record in load_dataset('folder', root).train]
+    assert paths == sorted(paths)
+
+
+def test_only_the_base_name_is_parsed(tmp_path):
+    dataset = load_dataset('folder', write_folder_tree(tmp_path / 'c9_mnt' / '0001_c7_2'))
+    assert {record.camid for record in dataset.train} == {0, 1, 2, 3}
+
+
+def test_names_of_people_and_outfits_may_be_words(root):
+    (root / 'train/0003').rename(root / 'train/zoe')
+    (root / 'train/zoe/0').rename(root / 'train/zoe/red coat')
+    dataset = load_dataset('folder', root)
+    assert {record.pid for record in dataset.train if record.path.parts[-3] == 'zoe'} == {5}
+
+
+def test_a_missing_label_map_is_none(root):
+    (root / 'parsing/train/0000/0/c0_0.png').unlink()
+    records = load_dataset('folder', root).train
+    assert [record.label_map for record in records].count(None) == 1
+
+
+def test_train_alone_has_no_protocols(root):
+    shutil.rmtree(root / 'query')
+    assert load_dataset('folder', root).protocols == ()
+
+
+def test_a_file_name_without_camera_is_refused_by_name(root):
+    (root / 'train/0000/0/c0_0.jpg').rename(root / 'train/0000/0/photo.jpg')
+    with pytest.raises(DatasetError, match='photo.jpg'):
+        load_dataset('folder', root)
+
+
+@pytest.mark.parametrize('name, word', [('prcd', 'unknown data set'), ('folder', 'no such folder')])
+def test_unknown_names_and_folders_are_refused(tmp_path, name, word):
+    with pytest.raises(DatasetError, match=word):
+        load_dataset(name, tmp_path / 'nothing')
+
+
+def test_items_carry_the_three_pictures_and_the_labels(root):
+    dataset = load_dataset('folder', root)
+    item = RecordDataset(dataset.train, EvalTransform((32, 16)))[4]
+    assert item['image'].shape == item['masked'].shape == (3, 32, 16) and item['clothing'].shape == (1, 32, 16)
+    assert 0 < item['clothing'].mean() < 1
+    assert (item['pid'], item['camid'], item['index']) == (dataset.train[4].pid, dataset.train[4].camid, 4)
+
+
+@pytest.mark.parametrize('content', [b'', b'not a picture'])
+def test_a_broken_image_is_named(root, content):
+    (root / 'train/0000/0/c0_0.jpg').write_bytes(content)
+    with pytest.raises(DatasetError, match='c0_0.jpg'):
+        RecordDataset(load_dataset('folder', root).train, EvalTransform((32, 16)))[0]
+
+
+def test_a_colour_picture_is_no_label_map(root):
+    Image.fromarray(np.zeros((64, 32, 3), np.uint8)).save(root / 'parsing/train/0000/0/c0_0.png')
+    with pytest.raises(DatasetError, match='label map'):
+        RecordDataset(load_dataset('folder', root).train, EvalTransform((32, 16)))[0]
+
+
+def test_validation_people_leave_training_and_become_the_protocols(root):
+    dataset = load_dataset('folder', root)
+    held = hold_out(dataset, 2)
+    assert held.num_pids == 4 and {r.pid for r in held.train} == {0, 1, 2, 3}
+    for protocol in held.protocols:
+        assert {r.pid for r in protocol.query} == {r.pid for r in protocol.gallery} == {4, 5}
+        assert len(protocol.query) == 2 * 2 and len(protocol.gallery) == 2 * 2 * 2
+        assert not set(protocol.query) & set(protocol.gallery)
+
+
+@pytest.mark.parametrize('number', [0, 6, 7])
+def test_validation_must_leave_somebody_to_train_on(root, number):
+    with pytest.raises(DatasetError, match='hold out'):
+        hold_out(load_dataset('folder', root), number)

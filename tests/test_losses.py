@@ -1,0 +1,135 @@
+"""Eqs. 4 and 5 and their neighbours against slow double loops written from the formulas."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from train.losses import ClothingContrastiveLoss, IdentityLoss, SupConLoss
+
+
+def make_features(images=12, persons=4, seed=0, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(seed)
+    features = F.normalize(torch.randn(images, 6, generator=generator, dtype=dtype), dim=1)
+    pids = torch.arange(images) % persons
+    clothes_ids = pids * 3 + torch.randint(0, 3, (images,), generator=generator)
+    return features, pids, clothes_ids
+
+
+def slow_ccl(features, pids, clothes_ids, tau, T, valid=None):
+    """Eq. 4, term by term, in double precision."""
+    N = len(pids)
+    taking_part = [i for i in range(N) if valid is None or valid[i]]
+    f = features.double()
+    total, anchors = 0.0, 0
+    for i in taking_part:
+        P = [p for p in taking_part if p != i and pids[p] == pids[i]]
+        negatives = [j for j in taking_part if pids[j] != pids[i]]
+        if not P:
+            continue
+        anchors += 1
+        inner = 0.0
+        for p in P:
+            w_p = 1 / T if clothes_ids[p] != clothes_ids[i] else 1.0
+            positive = math.exp(float(f[i] @ f[p]) / tau)
+            denominator = positive + sum(math.exp(float(f[i] @ f[j]) / tau) for j in negatives)
+            inner += w_p * math.log(positive / denominator)
+        total += inner / len(P)
+    return -total / anchors if anchors else 0.0
+
+
+def slow_supcon(features, pids, tau):
+    """L_out of Khosla et al., term by term."""
+    f, N = features.double(), len(pids)
+    total, anchors = 0.0, 0
+    for i in range(N):
+        P = [p for p in range(N) if p != i and pids[p] == pids[i]]
+        if not P:
+            continue
+        anchors += 1
+        denominator = sum(math.exp(float(f[i] @ f[a]) / tau) for a in range(N) if a != i)
+        total += sum(math.log(math.exp(float(f[i] @ f[p]) / tau) / denominator) for p in P) / len(P)
+    return -total / anchors
+
+
+@pytest.mark.parametrize('tau, T', [(0.1, 0.5), (0.07, 1.0), (1.0, 0.25), (0.5, 3.0)])
+@pytest.mark.parametrize('seed', range(3))
+def test_ccl_equals_eq_4_written_as_a_double_loop(tau, T, seed):
+    batch = make_features(seed=seed)
+    assert ClothingContrastiveLoss(tau, T)(*batch).item() == pytest.approx(slow_ccl(*batch, tau, T), rel=1e-5)
+
+
+def test_ccl_leaves_out_images_without_clothing():
+    features, pids, clothes_ids = make_features()
+    valid = torch.ones(len(pids), dtype=torch.bool)
+    valid[[0, 5]] = False
+    expected = slow_ccl(features, pids, clothes_ids, 0.1, 0.5, valid)
+    assert ClothingContrastiveLoss()(features, pids, clothes_ids, valid).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_ccl_leaves_out_anchors_without_a_positive():
+    features, _, clothes_ids = make_features(images=5)
+    pids = torch.tensor([0, 0, 1, 2, 3])
+    expected = slow_ccl(features, pids, clothes_ids, 0.1, 0.5)
+    assert ClothingContrastiveLoss()(features, pids, clothes_ids).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_pair_in_another_outfit_weighs_one_over_T():
+    features, pids, _ = make_features()
+    same, other = torch.zeros_like(pids), torch.arange(len(pids))
+    loss = ClothingContrastiveLoss(0.1, 0.5)
+    assert loss(features, pids, other).item() == pytest.approx(2 * loss(features, pids, same).item(), rel=1e-6)
+
+
+@pytest.mark.parametrize('pids', [[0, 1, 2, 3], [0, 0, 0, 0]], ids=['no positive at all', 'no negative at all'])
+@pytest.mark.parametrize('loss', [ClothingContrastiveLoss(), SupConLoss()], ids=['ccl', 'supcon'])
+def test_degenerate_batches_give_finite_loss_and_gradient(loss, pids):
+    features = F.normalize(torch.randn(4, 6), dim=1).requires_grad_()
+    labels = [torch.tensor(pids)] * (2 if isinstance(loss, ClothingContrastiveLoss) else 1)
+    value = loss(features, *labels)
+    value.backward()
+    assert torch.isfinite(value) and torch.isfinite(features.grad).all()
+
+
+@pytest.mark.parametrize('tau', [0.01, 0.001])
+def test_ccl_is_finite_for_small_temperatures(tau):
+    features, pids, clothes_ids = make_features()
+    features.requires_grad_()
+    loss = ClothingContrastiveLoss(tau)(features, pids, clothes_ids)
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(features.grad).all()
+
+
+def test_ccl_has_the_right_gradient():
+    features, pids, clothes_ids = make_features(dtype=torch.float64)
+    loss = ClothingContrastiveLoss()
+    assert torch.autograd.gradcheck(lambda f: loss(f, pids, clothes_ids), features.requires_grad_())
+
+
+def test_the_contrastive_losses_run_in_float32_under_autocast():
+    features, pids, clothes_ids = make_features()
+    expected = ClothingContrastiveLoss()(features, pids, clothes_ids), SupConLoss()(features, pids)
+    with torch.autocast('cpu', torch.bfloat16):
+        got = ClothingContrastiveLoss()(features, pids, clothes_ids), SupConLoss()(features, pids)
+    assert torch.equal(torch.stack(got), torch.stack(expected))
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_supcon_equals_l_out_written_as_a_double_loop(seed):
+    features, pids, _ = make_features(seed=seed)
+    assert SupConLoss(0.2)(features, pids).item() == pytest.approx(slow_supcon(features, pids, 0.2), rel=1e-5)
+
+
+def test_identity_loss_smooths_the_target():
+    logits, pids = torch.randn(5, 7), torch.randint(0, 7, (5,))
+    target = torch.full((5, 7), 0.1 / 7)
+    target[torch.arange(5), pids] += 0.9
+    expected = -(target * logits.log_softmax(1)).sum(1).mean()
+    assert torch.allclose(IdentityLoss(0.1)(logits, pids), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize('tau, T', [(0, 0.5), (-1, 0.5), (0.1, 0)])
+def test_impossible_parameters_are_refused(tau, T):
+    with pytest.raises(ValueError, match='positive'):
+        ClothingContrastiveLoss(tau, T)

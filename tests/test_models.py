@@ -1,0 +1,168 @@
+"""The zoo's architectures: registration, shapes, gradients, last stride, save and load."""
+
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ifd_zoo.hub import list_models, load_model, save_release
+from ifd_zoo.models.backbone import Backbone
+from ifd_zoo.models.ifd import ClothingBiasDiminishing, IdentityKnowledgeTransfer
+
+MODELS = list_models()
+SIZE = (64, 32)
+
+
+def make_batch(size=SIZE, images=4):
+    torch.manual_seed(0)
+    clothing = torch.zeros(images, 1, *size)
+    clothing[:, :, size[0] // 4 : size[0] // 2] = 1
+    image = torch.randn(images, 3, *size)
+    return image, image * (1 - clothing), clothing
+
+
+def randomise_batch_norm(module):
+    """timm starts the last norm of each block at zero, which would hide what the block does."""
+    for child in module.modules():
+        if isinstance(child, nn.BatchNorm2d):
+            nn.init.uniform_(child.weight, 0.5, 1.5)
+            nn.init.uniform_(child.bias, -0.5, 0.5)
+            nn.init.uniform_(child.running_mean, -0.2, 0.2)
+            nn.init.uniform_(child.running_var, 0.5, 1.5)
+
+
+def test_the_zoo_has_both_families_over_the_same_backbones():
+    assert {'ifd_resnet18', 'ifd_resnet50', 'ifd_mobilenetv4_conv_small'} <= set(MODELS)
+    dual = {name.removeprefix('ifd_') for name in MODELS if 'baseline' not in name}
+    assert dual == {name.removeprefix('ifd_baseline_') for name in MODELS if 'baseline' in name}
+
+
+@pytest.mark.parametrize('name', MODELS)
+def test_every_parameter_gets_a_finite_gradient(name):
+    model = timm.create_model(name, num_classes=5, cbd=True)
+    output = model(*make_batch())
+    loss = output.main_logits.square().mean() + output.clothing_features[:, 0].mean()
+    if output.attention_logits is not None:
+        loss = loss + output.attention_logits.square().mean()
+    loss.backward()
+    without = [key for key, parameter in model.named_parameters() if parameter.grad is None]
+    assert not without
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize('name', MODELS)
+def test_outputs_have_the_promised_shapes(name):
+    model = timm.create_model(name, num_classes=5, cbd=True).eval()
+    output = model(*make_batch())
+    height, width = SIZE[0] // 16, SIZE[1] // 16
+    assert output.embedding.shape == (4, model.num_features)
+    assert output.main_logits.shape == (4, 5)
+    assert output.clothing_features.shape == (4, model.main_stream.backbone.num_features)
+    assert torch.allclose(output.clothing_features.norm(dim=1), torch.ones(4))
+    if model.needs_mask:
+        assert output.attention.shape == (4, 1, height, width)
+        assert 0 <= output.attention.min() and output.attention.max() <= 1
+    else:
+        assert output.attention is None and output.attention_logits is None
+
+
+@pytest.mark.parametrize('name', MODELS)
+def test_a_saved_release_loads_bit_equal(name, tmp_path):
+    model = timm.create_model(name, num_classes=5, pool='max_avg').eval()
+    randomise_batch_norm(model)
+    model.load_state_dict({key: _halved(value) for key, value in model.state_dict().items()})
+    save_release(model, tmp_path, 'test', {'input_size': [3, *SIZE], 'seed': 3})
+    loaded = load_model(tmp_path)
+    image, masked, _ = make_batch()
+    assert torch.equal(loaded(image, masked).embedding, model(image, masked).embedding)
+    assert loaded.get_classifier().__class__ is nn.Identity
+    assert loaded.release_info['seed'] == 3 and tuple(loaded.pretrained_cfg['input_size']) == (3, *SIZE)
+    assert loaded.pretrained_cfg['tag'] == 'test'
+
+
+def _halved(value):
+    return value.half().float() if value.is_floating_point() else value
+
+
+def test_the_last_stride_is_bit_equal_to_the_reid_trick():
+    ours = Backbone('resnet50').eval()
+    randomise_batch_norm(ours)
+    reference = timm.create_model('resnet50', features_only=True, out_indices=(-1,)).eval()
+    reference.layer4[0].conv2.stride = (1, 1)
+    reference.layer4[0].downsample[0].stride = (1, 1)
+    reference.load_state_dict(ours.net.state_dict())
+    image = torch.randn(2, 3, 96, 48)
+    with torch.no_grad():
+        assert torch.equal(ours(image), reference(image)[-1])
+
+
+@pytest.mark.parametrize('name', ['resnet18', 'mobilenetv4_conv_small', 'efficientnet_b0', 'convnext_atto'])
+def test_no_backbone_keeps_a_dilation(name):
+    backbone = Backbone(name)
+    assert all(m.dilation == (1, 1) for m in backbone.modules() if isinstance(m, nn.Conv2d))
+    assert backbone(torch.randn(1, 3, 64, 32)).shape == (1, backbone.num_features, 4, 2)
+
+
+@pytest.mark.parametrize('name', ['resnet5000', 'vit_tiny_patch16_224'])
+def test_an_unusable_backbone_is_named(name):
+    with pytest.raises(ValueError, match=name):
+        Backbone(name)
+
+
+def test_a_backbone_may_be_chosen_by_name():
+    model = timm.create_model('ifd_resnet18', backbone='resnet10t')
+    assert model.main_stream.backbone.name == model.attention_stream.backbone.name == 'resnet10t'
+
+
+def test_the_streams_share_no_weights():
+    model = timm.create_model('ifd_resnet10t')
+    main, attention = (set(map(id, stream.parameters())) for stream in model.streams())
+    assert not main & attention
+
+
+def test_ikt_is_eq_1():
+    module = IdentityKnowledgeTransfer()
+    maps = torch.randn(2, 5, 4, 3)
+    weight = module.conv.weight[0]
+    padded = F.pad(torch.stack([maps.max(1).values, maps.mean(1)], 1), (3, 3, 3, 3))
+    for b, y, x in [(0, 0, 0), (0, 2, 1), (1, 3, 2)]:
+        logit = (padded[b, :, y : y + 7, x : x + 7] * weight).sum()
+        assert torch.allclose(module(maps)[b, 0, y, x], torch.sigmoid(logit), atol=1e-6)
+
+
+def test_cbd_reads_clothing_cells_only():
+    module = ClothingBiasDiminishing(5)
+    maps = torch.randn(4, 5, 4, 2)
+    clothing = torch.zeros(4, 1, 64, 32)
+    clothing[:, :, 16:32] = 1  # the second of four rows of cells
+    changed = maps.clone()
+    changed[:, :, 2:] += 1
+    assert torch.equal(module(maps, clothing), module(changed, clothing))
+    changed[:, :, 1] += torch.randn(4, 5, 2)
+    assert not torch.allclose(module(maps, clothing), module(changed, clothing))
+
+
+def test_cbd_weighs_a_cell_by_its_share_of_clothing():
+    module = ClothingBiasDiminishing(3).eval()
+    maps, clothing = torch.ones(1, 3, 2, 1), torch.zeros(1, 1, 8, 4)
+    clothing[:, :, :2] = 1  # half of the first cell
+    norm = module.norm
+    norm.weight.data = torch.tensor([1.0, 2.0, 3.0])
+    norm.bias.data = torch.tensor([0.1, 0.0, 0.0])
+    expected = F.normalize(torch.tensor([[0.25 + 0.1, 0.5, 0.75]]), dim=1)
+    assert torch.allclose(module(maps, clothing), expected, atol=1e-4)
+
+
+def test_without_a_mask_the_attention_stream_sees_the_whole_image():
+    model = timm.create_model('ifd_resnet10t').eval()
+    image, *_ = make_batch()
+    assert torch.equal(model(image).embedding, model(image, image).embedding)
+
+
+def test_detached_attention_keeps_the_identity_gradient_out_of_the_attention_stream():
+    model = timm.create_model('ifd_resnet10t', num_classes=5, detach_attention=True)
+    image, masked, clothing = make_batch()
+    model(image, masked, clothing).main_logits.sum().backward()
+    assert all(parameter.grad is None for parameter in model.attention_stream.parameters())
+    assert model.ikt.conv.weight.grad is not None

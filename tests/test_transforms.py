@@ -1,0 +1,97 @@
+"""Image, masked image and mask stay in line through every transform."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.parsing.masks import class_mask, erase
+from ifd_zoo.transforms import Augmentation, EvalTransform, Masking, TrainTransform
+from tests.trees import draw_person
+
+PLAIN = dict(mean=(0, 0, 0), std=(1, 1, 1))
+
+
+def white_person(height=64, width=32):
+    """A white image whose label map is `upper` in a block off the centre: what is black in M is exactly psi."""
+    label_map = np.zeros((height, width), np.uint8)
+    label_map[10:30, 5:15] = LABELS.index('upper')
+    return Image.new('RGB', (width, height), 'white'), label_map
+
+
+@pytest.mark.parametrize('seed', range(8))
+def test_image_masked_image_and_mask_move_together(seed):
+    torch.manual_seed(seed)
+    transform = TrainTransform((48, 24), Augmentation(erasing=0), **PLAIN)
+    image, masked, clothing = transform(*white_person())
+    assert image.min() > 0.99
+    assert torch.equal(masked < 0.5, (clothing > 0.5).expand(3, -1, -1))
+
+
+def test_random_draws_differ():
+    transform = TrainTransform((48, 24), Augmentation(), **PLAIN)
+    samples = [transform(*white_person()).clothing for _ in range(8)]
+    assert len({sample.numpy().tobytes() for sample in samples}) > 2
+
+
+def test_random_erasing_hits_both_images_in_the_same_place_and_leaves_psi():
+    torch.manual_seed(0)
+    # Everything but the erased pixels and the mask is white, so what is black shows where erasing went.
+    transform = TrainTransform((48, 24), Augmentation(crop_scale=1.0, flip=0, erasing=1), **PLAIN)
+    plain = EvalTransform((48, 24), **PLAIN)(*white_person())
+    image, masked, clothing = transform(*white_person())
+    assert (image == 0).any() and torch.equal(clothing, plain.clothing)
+    assert torch.equal(masked == 0, (image == 0) | (plain.masked == 0))
+
+
+def test_colour_jitter_touches_the_image_only_before_masking_holes_stay_black():
+    torch.manual_seed(0)
+    transform = TrainTransform((48, 24), Augmentation(crop_scale=1.0, flip=0, erasing=0, jitter=0.8), **PLAIN)
+    image, masked, clothing = transform(*white_person())
+    assert not torch.allclose(image, torch.ones_like(image))
+    assert torch.equal(masked == 0, (clothing > 0).expand(3, -1, -1))
+
+
+def test_the_test_transform_resizes_and_normalises():
+    pixels, label_map = draw_person(1, 0, 0)
+    transform = EvalTransform((64, 32), (0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
+    image, masked, clothing = transform(Image.fromarray(pixels), label_map)
+    expected = (torch.from_numpy(pixels).permute(2, 0, 1) / 255 - torch.tensor([0.5, 0.4, 0.3])[:, None, None]) / 0.2
+    assert torch.allclose(image, expected, atol=1e-5)
+    assert np.array_equal(clothing[0].numpy() > 0, class_mask(label_map))
+    assert torch.equal(image[:, clothing[0] == 0], masked[:, clothing[0] == 0])
+
+
+def test_no_label_map_leaves_everything_visible():
+    image, masked, clothing = EvalTransform((32, 16))(white_person()[0])
+    assert torch.equal(image, masked) and clothing.sum() == 0
+
+
+def test_mask_set_and_clothing_set_are_two_choices():
+    transform = EvalTransform((64, 32), masking=Masking(mask_classes=('upper',), clothing_classes=('lower',)), **PLAIN)
+    pixels, label_map = draw_person(1, 0, 0)
+    _, masked, clothing = transform(Image.fromarray(pixels), label_map)
+    assert np.array_equal(clothing[0].numpy() > 0, class_mask(label_map, ['lower']))
+    assert (masked[:, torch.from_numpy(class_mask(label_map, ['upper']))] == 0).all()
+    assert (masked[:, torch.from_numpy(class_mask(label_map, ['lower']))] != 0).any()
+
+
+def test_a_label_map_of_another_size_is_refused():
+    with pytest.raises(ValueError, match='label map of size'):
+        EvalTransform((32, 16))(Image.new('RGB', (32, 64)), np.zeros((10, 10), np.uint8))
+
+
+def test_fills():
+    image, mask = torch.rand(2, 3, 8, 4), torch.zeros(2, 1, 8, 4)
+    mask[:, :, 2:5] = 1
+    hole = mask.bool().expand_as(image)
+    black, mean, noise = (erase(image, mask, fill) for fill in ('black', 'mean', 'noise'))
+    for result in (black, mean, noise):
+        assert torch.equal(result[~hole], image[~hole])
+    assert (black[hole] == 0).all()
+    kept = torch.cat([image[:, :, :2], image[:, :, 5:]], dim=2).mean((-2, -1))
+    assert torch.allclose(mean[:, :, 3, 0], kept, atol=1e-6)
+    assert noise[hole].std() > 0.1 and not torch.equal(noise[hole], image[hole])
+    with pytest.raises(ValueError, match='fill'):
+        erase(image, mask, 'pink')

@@ -1,0 +1,108 @@
+"""The losses of the paper. Each is a small module: tensors in, one number out, in float32 even under autocast."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def _pairs(pids: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Positives (same pid, another image) and negatives (another pid), both (N, N) bool, of images that take part."""
+    valid = torch.ones_like(pids, dtype=torch.bool) if valid is None else valid.bool()
+    both = valid[:, None] & valid[None, :]
+    same = pids[:, None] == pids[None, :]
+    itself = torch.eye(len(pids), dtype=torch.bool, device=pids.device)
+    return same & ~itself & both, ~same & both
+
+
+def _mean_over_anchors(terms: Tensor, positives: Tensor) -> Tensor:
+    """Mean over the positives of each anchor, then over the anchors that have any; 0 when none has."""
+    count = positives.sum(1)
+    anchors = count > 0
+    per_anchor = terms.masked_fill(~positives, 0).sum(1) / count.clamp(min=1)
+    return per_anchor.sum() / anchors.sum().clamp(min=1)
+
+
+def _log_sum_exp(similarity: Tensor, keep: Tensor) -> Tensor:
+    # A finite floor instead of -inf: a row that keeps nothing then has a zero gradient instead of NaN.
+    return similarity.masked_fill(~keep, torch.finfo(similarity.dtype).min / 2).logsumexp(1, keepdim=True)
+
+
+class ClothingContrastiveLoss(nn.Module):
+    """Clothing contrastive loss, eqs. 4 and 5.
+
+    The denominator holds the one positive and all negatives, unlike SupCon's sum over everything. P_i leaves i out.
+    Anchors without a positive, and images without clothing, drop out of the mean.
+
+    Args:
+        tau: temperature.
+        T: pairs of the same person in another outfit weigh 1 / T. The text ("focus more on pairs with the same ID label
+            but different clothing labels") asks for T < 1; the default is ours.
+
+    Raises:
+        ValueError: a parameter is not positive.
+    """
+
+    def __init__(self, tau: float = 0.1, T: float = 0.5) -> None:
+        super().__init__()
+        if tau <= 0 or T <= 0:
+            raise ValueError(f'tau and T must be positive, got tau={tau}, T={T}')
+        self.tau = tau
+        self.T = T
+
+    def forward(self, features: Tensor, pids: Tensor, clothes_ids: Tensor, valid: Tensor | None = None) -> Tensor:
+        """The loss, a float32 scalar (float64 for float64 features).
+
+        Args:
+            features: f_c (N, C), unit length.
+            pids, clothes_ids: (N,) integers.
+            valid: (N,) false where an image shows no clothing; default: all take part.
+        """
+        if features.dtype != torch.float64:
+            features = features.float()
+        with torch.autocast(features.device.type, enabled=False):
+            similarity = features @ features.T / self.tau
+        positives, negatives = _pairs(pids, valid)
+        # -log(e^s / (e^s + e^n)) = softplus(n - s), with n the log-sum-exp of the negatives.
+        terms = F.softplus(_log_sum_exp(similarity, negatives) - similarity)
+        weights = torch.where(clothes_ids[:, None] != clothes_ids[None, :], 1 / self.T, 1.0)  # w_p, eq. 5
+        return _mean_over_anchors(terms * weights, positives)
+
+
+class SupConLoss(nn.Module):
+    """Supervised contrastive loss, L_out of Khosla et al. 2020 (eq. 2 there): the "CL" of Table II.
+
+    Args:
+        tau: temperature.
+    """
+
+    def __init__(self, tau: float = 0.1) -> None:
+        super().__init__()
+        if tau <= 0:
+            raise ValueError(f'tau must be positive, got {tau}')
+        self.tau = tau
+
+    def forward(self, features: Tensor, pids: Tensor, valid: Tensor | None = None) -> Tensor:
+        """The loss, a scalar; arguments as for `ClothingContrastiveLoss`, without outfits."""
+        if features.dtype != torch.float64:
+            features = features.float()
+        with torch.autocast(features.device.type, enabled=False):
+            similarity = features @ features.T / self.tau
+        positives, negatives = _pairs(pids, valid)
+        terms = _log_sum_exp(similarity, positives | negatives) - similarity
+        return _mean_over_anchors(terms, positives)
+
+
+class IdentityLoss(nn.Module):
+    """Cross-entropy over training identities with label smoothing (L_ID).
+
+    Args:
+        smoothing: share of the target spread evenly over all identities, in [0, 1).
+    """
+
+    def __init__(self, smoothing: float = 0.1) -> None:
+        super().__init__()
+        self.smoothing = smoothing
+
+    def forward(self, logits: Tensor, pids: Tensor) -> Tensor:
+        """The loss, a scalar. logits (N, K), pids (N,) in range(K)."""
+        return F.cross_entropy(logits.float(), pids, label_smoothing=self.smoothing)

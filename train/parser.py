@@ -1,0 +1,215 @@
+"""Train a human parser from scratch on rendered people and, if given, photos with label maps.
+
+    python train/parser.py --rendered data/synthetic --photos data/clothing-co-parsing --output runs/parser
+
+`--rendered` holds `{train,query,gallery}/<pid>/<clothes>/*.jpg` and `parsing/<same path>.png`; `--photos` holds
+`photos/NNNN.jpg`, `labels/NNNN.png` and `label_names.txt` (Clothing Co-Parsing). Result: `config.json` and
+`model.safetensors` in `--output`, for `load_parser('runs/parser')`. An interrupted run goes on with `--resume`.
+"""
+
+import argparse
+import math
+import random
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+
+if __name__ == '__main__':
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # replaced: train/ must not shadow other packages
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
+
+from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.parsing.network import ParsingNet
+from ifd_zoo.parsing.parser import Parser, load_parser, normalise, save_parser
+from train.parser_data import Source, read_sources, train_loader
+from train.parser_metrics import MergedCrossEntropy, count_pixels, exact_table, figures
+
+QUICK = 96  # validation pictures per source after each epoch; the end measures all
+
+
+@dataclass
+class Config:
+    """Defaults, command line and record of a run; `size` is heightxwidth, `threads` 0 leaves torch's choice."""
+
+    rendered: Path = field(metadata={'help': 'folder of rendered people with exact label maps'})
+    output: Path = field(metadata={'help': 'folder for checkpoint, config.json and model.safetensors'})
+    photos: Path | None = field(default=None, metadata={'help': 'folder in the layout of Clothing Co-Parsing'})
+    epochs: int = 30
+    batch_size: int = 32
+    size: str = '256x128'
+    lr: float = 3e-3
+    weight_decay: float = 0.02
+    backbone: str = 'mobilenetv4_conv_small'
+    width: int = 96
+    bf16: bool = field(default=False, metadata={'help': 'bfloat16 autocast: faster for plain ResNets on CPU'})
+    workers: int = 2
+    threads: int = 0
+    seed: int = 0
+    resume: bool = field(default=False, metadata={'help': 'go on from checkpoint.pt in --output, if it is there'})
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        height, width = self.size.split('x')
+        return int(height), int(width)
+
+    @property
+    def command(self) -> str:
+        """The command line that gives this run, with DIR for the folders and without flags at their default."""
+        words = ['python train/parser.py']
+        for entry in fields(self):
+            value, flag = getattr(self, entry.name), '--' + entry.name.replace('_', '-')
+            if value != entry.default and entry.name != 'resume':
+                words.append(flag if value is True else f'{flag} {"DIR" if isinstance(value, Path) else value}')
+        return ' '.join(words)
+
+
+def parse_args(argv: Sequence[str] | None) -> Config:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for entry in fields(Config):
+        flag, text = '--' + entry.name.replace('_', '-'), entry.metadata.get('help', f'default {entry.default}')
+        if entry.type is bool:
+            parser.add_argument(flag, action='store_true', help=text)
+        elif entry.default is MISSING:
+            parser.add_argument(flag, type=entry.type, required=True, help=text)
+        else:
+            kind = entry.type if isinstance(entry.type, type) else Path
+            parser.add_argument(flag, type=kind, default=entry.default, help=text)
+    return Config(**vars(parser.parse_args(argv)))
+
+
+def seed_everything(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def learning_rate(step: int, total: int, peak: float) -> float:
+    """Linear warm-up over the first 3 %, then half a cosine to zero."""
+    warmup = max(1, round(0.03 * total))
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+
+def make_optimizer(net: ParsingNet, config: Config) -> torch.optim.Optimizer:
+    """AdamW; norms and biases do not decay."""
+    groups = [[], []]
+    for parameter in net.parameters():
+        groups[parameter.ndim <= 1].append(parameter)
+    decays = (config.weight_decay, 0.0)
+    return torch.optim.AdamW(
+        [{'params': group, 'weight_decay': decay} for group, decay in zip(groups, decays, strict=True)], lr=config.lr
+    )
+
+
+class Training:
+    """Network, optimiser and position of a run, which is all that a checkpoint holds."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+        self.net = ParsingNet(config.backbone, len(LABELS), config.width)
+        self.net.to(self.device, memory_format=torch.channels_last)
+        self.optimizer = make_optimizer(self.net, config)
+        self.loss = MergedCrossEntropy(exact_table()).to(self.device)
+        self.epoch = 0
+        self.seconds = 0.0
+        self.checkpoint = config.output / 'checkpoint.pt'
+
+    def save(self) -> None:
+        state = {'net': self.net.state_dict(), 'optimizer': self.optimizer.state_dict()}
+        state |= {'epoch': self.epoch, 'seconds': self.seconds, 'command': self.config.command}
+        temporary = self.checkpoint.with_suffix('.tmp')
+        torch.save(state, temporary)
+        temporary.replace(self.checkpoint)  # a reader never sees half a file
+
+    def load(self) -> None:
+        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        if state['command'] != self.config.command:
+            raise ValueError(f'{self.checkpoint} belongs to another run: {state["command"]}')
+        self.net.load_state_dict(state['net'])
+        self.optimizer.load_state_dict(state['optimizer'])
+        self.epoch, self.seconds = state['epoch'], state['seconds']
+
+    def run_epoch(self, loader: DataLoader) -> float:
+        """Trains for one epoch and returns the mean loss."""
+        self.net.train()
+        seed_everything(self.config.seed + 1000 * self.epoch)  # so that a resumed run sees what it would have seen
+        started, losses = time.monotonic(), []
+        total = self.config.epochs * len(loader)
+        with tqdm(loader, desc=f'epoch {self.epoch + 1}/{self.config.epochs}', leave=False) as bar:
+            for images, targets in bar:
+                losses.append(self.step(images, targets, self.epoch * len(loader) + len(losses), total))
+                bar.set_postfix(loss=f'{losses[-1]:.3f}')
+        self.epoch += 1
+        self.seconds += time.monotonic() - started
+        return float(np.mean(losses))
+
+    def step(self, images: torch.Tensor, targets: torch.Tensor, step: int, total: int) -> float:
+        """One update; the loss is taken at the stride of the logits, at one of its pixel phases by chance."""
+        for group in self.optimizer.param_groups:
+            group['lr'] = learning_rate(step, total, self.config.lr)
+        inputs = normalise(images.to(self.device)).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
+            logits = self.net.forward_stride(inputs)
+        stride = images.shape[-1] // logits.shape[-1]
+        down, right = torch.randint(stride, (2,)).tolist()
+        loss = self.loss(logits, targets[:, down::stride, right::stride].to(self.device))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimizer.step()
+        return loss.item()
+
+
+def measure(parser: Parser, sources: dict[str, Source], most: int | None = None) -> dict[str, dict]:
+    """Figures for each validation source; at most so many pictures, evenly spread."""
+    result = {}
+    for name, source in sources.items():
+        step = max(1, len(source) // most) if most else 1
+        result[name] = figures(count_pixels(parser, Subset(source, range(0, len(source), step))))
+    return result
+
+
+def release(training: Training, train: dict[str, Source], validation: dict[str, Source]) -> dict:
+    """Writes the weights, measures the written file on all validation pictures and records the figures beside it."""
+    config = training.config
+    record = {'backbone': config.backbone, 'width': config.width, 'size': config.input_size}
+    record |= {'command': config.command, 'seed': config.seed, 'minutes': round(training.seconds / 60, 1)}
+    record['images'] = {name: {'train': len(train[name]), 'validation': len(validation[name])} for name in train}
+    save_parser(training.net, config.output, record)
+    record['figures'] = measure(load_parser(config.output, training.device), validation)
+    save_parser(training.net, config.output, record)
+    return record
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    config = parse_args(argv)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    seed_everything(config.seed)
+    config.output.mkdir(parents=True, exist_ok=True)
+    train, validation = read_sources(config.rendered, config.photos)
+    loader = train_loader(train, config.input_size, config.batch_size, config.workers)
+    training = Training(config)
+    if config.resume and training.checkpoint.exists():
+        training.load()
+    while training.epoch < config.epochs:
+        loss = training.run_epoch(loader)
+        training.save()
+        quick = measure(Parser(training.net, config.input_size), validation, QUICK)
+        scores = ' '.join(f'{name} mIoU {row["miou"]:.3f} clothing {row["clothing"]:.3f}' for name, row in quick.items())
+        lr = training.optimizer.param_groups[0]['lr']
+        print(f'epoch {training.epoch} loss {loss:.4f} lr {lr:.2e} {scores} {training.seconds / 60:.1f} min', flush=True)
+    for name, row in release(training, train, validation)['figures'].items():
+        print(f'{name}: mIoU {row["miou"]} clothing {row["clothing"]} {row["classes"]}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,174 @@
+"""Training pictures for the parser: image and label map of people, roughened towards what surveillance cameras give."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image as PILImage
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
+from torchvision.transforms import v2
+from torchvision.tv_tensors import Image, Mask
+
+from ifd_zoo.parsing.parser import Letterbox
+from ifd_zoo.parsing.sources import photo_pairs, read_label_names, rendered_pairs, target_lookup
+
+Pair = tuple[Path, Path]
+
+
+def split_photos(root: Path) -> tuple[list[Pair], list[Pair]]:
+    """Training and validation photos; every photo whose number ends in 1 validates."""
+    pairs = list(photo_pairs(root))
+    held_out = [pair for pair in pairs if int(pair[0].stem) % 10 == 1]
+    return [pair for pair in pairs if pair not in held_out], held_out
+
+
+class Source:
+    """Pairs of image and label map, with the map brought to positions in `TARGETS`.
+
+    Args:
+        pairs: paths of image and label map.
+        lookup: (classes of the source,) uint8, or none where the map holds positions already (rendered people).
+    """
+
+    def __init__(self, pairs: Sequence[Pair], lookup: np.ndarray | None = None) -> None:
+        self.pairs = pairs
+        self.lookup = lookup
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple[PILImage.Image, np.ndarray]:
+        """RGB image and (H, W) uint8 targets."""
+        image, label_map = (PILImage.open(path) for path in self.pairs[index])
+        targets = np.asarray(label_map)
+        return image.convert('RGB'), targets if self.lookup is None else self.lookup[targets]
+
+
+def read_sources(rendered: Path, photos: Path | None) -> tuple[dict[str, Source], dict[str, Source]]:
+    """Training and validation sources by name: `rendered`, and `photos` where they are given."""
+    train = {'rendered': Source(list(rendered_pairs(rendered, ['train'])))}
+    validation = {'rendered': Source(list(rendered_pairs(rendered, ['query', 'gallery'])))}
+    if photos is not None:
+        lookup = target_lookup(read_label_names(photos / 'label_names.txt'))
+        train['photos'], validation['photos'] = (Source(pairs, lookup) for pairs in split_photos(photos))
+    return train, validation
+
+
+class PersonCrop(v2.Transform):
+    """Crop about the labelled person: loosely, tightly, with the head or the legs cut off, or not at all."""
+
+    def make_params(self, flat_inputs: list) -> dict:
+        mask = next(item for item in flat_inputs if isinstance(item, Mask))
+        height, width = mask.shape[-2:]
+        rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
+        if torch.rand(()) < 0.25 or not len(rows):
+            return {'top': 0, 'left': 0, 'height': height, 'width': width}
+        (top, bottom), (left, right) = ((edge.min().item(), edge.max().item() + 1) for edge in (rows, columns))
+        tall, wide = bottom - top, right - left
+        margins = torch.empty(4).uniform_(-0.08, 0.25) * torch.tensor([0.5 * tall, 0.5 * tall, wide, wide])
+        cut = torch.rand(2)
+        if cut[0] < 0.15:
+            margins[0] = -torch.empty(()).uniform_(0.05, 0.35) * tall
+        elif cut[0] > 0.8:
+            margins[1] = -torch.empty(()).uniform_(0.1, 0.6) * tall
+        up, down, aside, beyond = margins.round().int().tolist()
+        top, left = max(top - up, 0), max(left - aside, 0)
+        bottom, right = min(bottom + down, height), min(right + beyond, width)
+        return {'top': top, 'left': left, 'height': max(bottom - top, 1), 'width': max(right - left, 1)}
+
+    def transform(self, inpt: Tensor, params: dict) -> Tensor:
+        return v2.functional.crop(inpt, **params)
+
+
+class LowResolution(v2.Transform):
+    """Shrink the image and enlarge it again, as a distant camera does."""
+
+    def make_params(self, flat_inputs: list) -> dict:
+        return {'factor': torch.empty(()).uniform_(0.2, 0.7).item()}
+
+    def transform(self, inpt: Tensor, params: dict) -> Tensor:
+        size = inpt.shape[-2:]
+        small = v2.functional.resize(inpt, [max(1, round(side * params['factor'])) for side in size])
+        return v2.functional.resize(small, list(size))
+
+
+class ColourCast(v2.Transform):
+    """A factor of its own for red, green and blue: white balance, coloured light."""
+
+    def make_params(self, flat_inputs: list) -> dict:
+        return {'gains': torch.empty(3, 1, 1).uniform_(0.75, 1.3)}
+
+    def transform(self, inpt: Tensor, params: dict) -> Tensor:
+        return Image((inpt * params['gains']).clamp(0, 255).to(torch.uint8))
+
+
+def geometry(size: tuple[int, int]) -> v2.Transform:
+    """Crop, rotate, flip and letterbox image and label map together."""
+    fill = {Image: Letterbox.FILL[torch.Tensor], Mask: 0}
+    rotate = v2.RandomAffine(degrees=10, shear=5, interpolation=v2.InterpolationMode.BILINEAR, fill=fill)
+    steps = [PersonCrop(), Letterbox(size, stretch=1.3), v2.RandomApply([rotate], p=0.3), v2.RandomHorizontalFlip()]
+    return v2.Compose(steps)
+
+
+def background(size: tuple[int, int]) -> v2.Transform:
+    """Some part of a picture, mostly not its person."""
+    return v2.Compose([v2.RandomResizedCrop(size, scale=(0.1, 0.6), ratio=(0.4, 0.7)), v2.RandomHorizontalFlip()])
+
+
+def appearance() -> v2.Transform:
+    """Colour, light, camera and compression: for the image alone, the label map stays."""
+    return v2.Compose([
+        v2.RandomApply([v2.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.06)], p=0.6),
+        v2.RandomApply([ColourCast()], p=0.4),
+        v2.RandomGrayscale(p=0.05),
+        v2.RandomApply([LowResolution()], p=0.45),
+        v2.RandomApply([v2.GaussianBlur(5, sigma=(0.5, 1.5))], p=0.1),
+        v2.RandomApply([v2.JPEG((25, 90))], p=0.4),
+        v2.RandomErasing(p=0.15, scale=(0.02, 0.08), value=128),
+    ])
+
+
+class ParserDataset(Dataset):
+    """All sources after each other, augmented; some people are pasted by their label map onto another picture.
+
+    Args:
+        sources: by name.
+        size: (height, width) of the network's input.
+        paste: probability of pasting, for exact label maps; half of it for the others.
+    """
+
+    def __init__(self, sources: dict[str, Source], size: tuple[int, int], paste: float = 0.4) -> None:
+        self.items = [(source, index) for source in sources.values() for index in range(len(source))]
+        self.paste = paste
+        self.geometry = geometry(size)
+        self.background = background(size)
+        self.appearance = appearance()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """(3, h, w) uint8 image and (h, w) uint8 targets."""
+        image, targets = self.geometry(*self._read(index))
+        exact = self.items[index][0].lookup is None
+        if torch.rand(()) < (self.paste if exact else self.paste / 2):
+            crops = [self.background(*self._read(int(torch.randint(len(self), ())))) for _ in range(2)]
+            behind, targets_behind = min(crops, key=lambda crop: crop[1].count_nonzero())  # the emptier one
+            person = targets > 0
+            image, targets = Image(torch.where(person, image, behind)), Mask(targets.where(person, targets_behind))
+        return self.appearance(image).as_subclass(Tensor), targets.as_subclass(Tensor)
+
+    def _read(self, index: int) -> tuple[Image, Mask]:
+        source, position = self.items[index]
+        image, targets = source[position]
+        return Image(image), Mask(torch.from_numpy(np.array(targets)))
+
+
+def train_loader(sources: dict[str, Source], size: tuple[int, int], batch_size: int, workers: int) -> DataLoader:
+    """Batches in which every source has the same share on average; an epoch has as many pictures as all sources."""
+    dataset = ParserDataset(sources, size)
+    weights = [1 / len(source) for source in sources.values() for _ in range(len(source))]
+    sampler = WeightedRandomSampler(weights, num_samples=max(len(dataset), batch_size))
+    return DataLoader(dataset, batch_size, sampler=sampler, num_workers=workers, drop_last=True)
