@@ -1,0 +1,230 @@
+"""`Predictor`: what comes out is right, in range and independent of batches; bad calls are told so."""
+
+import numpy as np
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+import ifd_zoo.models  # noqa: F401  (registers the architectures)
+from ifd_zoo.hub import LoadError, save_release
+from ifd_zoo.images import ImageError
+from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.predictor import Predictor, Predictors, rank_embeddings
+from ifd_zoo.transforms import EvalTransform
+
+
+class FakeParser:
+    """The lower half of every photo is a dress."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def parse(self, images):
+        self.calls += 1
+        maps = [np.zeros((image.height, image.width), np.uint8) for image in images]
+        for label_map in maps:
+            label_map[label_map.shape[0] // 2 :] = LABELS.index('dress')
+        return maps
+
+
+def photo(seed, width=60, height=120):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.fixture(scope='module')
+def ifd():
+    torch.manual_seed(0)
+    return timm.create_model('ifd_resnet10t', num_classes=0).eval()
+
+
+@pytest.fixture(scope='module')
+def baseline():
+    torch.manual_seed(0)
+    return timm.create_model('ifd_baseline_resnet10t', num_classes=0).eval()
+
+
+@pytest.fixture
+def predictor(ifd):
+    return Predictor(ifd, FakeParser(), device='cpu')
+
+
+def test_an_analysis_has_everything_at_the_photos_size(predictor):
+    analyses = predictor.analyze([photo(0), photo(1, 90, 70)])
+    for analysis, shape in zip(analyses, [(120, 60), (70, 90)], strict=True):
+        assert analysis.embedding.shape == (512,) and analysis.embedding.dtype == np.float32
+        assert np.linalg.norm(analysis.embedding) == pytest.approx(1, abs=1e-5)
+        assert analysis.attention.shape == shape and analysis.attention.dtype == np.float32
+        assert 0 <= analysis.attention.min() <= analysis.attention.max() <= 1
+        assert analysis.label_map.shape == shape and analysis.label_map.dtype == np.uint8
+        assert analysis.clothing.dtype == bool
+        assert (analysis.clothing == (analysis.label_map == LABELS.index('dress'))).all()
+        assert analysis.clothing.mean() == 0.5
+
+
+def test_the_embedding_is_image_plus_flipped_image_behind_the_neck(predictor, ifd):
+    label_map = predictor.parser.parse([photo(0)])[0]
+    transform = EvalTransform(ifd.pretrained_cfg['input_size'][1:])
+    total = 0
+    with torch.inference_mode():
+        for picture, labels in (
+            (photo(0), label_map),
+            (photo(0).transpose(Image.Transpose.FLIP_LEFT_RIGHT), label_map[:, ::-1].copy()),
+        ):
+            image, masked, _ = transform(picture, labels)
+            total = total + ifd(image[None], masked[None]).embedding
+    expected = F.normalize(total, dim=1).numpy()
+    assert np.abs(predictor.embed([photo(0)]) - expected).max() < 1e-4
+
+
+def test_the_attention_is_w_i_enlarged(predictor, ifd):
+    label_map = predictor.parser.parse([photo(0)])[0]
+    image, masked, _ = EvalTransform(ifd.pretrained_cfg['input_size'][1:])(photo(0), label_map)
+    with torch.inference_mode():
+        expected = ifd(image[None], masked[None]).attention
+    expected = F.interpolate(expected, size=(120, 60), mode='bilinear')[0, 0].numpy()
+    assert np.abs(predictor.attention(photo(0)) - expected).max() < 1e-5
+
+
+def test_results_do_not_depend_on_the_batch(ifd):
+    photos = [photo(seed, 40 + 5 * seed, 100) for seed in range(5)]
+    whole = Predictor(ifd, FakeParser(), 'cpu', batch_size=16).embed(photos)
+    for size in (1, 2, 3):
+        assert np.abs(Predictor(ifd, FakeParser(), 'cpu', batch_size=size).embed(photos) - whole).max() < 1e-5
+
+
+def test_analyze_and_embed_agree(predictor):
+    photos = [photo(0), photo(1)]
+    analysed = np.stack([analysis.embedding for analysis in predictor.analyze(photos)])
+    assert np.abs(analysed - predictor.embed(photos)).max() < 1e-5
+
+
+def test_the_mask_matters_and_given_label_maps_replace_the_parser(predictor):
+    nothing = np.zeros((120, 60), np.uint8)
+    bare = predictor.analyze([photo(0)], [nothing])[0]
+    assert predictor.parser.calls == 0
+    assert not bare.clothing.any()
+    assert np.abs(bare.attention - predictor.attention(photo(0))).max() > 1e-6
+
+
+def test_paths_arrays_and_images_give_the_same(predictor, tmp_path):
+    photo(0).save(tmp_path / 'a.png')
+    embeddings = predictor.embed([photo(0), np.asarray(photo(0)), tmp_path / 'a.png', str(tmp_path / 'a.png')])
+    assert np.abs(embeddings - embeddings[0]).max() < 1e-5
+
+
+def test_exif_rotation_is_honoured(predictor, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo(0).transpose(Image.Transpose.ROTATE_90).save(tmp_path / 'turned.png', exif=exif)
+    assert predictor.attention(tmp_path / 'turned.png').shape == (120, 60)
+    assert predictor.embed([tmp_path / 'turned.png'])[0] @ predictor.embed([photo(0)])[0] == pytest.approx(1, abs=1e-4)
+
+
+def test_large_images_and_their_label_maps_are_shrunk_alike(predictor):
+    label_map = np.zeros((4096, 40), np.uint8)
+    label_map[:2048] = LABELS.index('coat')
+    analysis = predictor.analyze([photo(0, 40, 4096)], [label_map])[0]
+    assert analysis.attention.shape == analysis.clothing.shape == (2048, 20)
+    assert analysis.clothing[:1024].all() and not analysis.clothing[1024:].any()
+
+
+def test_the_same_photo_is_found_first_with_similarity_one(predictor):
+    gallery = [photo(seed) for seed in range(4)]
+    matches = predictor.rank(photo(2), gallery, top_k=3)
+    assert [match.index for match in matches][0] == 2
+    assert matches[0].similarity == pytest.approx(1, abs=1e-5)
+    assert len(matches) == 3
+    similarities = [match.similarity for match in matches]
+    assert similarities == sorted(similarities, reverse=True) and max(similarities) <= 1
+
+
+def test_equal_photos_keep_the_gallerys_order(ifd):
+    gallery = [photo(1), photo(0), photo(0), photo(1), photo(0)]
+    matches = Predictor(ifd, FakeParser(), 'cpu', batch_size=2).rank(photo(0), gallery, top_k=99)
+    assert [match.index for match in matches] == [1, 2, 4, 0, 3]
+
+
+def test_ranking_embeddings_is_a_stable_sort_by_cosine():
+    gallery = np.asarray([[0, 1], [1, 0], [0.6, 0.8], [1, 0]], np.float32)
+    matches = rank_embeddings(np.asarray([1, 0], np.float32), gallery)
+    assert [match.index for match in matches] == [1, 3, 2, 0]
+    assert [match.similarity for match in matches] == pytest.approx([1, 1, 0.6, 0])
+
+
+def test_an_empty_gallery_and_a_silly_top_k_are_refused(predictor):
+    with pytest.raises(ValueError, match='gallery is empty'):
+        predictor.rank(photo(0), [])
+    with pytest.raises(ValueError, match='top_k must be at least 1'):
+        predictor.rank(photo(0), [photo(1)], top_k=0)
+
+
+def test_no_images_give_no_embeddings(predictor):
+    assert predictor.embed([]).shape == (0, 512)
+    assert predictor.analyze([]) == []
+
+
+def test_the_baseline_needs_no_parser_to_embed_and_has_no_attention(baseline):
+    parser = FakeParser()
+    predictor = Predictor(baseline, parser, 'cpu')
+    predictor.embed([photo(0)])
+    assert parser.calls == 0
+    analysis = predictor.analyze([photo(0)])[0]
+    assert analysis.attention is None and analysis.clothing.mean() == 0.5
+    with pytest.raises(ValueError, match='no attention stream'):
+        predictor.attention(photo(0))
+
+
+def test_without_a_parser_it_warns_once_and_shows_the_whole_photo(ifd, baseline, recwarn):
+    predictor = Predictor(ifd, None, 'cpu')
+    predictor.embed([photo(0)])
+    predictor.embed([photo(1)])
+    assert [str(one.message) for one in recwarn if 'attention stream' in str(one.message)] == [
+        'no parser: the attention stream sees the clothing as well'
+    ]
+    empty = [np.zeros((120, 60), np.uint8)]
+    assert np.abs(predictor.embed([photo(0)]) - predictor.embed([photo(0)], empty)).max() < 1e-6
+    recwarn.clear()
+    Predictor(baseline, None, 'cpu')
+    assert not [one for one in recwarn if 'attention stream' in str(one.message)]
+
+
+def test_a_bad_photo_is_named_by_file_or_position(predictor, tmp_path):
+    (tmp_path / 'bad.jpg').write_text('no picture')
+    with pytest.raises(ImageError, match=r'^bad\.jpg: '):
+        predictor.embed([photo(0), tmp_path / 'bad.jpg'])
+    with pytest.raises(ImageError, match='^image 1: '):
+        predictor.embed([photo(0), np.zeros((2, 2), np.uint8)])
+
+
+def test_label_maps_that_do_not_fit_are_refused(predictor):
+    with pytest.raises(ValueError, match='1 label maps for 2 images'):
+        predictor.embed([photo(0), photo(1)], [np.zeros((120, 60), np.uint8)])
+    with pytest.raises(ValueError, match='label map of size'):
+        predictor.embed([photo(0)], [np.zeros((60, 120), np.uint8)])
+
+
+def test_the_models_own_input_size_is_used(ifd, tmp_path):
+    folder = save_release(ifd, tmp_path / 'small', 'test', {'input_size': [3, 128, 64]})
+    predictor = Predictor(folder, FakeParser(), 'cpu')
+    assert predictor.transform.size == (128, 64)
+    assert predictor.embed([photo(0)]).shape == (1, 512)
+
+
+def test_a_missing_model_is_told(tmp_path):
+    with pytest.raises(LoadError, match='no trained model'):
+        Predictor(str(tmp_path / 'nowhere'), FakeParser())
+
+
+def test_predictors_load_each_model_once_and_share_the_parser(ifd, baseline, tmp_path):
+    sources = {
+        'two': save_release(ifd, tmp_path / 'two', 'test', {'input_size': [3, 256, 128]}),
+        'one': save_release(baseline, tmp_path / 'one', 'test', {'input_size': [3, 256, 128]}),
+    }
+    predictors = Predictors(sources, 'none', 'cpu')
+    assert predictors.get('two') is predictors.get('two')
+    assert predictors.get('one').parser is predictors.get('two').parser
+    with pytest.raises(KeyError):
+        predictors.get('three')
