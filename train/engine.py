@@ -29,7 +29,8 @@ def learning_rate_factor(epoch: float, epochs: int, config: Config, drops: tuple
     if epoch < config.warmup_epochs:
         return 0.1 + 0.9 * epoch / config.warmup_epochs
     if config.schedule == 'step':
-        return 0.1 ** sum(epoch >= round(share * epochs) for share in drops)
+        # To whole epochs, upwards: a stage of one epoch must not begin behind its first drop.
+        return 0.1 ** sum(epoch >= math.ceil(share * epochs - 1e-9) for share in drops)
     progress = (epoch - config.warmup_epochs) / max(1, epochs - config.warmup_epochs)
     return max(0.01, 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 

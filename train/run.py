@@ -146,6 +146,7 @@ class Run:
             'input_size': [3, *self.size],
             'data': {
                 'name': config.data,
+                'folder': config.root.resolve().name,
                 'train_images': len(self.dataset.train),
                 'train_pids': self.dataset.num_pids,
                 'split': f'validation: {config.val_pids} training people' if config.val_pids else 'test',

@@ -66,7 +66,9 @@ def _cfg(first_conv: str = 'conv1', **kwargs: Any) -> dict[str, Any]:
 
 
 default_cfgs = generate_default_cfgs({
-    'ifd_baseline_resnet10t.synthetic': _cfg('conv1.0', **bundled('ifd_baseline_resnet10t.synthetic')),
+    'ifd_baseline_resnet10t.synthetic': _cfg(
+        'conv1.0', input_size=(3, 128, 64), **bundled('ifd_baseline_resnet10t.synthetic')
+    ),
     'ifd_baseline_resnet18': _cfg(),
     'ifd_baseline_resnet50': _cfg(input_size=(3, 384, 192)),
     'ifd_baseline_mobilenetv4_conv_small': _cfg('conv_stem'),

@@ -154,7 +154,7 @@ def _cfg(first_conv: str = 'conv1', **kwargs: Any) -> dict[str, Any]:
 
 
 default_cfgs = generate_default_cfgs({
-    'ifd_resnet10t.synthetic': _cfg('conv1.0', **bundled('ifd_resnet10t.synthetic')),
+    'ifd_resnet10t.synthetic': _cfg('conv1.0', input_size=(3, 128, 64), **bundled('ifd_resnet10t.synthetic')),
     'ifd_resnet18': _cfg(),
     'ifd_resnet50': _cfg(input_size=(3, 384, 192)),
     'ifd_mobilenetv4_conv_small': _cfg('conv_stem'),
