@@ -9,7 +9,6 @@
 
 import argparse
 import math
-import random
 import sys
 import time
 from collections.abc import Sequence
@@ -21,14 +20,16 @@ if __name__ == '__main__':
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import nn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.network import ParsingNet
-from ifd_zoo.parsing.parser import Parser, load_parser, normalise, save_parser
-from train.parser_data import Source, read_sources, train_loader
-from train.parser_metrics import MergedCrossEntropy, count_pixels, exact_table, figures
+from ifd_zoo.parsing.parser import Parser, list_parsers, load_parser, normalise, save_parser
+from train.parser_data import Source, read_sources, target_pixels, train_loader
+from train.parser_metrics import MergedCrossEntropy, balanced_weights, count_pixels, exact_table, figures
 
 QUICK = 96  # validation pictures per source after each epoch; the end measures all
 
@@ -40,7 +41,8 @@ class Config:
     rendered: Path = field(metadata={'help': 'folder of rendered people with exact label maps'})
     output: Path = field(metadata={'help': 'folder for checkpoint, config.json and model.safetensors'})
     photos: Path | None = field(default=None, metadata={'help': 'folder in the layout of Clothing Co-Parsing'})
-    epochs: int = 30
+    epochs: int = 40
+    coarse_epochs: int = field(default=15, metadata={'help': 'first epochs at half the size: far cheaper on CPU'})
     batch_size: int = 32
     size: str = '256x128'
     lr: float = 3e-3
@@ -51,6 +53,7 @@ class Config:
     workers: int = 2
     threads: int = 0
     seed: int = 0
+    init: str | None = field(default=None, metadata={'help': 'parser to start from: a name or a folder'})
     resume: bool = field(default=False, metadata={'help': 'go on from checkpoint.pt in --output, if it is there'})
 
     @property
@@ -60,12 +63,13 @@ class Config:
 
     @property
     def command(self) -> str:
-        """The command line that gives this run, with DIR for the folders and without flags at their default."""
+        """The command line that gives this run also after defaults have changed, with DIR for the folders."""
         words = ['python train/parser.py']
         for entry in fields(self):
             value, flag = getattr(self, entry.name), '--' + entry.name.replace('_', '-')
-            if value != entry.default and entry.name != 'resume':
-                words.append(flag if value is True else f'{flag} {"DIR" if isinstance(value, Path) else value}')
+            if value is not None and value is not False and entry.name != 'resume':
+                is_path = isinstance(value, Path) or (entry.name == 'init' and value not in list_parsers())
+                words.append(flag if value is True else f'{flag} {"DIR" if is_path else value}')
         return ' '.join(words)
 
 
@@ -78,15 +82,9 @@ def parse_args(argv: Sequence[str] | None) -> Config:
         elif entry.default is MISSING:
             parser.add_argument(flag, type=entry.type, required=True, help=text)
         else:
-            kind = entry.type if isinstance(entry.type, type) else Path
+            kind = entry.type if isinstance(entry.type, type) else entry.type.__args__[0]  # of `Path | None`
             parser.add_argument(flag, type=kind, default=entry.default, help=text)
     return Config(**vars(parser.parse_args(argv)))
-
-
-def seed_everything(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
 
 
 def learning_rate(step: int, total: int, peak: float) -> float:
@@ -108,19 +106,34 @@ def make_optimizer(net: ParsingNet, config: Config) -> torch.optim.Optimizer:
     )
 
 
+def make_loss(sources: dict[str, Source]) -> nn.Module:
+    return MergedCrossEntropy(exact_table(), balanced_weights(target_pixels(sources)))
+
+
 class Training:
     """Network, optimiser and position of a run, which is all that a checkpoint holds."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, loss: nn.Module) -> None:
         self.config = config
         self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
         self.net = ParsingNet(config.backbone, len(LABELS), config.width)
         self.net.to(self.device, memory_format=torch.channels_last)
         self.optimizer = make_optimizer(self.net, config)
-        self.loss = MergedCrossEntropy(exact_table()).to(self.device)
+        self.loss = loss.to(self.device)
+        self.origin: dict | None = None
         self.epoch = 0
         self.seconds = 0.0
         self.checkpoint = config.output / 'checkpoint.pt'
+
+    def start_from(self, parser: Parser) -> None:
+        """Takes over the weights of a parser of the same architecture, and the record of how they came about."""
+        self.net.load_state_dict(parser.net.state_dict())
+        self.origin = {key: parser.config.get(key) for key in ('command', 'epochs', 'minutes', 'init')}
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether the next epoch sees the pictures at half the size."""
+        return self.epoch < self.config.coarse_epochs
 
     def save(self) -> None:
         state = {'net': self.net.state_dict(), 'optimizer': self.optimizer.state_dict()}
@@ -140,7 +153,7 @@ class Training:
     def run_epoch(self, loader: DataLoader) -> float:
         """Trains for one epoch and returns the mean loss."""
         self.net.train()
-        seed_everything(self.config.seed + 1000 * self.epoch)  # so that a resumed run sees what it would have seen
+        torch.manual_seed(self.config.seed + 1000 * self.epoch)  # so that a resumed run sees what it would have seen
         started, losses = time.monotonic(), []
         total = self.config.epochs * len(loader)
         with tqdm(loader, desc=f'epoch {self.epoch + 1}/{self.config.epochs}', leave=False) as bar:
@@ -156,6 +169,8 @@ class Training:
         for group in self.optimizer.param_groups:
             group['lr'] = learning_rate(step, total, self.config.lr)
         inputs = normalise(images.to(self.device)).contiguous(memory_format=torch.channels_last)
+        if self.is_coarse:
+            inputs = F.avg_pool2d(inputs, 2)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
             logits = self.net.forward_stride(inputs)
         stride = images.shape[-1] // logits.shape[-1]
@@ -181,7 +196,8 @@ def release(training: Training, train: dict[str, Source], validation: dict[str, 
     """Writes the weights, measures the written file on all validation pictures and records the figures beside it."""
     config = training.config
     record = {'backbone': config.backbone, 'width': config.width, 'size': config.input_size}
-    record |= {'command': config.command, 'seed': config.seed, 'minutes': round(training.seconds / 60, 1)}
+    record |= {'command': config.command, 'epochs': training.epoch, 'minutes': round(training.seconds / 60, 1)}
+    record |= {'seed': config.seed, 'init': training.origin}
     record['images'] = {name: {'train': len(train[name]), 'validation': len(validation[name])} for name in train}
     save_parser(training.net, config.output, record)
     record['figures'] = measure(load_parser(config.output, training.device), validation)
@@ -189,26 +205,34 @@ def release(training: Training, train: dict[str, Source], validation: dict[str, 
     return record
 
 
+def report(training: Training, loss: float, rows: dict[str, dict]) -> None:
+    """One line for an epoch."""
+    scores = ' '.join(f'{name} mIoU {row["miou"]:.3f} clothing {row["clothing"]:.3f}' for name, row in rows.items())
+    lr, minutes = training.optimizer.param_groups[0]['lr'], training.seconds / 60
+    print(f'epoch {training.epoch} loss {loss:.4f} lr {lr:.2e} {scores} {minutes:.1f} min', flush=True)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     config = parse_args(argv)
     if config.threads:
         torch.set_num_threads(config.threads)
-    seed_everything(config.seed)
+    torch.manual_seed(config.seed)
     config.output.mkdir(parents=True, exist_ok=True)
     train, validation = read_sources(config.rendered, config.photos)
     loader = train_loader(train, config.input_size, config.batch_size, config.workers)
-    training = Training(config)
+    training = Training(config, make_loss(train))
+    if config.init:
+        training.start_from(load_parser(config.init))
     if config.resume and training.checkpoint.exists():
         training.load()
     while training.epoch < config.epochs:
+        size = [side // 2 if training.is_coarse else side for side in config.input_size]
         loss = training.run_epoch(loader)
         training.save()
-        quick = measure(Parser(training.net, config.input_size), validation, QUICK)
-        scores = ' '.join(f'{name} mIoU {row["miou"]:.3f} clothing {row["clothing"]:.3f}' for name, row in quick.items())
-        lr = training.optimizer.param_groups[0]['lr']
-        print(f'epoch {training.epoch} loss {loss:.4f} lr {lr:.2e} {scores} {training.seconds / 60:.1f} min', flush=True)
+        quick = measure(Parser(training.net, size), validation, QUICK)
+        report(training, loss, quick)
     for name, row in release(training, train, validation)['figures'].items():
-        print(f'{name}: mIoU {row["miou"]} clothing {row["clothing"]} {row["classes"]}')
+        print(f'{name}: {row}')
 
 
 if __name__ == '__main__':

@@ -1,0 +1,151 @@
+"""Where training label maps come from: their class names, and what each of them means in our label set.
+
+A source that cannot tell some of our classes apart (Clothing Co-Parsing's `skin` is face, arms, legs and neck) is given
+a *set* of labels; the loss then asks only that the prediction lies in the set. A label map in training holds positions
+in `TARGETS`: below `len(LABELS)` one exact class, above it such a set.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ifd_zoo.parsing.labels import CLOTHING, LABELS
+
+BODY = ('face', 'arms', 'legs', 'neck')
+
+CLOTHING_CO_PARSING = {
+    'null': ('background',),
+    'accessories': ('accessory', 'bag', 'arms', 'neck', 'face', 'hair', 'hat'),  # fans, cups, cameras, bangles, bows
+    'bag': ('bag',),
+    'belt': ('accessory',),
+    'blazer': ('coat',),
+    'blouse': ('upper',),
+    'bodysuit': ('upper', 'dress', 'lower'),  # labelled on tops, dresses and one-piece suits
+    'boots': ('shoes',),
+    'bra': ('upper',),
+    'bracelet': ('arms', 'upper', 'coat', 'dress'),  # on the wrist or on the cuff, as are watches and rings near it
+    'cape': ('coat',),
+    'cardigan': ('coat', 'upper'),  # open or closed
+    'clogs': ('shoes',),
+    'coat': ('coat',),
+    'dress': ('dress',),
+    'earrings': ('face', 'hair', 'neck'),
+    'flats': ('shoes',),
+    'glasses': ('face', 'hair'),  # worn, or pushed up
+    'gloves': ('accessory',),
+    'hair': ('hair',),
+    'hat': ('hat',),
+    'heels': ('shoes',),
+    'hoodie': ('upper', 'coat'),
+    'intimate': ('upper', 'lower'),
+    'jacket': ('coat',),
+    'jeans': ('lower',),
+    'jumper': ('upper',),
+    'leggings': ('lower',),
+    'loafers': ('shoes',),
+    'necklace': ('neck', 'upper', 'dress', 'coat'),
+    'panties': ('lower',),
+    'pants': ('lower',),
+    'pumps': ('shoes',),
+    'purse': ('bag',),
+    'ring': ('arms', 'upper', 'coat', 'dress'),
+    'romper': ('dress', 'upper', 'lower'),  # one-piece suits, dresses, pinafores over a blouse
+    'sandals': ('shoes',),
+    'scarf': ('accessory',),
+    'shirt': ('upper',),
+    'shoes': ('shoes',),
+    'shorts': ('lower',),
+    'skin': BODY,
+    'skirt': ('lower',),
+    'sneakers': ('shoes',),
+    'socks': ('shoes', 'lower'),  # no class of ours; clothing in any case
+    'stockings': ('lower',),
+    'suit': ('coat', 'lower', 'upper'),  # mostly the jacket, at times the trousers too
+    'sunglasses': ('face', 'hair'),
+    'sweater': ('upper',),
+    'sweatshirt': ('upper',),
+    'swimwear': ('dress', 'upper', 'lower'),
+    't-shirt': ('upper',),
+    'tie': ('accessory',),
+    'tights': ('lower',),
+    'top': ('upper',),
+    'vest': ('upper', 'coat'),  # under a jacket, or over a shirt
+    'wallet': ('bag',),
+    'watch': ('arms', 'upper', 'coat', 'dress'),
+    'wedges': ('shoes',),
+}
+"""Yang, Luo, Lin: "Clothing Co-Parsing by Joint Image Segmentation and Labeling", CVPR 2014; 59 classes, looked up in
+the photos where the name leaves it open. https://github.com/bearpaw/clothing-co-parsing"""
+
+TARGETS = tuple(dict.fromkeys([*((name,) for name in LABELS), *CLOTHING_CO_PARSING.values()]))
+"""The distinct sets of labels that a training pixel may be asked for; the first `len(LABELS)` are single classes."""
+
+
+def allowed_table() -> np.ndarray:
+    """(len(TARGETS), len(LABELS)) bool: which labels satisfy a target."""
+    return np.array([[name in names for name in LABELS] for names in TARGETS])
+
+
+def clothing_targets() -> tuple[np.ndarray, np.ndarray]:
+    """Which targets are certainly clothing, and which leave it open; both (len(TARGETS),) bool."""
+    share = np.array([np.mean([name in CLOTHING for name in names]) for names in TARGETS])
+    return share == 1, (share > 0) & (share < 1)
+
+
+def target_lookup(names: Iterable[str]) -> np.ndarray:
+    """Positions in `TARGETS` for a source's class names, to index with its label maps: (len(names),) uint8.
+
+    Raises:
+        ValueError: a name is not in `CLOTHING_CO_PARSING`.
+    """
+    names = tuple(names)
+    unknown = sorted(set(names) - set(CLOTHING_CO_PARSING))
+    if unknown:
+        raise ValueError(f'no mapping for {", ".join(unknown)}: add a line to CLOTHING_CO_PARSING')
+    return np.array([TARGETS.index(CLOTHING_CO_PARSING[name]) for name in names], dtype=np.uint8)
+
+
+def read_label_names(path: Path) -> tuple[str, ...]:
+    """Class names of a `label_names.txt` with lines `index<TAB>name`, in the order of the index.
+
+    Raises:
+        ValueError: the indices are not 0, 1, 2 ...
+    """
+    rows = [line.split('\t') for line in path.read_text().splitlines() if line.strip()]
+    if [row[0] for row in rows] != [str(position) for position in range(len(rows))]:
+        raise ValueError(f'{path}: expected lines "index<TAB>name" with indices 0, 1, 2 ...')
+    return tuple(row[1] for row in rows)
+
+
+def rendered_pairs(root: Path, folders: Iterable[str]) -> Iterator[tuple[Path, Path]]:
+    """Image and label map of every rendered person: `<folder>/<pid>/<clothes>/*.jpg`, `parsing/<same path>.png`.
+
+    Raises:
+        FileNotFoundError: there is no image in a folder, or an image has no label map.
+    """
+    for folder in folders:
+        images = sorted((root / folder).glob('*/*/*.jpg'))
+        if not images:
+            raise FileNotFoundError(f'no images <pid>/<clothes>/*.jpg in {root / folder}')
+        for image in images:
+            yield image, _existing(root / 'parsing' / image.relative_to(root).with_suffix('.png'))
+
+
+def photo_pairs(root: Path) -> Iterator[tuple[Path, Path]]:
+    """Photo and label map of every photo: `photos/NNNN.jpg`, `labels/NNNN.png`.
+
+    Raises:
+        FileNotFoundError: there are no photos, or a photo has no label map.
+    """
+    photos = sorted((root / 'photos').glob('*.jpg'))
+    if not photos:
+        raise FileNotFoundError(f'no photos NNNN.jpg in {root / "photos"}')
+    for photo in photos:
+        yield photo, _existing(root / 'labels' / f'{photo.stem}.png')
+
+
+def _existing(label_map: Path) -> Path:
+    if not label_map.is_file():
+        raise FileNotFoundError(f'label map is missing: {label_map}')
+    return label_map

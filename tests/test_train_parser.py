@@ -1,0 +1,216 @@
+"""Training of the parser: loss, figures, augmentation, and the script from start to released folder."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torchvision import tv_tensors
+
+from ifd_zoo.parsing import LABELS, load_parser
+from ifd_zoo.parsing.sources import BODY, CLOTHING_CO_PARSING, TARGETS, allowed_table, rendered_pairs, target_lookup
+from train import parser as script
+from train.parser_data import ColourCast, Compression, LowResolution, PersonCrop, geometry, read_sources, train_loader
+from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table, figures
+
+PERSON = ('hair', 'face', 'upper', 'lower', 'shoes')
+
+
+def draw_person(folder, image_name, map_name, values, seed):
+    """A column of coloured bands on a grey ground, and its label map with the given values."""
+    rng = np.random.default_rng(seed)
+    pixels = np.full((64, 40, 3), 120, np.uint8)
+    label_map = np.zeros((64, 40), np.uint8)
+    for band, value in enumerate(values):
+        rows = slice(6 + 10 * band, 16 + 10 * band)
+        pixels[rows, 12:28] = rng.integers(0, 256, 3)
+        label_map[rows, 12:28] = value
+    for name, array in ((image_name, pixels), (map_name, label_map)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(array).save(folder / name)
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp('data')
+    values = [LABELS.index(name) for name in PERSON]
+    for folder, count in (('train', 4), ('query', 1), ('gallery', 2)):
+        for index in range(count):
+            stem = f'{folder}/{index:04d}/0/c0_0'
+            draw_person(root / 'rendered', f'{stem}.jpg', f'parsing/{stem}.png', values, index)
+    names = list(CLOTHING_CO_PARSING)
+    values = [names.index(name) for name in ('hair', 'skin', 'sweater', 'jeans', 'boots')]
+    for number in (1, 2, 3, 4):
+        draw_person(root / 'photos', f'photos/{number:04d}.jpg', f'labels/{number:04d}.png', values, number)
+    text = ''.join(f'{index}\t{name}\n' for index, name in enumerate(names))
+    (root / 'photos' / 'label_names.txt').write_text(text)
+    return root
+
+
+def flags(data, output, *more):
+    small = '--coarse-epochs 1 --batch-size 2 --size 64x32 --width 16 --workers 0 --backbone mobilenetv4_conv_small_050'
+    return ['--rendered', str(data / 'rendered'), '--output', str(output), *small.split(), *more]
+
+
+def test_merged_loss_equals_the_obvious_version():
+    torch.manual_seed(0)
+    logits = torch.randn(2, len(LABELS), 3, 4, requires_grad=True)
+    targets = torch.randint(len(TARGETS), (2, 3, 4))
+    probabilities, terms = logits.softmax(1), []
+    for b in range(2):
+        for y in range(3):
+            for x in range(4):
+                allowed = [LABELS.index(name) for name in TARGETS[targets[b, y, x]]]
+                terms.append(-sum(probabilities[b, label, y, x] for label in allowed).log())
+    loss = MergedCrossEntropy(exact_table())(logits, targets)
+    torch.testing.assert_close(loss, torch.stack(terms).mean())
+    loss.backward()
+    assert logits.grad.isfinite().all()
+
+
+def test_merged_loss_of_single_labels_is_cross_entropy():
+    logits, targets = 5 * torch.randn(2, len(LABELS), 3, 4), torch.randint(len(LABELS), (2, 3, 4))
+    torch.testing.assert_close(MergedCrossEntropy(exact_table())(logits, targets), F.cross_entropy(logits, targets))
+
+
+def test_merged_loss_is_stable_and_needs_a_label():
+    logits = torch.full((1, len(LABELS), 1, 1), -1e4)
+    logits[0, 0] = 1e4
+    assert MergedCrossEntropy(exact_table())(logits, torch.ones(1, 1, 1, dtype=torch.long)).item() == pytest.approx(2e4)
+    with pytest.raises(ValueError, match='at least one'):
+        MergedCrossEntropy(torch.zeros(2, 3, dtype=torch.bool))
+
+
+def test_weighted_loss_is_the_weighted_mean():
+    logits, targets = torch.randn(1, len(LABELS), 2, 2), torch.tensor([[[0, 1], [1, 11]]])
+    weights = torch.ones(len(TARGETS))
+    weights[11] = 3
+    terms = F.cross_entropy(logits, targets, reduction='none').flatten()
+    expected = (terms[0] + terms[1] + terms[2] + 3 * terms[3]) / 6
+    torch.testing.assert_close(MergedCrossEntropy(exact_table(), weights)(logits, targets), expected)
+
+
+def test_balanced_weights():
+    weights = balanced_weights(np.array([300.0, 0, 75, 24, 1]))
+    assert weights.tolist() == pytest.approx([1, 1, 1.1547, 2.0412, 3], abs=1e-4)
+
+
+def test_figures_by_hand():
+    counts = np.zeros((len(TARGETS), len(LABELS)), np.int64)
+    background, face, upper, coat = (LABELS.index(name) for name in ('background', 'face', 'upper', 'coat'))
+    counts[background, background], counts[background, upper] = 80, 4
+    counts[upper, upper], counts[upper, background] = 10, 6
+    counts[TARGETS.index(BODY), face], counts[TARGETS.index(BODY), upper] = 7, 3
+    counts[TARGETS.index(('coat', 'upper')), coat], counts[TARGETS.index(('coat', 'upper')), upper] = 1, 2
+    result = figures(counts)
+    assert result['classes'] == {'background': round(80 / 90, 4), 'upper': round(12 / 25, 4)}
+    assert result['miou'] == pytest.approx((80 / 90 + 12 / 25) / 2, abs=1e-4)
+    assert result['clothing'] == round(13 / 26, 4)
+    assert result['skin'] == 0.7
+
+
+def test_sources_split_and_map(data):
+    train, validation = read_sources(data / 'rendered', data / 'photos')
+    assert {name: len(source) for name, source in train.items()} == {'rendered': 4, 'photos': 3}
+    assert {name: len(source) for name, source in validation.items()} == {'rendered': 3, 'photos': 1}
+    targets = validation['photos'][0][1]
+    assert {TARGETS[value] for value in np.unique(targets)} == {
+        ('background',), ('hair',), BODY, ('upper',), ('lower',), ('shoes',)
+    }  # fmt: skip
+
+
+def test_missing_label_map_is_named(data, tmp_path):
+    draw_person(tmp_path, 'train/0000/0/c0_0.jpg', 'elsewhere.png', [1], seed=0)
+    with pytest.raises(FileNotFoundError, match='c0_0.png'):
+        list(rendered_pairs(tmp_path, ['train']))
+    with pytest.raises(FileNotFoundError, match='no images'):
+        list(rendered_pairs(tmp_path, ['query']))
+
+
+def test_image_and_map_move_together():
+    torch.manual_seed(0)
+    step = geometry((64, 32))
+    targets = torch.zeros(90, 60, dtype=torch.uint8)
+    targets[10:80, 15:45] = 5
+    for _ in range(20):
+        white = (targets > 0).to(torch.uint8).expand(3, -1, -1) * 255
+        image, moved = step(tv_tensors.Image(white), tv_tensors.Mask(targets))
+        assert image.shape == (3, 64, 32) and moved.shape == (64, 32) and set(moved.unique().tolist()) <= {0, 5}
+        wrong = (image[0] > 190) != (moved > 0)
+        assert wrong.float().mean() < 0.1
+
+
+def test_person_crop_keeps_some_of_the_person():
+    torch.manual_seed(0)
+    targets = torch.zeros(80, 50, dtype=torch.uint8)
+    targets[20:70, 15:35] = 5
+    for _ in range(50):
+        assert PersonCrop()(tv_tensors.Mask(targets)).any()
+    assert PersonCrop()(tv_tensors.Mask(torch.zeros(8, 4, dtype=torch.uint8))).shape == (8, 4)
+
+
+@pytest.mark.parametrize('step', [ColourCast(), Compression(), LowResolution()])
+def test_appearance_keeps_size_and_type(step):
+    image = step(tv_tensors.Image(torch.randint(256, (3, 40, 20), dtype=torch.uint8)))
+    assert image.shape == (3, 40, 20) and image.dtype == torch.uint8
+
+
+def test_both_sources_are_drawn_alike(data):
+    torch.manual_seed(0)
+    train, _ = read_sources(data / 'rendered', data / 'photos')
+    weights = train_loader(train, (64, 32), batch_size=2, workers=0).sampler.weights
+    assert weights[:4].sum() == pytest.approx(weights[4:].sum())
+
+
+def test_learning_rate_rises_then_falls_to_zero():
+    rates = [script.learning_rate(step, 200, 1.0) for step in range(200)]
+    assert rates[0] < rates[5] == max(rates) == 1.0 and rates[-1] < 1e-3
+    assert rates[6:] == sorted(rates[6:], reverse=True)
+
+
+def test_script_trains_releases_and_resumes(data, tmp_path, capsys):
+    photos = ['--photos', str(data / 'photos'), '--epochs', '2']
+    script.main(flags(data, tmp_path / 'whole', *photos))
+    parser = load_parser(tmp_path / 'whole')
+    assert set(parser.config['figures']) == {'rendered', 'photos'}
+    assert parser.config['command'].startswith('python train/parser.py --rendered DIR --output DIR --photos DIR')
+    assert '--seed 0' in parser.config['command'] and '--bf16' not in parser.config['command']
+    assert str(tmp_path) not in (tmp_path / 'whole' / 'config.json').read_text()
+    assert 'epoch 2 loss' in capsys.readouterr().out
+
+    config = script.parse_args(flags(data, tmp_path / 'halves', *photos, '--resume'))
+    config.output.mkdir()
+    train, _ = read_sources(config.rendered, config.photos)
+    torch.manual_seed(config.seed)
+    training = script.Training(config, script.make_loss(train))
+    training.run_epoch(train_loader(train, config.input_size, config.batch_size, 0))
+    training.save()
+    script.main(flags(data, tmp_path / 'halves', *photos, '--resume'))
+    assert 'epoch 1 loss' not in capsys.readouterr().out
+    whole, halves = (load_parser(tmp_path / name).net.state_dict() for name in ('whole', 'halves'))
+    for name, value in whole.items():
+        torch.testing.assert_close(halves[name], value, rtol=1e-2, atol=1e-3)
+
+
+def test_script_without_photos_from_another_parser(data, tmp_path):
+    script.main(flags(data, tmp_path / 'first', '--epochs', '1'))
+    script.main(flags(data, tmp_path, '--epochs', '1', '--init', str(tmp_path / 'first'), '--lr', '0'))
+    first, second = (load_parser(folder) for folder in (tmp_path / 'first', tmp_path))
+    assert all(torch.equal(a, b) for a, b in zip(first.net.parameters(), second.net.parameters(), strict=True))
+    assert second.config['init']['command'] == first.config['command'] and '--init DIR' in second.config['command']
+    record = json.loads((tmp_path / 'config.json').read_text())
+    assert record['images'] == {'rendered': {'train': 4, 'validation': 3}}
+    assert allowed_table().shape[1] == len(record['labels'])
+    assert not (tmp_path / 'checkpoint.tmp').exists()
+
+
+def test_resume_refuses_another_run(data, tmp_path):
+    script.main(flags(data, tmp_path, '--epochs', '1'))
+    with pytest.raises(ValueError, match='another run'):
+        script.main(flags(data, tmp_path, '--epochs', '1', '--lr', '0.5', '--resume'))
+
+
+def test_lookup_covers_every_photo_class():
+    assert len(target_lookup(CLOTHING_CO_PARSING)) == len(CLOTHING_CO_PARSING)
