@@ -16,15 +16,17 @@ from functools import partial
 from pathlib import Path
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from ifd_zoo.explain import CLOTHING_COLOUR, INFERNO
-from ifd_zoo.gallery import Found, PhotoFile, search, shorten
-from ifd_zoo.hub import list_bundled
+from ifd_zoo.gallery import EXAMPLES, Found, PhotoFile, example_photos, search, shorten
+from ifd_zoo.hub import LoadError, list_bundled
 from ifd_zoo.images import ImageError
+from ifd_zoo.inference import DeviceError
+from ifd_zoo.parsing import ParserError
 from ifd_zoo.predictor import DEFAULT_MODEL, Predictors
 
-PACKAGE = Path(__file__).resolve().parent / 'ifd_zoo'
-EXAMPLES, CSS = PACKAGE / 'examples', PACKAGE / 'app.css'
+CSS = Path(__file__).resolve().parent / 'ifd_zoo' / 'app.css'
 MAX_SHOWN = 30
 KEEP_SECONDS = 3600  # uploads of this age are deleted every so many seconds, and all of them when the app stops
 
@@ -36,12 +38,11 @@ and strangers in similar clothes; the number after <i>p</i> in a file name is th
 WELCOME = """<p><b>Results appear here.</b></p><ol>
 <li><b>Clothing.</b> A human parser finds what each person wears.</li>
 <li><b>Attention.</b> One stream of the network sees the photo without the clothing, and learns where identity is.</li>
-<li><b>Ranking.</b> The other stream sees the whole photo through that attention; its features are compared.</li>
-</ol>"""
+<li><b>Ranking.</b> The other stream sees the whole photo through it; its features are compared.</li></ol>"""
 RAMP = f'linear-gradient(90deg, {", ".join(f"rgb{colour}" for colour in INFERNO)})'
 LEGEND = f"""<span><span class="ramp" style="background: {RAMP}"></span> attention, from ignored to attended (contrast
-stretched per photo)</span>
-<span><span class="ramp" style="background: rgb{CLOTHING_COLOUR}; width: 1.4rem"></span> clothing</span>"""
+stretched per photo)</span> <span><span class="ramp" style="background: rgb{CLOTHING_COLOUR}; width: 1.4rem"></span>
+clothing</span>"""
 PRIVACY = f"""Photos stay on the machine that runs this page: they lie in a temporary folder for at most
 {2 * KEEP_SECONDS // 3600} hours and are sent nowhere. A high similarity is a hint and no proof of identity: search only
 for people who agreed to it, and let a human decide."""
@@ -87,14 +88,18 @@ def _ranking(ranking: list[Found], top_k: float) -> tuple[list, list, str]:
     shown = ranking[: max(1, min(int(top_k), MAX_SHOWN))]
     captions = [f'#{place} \u2003 {one.similarity:.3f} \u2003 {one.name}' for place, one in enumerate(shown, 1)]
     # Inside gradio's own temporary folder, so that it is deleted with the uploads.
-    path = Path(tempfile.mkdtemp(prefix='ranking_', dir=os.environ.get('GRADIO_TEMP_DIR'))) / 'ranking.csv'
+    path = Path(tempfile.mkdtemp(prefix='ranking_', dir=get_upload_folder())) / 'ranking.csv'
     with path.open('w', newline='', encoding='utf-8') as file:
         csv.writer(file).writerows([['rank', 'file', 'similarity'], *rows])
     return [(one.picture, caption) for one, caption in zip(shown, captions, strict=True)], rows, str(path)
 
 
 def _photo_file(value: dict) -> PhotoFile:
-    return PhotoFile(value['path'], value.get('orig_name') or Path(value['path']).name)
+    path = Path(value['path']).resolve()
+    # Raw values are checked here: gradio overlooks a path whose `meta` does not say that it is a file.
+    if not path.is_relative_to(Path(get_upload_folder()).resolve()):
+        raise _error('That file was not uploaded here: choose it on this page.')
+    return PhotoFile(path, value.get('orig_name') or path.name)
 
 
 def _error(message: str) -> gr.Error:
@@ -108,6 +113,7 @@ THEME = gr.themes.Soft(
     font=['system-ui', 'Segoe UI', 'Roboto', 'DejaVu Sans', 'sans-serif'],
     font_mono=['ui-monospace', 'DejaVu Sans Mono', 'monospace'],
 )
+LOOK = {'theme': THEME, 'css_paths': CSS, 'footer_links': [], 'ssr_mode': False}
 # On a phone progress and results lie below the form.
 SHOW_RESULTS = "() => { if (innerWidth < 700) document.getElementById('status').scrollIntoView({behavior: 'smooth'}); }"
 UPLOAD = {'height': 180, 'show_label': False, 'interactive': True, 'render': False}
@@ -144,7 +150,7 @@ def build_demo(predictors: Predictors) -> gr.Blocks:
 def _input_column(predictors: Predictors) -> tuple[gr.Dataset, list, gr.Button]:
     query = gr.Image(type='filepath', sources=['upload', 'clipboard'], label='Query photo', elem_id='query', **UPLOAD)
     gr.HTML(EXAMPLES_HEADING, elem_classes='small')
-    samples = [[str(path)] for path in _example_queries()]
+    samples = [[path] for path in example_photos('query')]
     examples = gr.Dataset(components=[query], samples=samples, type='index', show_label=False, elem_id='examples')
     with gr.Row():
         with gr.Column(min_width=120, scale=2):
@@ -188,12 +194,8 @@ def _label(name: str) -> str:
     return f'{"Baseline" if name.startswith("ifd_baseline_") else "IFD"} \u2003 {name}'
 
 
-def _example_queries() -> list[Path]:
-    return sorted((EXAMPLES / 'query').glob('*.jpg'))
-
-
 def _example(index: int) -> tuple[str, list[str]]:
-    return str(_example_queries()[index]), [str(path) for path in sorted((EXAMPLES / 'gallery').glob('*.jpg'))]
+    return example_photos('query')[index], example_photos('gallery')
 
 
 def _sources(model: str) -> dict[str, str]:
@@ -219,7 +221,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     predictors = Predictors(_sources(args.model), args.parser, args.device)
     try:
         predictors.get(next(iter(predictors.sources)))  # now, so that a wrong name is told here and not in the browser
-    except (ValueError, OSError, RuntimeError, AssertionError) as error:  # the last two: torch, about the device
+    except (LoadError, ParserError, DeviceError) as error:
         print(f'app.py: {error}', file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the temporary folder is removed then, too
@@ -230,11 +232,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(demo: gr.Blocks, host: str, port: int) -> int:
-    look = {'theme': THEME, 'css_paths': CSS, 'footer_links': [], 'ssr_mode': False}
     limits = {'allowed_paths': [str(EXAMPLES)], 'max_file_size': '250mb', 'run_history': False}
     try:
-        demo.launch(server_name=host, server_port=port, quiet=True, prevent_thread_lock=True, **look, **limits)
-    except OSError as error:
+        demo.launch(server_name=host, server_port=port, quiet=True, prevent_thread_lock=True, **LOOK, **limits)
+    except (OSError, OverflowError) as error:
         print(f'app.py: cannot listen on {host}:{port}; choose another --port ({error})', file=sys.stderr)
         return 2
     print(f'IFD demo on {demo.local_url} (Ctrl+C stops it)', flush=True)

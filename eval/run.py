@@ -21,6 +21,7 @@ import torch
 from eval.report import evaluate_protocols, markdown_table
 from ifd_zoo.datasets import DATASETS, DatasetError, Protocol, ReIDDataset, load_dataset
 from ifd_zoo.hub import LoadError, eval_transform, load_model
+from ifd_zoo.inference import DeviceError, pick_device
 from ifd_zoo.parsing import ParserError, load_parser
 from ifd_zoo.parsing.cache import with_parsed_maps
 
@@ -41,12 +42,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--output', type=Path, help='folder for figures.json and figures.md')
     parser.add_argument('--batch-size', type=int, default=64)
     parser.add_argument('--workers', type=int, default=2, help='processes that load images')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     return parser.parse_args(argv)
 
 
-def load_protocols(args: argparse.Namespace, maps: Path) -> tuple[Protocol, ...]:
+def load_protocols(args: argparse.Namespace, device: torch.device, maps: Path) -> tuple[Protocol, ...]:
     """The data set's protocols, their records with the masks that were asked for."""
     root = args.root.expanduser()
     dataset = load_dataset(args.data, root)
@@ -55,7 +56,7 @@ def load_protocols(args: argparse.Namespace, maps: Path) -> tuple[Protocol, ...]
     if args.masks == LABEL_MAPS:
         _require_maps(dataset, root)
         return dataset.protocols
-    parser = load_parser(args.masks, args.device)
+    parser = load_parser(args.masks, device)
     return tuple(
         replace(
             protocol,
@@ -74,9 +75,10 @@ def _require_maps(dataset: ReIDDataset, root: Path) -> None:
 
 
 def measure(args: argparse.Namespace) -> dict:
-    model = load_model(args.model).to(args.device)
+    device = pick_device(args.device)
+    model = load_model(args.model).to(device)
     with tempfile.TemporaryDirectory() as temporary:
-        protocols = load_protocols(args, args.maps or Path(temporary))
+        protocols = load_protocols(args, device, args.maps or Path(temporary))
         figures = evaluate_protocols(model, protocols, eval_transform(model), args.batch_size, args.workers, args.flip)
     digest = hashlib.sha256()
     for key, value in sorted(model.state_dict().items()):
@@ -95,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         report = measure(args)
-    except (DatasetError, LoadError, ParserError) as error:
+    except (DatasetError, LoadError, ParserError, DeviceError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     table = markdown_table(report['protocols'])

@@ -11,6 +11,7 @@ from ifd_zoo.explain import side_by_side, views
 from ifd_zoo.images import ImageError, load_image
 from ifd_zoo.predictor import Predictor, rank_embeddings
 
+EXAMPLES = Path(__file__).resolve().parent / 'examples'
 PHOTO_SIDE = 1024  # pixels; more than the networks see, and cheap to draw
 CHUNK = 4  # photos between two steps of the progress
 
@@ -69,6 +70,11 @@ def search(
     matches = rank_embeddings(target[0], np.stack(embeddings), len(names))
     ranking = [Found(names[match.index], match.similarity, pictures[match.index]) for match in matches]
     return SearchResult(target[1], ranking, skipped)
+
+
+def example_photos(kind: str) -> list[str]:
+    """Paths of the rendered photos that come with the package, sorted; `kind` is `query` or `gallery`."""
+    return [str(path) for path in sorted((EXAMPLES / kind).glob('*.jpg'))]
 
 
 def shorten(lines: Sequence[str], most: int = 5) -> str:

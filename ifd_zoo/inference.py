@@ -7,6 +7,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+class DeviceError(ValueError):
+    """A device that this machine or this build of torch does not have."""
+
+
+def pick_device(name: str | torch.device | None = None) -> torch.device:
+    """The device of that name; without one a GPU if there is any.
+
+    Raises:
+        DeviceError: it cannot be used; the message has torch's reason.
+    """
+    try:
+        device = torch.device(name or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(f'device {str(name)!r} cannot be used: {error}') from error
+    return device
+
+
 class Inference(NamedTuple):
     embedding: Tensor
     """(B, D) float32, unit length."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.images import MAX_SIDE, load_image
-from ifd_zoo.inference import infer
+from ifd_zoo.inference import infer, pick_device
 from ifd_zoo.parsing import load_parser
 from ifd_zoo.parsing.masks import class_mask
 
@@ -56,6 +56,7 @@ class Predictor:
 
     Raises:
         LoadError: there is no such model.
+        DeviceError: there is no such device.
         ParserError: there is no such parser.
     """
 
@@ -66,7 +67,7 @@ class Predictor:
         device: str | torch.device | None = None,
         batch_size: int = 16,
     ) -> None:
-        self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        self.device = pick_device(device)
         model = model if isinstance(model, nn.Module) else load_model(model)
         self.model = model.eval().to(self.device)
         if parser is None:

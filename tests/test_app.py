@@ -6,6 +6,7 @@ import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import numpy as np
 import pytest
 import timm
@@ -165,6 +166,25 @@ def test_nothing_to_search_for_or_in_is_told(client, server, tmp_path):
 
 
 # From the command line
+
+
+def test_a_path_that_was_not_uploaded_is_never_read(releases, tmp_path):
+    running = App(tmp_path, '--model', str(releases / 'ifd_resnet10t'), '--parser', 'none')
+    api = f'{running.url}/gradio_api'
+    try:
+        with QUERIES[0].open('rb') as photo:
+            uploaded = httpx.post(f'{api}/upload', files={'files': photo}).json()[0]
+
+        def outcome(path, meta=('_type', 'gradio.FileData')):
+            query, photo = ({'path': one, 'orig_name': 'x.jpg', 'meta': dict([meta])} for one in (path, uploaded))
+            call = httpx.post(f'{api}/call/rank', json={'data': [query, [{'image': photo}], 'ifd_resnet10t', 3]})
+            return httpx.get(f'{api}/call/rank/{call.json()["event_id"]}', timeout=60).text.splitlines()[-3]
+
+        assert outcome(uploaded) == 'event: complete'
+        assert outcome(str(GALLERY[0])) == outcome(str(GALLERY[0]), meta=('_type', 'x')) == 'event: error'
+        assert running.serves()
+    finally:
+        running.stop()
 
 
 def test_an_unknown_model_ends_with_code_2_and_a_message(capsys):

@@ -131,6 +131,21 @@ def test_a_model_that_does_not_fit_the_recipe_is_refused(recipe, model, word, ro
     assert word in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    'flags, word',
+    [
+        (['--num-pids', '64'], 'num_pids'),
+        (['--device', 'cuda:99'], 'cuda:99'),
+        (['--output', __file__], 'output'),
+        (['--imagenet'], 'imagenet'),  # the tests have no network
+    ],
+)
+def test_what_a_run_cannot_have_is_named_without_a_stack_trace(flags, word, root, tmp_path, capsys):
+    assert train_run.main(arguments(root, tmp_path, 'ifd', None, *flags)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('error:') and word in error
+
+
 def test_missing_data_and_missing_masks_are_named(root, tmp_path, capsys):
     assert train_run.main(arguments(tmp_path / 'nowhere', tmp_path / 'a')) == 2
     assert 'nowhere' in capsys.readouterr().err

@@ -98,7 +98,7 @@ class Stage:
             losses = self.task(batch)
         total = sum(losses.values())
         if not torch.isfinite(total):
-            raise FloatingPointError(f'stage {self.number}: the loss is {total.item()}; lower --lr or take fp32')
+            raise FloatingPointError(f'stage {self.number}: the loss is {total.item()}; lower --lr')
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         self.optimizer.step()

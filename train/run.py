@@ -24,6 +24,7 @@ from eval.report import evaluate_protocols, markdown_table
 from ifd_zoo.datasets import DatasetError, RecordDataset, ReIDDataset, load_dataset
 from ifd_zoo.datasets.validation import hold_out
 from ifd_zoo.hub import list_models, save_release
+from ifd_zoo.inference import DeviceError, pick_device
 from ifd_zoo.transforms import Augmentation, EvalTransform, Masking, TrainTransform
 from train.config import Config, ConfigError, parse_args, to_flags
 from train.engine import CheckpointError, Stage, load_checkpoint, save_checkpoint, seed_everything
@@ -50,10 +51,27 @@ def build_model(config: Config, num_classes: int) -> nn.Module:
             f'model: the recipe {config.recipe!r} needs {config.streams} stream(s), {config.model} has {streams}; '
             f'choose among {", ".join(names)}'
         )
-    if config.imagenet:
-        for stream in model.streams():
-            stream.backbone.load_imagenet()
     return model
+
+
+def _load_imagenet(model: nn.Module) -> None:
+    for stream in model.streams():
+        name = stream.backbone.name
+        try:
+            stream.backbone.load_imagenet()
+        except Exception as error:  # no network, no such weights: every library in between has its own errors
+            reason = str(error).splitlines()[0]
+            raise ConfigError(
+                f'imagenet: the weights of {name} cannot be had ({reason}); connect, or train from scratch with '
+                '--no-imagenet'
+            ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f'output: {error}') from error
 
 
 def build_loader(dataset: ReIDDataset, transform: TrainTransform, config: Config) -> DataLoader:
@@ -79,14 +97,15 @@ class Run:
         self.masking = Masking(config.mask_classes, config.clothing_classes, config.fill)
         augmentation = Augmentation(flip=config.flip, erasing=config.erasing, jitter=config.jitter)
         self.loader = build_loader(self.dataset, TrainTransform(self.size, augmentation, masking=self.masking), config)
-        device = config.device or ('cuda' if torch.cuda.is_available() else 'cpu')
-        self.model = model.to(device, memory_format=torch.channels_last)
+        self.model = model.to(pick_device(config.device or None), memory_format=torch.channels_last)
         self.stages = self._stages()
         self.checkpoint = config.output / 'checkpoint.pt'
         self.stage, self.epoch = 0, 0
-        config.output.mkdir(parents=True, exist_ok=True)
+        _make_folder(config.output)
         if resume:
             self._restore()
+        elif config.imagenet:
+            _load_imagenet(self.model)
 
     def _check_data(self) -> None:
         if not self.dataset.train:
@@ -168,7 +187,7 @@ def main(argv: list[str] | None = None) -> int:
         if figures:
             run.log(markdown_table(figures))
         run.log(f'release: {run.release(figures, seconds)}')
-    except (ConfigError, DatasetError, CheckpointError, FloatingPointError) as error:
+    except (ConfigError, DatasetError, CheckpointError, DeviceError, FloatingPointError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     return 0
