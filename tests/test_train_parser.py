@@ -10,7 +10,15 @@ from PIL import Image
 from torchvision import tv_tensors
 
 from ifd_zoo.parsing import LABELS, load_parser
-from ifd_zoo.parsing.sources import BODY, CLOTHING_CO_PARSING, TARGETS, allowed_table, rendered_pairs, target_lookup
+from ifd_zoo.parsing.sources import (
+    BODY,
+    CLOTHING_CO_PARSING,
+    TARGETS,
+    SourceError,
+    allowed_table,
+    rendered_pairs,
+    target_lookup,
+)
 from train import parser as script
 from train.parser_data import ColourCast, Compression, LowResolution, PersonCrop, geometry, read_sources, train_loader
 from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table, figures
@@ -123,9 +131,9 @@ def test_sources_split_and_map(data):
 
 def test_missing_label_map_is_named(data, tmp_path):
     draw_person(tmp_path, 'train/0000/0/c0_0.jpg', 'elsewhere.png', [1], seed=0)
-    with pytest.raises(FileNotFoundError, match='c0_0.png'):
+    with pytest.raises(SourceError, match='c0_0.png'):
         list(rendered_pairs(tmp_path, ['train']))
-    with pytest.raises(FileNotFoundError, match='no images'):
+    with pytest.raises(SourceError, match='no images'):
         list(rendered_pairs(tmp_path, ['query']))
 
 
@@ -206,10 +214,22 @@ def test_script_without_photos_from_another_parser(data, tmp_path):
     assert not (tmp_path / 'checkpoint.tmp').exists()
 
 
-def test_resume_refuses_another_run(data, tmp_path):
+def test_resume_refuses_another_run(data, tmp_path, capsys):
     script.main(flags(data, tmp_path, '--epochs', '1'))
-    with pytest.raises(ValueError, match='another run'):
-        script.main(flags(data, tmp_path, '--epochs', '1', '--lr', '0.5', '--resume'))
+    assert script.main(flags(data, tmp_path, '--epochs', '1', '--lr', '0.5', '--resume')) == 2
+    assert 'another run' in capsys.readouterr().err
+
+
+def test_missing_pictures_are_named_without_a_stack_trace(tmp_path, capsys):
+    assert script.main(['--rendered', str(tmp_path / 'nowhere'), '--output', str(tmp_path)]) == 2
+    assert 'nowhere' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('flag', [['--size', 'big'], ['--backbone', 'resnet5000']])
+def test_impossible_flags_stop_the_run_with_their_name(flag, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        script.main(['--rendered', str(tmp_path), '--output', str(tmp_path), *flag])
+    assert flag[0] in capsys.readouterr().err
 
 
 def test_lookup_covers_every_photo_class():

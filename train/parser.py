@@ -3,12 +3,13 @@
     python train/parser.py --rendered data/synthetic --photos data/clothing-co-parsing --output runs/parser
 
 `--rendered` holds `{train,query,gallery}/<pid>/<clothes>/*.jpg` and `parsing/<same path>.png`; `--photos` holds
-`photos/NNNN.jpg`, `labels/NNNN.png` and `label_names.txt` (Clothing Co-Parsing). Result: `config.json` and
-`model.safetensors` in `--output`, for `load_parser('runs/parser')`. An interrupted run goes on with `--resume`.
+`photos/NNNN.jpg`, `labels/NNNN.png` and `label_names.txt` (Clothing Co-Parsing). `--output` gets `config.json` and
+`model.safetensors`, for `load_parser('runs/parser')`. An interrupted run goes on with `--resume`.
 """
 
 import argparse
 import math
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -19,17 +20,20 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # replaced: train/ must not shadow other packages
 
 import numpy as np
+import timm
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.network import ParsingNet
-from ifd_zoo.parsing.parser import Parser, list_parsers, load_parser, normalise, save_parser
+from ifd_zoo.parsing.parser import Parser, ParserError, list_parsers, load_parser, normalise, save_parser
+from ifd_zoo.parsing.sources import SourceError
+from train.engine import CheckpointError, load_checkpoint, save_checkpoint
 from train.parser_data import Source, read_sources, target_pixels, train_loader
-from train.parser_metrics import MergedCrossEntropy, balanced_weights, count_pixels, exact_table, figures
+from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table, measure
 
 QUICK = 96  # validation pictures per source after each epoch; the end measures all
 
@@ -84,7 +88,12 @@ def parse_args(argv: Sequence[str] | None) -> Config:
         else:
             kind = entry.type if isinstance(entry.type, type) else entry.type.__args__[0]  # of `Path | None`
             parser.add_argument(flag, type=kind, default=entry.default, help=text)
-    return Config(**vars(parser.parse_args(argv)))
+    config = Config(**vars(parser.parse_args(argv)))
+    if not re.fullmatch(r'\d+x\d+', config.size):
+        parser.error(f'argument --size: HEIGHTxWIDTH in pixels, as in 256x128, got {config.size!r}')
+    if not timm.is_model(config.backbone):
+        parser.error(f'argument --backbone: timm has no {config.backbone!r}')
+    return config
 
 
 def learning_rate(step: int, total: int, peak: float) -> float:
@@ -136,16 +145,14 @@ class Training:
         return self.epoch < self.config.coarse_epochs
 
     def save(self) -> None:
-        state = {'net': self.net.state_dict(), 'optimizer': self.optimizer.state_dict()}
-        state |= {'epoch': self.epoch, 'seconds': self.seconds, 'command': self.config.command}
-        temporary = self.checkpoint.with_suffix('.tmp')
-        torch.save(state, temporary)
-        temporary.replace(self.checkpoint)  # a reader never sees half a file
+        state = {'epoch': self.epoch, 'seconds': self.seconds, 'command': self.config.command}
+        state |= {'net': self.net.state_dict(), 'optimizer': self.optimizer.state_dict()}
+        save_checkpoint(self.checkpoint, state)
 
     def load(self) -> None:
-        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        state = load_checkpoint(self.checkpoint)
         if state['command'] != self.config.command:
-            raise ValueError(f'{self.checkpoint} belongs to another run: {state["command"]}')
+            raise CheckpointError(f'{self.checkpoint} belongs to another run: {state["command"]}')
         self.net.load_state_dict(state['net'])
         self.optimizer.load_state_dict(state['optimizer'])
         self.epoch, self.seconds = state['epoch'], state['seconds']
@@ -183,15 +190,6 @@ class Training:
         return loss.item()
 
 
-def measure(parser: Parser, sources: dict[str, Source], most: int | None = None) -> dict[str, dict]:
-    """Figures for each validation source; at most so many pictures, evenly spread."""
-    result = {}
-    for name, source in sources.items():
-        step = max(1, len(source) // most) if most else 1
-        result[name] = figures(count_pixels(parser, Subset(source, range(0, len(source), step))))
-    return result
-
-
 def release(training: Training, train: dict[str, Source], validation: dict[str, Source]) -> dict:
     """Writes the weights, measures the written file on all validation pictures and records the figures beside it."""
     config = training.config
@@ -212,8 +210,16 @@ def report(training: Training, loss: float, rows: dict[str, dict]) -> None:
     print(f'epoch {training.epoch} loss {loss:.4f} lr {lr:.2e} {scores} {minutes:.1f} min', flush=True)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    config = parse_args(argv)
+def main(argv: Sequence[str] | None = None) -> int:
+    try:
+        run(parse_args(argv))
+    except (CheckpointError, ParserError, SourceError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(config: Config) -> None:
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
@@ -236,4 +242,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -1,10 +1,11 @@
 """What the parser is trained with and measured by, where a pixel's target may be a set of labels."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset, Subset
 
 from ifd_zoo.parsing.labels import CLOTHING, LABELS, class_indices
 from ifd_zoo.parsing.parser import Parser
@@ -101,6 +102,15 @@ def figures(counts: np.ndarray) -> dict:
         right, parsed = counts[skin, columns].sum(), counts[:, columns].sum()
         result['skin'] = _iou(right, counts[skin].sum() - right, parsed)
     return {**result, 'classes': classes}
+
+
+def measure(parser: Parser, sources: Mapping[str, Dataset], most: int | None = None) -> dict[str, dict]:
+    """Figures for each validation source; at most so many pictures, evenly spread."""
+    result = {}
+    for name, source in sources.items():
+        step = max(1, len(source) // most) if most else 1
+        result[name] = figures(count_pixels(parser, Subset(source, range(0, len(source), step))))
+    return result
 
 
 def _clothing_iou(counts: np.ndarray) -> float:

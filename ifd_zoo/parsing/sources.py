@@ -12,6 +12,11 @@ import numpy as np
 
 from ifd_zoo.parsing.labels import CLOTHING, LABELS
 
+
+class SourceError(ValueError):
+    """Training pictures or their label maps are not what they should be; the message names the file."""
+
+
 BODY = ('face', 'arms', 'legs', 'neck')
 
 CLOTHING_CO_PARSING = {
@@ -97,12 +102,12 @@ def target_lookup(names: Iterable[str]) -> np.ndarray:
     """Positions in `TARGETS` for a source's class names, to index with its label maps: (len(names),) uint8.
 
     Raises:
-        ValueError: a name is not in `CLOTHING_CO_PARSING`.
+        SourceError: a name is not in `CLOTHING_CO_PARSING`.
     """
     names = tuple(names)
     unknown = sorted(set(names) - set(CLOTHING_CO_PARSING))
     if unknown:
-        raise ValueError(f'no mapping for {", ".join(unknown)}: add a line to CLOTHING_CO_PARSING')
+        raise SourceError(f'no mapping for {", ".join(unknown)}: add a line to CLOTHING_CO_PARSING')
     return np.array([TARGETS.index(CLOTHING_CO_PARSING[name]) for name in names], dtype=np.uint8)
 
 
@@ -110,11 +115,11 @@ def read_label_names(path: Path) -> tuple[str, ...]:
     """Class names of a `label_names.txt` with lines `index<TAB>name`, in the order of the index.
 
     Raises:
-        ValueError: the indices are not 0, 1, 2 ...
+        SourceError: the indices are not 0, 1, 2 ...
     """
     rows = [line.split('\t') for line in path.read_text().splitlines() if line.strip()]
     if [row[0] for row in rows] != [str(position) for position in range(len(rows))]:
-        raise ValueError(f'{path}: expected lines "index<TAB>name" with indices 0, 1, 2 ...')
+        raise SourceError(f'{path}: expected lines "index<TAB>name" with indices 0, 1, 2 ...')
     return tuple(row[1] for row in rows)
 
 
@@ -122,12 +127,12 @@ def rendered_pairs(root: Path, folders: Iterable[str]) -> Iterator[tuple[Path, P
     """Image and label map of every rendered person: `<folder>/<pid>/<clothes>/*.jpg`, `parsing/<same path>.png`.
 
     Raises:
-        FileNotFoundError: there is no image in a folder, or an image has no label map.
+        SourceError: there is no image in a folder, or an image has no label map.
     """
     for folder in folders:
         images = sorted((root / folder).glob('*/*/*.jpg'))
         if not images:
-            raise FileNotFoundError(f'no images <pid>/<clothes>/*.jpg in {root / folder}')
+            raise SourceError(f'no images <pid>/<clothes>/*.jpg in {root / folder}')
         for image in images:
             yield image, _existing(root / 'parsing' / image.relative_to(root).with_suffix('.png'))
 
@@ -136,16 +141,16 @@ def photo_pairs(root: Path) -> Iterator[tuple[Path, Path]]:
     """Photo and label map of every photo: `photos/NNNN.jpg`, `labels/NNNN.png`.
 
     Raises:
-        FileNotFoundError: there are no photos, or a photo has no label map.
+        SourceError: there are no photos, or a photo has no label map.
     """
     photos = sorted((root / 'photos').glob('*.jpg'))
     if not photos:
-        raise FileNotFoundError(f'no photos NNNN.jpg in {root / "photos"}')
+        raise SourceError(f'no photos NNNN.jpg in {root / "photos"}')
     for photo in photos:
         yield photo, _existing(root / 'labels' / f'{photo.stem}.png')
 
 
 def _existing(label_map: Path) -> Path:
     if not label_map.is_file():
-        raise FileNotFoundError(f'label map is missing: {label_map}')
+        raise SourceError(f'label map is missing: {label_map}')
     return label_map
