@@ -39,3 +39,42 @@ def write_folder_tree(root: Path, train: int = 6, test: int = 3, outfits: int = 
 def _save(array: np.ndarray, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(array).save(path)
+
+
+def write_prcc_tree(root: Path, train: tuple[int, ...] = (2, 10, 31), test: tuple[int, ...] = (4, 40)) -> Path:
+    """The layout of PRCC below `root` with label maps: two images per person and camera, and one more in `rgb/val`."""
+    for camera in 'ABC':
+        for view in range(2):
+            for pid in train:
+                _save_prcc(root, f'train/{pid:03d}/{camera}_cropped_rgb{view:03d}', pid, camera, view)
+            for pid in test:
+                _save_prcc(root, f'test/{camera}/{pid:03d}/cropped_rgb{view:03d}', pid, camera, view)
+        for pid in train:
+            _save_prcc(root, f'val/{pid:03d}/{camera}_cropped_rgb{2:03d}', pid, camera, 2)
+    return root
+
+
+def _save_prcc(root: Path, name: str, pid: int, camera: str, view: int) -> None:
+    pixels, label_map = draw_person(pid, int(camera == 'C'), view)
+    _save(pixels, root / 'rgb' / f'{name}.jpg')
+    _save(label_map, root / 'parsing/rgb' / f'{name}.png')
+
+
+def write_ltcc_tree(root: Path) -> Path:
+    """The layout of LTCC below `root` with label maps: everybody has two outfits, but test person 40 has one.
+
+    Each outfit is seen twice by each of two cameras; the first image of it is the query.
+    """
+    people = [('train', pid, outfit) for pid in (3, 12, 100) for outfit in (1, 2)]
+    people += [('test', pid, outfit) for pid, outfit in ((5, 1), (5, 2), (40, 1))]
+    for split, pid, outfit in people:
+        for view, camera in enumerate((1, 1, 12, 12)):
+            part = 'query' if split == 'test' and view == 0 else split
+            name = f'LTCC_ReID/{part}/{pid:03d}_{outfit}_c{camera}_{1000 + view:06d}.png'
+            pixels, label_map = draw_person(pid, outfit, view)
+            _save(pixels, root / name)
+            _save(label_map, root / 'parsing' / name)
+    return root
+
+
+PUBLISHED_TREES = {'prcc': write_prcc_tree, 'ltcc': write_ltcc_tree}

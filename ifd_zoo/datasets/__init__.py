@@ -5,9 +5,13 @@ from pathlib import Path
 
 from ifd_zoo.datasets.base import MODES, DatasetError, Protocol, Record, RecordDataset, ReIDDataset
 from ifd_zoo.datasets.folder import load_folder
+from ifd_zoo.datasets.ltcc import load_ltcc
+from ifd_zoo.datasets.prcc import load_prcc
 
 DATASETS: dict[str, Callable[[str | Path], ReIDDataset]] = {
     'folder': load_folder,
+    'ltcc': load_ltcc,
+    'prcc': load_prcc,
 }
 
 __all__ = ['DATASETS', 'MODES', 'DatasetError', 'Protocol', 'ReIDDataset', 'Record', 'RecordDataset', 'load_dataset']

@@ -1,0 +1,100 @@
+"""What readers of published data sets share: finding files, numbering labels, checking counts."""
+
+import warnings
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from ifd_zoo.datasets.base import DatasetError, Record
+
+
+class CountWarning(UserWarning):
+    """A split does not have the published number of images, persons or outfits."""
+
+
+class Label(NamedTuple):
+    """What the names of one image's file and folders say."""
+
+    pid: int
+    camid: int
+    outfit: int
+    """Counts the outfits of one person: the same number on two persons is two outfits."""
+
+
+def find_folder(root: Path, candidates: tuple[str, ...], splits: tuple[str, ...]) -> Path:
+    """The first of `candidates` (paths below `root`) that holds one of `splits`; DatasetError when none does."""
+    if not root.is_dir():
+        raise DatasetError(f'{root}: no such folder')
+    for candidate in candidates:
+        if any((root / candidate / split).is_dir() for split in splits):
+            return root / candidate
+    looked = ' or '.join(str(root / candidate) for candidate in candidates)
+    raise DatasetError(f'{root}: nothing here in the expected layout; looked for {", ".join(splits)} in {looked}')
+
+
+def list_images(folder: Path, pattern: str, suffix: str) -> list[Path]:
+    """Sorted image files; hidden files and other suffixes are left out.
+
+    Args:
+        folder: a split.
+        pattern: glob below `folder`, such as `*/*` for one folder per person.
+        suffix: such as `.jpg`; its case does not matter.
+
+    Raises:
+        DatasetError: the folder is missing, or no image is in it.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f'{folder}: no such folder')
+    # Unpacking on a Mac leaves `._<name>.jpg` beside each image.
+    images = sorted(p for p in folder.glob(pattern) if p.suffix.lower() == suffix and not p.name.startswith('.'))
+    if not images:
+        raise DatasetError(f'{folder}: no image {pattern}{suffix} in this folder')
+    return images
+
+
+def training_records(root: Path, labels: dict[Path, Label]) -> tuple[Record, ...]:
+    """Records in the order of `labels`, their pids 0..K-1 in sorted order."""
+    pids = _numbers(label.pid for label in labels.values())
+    (records,) = evaluation_records(root, labels)
+    return tuple(replace(record, pid=pids[record.pid]) for record in records)
+
+
+def evaluation_records(root: Path, *splits: dict[Path, Label]) -> tuple[tuple[Record, ...], ...]:
+    """Records of splits that share one numbering of outfits, each in the order of its dict; pids stay as they are."""
+    outfits = _numbers((label.pid, label.outfit) for split in splits for label in split.values())
+    return tuple(
+        tuple(
+            Record(path, label.pid, label.camid, outfits[label.pid, label.outfit], _label_map(root, path))
+            for path, label in split.items()
+        )
+        for split in splits
+    )
+
+
+def check_counts(split: str, records: tuple[Record, ...], expected: dict[str, int]) -> None:
+    """Warn with a `CountWarning` when a split is not what was published.
+
+    Args:
+        split: data set and split, for the message.
+        records: the split.
+        expected: published numbers of any of `images`, `persons` and `outfits`.
+    """
+    counts = {
+        'images': len(records),
+        'persons': len({record.pid for record in records}),
+        'outfits': len({record.clothes_id for record in records}),
+    }
+    found = {name: counts[name] for name in expected}
+    if found != expected:
+        texts = [', '.join(f'{count} {name}' for name, count in numbers.items()) for numbers in (expected, found)]
+        warnings.warn(f'{split}: expected {texts[0]}; found {texts[1]}', CountWarning, stacklevel=3)
+
+
+def _numbers(values: Iterable[Hashable]) -> dict:
+    return {value: index for index, value in enumerate(sorted(set(values)))}
+
+
+def _label_map(root: Path, path: Path) -> Path | None:
+    label_map = (root / 'parsing' / path.relative_to(root)).with_suffix('.png')
+    return label_map if label_map.is_file() else None

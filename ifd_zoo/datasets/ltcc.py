@@ -1,0 +1,72 @@
+"""LTCC: twelve indoor cameras over two months, several outfits per person.
+
+Reference:
+    Qian, Wang, Zhang, Zhu, Fu, Xiang, Jiang, Xue: Long-Term Cloth-Changing Person Re-identification. ACCV 2020,
+    arXiv:2005.12633.
+URL:
+    https://naiq.github.io/LTCC_Perosn_ReID.html
+Licence:
+    Given on request by its authors, for research only. Neither the images nor anything cut from them may be passed on.
+
+    <root>/LTCC_ReID/{train,query,test}/<pid>_<clothes>_c<camera>_<frame>.png       `test` is the gallery
+    <root>/parsing/<same relative path>.png                                         label maps, optional
+
+`LTCC_ReID` may also be in `<root>/ltcc` or `<root>/LTCC`, or be <root> itself. <clothes> counts the outfits of one
+person.
+
+| split | images | persons |
+|---|---|---|
+| train | 9,576 | 77 |
+| query | 493 | 75 with the gallery |
+| test, gallery | 7,050 | 75 with the queries |
+
+All 493 queries are valid in the general protocol, 392 in the clothes-changing one: for the others the gallery has no
+image of the person in another outfit before another camera.
+"""
+
+import re
+from pathlib import Path
+
+from ifd_zoo.datasets.base import DatasetError, Protocol, ReIDDataset
+from ifd_zoo.datasets.common import (
+    Label,
+    check_counts,
+    evaluation_records,
+    find_folder,
+    list_images,
+    training_records,
+)
+
+FILE_NAME = re.compile(r'(\d+)_(\d+)_c(\d+)_.+')
+
+
+def load_ltcc(root: str | Path) -> ReIDDataset:
+    """Read the layout above. Train pids are 0..76; test pids and all cameras are those of the file names.
+
+    The protocols are `general` and `cc`, with the same queries and gallery. A split that is not of the published size
+    gives a `CountWarning`.
+
+    Raises:
+        DatasetError: a folder is missing or has no images, or a file name is not as above.
+    """
+    root = Path(root).expanduser()
+    folder = find_folder(root, ('LTCC_ReID', 'ltcc/LTCC_ReID', 'LTCC/LTCC_ReID', '.'), ('train', 'query', 'test'))
+    train = training_records(root, _labels(folder / 'train'))
+    query, gallery = evaluation_records(root, _labels(folder / 'query'), _labels(folder / 'test'))
+    check_counts('LTCC train', train, {'images': 9576, 'persons': 77})
+    check_counts('LTCC query', query, {'images': 493})
+    check_counts('LTCC test (gallery)', gallery, {'images': 7050})
+    check_counts('LTCC query and test', query + gallery, {'persons': 75})
+    return ReIDDataset('ltcc', train, tuple(Protocol(mode, mode, query, gallery) for mode in ('general', 'cc')))
+
+
+def _labels(folder: Path) -> dict[Path, Label]:
+    labels = {}
+    for path in list_images(folder, '*', '.png'):
+        # The base name only: a root such as /data/2024_01_c3/ would match as well.
+        match = FILE_NAME.fullmatch(path.name)
+        if not match:
+            raise DatasetError(f'{path}: the file name must be <pid>_<clothes>_c<camera>_<frame>.png')
+        pid, clothes, camera = map(int, match.groups())
+        labels[path] = Label(pid, camera, clothes)
+    return labels

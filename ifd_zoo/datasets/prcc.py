@@ -1,0 +1,97 @@
+"""PRCC: three cameras, two outfits per person.
+
+Reference:
+    Yang, Wu, Zheng: Person Re-identification by Contour Sketch under Moderate Clothing Change. TPAMI 43(6), 2021,
+    arXiv:2002.02295.
+URL:
+    http://www.isee-ai.cn/%7Eyangqize/clothing.html
+Licence:
+    Given on request by its authors, for research only. Neither the images nor anything cut from them may be passed on.
+
+    <root>/rgb/train/<pid>/{A,B,C}_*.jpg                the letter is the camera
+    <root>/rgb/val/<pid>/{A,B,C}_*.jpg                  further images of the training persons, not read
+    <root>/rgb/test/{A,B,C}/<pid>/*.jpg                 the folder is the camera
+    <root>/parsing/<same relative path>.png             label maps, optional
+
+`rgb` may also be in `<root>/prcc` or `<root>/PRCC`. A person wears one outfit before cameras A and B, another before C.
+
+| split | images | persons | outfits |
+|---|---|---|---|
+| train | 17,896 | 150 | 300 |
+| val | 5,002 | the same 150 | |
+| test A, gallery | 3,384 | 71 | 71 |
+| test B, query in the same clothes | 3,873 | 71 | 71 |
+| test C, query in other clothes | 3,543 | 71 | 71 |
+
+Training uses `train` alone, as the published figures of this field do: with `val` they would not compare.
+"""
+
+import re
+from pathlib import Path
+
+from ifd_zoo.datasets.base import DatasetError, Protocol, Record, ReIDDataset
+from ifd_zoo.datasets.common import (
+    Label,
+    check_counts,
+    evaluation_records,
+    find_folder,
+    list_images,
+    training_records,
+)
+
+CAMERAS = {'A': 0, 'B': 1, 'C': 2}
+OUTFITS = {'A': 0, 'B': 0, 'C': 1}
+FILE_NAME = re.compile(r'([ABC])_.+')
+TRAIN_COUNTS = {'images': 17896, 'persons': 150, 'outfits': 300}
+TEST_COUNTS = {
+    'A': {'images': 3384, 'persons': 71},
+    'B': {'images': 3873, 'persons': 71},
+    'C': {'images': 3543, 'persons': 71},
+}
+
+
+def load_prcc(root: str | Path) -> ReIDDataset:
+    """Read the layout above. Train pids are 0..149, test pids those of the folders, cameras A, B and C are 0, 1 and 2.
+
+    The protocols are `sc-all` (B against A) and `cc-all` (C against A): `all` for the whole of A as the gallery, rather
+    than one image per person. A split that is not of the published size gives a `CountWarning`.
+
+    Raises:
+        DatasetError: a folder is missing or has no images, a person's folder is no number, or the name of a training
+            image carries no camera.
+    """
+    root = Path(root).expanduser()
+    folder = find_folder(root, ('rgb', 'prcc/rgb', 'PRCC/rgb'), ('train', 'test'))
+    train = training_records(root, _train_labels(folder / 'train'))
+    check_counts('PRCC train', train, TRAIN_COUNTS)
+    cameras = [_test_labels(folder / 'test' / camera, camera) for camera in CAMERAS]
+    test = dict(zip(CAMERAS, evaluation_records(root, *cameras), strict=True))
+    for camera, records in test.items():
+        check_counts(f'PRCC test {camera}', records, TEST_COUNTS[camera])
+    return ReIDDataset('prcc', train, _protocols('all', test['A'], test))
+
+
+def _protocols(name: str, gallery: tuple[Record, ...], test: dict[str, tuple[Record, ...]]) -> tuple[Protocol, ...]:
+    """Both queries, in the same and in other clothes, against one choice of gallery images of camera A."""
+    return Protocol(f'sc-{name}', 'sc', test['B'], gallery), Protocol(f'cc-{name}', 'cc', test['C'], gallery)
+
+
+def _train_labels(folder: Path) -> dict[Path, Label]:
+    labels = {}
+    for path in list_images(folder, '*/*', '.jpg'):
+        match = FILE_NAME.fullmatch(path.name)
+        if not match:
+            raise DatasetError(f'{path}: the file name must begin with its camera, as in A_cropped_rgb001.jpg')
+        labels[path] = Label(_pid(path), CAMERAS[match[1]], OUTFITS[match[1]])
+    return labels
+
+
+def _test_labels(folder: Path, camera: str) -> dict[Path, Label]:
+    images = list_images(folder, '*/*', '.jpg')
+    return {path: Label(_pid(path), CAMERAS[camera], OUTFITS[camera]) for path in images}
+
+
+def _pid(path: Path) -> int:
+    if not path.parent.name.isdecimal():
+        raise DatasetError(f'{path.parent}: the folder of a person must be a number, as in 001')
+    return int(path.parent.name)

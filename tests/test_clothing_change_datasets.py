@@ -1,0 +1,172 @@
+"""Labels and protocols of PRCC and LTCC, on small trees in their layouts."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from eval.metrics import evaluate, judge
+from ifd_zoo.datasets import RecordDataset, load_dataset
+from ifd_zoo.transforms import EvalTransform
+from tests.trees import PUBLISHED_TREES, write_ltcc_tree, write_prcc_tree
+
+# No small tree has the published number of images.
+pytestmark = pytest.mark.filterwarnings('ignore::ifd_zoo.datasets.common.CountWarning')
+
+
+def labels(record):
+    return record.pid, record.camid, record.clothes_id
+
+
+def find(records, pattern):
+    (record,) = [record for record in records if record.path.match(pattern)]
+    return record
+
+
+def protocol_arguments(protocol):
+    sides = (protocol.query, protocol.gallery)
+    arrays = [np.array([getattr(r, name) for r in side]) for name in ('pid', 'camid', 'clothes_id') for side in sides]
+    return (*arrays, protocol.mode)
+
+
+def figures(protocol):
+    similarity = np.random.default_rng(0).random((len(protocol.query), len(protocol.gallery)))
+    return evaluate(similarity, *protocol_arguments(protocol))
+
+
+@pytest.fixture(params=PUBLISHED_TREES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def root(tmp_path, name):
+    return PUBLISHED_TREES[name](tmp_path / 'data')
+
+
+@pytest.fixture
+def prcc_root(tmp_path):
+    return write_prcc_tree(tmp_path / 'data')
+
+
+@pytest.fixture
+def ltcc_root(tmp_path):
+    return write_ltcc_tree(tmp_path / 'data')
+
+
+def test_prcc_reads_pid_camera_and_outfit(prcc_root):
+    dataset = load_dataset('prcc', prcc_root)
+    assert len(dataset.train) == 3 * 3 * 2 and dataset.num_pids == 3
+    train = {key: labels(find(dataset.train, f'{key}_cropped_rgb000.jpg')) for key in ('002/A', '010/B', '031/C')}
+    assert train == {'002/A': (0, 0, 0), '010/B': (1, 1, 2), '031/C': (2, 2, 5)}
+    same, changed = dataset.protocols
+    assert labels(find(same.gallery, 'A/004/cropped_rgb000.jpg')) == (4, 0, 0)
+    assert labels(find(same.query, 'B/004/cropped_rgb000.jpg')) == (4, 1, 0)
+    assert labels(find(changed.query, 'C/040/cropped_rgb001.jpg')) == (40, 2, 3)
+
+
+def test_prcc_leaves_val_alone(prcc_root):
+    before = load_dataset('prcc', prcc_root)
+    assert not any('val' in record.path.parts for record in before.train)
+    shutil.rmtree(prcc_root / 'rgb/val')
+    assert load_dataset('prcc', prcc_root) == before
+
+
+def test_prcc_protocols_rank_the_whole_of_camera_a(prcc_root):
+    same, changed = load_dataset('prcc', prcc_root).protocols
+    assert [(same.name, same.mode), (changed.name, changed.mode)] == [('sc-all', 'sc'), ('cc-all', 'cc')]
+    assert same.gallery == changed.gallery and len(same.gallery) == 2 * 2
+    assert {record.path.parts[-3] for record in same.gallery} == {'A'}
+    assert {record.path.parts[-3] for record in same.query} == {'B'}
+    assert {record.path.parts[-3] for record in changed.query} == {'C'}
+
+
+def test_prcc_has_no_junk_and_all_queries_are_valid(prcc_root):
+    for protocol in load_dataset('prcc', prcc_root).protocols:
+        relevant, junk = judge(*protocol_arguments(protocol))
+        assert not junk.any() and (relevant.sum(1) == 2).all()
+        assert figures(protocol)['valid_queries'] == len(protocol.query) == 4
+
+
+def test_prcc_queries_of_a_person_outside_the_gallery_are_not_valid(prcc_root):
+    shutil.rmtree(prcc_root / 'rgb/test/A/040')
+    assert [figures(protocol)['valid_queries'] for protocol in load_dataset('prcc', prcc_root).protocols] == [2, 2]
+
+
+@pytest.mark.parametrize('folder', ['prcc', 'PRCC'])
+def test_prcc_is_found_one_folder_below(tmp_path, folder):
+    write_prcc_tree(tmp_path / folder)
+    dataset = load_dataset('prcc', tmp_path)
+    assert dataset.num_pids == 3 and dataset.train[0].path.parent == tmp_path / folder / 'rgb/train/002'
+
+
+def test_ltcc_reads_pid_camera_and_outfit(ltcc_root):
+    dataset = load_dataset('ltcc', ltcc_root)
+    assert len(dataset.train) == 3 * 2 * 4 and dataset.num_pids == 3
+    assert labels(find(dataset.train, '003_1_c1_001000.png')) == (0, 1, 0)
+    assert labels(find(dataset.train, '012_2_c12_001003.png')) == (1, 12, 3)
+    assert labels(find(dataset.train, '100_1_c1_001001.png')) == (2, 1, 4)
+    for protocol in dataset.protocols:
+        assert labels(find(protocol.query, '040_1_c1_001000.png')) == (40, 1, 2)
+        assert labels(find(protocol.gallery, '040_1_c12_001002.png')) == (40, 12, 2)
+        assert labels(find(protocol.gallery, '005_2_c1_001001.png')) == (5, 1, 1)
+
+
+def test_ltcc_protocols_share_queries_and_gallery(ltcc_root):
+    general, changed = load_dataset('ltcc', ltcc_root).protocols
+    assert [(general.name, general.mode), (changed.name, changed.mode)] == [('general', 'general'), ('cc', 'cc')]
+    assert general.query == changed.query and general.gallery == changed.gallery
+    assert (len(general.query), len(general.gallery)) == (3, 9)
+
+
+def test_ltcc_queries_without_another_outfit_are_valid_in_general_only(ltcc_root):
+    general, changed = load_dataset('ltcc', ltcc_root).protocols
+    assert figures(general)['valid_queries'] == 3 and figures(changed)['valid_queries'] == 2
+    relevant, junk = judge(*protocol_arguments(changed))
+    # Person 5: camera 12 in the other outfit is right; the own outfit (3 images) and camera 1 (1 image) are junk.
+    assert relevant.sum(1).tolist() == [2, 2, 0] and junk.sum(1).tolist() == [4, 4, 3]
+
+
+@pytest.mark.parametrize('below', ['LTCC', 'ltcc', 'LTCC_ReID'])
+def test_ltcc_is_found_by_its_parents_and_by_itself(tmp_path, ltcc_root, below):
+    if below == 'LTCC_ReID':
+        dataset = load_dataset('ltcc', ltcc_root / below)
+    else:
+        dataset = load_dataset('ltcc', write_ltcc_tree(tmp_path / below).parent)
+    assert len(dataset.train) == 24
+
+
+def test_outfits_are_unique_over_persons(name, root):
+    dataset = load_dataset(name, root)
+    for records in (dataset.train, *(protocol.query + protocol.gallery for protocol in dataset.protocols)):
+        owners = {}
+        for record in records:
+            owners.setdefault(record.clothes_id, set()).add(record.pid)
+        assert all(len(pids) == 1 for pids in owners.values())
+
+
+def test_records_come_in_sorted_order(name, root):
+    dataset = load_dataset(name, root)
+    for records in (dataset.train, *(side for p in dataset.protocols for side in (p.query, p.gallery))):
+        paths = [record.path for record in records]
+        assert paths == sorted(paths)
+
+
+@pytest.mark.parametrize('above', ['2024_01_c3', '0001_2_c7_5/A_1', 'my_code/[x]*', 'B_x/rgb/test/C/007'])
+def test_the_path_above_does_not_matter(tmp_path, name, root, above):
+    hostile = tmp_path / above / 'data'
+    shutil.copytree(root, hostile)
+    plain, other = load_dataset(name, root), load_dataset(name, hostile)
+    assert list(map(labels, plain.train)) == list(map(labels, other.train))
+    for first, second in zip(plain.protocols, other.protocols, strict=True):
+        assert list(map(labels, first.query + first.gallery)) == list(map(labels, second.query + second.gallery))
+
+
+def test_label_maps_are_found_at_the_same_path_below_parsing(name, root):
+    dataset = load_dataset(name, root)
+    records = dataset.train + dataset.protocols[0].query + dataset.protocols[0].gallery
+    assert all(r.label_map == (root / 'parsing' / r.path.relative_to(root)).with_suffix('.png') for r in records)
+    item = RecordDataset(dataset.train, EvalTransform((32, 16)))[0]
+    assert 0 < item['clothing'].mean() < 1
+    dataset.train[0].label_map.unlink()
+    assert [record.label_map for record in load_dataset(name, root).train].count(None) == 1
