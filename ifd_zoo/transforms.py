@@ -79,16 +79,19 @@ class EvalTransform:
 
         Args:
             image: RGB.
-            label_map: (H, W) in `LABELS`, of the image's size; None leaves everything visible and psi empty.
+            label_map: (H, W) in `LABELS`, of the image's size; with None psi is empty and nothing is erased.
 
         Raises:
             ValueError: the label map has another size than the image.
         """
         pixels, masks = self._geometric(*_to_tensors(image, label_map, self.masking))
         pixels = TF.to_dtype(pixels, torch.float32, scale=True)
-        masked = erase(pixels, masks[:1], self.masking.fill)
-        image, masked = self._finish(self._colour(pixels), masked)
-        return Sample(image, masked, masks[1:].float())
+        image = self._colour(pixels)
+        if label_map is None:
+            image = self._finish(image)
+            return Sample(image, image, masks[1:].float())
+        both = self._finish(torch.cat([image, erase(pixels, masks[:1], self.masking.fill)]))
+        return Sample(both[:3], both[3:], masks[1:].float())
 
     def _geometric(self, pixels: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
         size = list(self.size)
@@ -98,9 +101,10 @@ class EvalTransform:
     def _colour(self, pixels: Tensor) -> Tensor:
         return pixels
 
-    def _finish(self, image: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
-        both = TF.normalize(torch.stack([image, masked]), self.mean, self.std)
-        return both[0], both[1]
+    def _finish(self, pixels: Tensor) -> Tensor:
+        """Normalise (3, H, W), or image and masked image stacked to (6, H, W)."""
+        images = len(pixels) // 3
+        return TF.normalize(pixels, self.mean * images, self.std * images)
 
 
 class TrainTransform(EvalTransform):
@@ -134,9 +138,8 @@ class TrainTransform(EvalTransform):
     def _colour(self, pixels: Tensor) -> Tensor:
         return self.jitter(pixels) if self.jitter else pixels
 
-    def _finish(self, image: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
-        both = TF.normalize(torch.cat([image, masked]), self.mean * 2, self.std * 2)
-        return tuple(self.erasing(both).chunk(2))
+    def _finish(self, pixels: Tensor) -> Tensor:
+        return self.erasing(super()._finish(pixels))
 
 
 def _to_tensors(image: Image.Image, label_map: np.ndarray | None, masking: Masking) -> tuple[Tensor, Tensor]:

@@ -1,10 +1,13 @@
 """timm backbones as plain feature extractors: the only file that knows timm's quirks."""
 
+from pathlib import Path
+
 import timm
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-REID_OUTPUT_STRIDE = 16
+LAST_STRIDES = (1, 2)
 
 
 class Backbone(nn.Module):
@@ -17,6 +20,7 @@ class Backbone(nn.Module):
     Args:
         name: timm model name, with or without a pretrained tag (`resnet50.tv_in1k`).
         in_chans: image channels.
+        last_stride: 1 as described, or 2 to leave the network as it is.
 
     Attributes:
         num_features: channels C of the feature map.
@@ -25,10 +29,12 @@ class Backbone(nn.Module):
         ValueError: timm does not know the name, or the network has no removable last stride.
     """
 
-    def __init__(self, name: str, in_chans: int = 3) -> None:
+    def __init__(self, name: str, in_chans: int = 3, last_stride: int = 1) -> None:
         super().__init__()
-        self.name = name
-        self.net = _create_features(name, in_chans, pretrained=False)
+        if last_stride not in LAST_STRIDES:
+            raise ValueError(f'last_stride must be one of {LAST_STRIDES}, got {last_stride}')
+        self.name, self.in_chans, self.last_stride = name, in_chans, last_stride
+        self.net = self._create(pretrained=False)
         self.num_features = self.net.feature_info.channels()[-1]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -41,32 +47,43 @@ class Backbone(nn.Module):
         A method and not a constructor argument: timm records constructor arguments in a release and would download
         ImageNet weights again whenever that release is loaded.
         """
-        source = _create_features(self.name, self.net_in_chans, pretrained=True)
-        self.net.load_state_dict(source.state_dict())
+        self.net.load_state_dict(self._create(pretrained=True).state_dict())
 
-    @property
-    def net_in_chans(self) -> int:
-        return next(module for module in self.net.modules() if isinstance(module, nn.Conv2d)).in_channels
+    def load_file(self, path: Path) -> None:
+        """Replace the weights by those of a file: timm's or torchvision's key names, safetensors or a state dict.
 
+        A classifier in the file is left out.
 
-def _create_features(name: str, in_chans: int, pretrained: bool) -> nn.Module:
-    if not timm.is_model(name):
-        close = timm.list_models(f'*{name.split(".")[0]}*')[:5]
-        hint = f'; close names: {", ".join(close)}' if close else ''
-        raise ValueError(f'timm has no backbone {name!r}{hint}')
-    try:
-        net = timm.create_model(
-            name,
-            pretrained=pretrained,
-            features_only=True,
-            out_indices=(-1,),
-            output_stride=REID_OUTPUT_STRIDE,
-            in_chans=in_chans,
-        )
-    except TypeError as error:
-        raise ValueError(f'backbone {name!r} has no convolutional stages whose last stride could be removed') from error
-    _remove_dilation(net)
-    return net
+        Raises:
+            ValueError: the file cannot be read safely, or does not fit this network; the message names the file.
+        """
+        try:
+            weights = load_file(path) if path.suffix == '.safetensors' else torch.load(path, 'cpu', weights_only=True)
+        except Exception as error:  # a torn or hostile file raises whatever its reader comes upon
+            raise ValueError(f'{path}: cannot be read as weights ({str(error).splitlines()[0]})') from error
+        expected = self.net.state_dict()
+        wrong = [key for key in expected if key not in weights or weights[key].shape != expected[key].shape]
+        if wrong:
+            names = ', '.join(wrong[:3])
+            raise ValueError(f'{path}: {len(wrong)} of {len(expected)} tensors of {self.name} do not fit, as {names}')
+        self.net.load_state_dict({key: weights[key] for key in expected})
+
+    def _create(self, pretrained: bool) -> nn.Module:
+        if not timm.is_model(self.name):
+            close = timm.list_models(f'*{self.name.split(".")[0]}*')[:5]
+            hint = f'; close names: {", ".join(close)}' if close else ''
+            raise ValueError(f'timm has no backbone {self.name!r}{hint}')
+        options = {'features_only': True, 'out_indices': (-1,), 'in_chans': self.in_chans}
+        if self.last_stride == 1:
+            options['output_stride'] = 16
+        try:
+            net = timm.create_model(self.name, pretrained=pretrained, **options)
+        except TypeError as error:
+            raise ValueError(
+                f'backbone {self.name!r} has no convolutional stages whose last stride could be removed'
+            ) from error
+        _remove_dilation(net)
+        return net
 
 
 def _remove_dilation(net: nn.Module) -> None:

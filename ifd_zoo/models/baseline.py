@@ -24,6 +24,8 @@ class Baseline(nn.Module):
         in_chans: image channels.
         pool: `avg` or `max_avg`, see `GlobalPool`.
         cbd: with the clothing bias diminishing module.
+        last_stride: see `Backbone`.
+        clothing_resize, clothing_normalize: see `ClothingBiasDiminishing`.
     """
 
     needs_mask = False
@@ -35,10 +37,15 @@ class Baseline(nn.Module):
         in_chans: int = 3,
         pool: str = 'avg',
         cbd: bool = False,
+        *,
+        last_stride: int = 1,
+        clothing_resize: str = 'area',
+        clothing_normalize: bool = True,
     ) -> None:
         super().__init__()
-        self.main_stream = Stream(backbone, num_classes, in_chans, pool)
-        self.cbd = ClothingBiasDiminishing(self.main_stream.backbone.num_features) if cbd else None
+        self.main_stream = Stream(backbone, num_classes, in_chans, pool, last_stride)
+        channels = self.main_stream.backbone.num_features
+        self.cbd = ClothingBiasDiminishing(channels, clothing_resize, clothing_normalize) if cbd else None
         self.num_classes = num_classes
         self.num_features = self.main_stream.head.num_features
 

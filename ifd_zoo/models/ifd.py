@@ -22,13 +22,17 @@ from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.models.cfg import bundled, reid_cfg
 from ifd_zoo.models.layers import HeadOutput, IdentityHead
 
+CLOTHING_RESIZES = ('area', 'nearest')
+
 
 class Stream(nn.Module):
     """One backbone and its identity head. On its own it is what stage 1 trains (section II.C)."""
 
-    def __init__(self, backbone: str, num_classes: int, in_chans: int = 3, pool: str = 'avg') -> None:
+    def __init__(
+        self, backbone: str, num_classes: int, in_chans: int = 3, pool: str = 'avg', last_stride: int = 1
+    ) -> None:
         super().__init__()
-        self.backbone = Backbone(backbone, in_chans)
+        self.backbone = Backbone(backbone, in_chans, last_stride)
         self.head = IdentityHead(self.backbone.num_features, num_classes, pool)
 
     def forward(self, x: Tensor) -> HeadOutput:
@@ -53,26 +57,37 @@ class IdentityKnowledgeTransfer(nn.Module):
 class ClothingBiasDiminishing(nn.Module):
     """CBD, eq. 3 and the text behind it: one feature f_c for the clothing of each image.
 
-    The result is L2-normalised (the paper does not say): without it eq. 4 overflows at small temperatures.
+    Args:
+        num_features: channels C of the feature map.
+        resize: `area` makes W_c the share of clothing in each cell, `nearest` a hard 0 or 1.
+        normalize: f_c of unit length (the paper does not say). Without it eq. 4 grows with the features' length.
+
+    Raises:
+        ValueError: another resize.
     """
 
-    def __init__(self, num_features: int) -> None:
+    def __init__(self, num_features: int, resize: str = 'area', normalize: bool = True) -> None:
         super().__init__()
+        if resize not in CLOTHING_RESIZES:
+            raise ValueError(f'resize must be one of {", ".join(CLOTHING_RESIZES)}, got {resize!r}')
         self.norm = nn.BatchNorm2d(num_features)
+        self.resize = resize
+        self.normalize = normalize
 
     def forward(self, maps: Tensor, clothing: Tensor) -> Tensor:
         """Clothing features.
 
         Args:
             maps: F_rg (B, C, h, w).
-            clothing: psi (B, 1, H, W) in {0, 1}. The area resize makes W_c the share of clothing in each cell.
+            clothing: psi (B, 1, H, W) in {0, 1}.
 
         Returns:
-            f_c (B, C), unit length.
+            f_c (B, C) float32.
         """
-        share = F.adaptive_avg_pool2d(clothing.to(maps.dtype), maps.shape[-2:])  # W_c (B, 1, h, w)
+        share = F.interpolate(clothing.to(maps.dtype), maps.shape[-2:], mode=self.resize)  # W_c (B, 1, h, w)
         clothing_maps = self.norm(share * maps)  # F_c (B, C, h, w)
-        return F.normalize(clothing_maps.mean((-2, -1)).float(), dim=1)
+        features = clothing_maps.mean((-2, -1)).float()
+        return F.normalize(features, dim=1) if self.normalize else features
 
 
 class IFDOutput(NamedTuple):
@@ -85,7 +100,7 @@ class IFDOutput(NamedTuple):
     attention_logits: Tensor | None
     """(B, K)"""
     clothing_features: Tensor | None
-    """f_c (B, C), unit length; None when no clothing mask was given or the model has no CBD."""
+    """f_c (B, C), see `ClothingBiasDiminishing`; None when no clothing mask was given or the model has no CBD."""
 
 
 class IFD(nn.Module):
@@ -98,6 +113,9 @@ class IFD(nn.Module):
         pool: `avg` or `max_avg`, see `GlobalPool`.
         cbd: with the clothing bias diminishing module; without it this is the paper's "w/ IKT".
         detach_attention: keep the gradient of L_ID^m out of the attention stream.
+        last_stride: see `Backbone`.
+        ikt_kernel: see `IdentityKnowledgeTransfer`.
+        clothing_resize, clothing_normalize: see `ClothingBiasDiminishing`.
     """
 
     needs_mask = True
@@ -109,13 +127,19 @@ class IFD(nn.Module):
         in_chans: int = 3,
         pool: str = 'avg',
         cbd: bool = True,
+        *,
         detach_attention: bool = False,
+        last_stride: int = 1,
+        ikt_kernel: int = 7,
+        clothing_resize: str = 'area',
+        clothing_normalize: bool = True,
     ) -> None:
         super().__init__()
-        self.main_stream = Stream(backbone, num_classes, in_chans, pool)
-        self.attention_stream = Stream(backbone, num_classes, in_chans, pool)
-        self.ikt = IdentityKnowledgeTransfer()
-        self.cbd = ClothingBiasDiminishing(self.main_stream.backbone.num_features) if cbd else None
+        self.main_stream = Stream(backbone, num_classes, in_chans, pool, last_stride)
+        self.attention_stream = Stream(backbone, num_classes, in_chans, pool, last_stride)
+        channels = self.main_stream.backbone.num_features
+        self.ikt = IdentityKnowledgeTransfer(ikt_kernel)
+        self.cbd = ClothingBiasDiminishing(channels, clothing_resize, clothing_normalize) if cbd else None
         self.detach_attention = detach_attention
         self.num_classes = num_classes
         self.num_features = self.main_stream.head.num_features
