@@ -1,15 +1,18 @@
-"""Proportional RAS: what every batch promises, for any data set."""
+"""What every batch promises, for any data set, for each way to draw a person's images, on any number of processes."""
 
 from collections import Counter
 
 import pytest
+from accelerate.data_loader import BatchSamplerShard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train.sampler import ProportionalRASampler, proportional_shares
+from train.sampler import SAMPLERS, IdentitySampler, equal_shares, proportional_shares
 
 PEOPLE = st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=7), min_size=3, max_size=9)
 """For each person the number of images of each outfit."""
+SIZES = st.lists(st.integers(1, 500), min_size=1, max_size=8)
+OUTFIT_SAMPLERS = [name for name, share in SAMPLERS.items() if share]
 
 
 def labels_of(people):
@@ -21,64 +24,125 @@ def labels_of(people):
     return pids, clothes_ids
 
 
-@settings(max_examples=60, deadline=None)
+def indices_of(sampler):
+    return [[draw.index for draw in batch] for batch in sampler]
+
+
+@pytest.mark.parametrize('name', SAMPLERS)
+@settings(max_examples=40, deadline=None)
 @given(PEOPLE, st.integers(1, 3), st.integers(1, 8), st.integers(0, 5))
-def test_every_batch_has_p_persons_with_k_images_each_and_every_outfit_that_fits(people, P, K, epoch):
+def test_every_batch_has_p_distinct_persons_with_k_images_each(name, people, P, K, epoch):
     pids, clothes_ids = labels_of(people)
-    sampler = ProportionalRASampler(pids, clothes_ids, P, K, seed=1)
-    sampler.set_epoch(epoch)
-    batches = list(sampler)
+    sampler = IdentitySampler(pids, clothes_ids, P, K, 1, SAMPLERS[name])
+    sampler.start_at(epoch)
+    batches = indices_of(sampler)
     assert len(batches) == len(sampler) == max(1, len(pids) // (P * K))
     for batch in batches:
         count = Counter(pids[index] for index in batch)
         assert len(count) == P and set(count.values()) == {K}
-        for pid in count:
+        if name == 'pk':
+            for pid in count:
+                repeats = Counter(index for index in batch if pids[index] == pid)
+                assert max(repeats.values()) == -(-K // sum(people[pid])) or K <= sum(people[pid]) == len(repeats)
+                assert len(repeats) == min(K, sum(people[pid]))
+
+
+@pytest.mark.parametrize('name', OUTFIT_SAMPLERS)
+@settings(max_examples=40, deadline=None)
+@given(PEOPLE, st.integers(1, 3), st.integers(1, 8), st.integers(1, 8))
+def test_every_appearance_is_there_up_to_the_limit_and_no_image_twice_without_need(name, people, P, K, limit):
+    pids, clothes_ids = labels_of(people)
+    limit = min(limit, K)
+    for batch in indices_of(IdentitySampler(pids, clothes_ids, P, K, 1, SAMPLERS[name], limit)):
+        for pid in {pids[index] for index in batch}:
             drawn = Counter(clothes_ids[index] for index in batch if pids[index] == pid)
-            assert len(drawn) == min(len(people[pid]), K)
+            assert len(drawn) == min(len(people[pid]), limit)
             for clothes_id, share in drawn.items():
-                images = [index for index in batch if clothes_ids[index] == clothes_id]
-                available = people[pid][clothes_id % 100]
-                assert share > available or len(set(images)) == share  # no image twice while there are enough
+                images = {index for index in batch if clothes_ids[index] == clothes_id}
+                assert len(images) == min(share, people[pid][clothes_id % 100])
 
 
-@given(st.lists(st.integers(1, 500), min_size=1, max_size=8), st.integers(0, 40))
-def test_shares_cover_every_outfit_and_sum_to_k(sizes, extra):
+@given(SIZES, st.integers(0, 40))
+def test_proportional_shares_lie_within_one_image_of_the_exact_proportion_of_what_is_free(sizes, extra):
     total = len(sizes) + extra
     shares = proportional_shares(sizes, total)
     assert sum(shares) == total and min(shares) >= 1
-    order = sorted(range(len(sizes)), key=lambda index: sizes[index])
-    assert all(shares[a] <= shares[b] + (sizes[a] == sizes[b]) for a, b in zip(order, order[1:], strict=False))
+    # One image each is given; the rest follows what an appearance is still short of its exact share.
+    short = [max(size / sum(sizes) * total - 1, 0) for size in sizes]
+    for share, part in zip(shares, short, strict=True):
+        exact = 1 + (part / sum(short) * extra if sum(short) else extra / len(sizes))
+        assert abs(share - exact) < 1
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=6), st.integers(1, 5))
+def test_shares_are_exactly_proportional_when_that_is_possible(sizes, factor):
+    assert proportional_shares(sizes, factor * sum(sizes)) == [factor * size for size in sizes]
+
+
+@given(SIZES, st.integers(0, 40))
+def test_equal_shares_differ_by_at_most_one_image(sizes, extra):
+    shares = equal_shares(sizes, len(sizes) + extra)
+    assert sum(shares) == len(sizes) + extra and max(shares) - min(shares) <= 1
 
 
 @pytest.mark.parametrize(
-    'sizes, total, expected', [([10, 10], 8, [4, 4]), ([30, 10], 8, [6, 2]), ([98, 1, 1], 8, [6, 1, 1]), ([5], 3, [3])]
+    'sizes, total, proportional, equal',
+    [
+        ([10, 10], 8, [4, 4], [4, 4]),
+        ([30, 10], 8, [6, 2], [4, 4]),
+        ([98, 1, 1], 8, [6, 1, 1], [3, 3, 2]),
+        ([5], 3, [3], [3]),
+    ],
 )
-def test_shares_are_proportional(sizes, total, expected):
-    assert proportional_shares(sizes, total) == expected
+def test_shares_of_known_cases(sizes, total, proportional, equal):
+    assert proportional_shares(sizes, total) == proportional and equal_shares(sizes, total) == equal
 
 
-def test_the_same_seed_and_epoch_give_the_same_batches_and_others_do_not():
+@pytest.mark.parametrize('share', [proportional_shares, equal_shares])
+def test_more_outfits_than_images_are_refused(share):
+    with pytest.raises(ValueError, match='cannot cover'):
+        share([3, 3, 3], 2)
+
+
+@pytest.mark.parametrize('name', SAMPLERS)
+@pytest.mark.parametrize('processes', [1, 2, 4])
+def test_any_number_of_processes_see_together_what_one_sees(name, processes):
+    labels = labels_of([[4, 9, 1]] * 11)
+    whole = list(IdentitySampler(*labels, 4, 4, 3, SAMPLERS[name]))
+    parts = [
+        list(BatchSamplerShard(IdentitySampler(*labels, 4, 4, 3, SAMPLERS[name]), processes, rank, split_batches=True))
+        for rank in range(processes)
+    ]
+    assert [sum(slices, []) for slices in zip(*parts, strict=True)] == whole
+
+
+def test_the_same_seed_and_epoch_give_the_same_draws_and_others_do_not():
     labels = labels_of([[4, 4]] * 8)
-    first, again, other = (ProportionalRASampler(*labels, 4, 4, seed) for seed in (0, 0, 1))
+    first, again, other = (IdentitySampler(*labels, 4, 4, seed) for seed in (0, 0, 1))
     assert list(first) == list(again) != list(other)
-    again.set_epoch(1)
-    assert list(first) != list(again)
+    again.start_at(1)
+    assert indices_of(first) != indices_of(again)
+
+
+def test_an_epoch_that_starts_in_the_middle_gives_the_rest_of_the_whole_one():
+    sampler = IdentitySampler(*labels_of([[4, 4]] * 8), 4, 4, 0)
+    whole = list(sampler)
+    sampler.start_at(0, 3)
+    assert list(sampler) == whole[3:]
+
+
+def test_every_image_of_a_batch_has_a_seed_of_its_own():
+    draws = [draw for batch in IdentitySampler(*labels_of([[4, 4]] * 8), 4, 4, 0) for draw in batch]
+    assert len({draw.seed for draw in draws}) == len(draws)
 
 
 def test_every_person_comes_up_equally_often_in_an_epoch():
     pids, clothes_ids = labels_of([[4, 4, 4, 4]] * 12)
-    batches = list(ProportionalRASampler(pids, clothes_ids, 4, 8, 0))
-    seen = Counter(pids[index] for batch in batches for index in batch)
+    seen = Counter(pids[index] for batch in indices_of(IdentitySampler(pids, clothes_ids, 4, 8, 0)) for index in batch)
     assert len(seen) == 12 and max(seen.values()) - min(seen.values()) <= 8
-
-
-def test_a_number_limits_the_outfits_of_a_person():
-    pids, clothes_ids = labels_of([[4] * 6] * 4)
-    for batch in ProportionalRASampler(pids, clothes_ids, 2, 8, 0, max_appearances=3):
-        assert len({clothes_ids[index] for index in batch}) == 2 * 3
 
 
 @pytest.mark.parametrize('P, K, limit', [(5, 4, None), (0, 4, None), (2, 0, None), (2, 4, 5)])
 def test_impossible_numbers_are_refused(P, K, limit):
     with pytest.raises(ValueError, match='num_pids'):
-        ProportionalRASampler(*labels_of([[4, 4]] * 4), P, K, 0, limit)
+        IdentitySampler(*labels_of([[4, 4]] * 4), P, K, 0, max_appearances=limit)

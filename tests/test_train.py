@@ -2,24 +2,25 @@
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 
 from eval import run as eval_run
-from ifd_zoo.hub import load_model
-from tests.trees import write_folder_tree
+from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree
 from train import run as train_run
-from train.config import RECIPES, Config, parse_args, to_flags
-from train.engine import learning_rate_factor
+from train.build import build_model, load_backbone_weights
+from train.config import Config, parse_args, to_flags
+from train.recipes import RECIPES, VARIANTS
+from train.sampler import SAMPLERS
+from train.schedule import learning_rate_factor
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-SMALL = '--size 64x32 --num-pids 3 --num-images 4 --workers 0 --no-imagenet --stage1-epochs 1 --epochs 2'.split()
+SMALL = (
+    '--backbone resnet10t --backbone-weights none --size 64x32 --num-pids 3 --num-images 4 --workers 0 '
+    '--stage1-epochs 1 --epochs 2 --device cpu'
+).split()
 
 
 @pytest.fixture(scope='module')
@@ -27,14 +28,13 @@ def root(tmp_path_factory):
     return write_folder_tree(tmp_path_factory.mktemp('data'))
 
 
-def arguments(root, output, recipe='ifd', model=None, *more):
-    model = model or ('ifd_resnet10t' if RECIPES[recipe]['streams'] == 2 else 'ifd_baseline_resnet10t')
-    return ['--root', str(root), '--output', str(output), '--recipe', recipe, '--model', model, *SMALL, *more]
+def arguments(root, output, *more):
+    return ['--root', str(root), '--output', str(output), *SMALL, *more]
 
 
-@pytest.mark.parametrize('recipe', RECIPES)
-def test_each_recipe_trains_and_leaves_a_release_that_evaluates(recipe, root, tmp_path, capsys):
-    assert train_run.main(arguments(root, tmp_path / 'run', recipe)) == 0
+@pytest.mark.parametrize('variant', VARIANTS)
+def test_each_variant_trains_and_leaves_a_release_that_evaluates(variant, root, tmp_path, capsys):
+    assert train_run.main(arguments(root, tmp_path / 'run', '--variant', variant)) == 0
     release = tmp_path / 'run' / 'release'
     info = json.loads((release / 'config.json').read_text())['ifd']
     assert [row['mode'] for row in info['figures']] == ['general', 'cc', 'sc']
@@ -50,16 +50,16 @@ def test_each_recipe_trains_and_leaves_a_release_that_evaluates(recipe, root, tm
     assert '| cc |' in capsys.readouterr().out
 
 
-def test_losses_of_each_stage_and_recipe_are_logged(root, tmp_path):
-    train_run.main(arguments(root, tmp_path, 'ifd'))
-    lines = (tmp_path / 'log.txt').read_text().splitlines()
+def test_losses_of_each_stage_are_logged(root, tmp_path):
+    train_run.main(arguments(root, tmp_path))
+    lines = [line for line in _log(tmp_path) if line.startswith('stage')]
     assert lines[0].startswith('stage 1 epoch 1/1  id_attention') and 'lr 3.50e-04' in lines[0]
     assert all(name in lines[1] for name in ('stage 2 epoch 1/2', 'id_main', 'id_attention', 'clothing'))
 
 
 def test_training_lowers_the_loss(root, tmp_path):
     fast = '--epochs 10 --lr 2e-3 --schedule cosine --erasing 0'.split()
-    train_run.main(arguments(root, tmp_path, 'ifd', None, *fast))
+    train_run.main(arguments(root, tmp_path, *fast))
     losses = [float(line.split('id_main ')[1].split()[0]) for line in _log(tmp_path) if 'id_main' in line]
     assert losses[-1] < 0.7 * losses[0]
 
@@ -68,36 +68,81 @@ def _log(folder):
     return (folder / 'log.txt').read_text().splitlines()
 
 
-def test_a_killed_run_resumes_to_the_same_weights(root, tmp_path):
-    whole, broken = tmp_path / 'whole', tmp_path / 'broken'
-    assert train_run.main(arguments(root, whole, 'ifd', None, '--epochs', '4')) == 0
-    command = [sys.executable, 'train/run.py', *arguments(root, broken, 'ifd', None, '--epochs', '4')]
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.time() + 120
-    while not (broken / 'log.txt').exists() or len(_log(broken)) < 2 or not (broken / 'checkpoint.pt').exists():
-        assert process.poll() is None and time.time() < deadline, 'the run ended before it could be killed'
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (broken / 'release').exists(), 'the run ended before it could be killed'
-    assert train_run.main([*arguments(root, broken, 'ifd', None, '--epochs', '4'), '--resume']) == 0
-    assert any(line.startswith('resumed') for line in _log(broken))
-    expected, got = load_model(whole / 'release').state_dict(), load_model(broken / 'release').state_dict()
-    assert all(torch.equal(expected[key], got[key]) for key in expected)
+@pytest.mark.parametrize(
+    'flags',
+    [
+        '--precision bf16',
+        '--no-channels-last',
+        '--accumulate 2',
+        '--sampler fixed_ras',
+        '--sampler pk --max-appearances 2',
+        '--T 1 --T-end 0.25',
+        '--last-stride 2 --ikt-kernel 3 --clothing-resize nearest --no-clothing-normalize --pool max_avg',
+        '--detach-attention --fill noise --jitter 0.2 --crop-scale 1.0 --schedule cosine --warmup-epochs 1',
+        '--masks bundled --val-pids 2',
+        '--workers 2',
+    ],
+)
+def test_options_train_too_and_are_recorded(flags, root, tmp_path):
+    given = [*arguments(root, tmp_path), *flags.split()]
+    assert train_run.main(given) == 0
+    config, _ = parse_args(given)
+    recorded = json.loads((tmp_path / 'config.json').read_text())
+    assert recorded == json.loads(json.dumps(config.to_record()))
+    info = json.loads((tmp_path / 'release' / 'config.json').read_text())['ifd']
+    assert recorded.items() <= info['training'].items() and flags.split()[0] in info['command'] + '--workers'
 
 
-def test_resuming_with_other_flags_or_a_torn_checkpoint_is_refused(root, tmp_path, capsys):
-    train_run.main(arguments(root, tmp_path))
-    assert train_run.main([*arguments(root, tmp_path, 'ifd', None, '--lr', '1'), '--resume']) == 2
-    assert 'another lr' in capsys.readouterr().err
-    checkpoint = tmp_path / 'checkpoint.pt'
-    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    assert train_run.main([*arguments(root, tmp_path), '--resume']) == 2
-    assert 'damaged checkpoint' in capsys.readouterr().err
+def test_a_compiled_backbone_has_the_losses_of_a_plain_one(root, tmp_path):
+    for name, flags in (('plain', []), ('compiled', ['--compile'])):
+        more = ['--variant', 'baseline', '--epochs', '1', *flags]
+        assert train_run.main(arguments(root, tmp_path / name, *more)) == 0
+    plain, compiled = (_metrics(tmp_path / name)[-1]['losses'] for name in ('plain', 'compiled'))
+    assert compiled == pytest.approx(plain, rel=1e-3)
 
 
-def test_bf16_trains_too(root, tmp_path):
-    assert train_run.main(arguments(root, tmp_path, 'ifd', None, '--precision', 'bf16')) == 0
+def test_loader_processes_do_not_change_the_batches(root, tmp_path):
+    for workers in ('0', '2'):
+        train_run.main(arguments(root, tmp_path / workers, '--workers', workers))
+    assert [row['losses'] for row in _metrics(tmp_path / '0')] == [row['losses'] for row in _metrics(tmp_path / '2')]
+
+
+def test_training_images_alone_are_enough_and_leave_a_release_without_figures(root, tmp_path):
+    alone = shutil.copytree(root, tmp_path / 'alone', ignore=shutil.ignore_patterns('query', 'gallery'))
+    assert train_run.main(arguments(alone, tmp_path / 'run', '--epochs', '1')) == 0
+    assert json.loads((tmp_path / 'run' / 'release' / 'config.json').read_text())['ifd']['figures'] == []
+    assert 'nothing measured' in _log(tmp_path / 'run')[-2]
+
+
+def test_the_attention_is_drawn_at_intervals(root, tmp_path):
+    train_run.main(arguments(root, tmp_path, '--epochs', '3', '--picture-epochs', '2'))
+    names = sorted(path.name for path in (tmp_path / 'attention').iterdir())
+    assert names == ['stage2-epoch002.png', 'stage2-epoch003.png']
+
+
+def _metrics(folder):
+    return [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
+
+
+def test_backbone_weights_come_from_a_file_of_timm(root, tmp_path):
+    weights = timm.create_model('resnet10t', num_classes=10).state_dict()
+    save_file(weights, tmp_path / 'weights.safetensors')
+    torch.save(weights, tmp_path / 'weights.pth')
+    for name in ('weights.safetensors', 'weights.pth'):
+        config, _ = parse_args(arguments(root, tmp_path, '--backbone-weights', str(tmp_path / name)))
+        model = build_model(config, 3)
+        assert name in load_backbone_weights(model, config)
+        for stream in model.streams():
+            assert torch.equal(stream.backbone.net.state_dict()['conv1.0.weight'], weights['conv1.0.weight'])
+
+
+def test_backbone_weights_that_do_not_fit_or_hide_code_are_refused(root, tmp_path, capsys):
+    save_file(timm.create_model('resnet18').state_dict(), tmp_path / 'other.safetensors')
+    torch.save({'conv1.weight': print}, tmp_path / 'code.pth')
+    for name, word in (('other.safetensors', 'do not fit'), ('code.pth', 'cannot be read'), ('no.pth', 'No such file')):
+        path = str(tmp_path / name)
+        assert train_run.main(arguments(root, tmp_path / 'run', '--backbone-weights', path)) == 2
+        assert word in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -105,45 +150,41 @@ def test_bf16_trains_too(root, tmp_path):
     [
         (['--epochs', '0'], 'epochs'),
         (['--tau', '-1'], 'tau'),
-        (['--size', 'big'], '--size'),
+        (['--size', 'big'], '--size: must be HEIGHTxWIDTH'),
         (['--mask-classes', 'trousers'], 'mask_classes'),
-        (['--streams', '1'], 'streams'),
+        (['--ikt-kernel', '4'], 'ikt_kernel'),
+        (['--size', '8x8'], 'size'),
+        (['--lr', 'nan'], 'lr'),
+        (['--T-end', '-1'], 'T_end'),
+        (['--sampler', 'random'], '--sampler'),
         (['--learning-rate', '1'], '--learning-rate'),
-        (['--recipe', 'idf'], '--recipe'),
+        (['--variant', 'idf'], '--variant'),
+        (['--recipe', 'prc'], '--recipe'),
     ],
 )
 def test_impossible_flags_stop_the_run_with_the_name_of_the_field(more, word, root, tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
-        train_run.main(arguments(root, tmp_path, 'ifd', None, *more))
+        train_run.main(arguments(root, tmp_path, *more))
     assert stop.value.code == 2 and word in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    'recipe, model, word',
-    [
-        ('ifd', 'ifd_baseline_resnet18', 'stream'),
-        ('baseline', 'ifd_resnet18', 'stream'),
-        ('ifd', 'ifd_resnet1', 'known'),
-    ],
-)
-def test_a_model_that_does_not_fit_the_recipe_is_refused(recipe, model, word, root, tmp_path, capsys):
-    assert train_run.main(arguments(root, tmp_path, recipe, model)) == 2
-    assert word in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     'flags, word',
     [
         (['--num-pids', '64'], 'num_pids'),
-        (['--device', 'cuda:99'], 'cuda:99'),
-        (['--output', __file__], 'output'),
-        (['--imagenet'], 'imagenet'),  # the tests have no network
+        (['--backbone', 'resnet1'], 'known: '),
+        (['--lr', '1e30', '--schedule', 'cosine'], 'lower --lr'),
+        (['--precision', 'fp16'], 'precision'),
+        (['--sync-bn'], 'sync_bn'),
+        (['--masks', 'no_such_parser'], 'no_such_parser'),
+        (['--output', __file__], __file__),
+        (['--backbone-weights', 'imagenet'], 'backbone_weights'),  # the tests have no network
     ],
 )
 def test_what_a_run_cannot_have_is_named_without_a_stack_trace(flags, word, root, tmp_path, capsys):
-    assert train_run.main(arguments(root, tmp_path, 'ifd', None, *flags)) == 2
+    assert train_run.main(arguments(root, tmp_path, *flags)) == 2
     error = capsys.readouterr().err
-    assert error.startswith('error:') and word in error
+    assert 'error: ' in error and word in error and 'Traceback' not in error
 
 
 def test_missing_data_and_missing_masks_are_named(root, tmp_path, capsys):
@@ -154,10 +195,30 @@ def test_missing_data_and_missing_masks_are_named(root, tmp_path, capsys):
     assert 'label map' in capsys.readouterr().err
 
 
-def test_the_recorded_command_gives_the_same_config_again():
-    flags = '--recipe ifd --model ifd_resnet18 --size 128x64 --no-imagenet --lr 0.001 --fill mean --lr-drops 0.5,0.9'
+@pytest.mark.parametrize('recipe', RECIPES)
+@pytest.mark.parametrize('variant', VARIANTS)
+def test_the_recorded_command_gives_the_same_config_again(recipe, variant):
+    flags = f'--recipe {recipe} --variant {variant} --lr 0.002 --fill mean --lr-drops 0.5,0.9 --seed 3 --no-test-flip'
     config, _ = parse_args([*flags.split(), '--root', 'DIR', '--output', 'DIR'])
     assert parse_args(to_flags(config))[0] == config
+
+
+@pytest.mark.parametrize('recipe', ['paper', 'prcc', 'ltcc'])
+def test_the_papers_recipes_are_its_setting(recipe):
+    config, _ = parse_args(['--recipe', recipe, '--root', 'DIR', '--output', 'DIR'])
+    assert config.model == 'ifd_resnet50' and config.backbone_weights == 'imagenet'
+    assert build_model(config, 2).pretrained_cfg['input_size'] == (3, 384, 192) and config.size == (0, 0)
+    assert config.num_pids * config.num_images == 64 and config.sampler == 'proportional_ras' in SAMPLERS
+
+
+@pytest.mark.parametrize('recipe, write', [('prcc', write_prcc_tree), ('ltcc', write_ltcc_tree)])
+@pytest.mark.filterwarnings('ignore::ifd_zoo.datasets.common.CountWarning')
+def test_the_papers_recipes_train_on_the_exact_layouts(recipe, write, tmp_path):
+    root = write(tmp_path / 'data')
+    flags = ['--recipe', recipe, '--maps', str(tmp_path / 'maps'), '--num-pids', '2', '--epochs', '1']
+    assert train_run.main(arguments(root, tmp_path / 'run', *flags)) == 0
+    figures = json.loads((tmp_path / 'run' / 'release' / 'config.json').read_text())['ifd']['figures']
+    assert {row['mode'] for row in figures} >= {'cc'} and list((tmp_path / 'maps').rglob('*.png'))
 
 
 def test_learning_rate_schedules():

@@ -1,4 +1,4 @@
-"""One dataclass is the defaults, the command line and the record of a run; a recipe is a small difference to it."""
+"""One dataclass is the defaults, the command line and the record of a run."""
 
 import argparse
 import dataclasses
@@ -7,40 +7,41 @@ from pathlib import Path
 from typing import Any
 
 from ifd_zoo.datasets import DATASETS
+from ifd_zoo.models.backbone import LAST_STRIDES
+from ifd_zoo.models.ifd import CLOTHING_RESIZES
 from ifd_zoo.models.layers import POOLS
 from ifd_zoo.parsing.labels import CLOTHING, class_indices
 from ifd_zoo.parsing.masks import FILLS
+from train.recipes import RECIPES, VARIANTS
+from train.sampler import SAMPLERS
+
+LABEL_MAPS = 'label-maps'
 
 
 class ConfigError(ValueError):
     """A value that no run can work with; the message names the field."""
 
 
-RECIPES: dict[str, dict[str, Any]] = {
-    'baseline': {'streams': 1, 'contrastive': 'none'},
-    # Without the attention stream F_g takes the place of F_rg in F_c.
-    'cbd': {'streams': 1, 'contrastive': 'ccl'},
-    'ikt': {'streams': 2, 'contrastive': 'none'},
-    'ifd_cl': {'streams': 2, 'contrastive': 'supcon'},
-    'ifd': {'streams': 2, 'contrastive': 'ccl'},
-}
-"""Table II's five rows."""
-
 CHOICES = {
     'recipe': tuple(RECIPES),
+    'variant': tuple(VARIANTS),
     'data': tuple(DATASETS),
-    'contrastive': ('none', 'ccl', 'supcon'),
+    'sampler': tuple(SAMPLERS),
     'schedule': ('step', 'cosine'),
-    'precision': ('fp32', 'bf16'),
+    'precision': ('fp32', 'bf16', 'fp16'),
+    'device': ('auto', 'cpu', 'cuda'),
     'fill': FILLS,
     'pool': POOLS,
-    'streams': (1, 2),
+    'last_stride': LAST_STRIDES,
+    'clothing_resize': CLOTHING_RESIZES,
 }
 
 
 def parse_size(text: str) -> tuple[int, int]:
     """`256x128` to (height, width)."""
     height, _, width = text.lower().partition('x')
+    if not (height.isdecimal() and width.isdecimal()):
+        raise argparse.ArgumentTypeError(f'must be HEIGHTxWIDTH in pixels, as in 256x128, got {text!r}')
     return int(height), int(width)
 
 
@@ -54,27 +55,33 @@ def parse_fractions(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(','))
 
 
-def _option(default: Any, text: str, parse: Any = None) -> Any:
-    return dataclasses.field(default=default, metadata={'help': text, 'parse': parse})
+def _option(default: Any, text: str, parse: Any = None, here: bool = False) -> Any:
+    """A field; `here` marks what belongs to one machine or one sitting and leaves the result as it is."""
+    return dataclasses.field(default=default, metadata={'help': text, 'parse': parse, 'here': here})
 
 
 @dataclass(frozen=True)
 class Config:
     """Everything that decides a training run."""
 
-    root: Path = _option(None, 'folder of the data set')
-    output: Path = _option(None, 'folder for checkpoints, log and the release')
-    recipe: str = _option('ifd', "row of the paper's Table II")
-    model: str = _option('ifd_resnet50', 'architecture, see ifd_zoo.hub.list_models()')
+    root: Path = _option(None, 'folder of the data set', here=True)
+    output: Path = _option(None, 'folder for checkpoints, logs and the release', here=True)
+    recipe: str = _option('paper', 'setting: the defaults of the other flags')
+    variant: str = _option('ifd', "row of the paper's Table II")
+    backbone: str = _option('resnet50', 'what comes behind ifd_ in the names of ifd_zoo.list_models()')
+    backbone_weights: str = _option('imagenet', 'imagenet (timm, from the Hub), none (from scratch), or a file')
     data: str = _option('folder', 'data set reader')
+    masks: str = _option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, or of a parser: bundled, a folder')
+    maps: Path = _option(Path(), 'folder that keeps the label maps of --masks; default: OUTPUT/maps', here=True)
     tag: str = _option('', 'names the release, as in ifd_resnet10t.TAG; default: the data set')
-    streams: int = _option(2, 'set by the recipe: 2 with the attention stream, 1 without')
-    contrastive: str = _option('ccl', 'set by the recipe: loss on the clothing features')
 
     stage1_epochs: int = _option(30, 'epochs of the attention stream alone')
     epochs: int = _option(60, 'epochs of the whole network')
-    num_pids: int = _option(8, 'P: identities per batch')
+    sampler: str = _option('proportional_ras', 'how the images of a person are drawn')
+    num_pids: int = _option(8, 'P: identities per batch, over all processes')
     num_images: int = _option(8, 'K: images per identity')
+    max_appearances: int = _option(0, 'outfits of a person per batch; 0: as many as fit')
+    accumulate: int = _option(1, 'batches per step of the optimiser; the contrastive losses see one batch')
     lr: float = _option(3.5e-4, 'learning rate of Adam')
     weight_decay: float = _option(5e-4, 'weight decay of Adam')
     schedule: str = _option('step', 'learning rate: step (x0.1 at the drops) or cosine')
@@ -84,25 +91,36 @@ class Config:
 
     tau: float = _option(0.1, 'temperature of the contrastive losses')
     T: float = _option(0.5, 'eq. 5: pairs in another outfit weigh 1/T')
+    T_end: float = _option(0.0, 'T moves to this value in a straight line over stage 2; 0: T stays')
     ccl_weight: float = _option(1.0, 'lambda of eq. 6')
     label_smoothing: float = _option(0.1, 'label smoothing of the identity losses')
     pool: str = _option('avg', 'pooling of the identity heads')
+    last_stride: int = _option(1, "last stride of the backbone; 1 doubles the feature map's sides")
+    ikt_kernel: int = _option(7, 'side of the convolution of eq. 1')
+    clothing_resize: str = _option('area', 'how psi becomes W_c')
+    clothing_normalize: bool = _option(True, 'f_c of unit length')
     detach_attention: bool = _option(False, 'keep the gradient of L_ID^m out of the attention stream')
 
     size: tuple[int, int] = _option((0, 0), "input HEIGHTxWIDTH; default: the architecture's own", parse_size)
     mask_classes: tuple[str, ...] = _option(CLOTHING, 'labels erased from the image', parse_names)
     clothing_classes: tuple[str, ...] = _option(CLOTHING, 'C of eq. 3: labels that psi covers', parse_names)
     fill: str = _option('black', 'what the erased pixels become')
+    crop_scale: float = _option(1.125, 'images are resized to this multiple of the input size and cropped')
     flip: float = _option(0.5, 'probability of mirroring')
     erasing: float = _option(0.5, 'probability of random erasing')
     jitter: float = _option(0.0, 'strength of colour jitter (image only)')
+    test_flip: bool = _option(True, 'test feature: image plus mirror image')
 
-    imagenet: bool = _option(True, "start from the backbone's ImageNet weights (downloaded)")
     val_pids: int = _option(0, 'identities taken out of train for validation; 0: report the test split at the end')
     seed: int = _option(0, 'decides batches, augmentation and fresh weights')
-    precision: str = _option('fp32', 'bf16: autocast, fast where the processor has it natively')
-    device: str = _option('', 'cpu, cuda ...; default: cuda when there is one')
-    workers: int = _option(2, 'processes that load images')
+    precision: str = _option('fp32', 'bf16, fp16: autocast; bf16 is fast where the processor has it natively')
+    sync_bn: bool = _option(False, 'batch normalisation over all processes (GPUs only)')
+    channels_last: bool = _option(True, 'memory format of images and weights')
+    compile: bool = _option(False, 'torch.compile of the backbones')
+    device: str = _option('auto', 'auto: a GPU when there is one', here=True)
+    workers: int = _option(2, 'processes that load images', here=True)
+    checkpoint_steps: int = _option(0, 'batches between checkpoints; 0: after each epoch', here=True)
+    picture_epochs: int = _option(5, 'epochs between pictures of the attention maps; 0: none', here=True)
 
     def __post_init__(self) -> None:
         for name in ('root', 'output'):
@@ -111,11 +129,11 @@ class Config:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ConfigError(f'{name}: must be one of {", ".join(map(str, choices))}, got {getattr(self, name)!r}')
-        for name in ('epochs', 'num_pids', 'num_images', 'lr', 'tau', 'T'):
-            if getattr(self, name) <= 0:
+        for name in ('epochs', 'num_pids', 'num_images', 'accumulate', 'lr', 'tau', 'T'):
+            if not getattr(self, name) > 0:
                 raise ConfigError(f'{name}: must be positive, got {getattr(self, name)}')
-        for name in ('stage1_epochs', 'warmup_epochs', 'val_pids', 'workers', 'weight_decay', 'ccl_weight', 'seed'):
-            if getattr(self, name) < 0:
+        for name in NOT_NEGATIVE:
+            if not getattr(self, name) >= 0:
                 raise ConfigError(f'{name}: must not be negative, got {getattr(self, name)}')
         for name in ('flip', 'erasing', 'jitter', 'label_smoothing'):
             if not 0 <= getattr(self, name) <= 1:
@@ -125,26 +143,59 @@ class Config:
                 class_indices(getattr(self, name))
             except ValueError as error:
                 raise ConfigError(f'{name}: {error}') from error
+        if self.crop_scale < 1:
+            raise ConfigError(f'crop_scale: must be at least 1, got {self.crop_scale}')
+        if self.ikt_kernel % 2 != 1:
+            raise ConfigError(f'ikt_kernel: must be odd, got {self.ikt_kernel}')
+        if any(self.size) and min(self.size) < 32:
+            raise ConfigError(f'size: sides must be at least 32 pixels, got {"x".join(map(str, self.size))}')
+
+    @property
+    def streams(self) -> int:
+        return VARIANTS[self.variant].streams
+
+    @property
+    def contrastive(self) -> str:
+        return VARIANTS[self.variant].contrastive
+
+    @property
+    def needs_masks(self) -> bool:
+        return self.streams == 2 or self.contrastive != 'none'
+
+    @property
+    def model(self) -> str:
+        """Name of the architecture in the zoo."""
+        return ('ifd_' if self.streams == 2 else 'ifd_baseline_') + self.backbone
 
     def to_record(self) -> dict[str, Any]:
-        """JSON values of everything but the folders, which belong to one machine."""
-        return {key: value for key, value in dataclasses.asdict(self).items() if key not in ('root', 'output')}
+        """JSON values of everything that decides the result."""
+        fields = [field for field in dataclasses.fields(self) if not field.metadata['here']]
+        record = {field.name: _portable(self, field) for field in fields}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in record.items()}
+
+
+def _portable(config: Config, field: dataclasses.Field) -> Any:
+    value = getattr(config, field.name)
+    # A file or folder of one machine: its name is all that means anything elsewhere.
+    return Path(value).name if field.name in ('backbone_weights', 'masks') else value
+
+
+NOT_NEGATIVE = (
+    'stage1_epochs', 'warmup_epochs', 'max_appearances', 'weight_decay', 'T_end', 'ccl_weight',
+    'val_pids', 'seed', 'workers', 'checkpoint_steps', 'picture_epochs',
+)
 
 
 def parse_args(argv: list[str] | None) -> tuple[Config, bool]:
     """The run's config, and whether to resume. Exits with status 2 and the field's name when a value is impossible."""
     parser = argparse.ArgumentParser('train/run.py', description='Train a model of the IFD zoo.', allow_abbrev=False)
-    parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint in --output')
+    parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint in --output, if any')
     for field in dataclasses.fields(Config):
         _add_argument(parser, field)
     given = vars(parser.parse_args(argv))
     resume = given.pop('resume')
     try:
-        recipe = RECIPES.get(given.get('recipe', 'ifd'), {})
-        clash = sorted(name for name in recipe if name in given and given[name] != recipe[name])
-        if clash:
-            raise ConfigError(f'{clash[0]}: set by the recipe {given.get("recipe", "ifd")!r}, leave it out')
-        return Config(**{**recipe, **given}), resume
+        return Config(**{**RECIPES.get(given.get('recipe'), {}), **given}), resume
     except ConfigError as error:
         parser.error(str(error))
 
@@ -152,10 +203,10 @@ def parse_args(argv: list[str] | None) -> tuple[Config, bool]:
 def to_flags(config: Config) -> list[str]:
     """The command line that gives this config again; folders, which belong to one machine, as DIR."""
     flags = ['--root', 'DIR', '--output', 'DIR']
-    from_recipe = RECIPES[config.recipe]
+    recipe = RECIPES[config.recipe]
     for field in dataclasses.fields(Config):
-        value, flag = getattr(config, field.name), '--' + field.name.replace('_', '-')
-        if field.default is None or field.name in from_recipe or value == field.default:
+        value, flag = _portable(config, field), '--' + field.name.replace('_', '-')
+        if field.metadata['here'] or value == recipe.get(field.name, field.default):
             continue
         if isinstance(value, bool):
             flags.append(flag if value else flag.replace('--', '--no-', 1))
@@ -172,4 +223,6 @@ def _add_argument(parser: argparse.ArgumentParser, field: dataclasses.Field) -> 
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
         return
     convert = field.metadata['parse'] or (Path if field.default is None else type(field.default))
+    if isinstance(field.default, Path):
+        convert = Path
     parser.add_argument(flag, type=convert, default=argparse.SUPPRESS, help=text, choices=CHOICES.get(field.name))

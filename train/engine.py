@@ -1,133 +1,201 @@
-"""One stage of training: epochs of a task over batches, with a log line and a checkpoint after each epoch."""
+"""The training loop on accelerate: the same for one process, several GPUs and several machines."""
 
 import math
-import os
+import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass, field
 
-import numpy as np
+import timm
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DataLoaderConfiguration
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from train.config import Config
+from train.config import Config, ConfigError
+from train.sampler import IdentitySampler
+from train.schedule import learning_rate_factor, seed_everything
+from train.tracker import EpochReport
+
+# The stages must not repeat each other's batches.
+EPOCHS_BETWEEN_STAGES = 10_000
 
 
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message names the file."""
+def make_accelerator(config: Config) -> Accelerator:
+    """Device, precision and processes of a run, from the config and from `accelerate launch`.
 
-
-def learning_rate_factor(epoch: float, epochs: int, config: Config, drops: tuple[float, ...]) -> float:
-    """What the base learning rate is multiplied with at a point of a stage.
-
-    Args:
-        epoch: from 0, fractions allowed.
-        epochs: length of the stage.
-        drops: shares of the stage behind which the step schedule multiplies by 0.1.
+    Raises:
+        ConfigError: the machine cannot do what a field asks for.
     """
-    if epoch < config.warmup_epochs:
-        return 0.1 + 0.9 * epoch / config.warmup_epochs
-    if config.schedule == 'step':
-        # To whole epochs, upwards: a stage of one epoch must not begin behind its first drop.
-        return 0.1 ** sum(epoch >= math.ceil(share * epochs - 1e-9) for share in drops)
-    progress = (epoch - config.warmup_epochs) / max(1, epochs - config.warmup_epochs)
-    return max(0.01, 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+    gpu = torch.cuda.is_available()
+    if config.device == 'cuda' and not gpu:
+        raise ConfigError('device: cuda was asked for, and torch sees no GPU here')
+    if config.precision == 'fp16' and (not gpu or config.device == 'cpu'):
+        raise ConfigError('precision: fp16 needs a GPU; bf16 is the one for CPUs')
+    if config.sync_bn and (not gpu or config.device == 'cpu'):
+        raise ConfigError('sync_bn: torch has it for GPUs only')
+    AcceleratorState._reset_state()  # one process may make several runs, each with its own precision
+    accelerator = Accelerator(
+        cpu=config.device == 'cpu',
+        mixed_precision='no' if config.precision == 'fp32' else config.precision,
+        gradient_accumulation_steps=config.accumulate,
+        dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
+    )
+    if config.num_pids % accelerator.num_processes:
+        raise ConfigError(
+            f'num_pids: {config.num_pids} persons cannot be dealt out to {accelerator.num_processes} processes evenly'
+        )
+    return accelerator
 
 
-def seed_everything(*parts: int) -> None:
-    """Seed torch, the only global generator in use, from several numbers, such as (seed, stage, epoch)."""
-    torch.manual_seed(int(np.random.SeedSequence(parts).generate_state(1)[0]))
+def place_model(model: nn.Module, config: Config, accelerator: Accelerator) -> nn.Module:
+    """The model on its device, with the options of the config that change how it runs."""
+    if config.sync_bn:
+        model = timm.layers.convert_sync_batchnorm(model)
+    layout = torch.channels_last if config.channels_last else torch.contiguous_format
+    model = model.to(accelerator.device, memory_format=layout)
+    if config.compile:
+        for stream in model.streams():
+            stream.backbone.compile()
+    return model
+
+
+@dataclass
+class Position:
+    """How far a run has come."""
+
+    stage: int = 1
+    epoch: int = 0
+    """Whole epochs of the stage that are done."""
+    step: int = 0
+    """Batches of the next epoch that are done."""
+    sums: dict[str, float] = field(default_factory=dict)
+    """Losses summed over these batches."""
 
 
 class Stage:
-    """Trains the parameters of a task.
-
-    Every epoch starts from its own seed, so that a run that is resumed at an epoch goes on as if it had never stopped.
+    """Epochs of one task.
 
     Args:
         number: 1 or 2.
-        task: batch to named losses.
+        task: (batch, progress) to named losses.
         epochs: length of the stage.
         drops: see `learning_rate_factor`.
-        config: for learning rate, precision and seed.
-        log: called with each line.
+        config: for the optimiser.
+    """
+
+    def __init__(self, number: int, task: nn.Module, epochs: int, drops: tuple[float, ...], config: Config) -> None:
+        self.number, self.task, self.epochs, self.drops = number, task, epochs, drops
+        self.optimizer = torch.optim.Adam(task.parameters(), config.lr, weight_decay=config.weight_decay, fused=True)
+
+
+class Engine:
+    """Trains stages one after the other, from any position.
+
+    Nothing random is carried from one step to the next: batches and augmentation follow from (seed, stage, epoch), and
+    torch is seeded before each step. A run that goes on from a position is therefore the run that was never stopped.
+
+    Args:
+        config: the run's config.
+        accelerator: see `make_accelerator`.
+        loader: batches of an `IdentitySampler`, not yet prepared.
+        save: called with the stage and the position where a checkpoint is due.
+        report: called with the report of each epoch.
     """
 
     def __init__(
         self,
-        number: int,
-        task: nn.Module,
-        epochs: int,
-        drops: tuple[float, ...],
         config: Config,
-        log: Callable[[str], None],
+        accelerator: Accelerator,
+        loader: DataLoader,
+        save: Callable[[Stage, Position], None],
+        report: Callable[[EpochReport], None],
     ) -> None:
-        self.number, self.task, self.epochs, self.drops = number, task, epochs, drops
-        self.config, self.log = config, log
-        self.device = next(task.parameters()).device
-        self.optimizer = torch.optim.Adam(task.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+        self.config, self.accelerator = config, accelerator
+        self.sampler: IdentitySampler = loader.batch_sampler
+        self.loader = accelerator.prepare_data_loader(loader)
+        self.save, self.report = save, report
 
-    def run(self, loader: DataLoader, first_epoch: int, after_epoch: Callable[[int], None]) -> None:
-        """Train from `first_epoch` (from 0) to the end; `after_epoch` gets the number of epochs done."""
-        self.task.train()
-        for epoch in range(first_epoch, self.epochs):
-            seed_everything(self.config.seed, self.number, epoch)
-            # The stages must not repeat each other's batches.
-            loader.batch_sampler.set_epoch(epoch + 10_000 * self.number)
-            means = self._epoch(loader, epoch)
-            losses = '  '.join(f'{name} {value:.4f}' for name, value in means.items())
-            rate = self.optimizer.param_groups[0]['lr']
-            self.log(f'stage {self.number} epoch {epoch + 1}/{self.epochs}  {losses}  lr {rate:.2e}')
-            after_epoch(epoch + 1)
+    def run(self, stage: Stage, position: Position) -> None:
+        """Train a stage from a position to its end."""
+        task, optimizer = self.accelerator.prepare(stage.task, stage.optimizer)
+        while position.epoch < stage.epochs:
+            task.train()
+            self._epoch(stage, task, optimizer, position)
+            position = Position(stage.number, position.epoch + 1)
+            self._save(stage, position)
+        self.accelerator.free_memory()
 
-    def _epoch(self, loader: DataLoader, epoch: int) -> dict[str, float]:
-        sums: dict[str, float] = {}
-        bar = tqdm(loader, desc=f'stage {self.number} epoch {epoch + 1}/{self.epochs}', unit='batch', leave=False)
-        for step, batch in enumerate(bar):
-            self._set_learning_rate(epoch + step / len(loader))
-            losses = self._step(batch)
+    def _epoch(self, stage: Stage, task: nn.Module, optimizer: torch.optim.Optimizer, position: Position) -> None:
+        epoch, first, batches, sums = position.epoch, position.step, len(self.sampler), dict(position.sums)
+        self.sampler.start_at(epoch + EPOCHS_BETWEEN_STAGES * stage.number, first)
+        bar = self._bar(f'stage {stage.number} epoch {epoch + 1}/{stage.epochs}', first, batches)
+        begin = asked = time.perf_counter()
+        waited = 0.0
+        for step, batch in enumerate(self.loader, start=first):
+            waited += time.perf_counter() - asked
+            losses = self._step(stage, task, optimizer, batch, (epoch, step))
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value
-            bar.set_postfix({name: f'{value:.3f}' for name, value in losses.items()})
-        return {name: value / len(loader) for name, value in sums.items()}
+            bar.set_postfix({name: f'{value:.3f}' for name, value in losses.items()}, refresh=False)
+            bar.update()
+            if self._checkpoint_due(step + 1, batches):
+                self._save(stage, Position(stage.number, epoch, step + 1, sums))
+            asked = time.perf_counter()
+        bar.close()
+        means = torch.tensor([*sums.values()], device=self.accelerator.device) / batches
+        means = self.accelerator.reduce(means, 'mean')
+        self.report(EpochReport(
+            stage=stage.number,
+            epoch=epoch + 1,
+            epochs=stage.epochs,
+            losses=dict(zip(sums, means.tolist(), strict=True)),
+            learning_rate=optimizer.param_groups[0]['lr'],
+            images=(batches - first) * self.sampler.batch_size,
+            seconds=time.perf_counter() - begin,
+            waited=waited,
+        ))
 
-    def _step(self, batch: dict[str, Tensor]) -> dict[str, float]:
-        batch = {key: _to_device(value, self.device) for key, value in batch.items()}
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == 'bf16'):
-            losses = self.task(batch)
-        total = sum(losses.values())
-        if not torch.isfinite(total):
-            raise FloatingPointError(f'stage {self.number}: the loss is {total.item()}; lower --lr')
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        self.optimizer.step()
-        return {name: loss.item() for name, loss in losses.items()}
+    def _save(self, stage: Stage, position: Position) -> None:
+        # A finite loss may have infinite gradients: they must not take the place of the last good checkpoint.
+        if not all(parameter.isfinite().all() for parameter in stage.task.parameters()):
+            raise FloatingPointError(f'stage {stage.number}: the weights are no longer finite; lower --lr')
+        self.save(stage, position)
 
-    def _set_learning_rate(self, epoch: float) -> None:
-        factor = learning_rate_factor(epoch, self.epochs, self.config, self.drops)
-        for group in self.optimizer.param_groups:
+    def _step(
+        self, stage: Stage, task: nn.Module, optimizer: torch.optim.Optimizer, batch: dict, at: tuple[int, int]
+    ) -> dict[str, float]:
+        epoch, step = at
+        seed_everything(self.config.seed, stage.number, epoch, step, self.accelerator.process_index)
+        time_in_epochs = epoch + step / len(self.sampler)
+        factor = learning_rate_factor(time_in_epochs, stage.epochs, self.config, stage.drops)
+        for group in optimizer.param_groups:
             group['lr'] = self.config.lr * factor
+        with self.accelerator.accumulate(task):
+            losses = task(self._in_layout(batch), time_in_epochs / stage.epochs)
+            self.accelerator.backward(sum(losses.values()))
+            values = torch.stack([*losses.values()]).detach().float().tolist()
+            if not all(map(math.isfinite, values)):
+                raise FloatingPointError(f'stage {stage.number}: a loss is {values} ({", ".join(losses)}); lower --lr')
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        return dict(zip(losses, values, strict=True))
 
+    def _in_layout(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        if not self.config.channels_last:
+            return batch
+        return {
+            name: value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
+            for name, value in batch.items()
+        }
 
-def _to_device(value: Tensor, device: torch.device) -> Tensor:
-    if value.ndim == 4:
-        return value.to(device, memory_format=torch.channels_last, non_blocking=True)
-    return value.to(device, non_blocking=True)
+    def _checkpoint_due(self, done: int, batches: int) -> bool:
+        every = self.config.checkpoint_steps
+        # Between two steps of the optimiser there are gradients, which a checkpoint does not hold.
+        return bool(every) and done % every == 0 and done < batches and self.accelerator.sync_gradients
 
-
-def save_checkpoint(path: Path, state: dict) -> None:
-    """Write under a temporary name and rename: a run that is killed never leaves half a checkpoint."""
-    temporary = path.with_suffix('.tmp')
-    torch.save(state, temporary)
-    os.replace(temporary, path)
-
-
-def load_checkpoint(path: Path) -> dict:
-    """Read what `save_checkpoint` wrote. Raises CheckpointError when the file is missing or damaged."""
-    if not path.is_file():
-        raise CheckpointError(f'{path}: no checkpoint to resume from')
-    try:
-        return torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # a torn file raises whatever zipfile or the unpickler come upon
-        raise CheckpointError(f'{path}: damaged checkpoint ({error})') from error
+    def _bar(self, text: str, first: int, batches: int) -> tqdm:
+        hidden = not self.accelerator.is_main_process
+        return tqdm(desc=text, initial=first, total=batches, unit='batch', leave=False, disable=hidden)

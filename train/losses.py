@@ -27,6 +27,12 @@ def _log_sum_exp(similarity: Tensor, keep: Tensor) -> Tensor:
     return similarity.masked_fill(~keep, torch.finfo(similarity.dtype).min / 2).logsumexp(1, keepdim=True)
 
 
+def _positive(value: float, name: str) -> float:
+    if not value > 0:
+        raise ValueError(f'{name} must be positive, got {value}')
+    return value
+
+
 class ClothingContrastiveLoss(nn.Module):
     """Clothing contrastive loss, eqs. 4 and 5.
 
@@ -35,27 +41,30 @@ class ClothingContrastiveLoss(nn.Module):
 
     Args:
         tau: temperature.
-        T: pairs of the same person in another outfit weigh 1 / T. The text ("focus more on pairs with the same ID label
-            but different clothing labels") asks for T < 1; the default is ours.
 
     Raises:
-        ValueError: a parameter is not positive.
+        ValueError: tau is not positive.
     """
 
-    def __init__(self, tau: float = 0.1, T: float = 0.5) -> None:
+    def __init__(self, tau: float = 0.1) -> None:
         super().__init__()
-        if tau <= 0 or T <= 0:
-            raise ValueError(f'tau and T must be positive, got tau={tau}, T={T}')
-        self.tau = tau
-        self.T = T
+        self.tau = _positive(tau, 'tau')
 
-    def forward(self, features: Tensor, pids: Tensor, clothes_ids: Tensor, valid: Tensor | None = None) -> Tensor:
+    def forward(
+        self, features: Tensor, pids: Tensor, clothes_ids: Tensor, valid: Tensor | None = None, T: float = 0.5
+    ) -> Tensor:
         """The loss, a float32 scalar (float64 for float64 features).
 
         Args:
             features: f_c (N, C), unit length.
             pids, clothes_ids: (N,) integers.
             valid: (N,) false where an image shows no clothing; default: all take part.
+            T: pairs of the same person in another outfit weigh 1 / T, positive. The text ("focus more on pairs with the
+                same ID label but different clothing labels") asks for T < 1; the default is ours. "A variable
+                parameter": an argument of the call, so that it may follow a schedule.
+
+        Raises:
+            ValueError: T is not positive.
         """
         if features.dtype != torch.float64:
             features = features.float()
@@ -64,7 +73,7 @@ class ClothingContrastiveLoss(nn.Module):
         positives, negatives = _pairs(pids, valid)
         # -log(e^s / (e^s + e^n)) = softplus(n - s), with n the log-sum-exp of the negatives.
         terms = F.softplus(_log_sum_exp(similarity, negatives) - similarity)
-        weights = torch.where(clothes_ids[:, None] != clothes_ids[None, :], 1 / self.T, 1.0)  # w_p, eq. 5
+        weights = torch.where(clothes_ids[:, None] != clothes_ids[None, :], 1 / _positive(T, 'T'), 1.0)  # w_p, eq. 5
         return _mean_over_anchors(terms * weights, positives)
 
 
@@ -77,12 +86,12 @@ class SupConLoss(nn.Module):
 
     def __init__(self, tau: float = 0.1) -> None:
         super().__init__()
-        if tau <= 0:
-            raise ValueError(f'tau must be positive, got {tau}')
-        self.tau = tau
+        self.tau = _positive(tau, 'tau')
 
-    def forward(self, features: Tensor, pids: Tensor, valid: Tensor | None = None) -> Tensor:
-        """The loss, a scalar; arguments as for `ClothingContrastiveLoss`, without outfits."""
+    def forward(
+        self, features: Tensor, pids: Tensor, clothes_ids: Tensor, valid: Tensor | None = None, T: float = 0.5
+    ) -> Tensor:
+        """The loss, a scalar; arguments as for `ClothingContrastiveLoss`. Outfits and T take no part in it."""
         if features.dtype != torch.float64:
             features = features.float()
         with torch.autocast(features.device.type, enabled=False):

@@ -31,7 +31,7 @@ from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import Parser, ParserError, list_parsers, load_parser, normalise, save_parser
 from ifd_zoo.parsing.sources import SourceError
-from train.engine import CheckpointError, load_checkpoint, save_checkpoint
+from train.checkpoint import CheckpointError, Checkpoints
 from train.parser_data import Source, read_sources, target_pixels, train_loader
 from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table, measure
 
@@ -58,7 +58,7 @@ class Config:
     threads: int = 0
     seed: int = 0
     init: str | None = field(default=None, metadata={'help': 'parser to start from: a name or a folder'})
-    resume: bool = field(default=False, metadata={'help': 'go on from checkpoint.pt in --output, if it is there'})
+    resume: bool = field(default=False, metadata={'help': 'go on from the last checkpoint in --output, if any'})
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -132,7 +132,7 @@ class Training:
         self.origin: dict | None = None
         self.epoch = 0
         self.seconds = 0.0
-        self.checkpoint = config.output / 'checkpoint.pt'
+        self.checkpoints = Checkpoints(config.output / 'checkpoints')
 
     def start_from(self, parser: Parser) -> None:
         """Takes over the weights of a parser of the same architecture, and the record of how they came about."""
@@ -145,14 +145,17 @@ class Training:
         return self.epoch < self.config.coarse_epochs
 
     def save(self) -> None:
-        state = {'epoch': self.epoch, 'seconds': self.seconds, 'command': self.config.command}
+        state = {'stage': 1, 'epoch': self.epoch, 'step': 0}  # what names the file
+        state |= {'seconds': self.seconds, 'command': self.config.command}
         state |= {'net': self.net.state_dict(), 'optimizer': self.optimizer.state_dict()}
-        save_checkpoint(self.checkpoint, state)
+        self.checkpoints.save(state)
 
     def load(self) -> None:
-        state = load_checkpoint(self.checkpoint)
+        state = self.checkpoints.load(print)
+        if state is None:
+            return
         if state['command'] != self.config.command:
-            raise CheckpointError(f'{self.checkpoint} belongs to another run: {state["command"]}')
+            raise CheckpointError(f'{self.checkpoints.folder} belongs to another run: {state["command"]}')
         self.net.load_state_dict(state['net'])
         self.optimizer.load_state_dict(state['optimizer'])
         self.epoch, self.seconds = state['epoch'], state['seconds']
@@ -229,7 +232,7 @@ def run(config: Config) -> None:
     training = Training(config, make_loss(train))
     if config.init:
         training.start_from(load_parser(config.init))
-    if config.resume and training.checkpoint.exists():
+    if config.resume:
         training.load()
     while training.epoch < config.epochs:
         size = [side // 2 if training.is_coarse else side for side in config.input_size]

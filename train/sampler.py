@@ -1,10 +1,13 @@
-"""Batches with P persons and K images of each, spread over each person's outfits in proportion to their size."""
+"""Batches with P persons and K images of each; the three ways to draw the K images differ in one function each."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from torch.utils.data import Sampler
+
+Share = Callable[[Sequence[int], int], list[int]]
 
 
 def proportional_shares(sizes: Sequence[int], total: int) -> list[int]:
@@ -24,24 +27,51 @@ def proportional_shares(sizes: Sequence[int], total: int) -> list[int]:
     return (shares + 1).tolist()
 
 
-class ProportionalRASampler(Sampler[list[int]]):
-    """Proportional random appearance sampling (end of section II.B), a batch sampler.
+def equal_shares(sizes: Sequence[int], total: int) -> list[int]:
+    """Split `total` evenly over groups; what is left over goes to the larger groups, ties to the earlier one."""
+    if total < len(sizes):
+        raise ValueError(f'{total} images cannot cover {len(sizes)} outfits')
+    shares = np.full(len(sizes), total // len(sizes))
+    shares[np.argsort(-np.asarray(sizes), kind='stable')[: total % len(sizes)]] += 1
+    return shares.tolist()
 
-    RAS (Liu et al. 2022 [28]) draws a fixed number of images of each appearance; IFD replaces it by a number in
-    proportion to the appearance's share of the person's images. Ours: every appearance gets at least one image, as many
-    appearances as fit; each person gives exactly K images; with replacement only when an appearance has fewer images
-    than its share.
+
+SAMPLERS: dict[str, Share | None] = {
+    'proportional_ras': proportional_shares,
+    'fixed_ras': equal_shares,
+    'pk': None,
+}
+"""How K images of a person are shared out over outfits. `proportional_ras` is IFD's (end of section II.B), `fixed_ras`
+the random appearance sampling that it modifies (Liu et al. 2022 [28]); `pk` does not look at outfits."""
+
+
+class Draw(NamedTuple):
+    index: int
+    """Position of the image in the data set."""
+    seed: int
+    """Decides this image's augmentation in this batch, in whichever process it is loaded."""
+
+
+class IdentitySampler(Sampler[list[Draw]]):
+    """Batches of P distinct persons with K images each, a batch sampler.
+
+    With outfits (both kinds of RAS) every appearance gets at least one image, as many appearances as fit. An image
+    comes twice only when a person, or an outfit, has fewer images than its share. Batches depend on seed and epoch
+    alone: processes that each take their slice of every batch see together what one process would see.
 
     Args:
         pids, clothes_ids: labels of the data set, in its order.
         num_pids: P, distinct persons per batch.
         num_images: K, images per person.
         seed: with the epoch, decides the batches.
-        max_appearances: outfits per person and batch; default K. More are drawn at random down to this number.
+        share: a value of `SAMPLERS`.
+        max_appearances: outfits per person and batch, drawn at random when there are more; default and limit: K.
 
     Raises:
         ValueError: fewer than P persons, or a number below 1.
     """
+
+    drop_last = True  # of no effect, every batch is full; read by accelerate, as is batch_size
 
     def __init__(
         self,
@@ -50,6 +80,7 @@ class ProportionalRASampler(Sampler[list[int]]):
         num_pids: int,
         num_images: int,
         seed: int = 0,
+        share: Share | None = proportional_shares,
         max_appearances: int | None = None,
     ) -> None:
         self.max_appearances = num_images if max_appearances is None else max_appearances
@@ -58,27 +89,33 @@ class ProportionalRASampler(Sampler[list[int]]):
                 f'num_pids={num_pids}, num_images={num_images} and max_appearances={self.max_appearances} must be at '
                 'least 1, and max_appearances at most num_images'
             )
-        self.num_pids, self.num_images, self.seed, self.epoch = num_pids, num_images, seed, 0
+        self.num_pids, self.num_images, self.seed, self.share = num_pids, num_images, seed, share
+        self.batch_size = num_pids * num_images
         self.size = len(pids)
+        self.epoch, self.first_batch = 0, 0
         self.appearances: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         for index, (pid, clothes_id) in enumerate(zip(pids, clothes_ids, strict=True)):
-            self.appearances[int(pid)][int(clothes_id)].append(index)
+            self.appearances[int(pid)][int(clothes_id) if share else 0].append(index)
         if len(self.appearances) < num_pids:
             raise ValueError(f'num_pids={num_pids}, but the data set has only {len(self.appearances)} persons')
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch (from 0) whose batches the next iteration gives."""
-        self.epoch = epoch
+    def start_at(self, epoch: int, first_batch: int = 0) -> None:
+        """Choose the epoch of the next iteration, and how many of its batches to leave out, both from 0."""
+        self.epoch, self.first_batch = epoch, first_batch
 
     def __len__(self) -> int:
-        return max(1, self.size // (self.num_pids * self.num_images))
+        """Batches in a whole epoch."""
+        return max(1, self.size // self.batch_size)
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[list[Draw]]:
         rng = np.random.default_rng((self.seed, self.epoch))
         queue: list[int] = []
-        for _ in range(len(self)):
+        for number in range(len(self)):
             pids, queue = self._draw_pids(rng, queue)
-            yield [index for pid in pids for index in self._draw_images(rng, pid)]
+            indices = [index for pid in pids for index in self._draw_images(rng, pid)]
+            seeds = rng.integers(2**62, size=len(indices)).tolist()
+            if number >= self.first_batch:
+                yield [Draw(index, seed) for index, seed in zip(indices, seeds, strict=True)]
 
     def _draw_pids(self, rng: np.random.Generator, queue: list[int]) -> tuple[list[int], list[int]]:
         """P distinct persons, each as often as the others over the epoch, and what is left of the queue."""
@@ -93,8 +130,14 @@ class ProportionalRASampler(Sampler[list[int]]):
         if len(outfits) > self.max_appearances:
             outfits = sorted(rng.choice(outfits, self.max_appearances, replace=False).tolist())
         groups = [self.appearances[pid][outfit] for outfit in outfits]
-        shares = proportional_shares([len(group) for group in groups], self.num_images)
+        shares = self.share([len(group) for group in groups], self.num_images) if self.share else [self.num_images]
         drawn: list[int] = []
         for group, share in zip(groups, shares, strict=True):
-            drawn += rng.choice(group, share, replace=share > len(group)).tolist()
+            drawn += _draw(rng, group, share)
         return drawn
+
+
+def _draw(rng: np.random.Generator, group: list[int], number: int) -> list[int]:
+    """Whole rounds of the group while it is too small, then without replacement."""
+    rounds, rest = divmod(number, len(group))
+    return group * rounds + rng.choice(group, rest, replace=False).tolist()

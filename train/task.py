@@ -4,7 +4,10 @@ from torch import Tensor, nn
 
 from ifd_zoo.models import IFD
 from train.config import Config
+from train.gather import gather
 from train.losses import ClothingContrastiveLoss, IdentityLoss, SupConLoss
+
+CONTRASTIVE = {'none': None, 'ccl': ClothingContrastiveLoss, 'supcon': SupConLoss}
 
 
 class AttentionTask(nn.Module):
@@ -15,35 +18,37 @@ class AttentionTask(nn.Module):
         self.stream = model.attention_stream
         self.identity = IdentityLoss(config.label_smoothing)
 
-    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
         return {'id_attention': self.identity(self.stream(batch['masked']).logits, batch['pid'])}
 
 
 class JointTask(nn.Module):
-    """Stage 2: L_all = L_ID^m + L_ID^a + lambda L_CCL (eq. 6), without the terms that the recipe leaves out."""
+    """Stage 2: L_all = L_ID^m + L_ID^a + lambda L_CCL (eq. 6), without the terms that the variant leaves out.
+
+    Identity losses are over this process' images, the contrastive loss over the images of all processes.
+    """
 
     def __init__(self, model: nn.Module, config: Config) -> None:
         super().__init__()
         self.model = model
         self.identity = IdentityLoss(config.label_smoothing)
-        self.contrastive = {
-            'none': None,
-            'ccl': ClothingContrastiveLoss(config.tau, config.T),
-            'supcon': SupConLoss(config.tau),
-        }[config.contrastive]
+        contrastive = CONTRASTIVE[config.contrastive]
+        self.contrastive = contrastive and contrastive(config.tau)
         self.weight = config.ccl_weight
+        self.T, self.T_end = config.T, config.T_end or config.T
 
-    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
+        """Named losses of a batch; `progress` is the share of the stage that is over, in [0, 1)."""
         output = self.model(batch['image'], batch['masked'], batch['clothing'])
         losses = {'id_main': self.identity(output.main_logits, batch['pid'])}
         if output.attention_logits is not None:
             losses['id_attention'] = self.identity(output.attention_logits, batch['pid'])
         if self.contrastive is not None:
-            losses['clothing'] = self.weight * self._contrast(output.clothing_features, batch)
+            losses['clothing'] = self.weight * self._contrast(output.clothing_features, batch, progress)
         return losses
 
-    def _contrast(self, features: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    def _contrast(self, features: Tensor, batch: dict[str, Tensor], progress: float) -> Tensor:
         valid = batch['clothing'].flatten(1).any(1)  # an image without a clothing pixel has no clothing feature
-        if isinstance(self.contrastive, SupConLoss):
-            return self.contrastive(features, batch['pid'], valid)
-        return self.contrastive(features, batch['pid'], batch['clothes_id'], valid)
+        features, pids, outfits = gather(features), gather(batch['pid']), gather(batch['clothes_id'])
+        T = self.T + (self.T_end - self.T) * progress
+        return self.contrastive(features, pids, outfits, gather(valid.to(pids.dtype)), T)

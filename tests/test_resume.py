@@ -1,0 +1,128 @@
+"""A run that was stopped anywhere ends in the weights of the run that was not."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.trees import write_folder_tree
+from train import checkpoint
+from train import run as train_run
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SMALL = (
+    '--backbone resnet10t --backbone-weights none --size 64x32 --num-pids 3 --num-images 4 --device cpu '
+    '--stage1-epochs 1 --epochs 2 --checkpoint-steps 1 --picture-epochs 0'
+).split()
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    return write_folder_tree(tmp_path_factory.mktemp('data'))
+
+
+@pytest.fixture(scope='module')
+def whole(root, tmp_path_factory):
+    """An uninterrupted run that kept every checkpoint."""
+    folder = tmp_path_factory.mktemp('whole')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, 'KEPT', 100)
+        assert train_run.main(arguments(root, folder)) == 0
+    return folder
+
+
+def arguments(root, output, *more):
+    return ['--root', str(root), '--output', str(output), *SMALL, '--workers', '0', *more]
+
+
+def weights(folder):
+    return (folder / 'release' / 'model.safetensors').read_bytes()
+
+
+def seconds(folder):
+    return json.loads((folder / 'release' / 'config.json').read_text())['ifd']['training']['seconds']
+
+
+def losses(folder):
+    rows = [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
+    return [(row['stage'], row['epoch'], row['losses']) for row in rows]
+
+
+def test_every_batch_of_both_stages_has_its_checkpoint(whole):
+    names = [path.name[:24] for path in checkpoint.Checkpoints(whole / 'checkpoints').paths()]
+    assert len(names) == 9 and names[0].startswith('stage2-epoch0002-step000')
+
+
+def test_from_every_checkpoint_a_run_ends_in_the_same_weights(root, whole, tmp_path):
+    for number, path in enumerate(checkpoint.Checkpoints(whole / 'checkpoints').paths()):
+        broken = tmp_path / str(number)
+        (broken / 'checkpoints').mkdir(parents=True)
+        shutil.copy(path, broken / 'checkpoints')
+        shutil.copy(whole / 'metrics.jsonl', broken)
+        assert train_run.main(arguments(root, broken, '--resume')) == 0
+        assert weights(broken) == weights(whole), path.name
+        assert losses(broken) == losses(whole), path.name
+    assert seconds(tmp_path / '0') == seconds(whole)  # nothing was left to train: the time is of the first sitting
+
+
+def test_a_run_killed_in_the_middle_of_an_epoch_resumes_to_the_same_weights(root, whole, tmp_path):
+    command = [sys.executable, 'train/run.py', *arguments(root, tmp_path, '--workers', '1')]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.time() + 240
+    while not list((tmp_path / 'checkpoints').glob('stage2-epoch????-step00000[12]-*')):
+        assert process.poll() is None and time.time() < deadline, 'the run ended before it could be killed'
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / 'release').exists(), 'the run ended before it could be killed'
+    assert train_run.main(arguments(root, tmp_path, '--resume')) == 0
+    assert 'resumed behind stage 2' in (tmp_path / 'log.txt').read_text()
+    assert weights(tmp_path) == weights(whole) and losses(tmp_path) == losses(whole)
+
+
+def test_accumulated_batches_resume_to_the_same_weights(root, tmp_path):
+    flags = ['--accumulate', '2', '--variant', 'baseline']
+    assert train_run.main(arguments(root, tmp_path / 'whole', *flags)) == 0
+    path = checkpoint.Checkpoints(tmp_path / 'whole' / 'checkpoints').paths()[-1]
+    assert '-step000002-' in path.name  # never between two batches of one step
+    (tmp_path / 'broken' / 'checkpoints').mkdir(parents=True)
+    shutil.copy(path, tmp_path / 'broken' / 'checkpoints')
+    assert train_run.main(arguments(root, tmp_path / 'broken', *flags, '--resume')) == 0
+    assert weights(tmp_path / 'broken') == weights(tmp_path / 'whole')
+
+
+def test_a_torn_checkpoint_falls_back_to_the_one_before(root, whole, tmp_path):
+    shutil.copytree(whole, tmp_path / 'run', ignore=shutil.ignore_patterns('release'))
+    newest, before = checkpoint.Checkpoints(tmp_path / 'run' / 'checkpoints').paths()[:2]
+    newest.write_bytes(newest.read_bytes()[:1000])
+    assert train_run.main(arguments(root, tmp_path / 'run', '--resume')) == 0
+    log = (tmp_path / 'run' / 'log.txt').read_text()
+    assert f'{newest.name}: torn' in log and 'resumed behind stage 2 epoch 1 batch 2' in log
+    assert before.name.startswith('stage2-epoch0001-step000002') and weights(tmp_path / 'run') == weights(whole)
+
+
+def test_resuming_with_other_flags_or_from_torn_files_alone_is_refused(root, whole, tmp_path, capsys):
+    run = shutil.copytree(whole, tmp_path / 'run')
+    assert train_run.main(arguments(root, run, '--lr', '1', '--resume')) == 2
+    assert 'another lr' in capsys.readouterr().err
+    for path in (run / 'checkpoints').iterdir():
+        path.write_bytes(b'torn')
+    assert train_run.main(arguments(root, run, '--resume')) == 2
+    assert 'no checkpoint is intact' in capsys.readouterr().err
+
+
+def test_a_finished_run_is_not_overwritten_without_being_asked(root, whole, capsys):
+    before = weights(whole)
+    assert train_run.main(arguments(root, whole)) == 2
+    assert '--resume' in capsys.readouterr().err and weights(whole) == before
+
+
+def test_resuming_where_nothing_was_saved_starts_from_the_beginning_and_says_so(root, whole, tmp_path):
+    assert train_run.main(arguments(root, tmp_path, '--resume')) == 0
+    assert 'starting from the beginning' in (tmp_path / 'log.txt').read_text()
+    assert weights(tmp_path) == weights(whole)

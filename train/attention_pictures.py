@@ -1,0 +1,147 @@
+"""What the attention stream looks at, as one picture per epoch, always of the same few photos."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor, nn
+
+from ifd_zoo.datasets import Record, RecordDataset
+from ifd_zoo.explain import attention_overlay, colour_map
+from ifd_zoo.inference import infer
+from ifd_zoo.transforms import EvalTransform
+
+TILE_HEIGHT = 192  # pixels, at least: crops of 64 pixels are not to be read
+GAP, MARGIN, LINE = 4, 76, 16  # pixels: between tiles, left of them for names, per line of text
+TEXT, BACKGROUND = (70, 70, 70), (255, 255, 255)
+ROWS = ('photo', 'clothing\nmasked', 'attention')
+
+
+class _Photos(NamedTuple):
+    image: Tensor
+    """(N, 3, H, W), normalised, as `masked` is."""
+    masked: Tensor
+
+
+class AttentionPictures:
+    """Draws the attention W_I of a few records, the same ones for every model.
+
+    Args:
+        records: to choose from; the choice is spread over the pids and does not depend on their order.
+        transform: to the network's input, which is also what is drawn.
+        count: photos per picture.
+
+    Raises:
+        ValueError: there is nothing to draw.
+    """
+
+    def __init__(self, records: tuple[Record, ...], transform: EvalTransform, count: int = 8) -> None:
+        if count < 1 or not records:
+            raise ValueError(f'{count} attention pictures of {len(records)} records: at least one of each is needed')
+        self.records = pick_records(records, count)
+        self._transform = transform
+        self._photos: _Photos | None = None
+
+    def __call__(self, model: nn.Module, device: torch.device) -> Image.Image | None:
+        """A contact sheet: per photo one column of photo, clothing-masked photo and attention.
+
+        The colours of each attention map run from its own minimum (black) to its maximum (yellow), both written below.
+        Training goes on as if nothing had happened: modes, BN statistics and random numbers stay as they are.
+
+        Args:
+            model: an architecture of the zoo on `device`, in any mode.
+
+        Returns:
+            RGB; None for a model without attention stream.
+
+        Raises:
+            DatasetError: a photo cannot be read (at the first call, which reads them all).
+        """
+        photos = self._load()
+        attention = _attention(model, photos, device)
+        return None if attention is None else self._sheet(photos, attention)
+
+    def _load(self) -> _Photos:
+        if self._photos is None:
+            dataset = RecordDataset(self.records, self._transform)
+            items = [dataset[index] for index in range(len(dataset))]
+            self._photos = _Photos(*(torch.stack([item[key] for item in items]) for key in _Photos._fields))
+        return self._photos
+
+    def _sheet(self, photos: _Photos, attention: Tensor) -> Image.Image:
+        height, width = photos.image.shape[-2:]
+        tile_height = max(TILE_HEIGHT, height)
+        size = (round(width * tile_height / height), tile_height)
+        maps = F.interpolate(attention, size=size[::-1], mode='bilinear').clamp(0, 1)[:, 0].numpy()
+        seen, masked = self._pictures(photos.image, size), self._pictures(photos.masked, size)
+        drawn = [attention_overlay(*pair, stretch=True) for pair in zip(seen, maps, strict=True)]
+        columns = list(zip(seen, masked, drawn, strict=True))
+        heads = [f'pid {record.pid}' for record in self.records]
+        return draw_sheet(columns, heads, [f'{values.min():.2f} to {values.max():.2f}' for values in maps])
+
+    def _pictures(self, images: Tensor, size: tuple[int, int]) -> list[Image.Image]:
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self._transform.mean, self._transform.std))
+        pixels = ((images * std + mean).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        return [Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC) for picture in pixels]
+
+
+def pick_records(records: Sequence[Record], count: int) -> tuple[Record, ...]:
+    """At most `count` records, evenly over the sorted pids, and over the photos of a person when pids are too few."""
+    photos: dict[int, list[Record]] = {}
+    for record in sorted(records, key=lambda record: (record.pid, record.path)):
+        photos.setdefault(record.pid, []).append(record)
+    pids = _spread(list(photos), count)
+    shares = [count // len(pids) + (index < count % len(pids)) for index in range(len(pids))]
+    return tuple(record for pid, share in zip(pids, shares, strict=True) for record in _spread(photos[pid], share))
+
+
+def draw_sheet(columns: Sequence[Sequence[Image.Image]], heads: Sequence[str], feet: Sequence[str]) -> Image.Image:
+    """Tiles of one size in columns, with the names of `ROWS` at the left, and a line of text above and below."""
+    width, height = columns[0][0].size
+    size = (MARGIN + len(columns) * (width + GAP), 2 * LINE + len(ROWS) * (height + GAP) + GAP)
+    sheet = Image.new('RGB', size, BACKGROUND)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    tops = [LINE + GAP + row * (height + GAP) for row in range(len(ROWS))]
+    for name, top in zip(ROWS, tops, strict=True):
+        draw.multiline_text((MARGIN - 2 * GAP, top), name, TEXT, font, anchor='ra', align='right')
+    for index, (column, head, foot) in enumerate(zip(columns, heads, feet, strict=True)):
+        left = MARGIN + index * (width + GAP)
+        for tile, top in zip(column, tops, strict=True):
+            sheet.paste(tile, (left, top))
+        draw.text((left + width / 2, LINE), head, TEXT, font, anchor='md')
+        draw.text((left + width / 2, size[1] - LINE), foot, TEXT, font, anchor='ma')
+    _draw_colour_bar(sheet, tops[-1] + 2 * LINE, height - 2 * LINE)
+    return sheet
+
+
+def _draw_colour_bar(sheet: Image.Image, top: int, height: int) -> None:
+    """In the left margin; yellow, the maximum, above."""
+    width, draw, font = LINE // 2, ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    bar = colour_map(np.repeat(np.linspace(1, 0, height)[:, None], width, axis=1))
+    left = MARGIN - 2 * GAP - width
+    sheet.paste(Image.fromarray(bar), (left, top))
+    draw.text((left - GAP, top), 'max', TEXT, font, anchor='ra')
+    draw.text((left - GAP, top + height), 'min', TEXT, font, anchor='rd')
+
+
+def _attention(model: nn.Module, photos: _Photos, device: torch.device) -> Tensor | None:
+    """W_I (N, 1, h, w) on the CPU."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        # The mirror image only matters to the embedding.
+        attention = infer(model, photos.image.to(device), photos.masked.to(device), flip=False).attention
+    finally:
+        # Not model.train(): parts of the model may be frozen in eval mode.
+        for module, training in modes:
+            module.training = training
+    return None if attention is None else attention.cpu()
+
+
+def _spread(items: list, count: int) -> list:
+    """`count` of the items (all, if they are fewer), at even distances from the first to the last."""
+    places = np.linspace(0, len(items) - 1, min(count, len(items)))
+    return [items[round(place)] for place in places]

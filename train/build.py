@@ -1,0 +1,138 @@
+"""The parts of a run, each made from the config."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import timm
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from ifd_zoo.datasets import DatasetError, Record, RecordDataset, ReIDDataset, load_dataset
+from ifd_zoo.datasets.validation import hold_out
+from ifd_zoo.hub import list_models
+from ifd_zoo.parsing import load_parser
+from ifd_zoo.parsing.cache import with_parsed_maps
+from ifd_zoo.transforms import Augmentation, Masking, TrainTransform
+from train.config import LABEL_MAPS, Config, ConfigError
+from train.engine import Stage
+from train.sampler import SAMPLERS, Draw, IdentitySampler
+from train.schedule import seed_everything
+from train.task import AttentionTask, JointTask
+
+
+def build_data(config: Config, accelerator: Accelerator) -> ReIDDataset:
+    """The data set with the masks and the split that the config asks for.
+
+    Raises:
+        DatasetError: there are no training images, or images without the masks that the variant needs.
+    """
+    dataset = load_dataset(config.data, config.root)
+    if not dataset.train:
+        raise DatasetError(f'{config.root}: no training images in the layout of {config.data!r}')
+    if not config.needs_masks:  # nor the time to read them
+        dataset = _map_records(dataset, lambda records: tuple(replace(record, label_map=None) for record in records))
+    elif config.masks != LABEL_MAPS:
+        with accelerator.main_process_first():  # one parses, the others read what it wrote
+            parser, folder = load_parser(config.masks, accelerator.device), config.maps
+            folder = config.output / 'maps' if folder == Path() else folder
+            root = config.root.expanduser()
+            dataset = _map_records(dataset, lambda records: with_parsed_maps(records, parser, root, folder))
+    dataset = hold_out(dataset, config.val_pids) if config.val_pids else dataset
+    unmasked = sum(record.label_map is None for record in dataset.train)
+    if unmasked and config.needs_masks:
+        raise DatasetError(
+            f'{config.root}: {unmasked} of {len(dataset.train)} images have no label map; give --masks bundled'
+        )
+    return dataset
+
+
+def _map_records(dataset: ReIDDataset, change: Callable[[tuple[Record, ...]], tuple[Record, ...]]) -> ReIDDataset:
+    protocols = tuple(
+        replace(protocol, query=change(protocol.query), gallery=change(protocol.gallery))
+        for protocol in dataset.protocols
+    )
+    return replace(dataset, train=change(dataset.train), protocols=protocols)
+
+
+def build_model(config: Config, num_classes: int) -> nn.Module:
+    """The architecture with fresh weights. Raises ConfigError when the zoo has no such backbone."""
+    if config.model not in list_models():
+        prefix = 'ifd_' if config.streams == 2 else 'ifd_baseline_'
+        known = [name.removeprefix(prefix) for name in list_models() if name.startswith(prefix)]
+        known = [name for name in known if not name.startswith('baseline_')]
+        raise ConfigError(f'backbone: unknown {config.backbone!r}; known: {", ".join(known)}')
+    options = {
+        'pool': config.pool,
+        'cbd': config.contrastive != 'none',
+        'last_stride': config.last_stride,
+        'clothing_resize': config.clothing_resize,
+        'clothing_normalize': config.clothing_normalize,
+    }
+    if config.streams == 2:
+        options |= {'detach_attention': config.detach_attention, 'ikt_kernel': config.ikt_kernel}
+    seed_everything(config.seed, 0)
+    return timm.create_model(config.model, num_classes=num_classes, **options)
+
+
+def load_backbone_weights(model: nn.Module, config: Config) -> str:
+    """Fill the backbones with what the config names; returns a sentence that says what it was.
+
+    Raises:
+        ConfigError: the weights cannot be had. There is no silent start from random weights.
+    """
+    source = config.backbone_weights
+    if source == 'none':
+        return 'backbone weights: none, trained from scratch'
+    for stream in model.streams():
+        try:
+            stream.backbone.load_imagenet() if source == 'imagenet' else stream.backbone.load_file(Path(source))
+        except Exception as error:  # no network, no such weights: every library in between has its own errors
+            reason = str(error).splitlines()[0]
+            raise ConfigError(
+                f'backbone_weights: {source!r} of {stream.backbone.name} cannot be had ({reason}); connect, or give a '
+                'file with --backbone-weights PATH, or train from scratch with --backbone-weights none'
+            ) from error
+    what = f'timm {model.main_stream.backbone.net.default_cfg.get("tag", "")}' if source == 'imagenet' else source
+    return f'backbone weights: {what}'
+
+
+class DrawnDataset(Dataset):
+    """Items of another data set, each augmented by the seed of its draw and by nothing else."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, draw: Draw) -> dict:
+        before = torch.get_rng_state()
+        torch.default_generator.manual_seed(draw.seed)
+        try:
+            return self.dataset[draw.index]
+        finally:
+            torch.set_rng_state(before)
+
+
+def build_loader(dataset: ReIDDataset, size: tuple[int, int], masking: Masking, config: Config) -> DataLoader:
+    """Augmented batches. Raises ConfigError when the data set is too small for them."""
+    augmentation = Augmentation(config.crop_scale, config.flip, config.erasing, config.jitter)
+    transform = TrainTransform(size, augmentation, masking=masking)
+    pids = [record.pid for record in dataset.train]
+    clothes_ids = [record.clothes_id for record in dataset.train]
+    share, limit = SAMPLERS[config.sampler], config.max_appearances or None
+    try:
+        sampler = IdentitySampler(pids, clothes_ids, config.num_pids, config.num_images, config.seed, share, limit)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    drawn = DrawnDataset(RecordDataset(dataset.train, transform))
+    workers = config.workers
+    return DataLoader(drawn, batch_sampler=sampler, num_workers=workers, pin_memory=torch.cuda.is_available())
+
+
+def build_stages(model: nn.Module, config: Config) -> list[Stage]:
+    """Stage 1, if the variant has an attention stream and the config epochs for it, and stage 2."""
+    stages = []
+    if config.streams == 2 and config.stage1_epochs:
+        stages.append(Stage(1, AttentionTask(model, config), config.stage1_epochs, config.stage1_lr_drops, config))
+    return [*stages, Stage(2, JointTask(model, config), config.epochs, config.lr_drops, config)]
