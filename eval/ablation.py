@@ -1,0 +1,186 @@
+"""Repeat the ablation study of the paper (Table II), and two of the choices it leaves open, over several seeds.
+
+    python eval/ablation.py --data folder --root DIR --output DIR --seeds 0 1 2 --study components -- --epochs 20
+
+What follows `--` goes to every `train/run.py`. Each run has its folder `runs/NAME-seedN`. When the command is given
+again, finished runs are skipped and interrupted ones go on. `--output` gets `STUDY.md`, `STUDY.json` and `STUDY.svg`.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+if __name__ == '__main__':
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from eval.chart import ChartError, draw_chart, require_matplotlib
+from eval.jobs import Interrupted, Job, JobError, run_jobs
+from eval.records import RecordError, parse_flags, read_finished
+from eval.summary import SummaryError, build_report, markdown_block, shared_training, summarise
+
+TRAINER = Path(__file__).resolve().parents[1] / 'train' / 'run.py'
+
+
+class Arm(NamedTuple):
+    """What a row of a study decides; the rest is the same for all."""
+
+    variant: str = 'ifd'
+    sampler: str = 'proportional_ras'
+    T: float = 0.5
+
+
+ARMS = {
+    **{variant: Arm(variant) for variant in ('baseline', 'ikt', 'cbd', 'ifd_cl', 'ifd')},
+    **{f'ifd-{sampler}': Arm(sampler=sampler) for sampler in ('fixed_ras', 'pk')},
+    **{f'ifd-T{T:g}': Arm(T=T) for T in (1.0, 0.25)},
+}
+"""Name, as in the runs' folders, to settings. Studies share what they have in common."""
+
+STUDIES = {
+    'components': {'baseline': 'baseline', 'ikt': 'w/ IKT', 'cbd': 'w/ CBD', 'ifd_cl': 'IFD w/ CL', 'ifd': 'IFD'},
+    'sampler': {'ifd-pk': 'P×K', 'ifd-fixed_ras': 'fixed RAS', 'ifd': 'proportional RAS'},
+    'temperature': {'ifd-T1': 'T = 1', 'ifd': 'T = 0.5', 'ifd-T0.25': 'T = 0.25'},
+}
+"""Name of the study to its rows: name of the arm to label."""
+
+DECIDED = ('recipe', 'data', 'root', 'output', 'seed', 'resume', *Arm._fields)
+"""Flags of a run that are not for the user to pass on."""
+
+
+class Run(NamedTuple):
+    arm: str
+    seed: int
+    folder: Path
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        'eval/ablation.py',
+        description='Run ablation studies over several seeds.',
+        epilog='What follows -- is passed on to every train/run.py.',
+        allow_abbrev=False,
+    )
+    parser.add_argument('--data', required=True, help='data set reader')
+    parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
+    parser.add_argument('--output', required=True, type=Path, help='folder for the runs, tables and charts')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='one run of each row for each seed')
+    parser.add_argument('--study', nargs='+', choices=STUDIES, default=['components'], help='one or several')
+    parser.add_argument('--recipe', default='ablation', help='setting of all runs, see train/recipes.py')
+    parser.add_argument('--jobs', type=int, default=1, help='runs side by side; they share the cores')
+    argv = sys.argv[1:] if argv is None else argv
+    split = argv.index('--') if '--' in argv else len(argv)
+    args = parser.parse_args(argv[:split])
+    args.extra = argv[split + 1 :]
+    args.seeds = list(dict.fromkeys(args.seeds))
+    if args.jobs < 1:
+        parser.error(f'--jobs: must be at least 1, got {args.jobs}')
+    if min(args.seeds) < 0:
+        parser.error(f'--seeds: must not be negative, got {min(args.seeds)}')
+    try:
+        clash = [name for name in parse_flags(args.extra) if name in DECIDED]
+    except RecordError as error:
+        parser.error(str(error))
+    if clash:
+        parser.error(f'--{clash[0]} behind --: set by the study or a flag of this program, leave it out there')
+    return args
+
+
+class Ablation:
+    """The runs that the chosen studies need, and what is known of those that are finished."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        arms = dict.fromkeys(arm for study in args.study for arm in STUDIES[study])
+        # All rows of one seed first: what is there when somebody stops it can be compared.
+        self.runs = [Run(arm, seed, args.output / 'runs' / f'{arm}-seed{seed}') for seed in args.seeds for arm in arms]
+        self.finished: dict[Run, dict[str, Any]] = {}
+
+    def execute(self) -> None:
+        """Read what is finished, and train the rest."""
+        waiting = {}
+        for run in self.runs:
+            if self._read(run):
+                self._say(run, f'skipped {run.folder.name}: already finished')
+            else:
+                job = Job(run.folder.name, self._command(run), run.folder / 'train.out')
+                waiting[job.name] = (run, job)
+
+        def on_finish(job: Job, seconds: float) -> None:
+            run = waiting[job.name][0]
+            if not self._read(run):
+                raise JobError(f'{job.name} ended without {run.folder / "release"}; see {job.output}')
+            self._say(run, f'finished {job.name} in {seconds / 60:.1f} minutes')
+
+        jobs = [job for _, job in waiting.values()]
+        run_jobs(jobs, self.args.jobs, lambda job: print(f'started {job.name}', flush=True), on_finish)
+
+    def _flags(self, run: Run) -> dict[str, Any]:
+        return {'recipe': self.args.recipe, 'data': self.args.data, 'seed': run.seed, **ARMS[run.arm]._asdict()}
+
+    def _command(self, run: Run) -> list[str]:
+        flags = {**self._flags(run), 'root': self.args.root, 'output': run.folder}
+        pairs = [part for key, value in flags.items() for part in (f'--{key}', str(value))]
+        return [sys.executable, str(TRAINER), *pairs, *self.args.extra, '--resume']
+
+    def _read(self, run: Run) -> bool:
+        extra = parse_flags(self.args.extra)
+        finished = read_finished(run.folder, self._flags(run), extra, self.args.root.resolve().name)
+        if finished:
+            self.finished[run] = finished
+            # Now and not at the end: a run that cannot be compared would spoil the hours that follow.
+            shared_training(list(self.finished.values()))
+        return finished is not None
+
+    def _say(self, run: Run, what: str) -> None:
+        mode, row = next(iter(summarise([self.finished[run]]).items()))
+        figures = f'{mode} rank-1 {row["rank1"]["mean"]:.1f} mAP {row["mAP"]["mean"]:.1f}'
+        print(f'{what}, {figures} ({len(self.finished)} of {len(self.runs)})', flush=True)
+
+    def report(self, study: str) -> dict:
+        """See `eval.summary.build_report`; every run must be finished."""
+        rows = STUDIES[study]
+        runs = {arm: [self.finished[run] for run in self.runs if run.arm == arm] for arm in rows}
+        return build_report(study, rows, runs, self._own_command(study))
+
+    def _own_command(self, study: str) -> str:
+        args = self.args
+        seeds = ' '.join(map(str, args.seeds))
+        parts = [f'--data {args.data} --root DIR --output DIR --seeds {seeds} --study {study} --recipe {args.recipe}']
+        if args.extra:
+            parts += ['--', *('DIR' if os.path.isabs(os.path.expanduser(token)) else token for token in args.extra)]
+        return 'python eval/ablation.py ' + ' '.join(parts)
+
+
+def write_report(report: dict, output: Path) -> None:
+    """STUDY.json, STUDY.svg and STUDY.md in a folder."""
+    study = report['study']
+    (output / f'{study}.json').write_text(json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False) + '\n')
+    draw_chart(report, output / f'{study}.svg')
+    parts = [f'# Ablation: {study}', markdown_block(report), f'![{study}]({study}.svg)', f'    {report["command"]}']
+    (output / f'{study}.md').write_text('\n\n'.join(parts) + '\n')
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        require_matplotlib()  # before hours of training, not behind them
+        ablation = Ablation(args)
+        ablation.execute()
+        for study in args.study:
+            report = ablation.report(study)
+            write_report(report, args.output)
+            print(f'\n{args.output / study}.md\n\n{markdown_block(report)}')
+    except Interrupted as stop:
+        print(f'{stop}; the same command goes on from here', file=sys.stderr)
+        return 128 + stop.signum
+    except (ChartError, JobError, RecordError, SummaryError, OSError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

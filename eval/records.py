@@ -1,0 +1,89 @@
+"""What finished training runs have recorded, held against the flags of `train/run.py` that were to make them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+MACHINE = ('root', 'output')
+UNDECIDING = ('tag', 'device', 'workers')
+"""Fields that do not decide what comes out."""
+
+
+class RecordError(ValueError):
+    """Flags or a finished run that cannot be used; the message names the flag, or the folder and field."""
+
+
+def parse_flags(tokens: list[str]) -> dict[str, str | bool]:
+    """`--epochs 5 --no-test-flip` to {'epochs': '5', 'test_flip': False}; a flag without a value is True.
+
+    Raises:
+        RecordError: something else than long flags and their values.
+    """
+    flags: dict[str, str | bool] = {}
+    key = None
+    for token in tokens:
+        if token.startswith('--'):
+            name, equals, value = token.removeprefix('--').partition('=')
+            negated = name.startswith('no-')
+            key = name.removeprefix('no-').replace('-', '_')
+            flags[key] = value if equals else not negated
+        elif key is None or flags[key] is not True:
+            raise RecordError(f'{token!r}: expected --flag or --flag VALUE of train/run.py behind --')
+        else:
+            flags[key] = token
+    return flags
+
+
+def agrees(recorded: Any, flag: Any) -> bool:
+    """Whether a recorded value is what a flag, given as text or as a value, comes to."""
+    if isinstance(recorded, bool) or isinstance(flag, bool):
+        return recorded is flag
+    if isinstance(recorded, int | float):
+        try:
+            return float(flag) == recorded
+        except ValueError:
+            return False
+    if isinstance(recorded, list):
+        # Lists are given as 0.3,0.7 and sizes as 256x128.
+        ways = [[part.strip() for part in str(flag).split(separator)] for separator in (',', 'x')]
+        return any(len(parts) == len(recorded) and all(map(agrees, recorded, parts)) for parts in ways)
+    # Of a file or folder a record keeps the name only.
+    return recorded in (str(flag), Path(str(flag)).name)
+
+
+def read_finished(
+    folder: Path, settings: dict[str, Any], extra: dict[str, Any], data_folder: str
+) -> dict[str, Any] | None:
+    """What a finished run recorded; None when the run has not left its release yet.
+
+    Args:
+        folder: output of the run.
+        settings: field of the training config to the flag that it must agree with.
+        extra: the same for flags that a record need not have; those of UNDECIDING are passed over.
+        data_folder: name of the data set's folder.
+
+    Returns:
+        `name` of the folder, `seed`, `figures`, `data`, and `training` without folders of this machine.
+
+    Raises:
+        RecordError: the run was made with other settings, or its record is not one.
+    """
+    path = folder / 'release' / 'config.json'
+    if not path.exists():
+        return None
+    try:
+        record = json.loads(path.read_text())['ifd']
+        figures, training, data = record['figures'], record['training'], record['data']
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecordError(f'{path}: not the record of a finished run ({error!r}); remove {folder}') from error
+    compared = {key: flag for key, flag in extra.items() if key in training and key not in UNDECIDING} | settings
+    pairs = {key: (training.get(key), flag) for key, flag in compared.items()}
+    pairs['data folder'] = (data.get('folder'), data_folder)
+    for field, (recorded, flag) in pairs.items():
+        if not agrees(recorded, flag):
+            raise RecordError(
+                f'{folder}: finished, but with {field} {recorded!r} and not {flag!r}; give the same flags, use another '
+                '--output, or remove that folder'
+            )
+    training = {key: value for key, value in training.items() if key not in MACHINE}
+    return {'name': folder.name, 'seed': training['seed'], 'figures': figures, 'data': data, 'training': training}
