@@ -84,19 +84,20 @@ class EvalTransform:
         Raises:
             ValueError: the label map has another size than the image.
         """
-        pixels, masks = self._geometric(*_to_tensors(image, label_map, self.masking))
-        pixels = TF.to_dtype(pixels, torch.float32, scale=True)
-        image = self._colour(pixels)
+        pixels = TF.pil_to_tensor(image if image.mode == 'RGB' else image.convert('RGB'))
         if label_map is None:
-            image = self._finish(image)
-            return Sample(image, image, masks[1:].float())
-        both = self._finish(torch.cat([image, erase(pixels, masks[:1], self.masking.fill)]))
+            (pixels,) = self._geometric(pixels)
+            image = self._finish(self._colour(TF.to_dtype(pixels, torch.float32, scale=True)))
+            return Sample(image, image, image.new_zeros(1, *self.size))
+        pixels, masks = self._geometric(pixels, _masks(label_map, pixels.shape[1:], self.masking))
+        pixels = TF.to_dtype(pixels, torch.float32, scale=True)
+        both = self._finish(torch.cat([self._colour(pixels), erase(pixels, masks[:1], self.masking.fill)]))
         return Sample(both[:3], both[3:], masks[1:].float())
 
-    def _geometric(self, pixels: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    def _geometric(self, pixels: Tensor, *masks: Tensor) -> tuple[Tensor, ...]:
         size = list(self.size)
         pixels = TF.resize(pixels, size, interpolation=InterpolationMode.BILINEAR, antialias=True)
-        return pixels, TF.resize(masks, size, interpolation=InterpolationMode.NEAREST)
+        return pixels, *(TF.resize(mask, size, interpolation=InterpolationMode.NEAREST) for mask in masks)
 
     def _colour(self, pixels: Tensor) -> Tensor:
         return pixels
@@ -131,9 +132,9 @@ class TrainTransform(EvalTransform):
         # Filled with the mean colour: zero, since it comes after normalisation.
         self.erasing = v2.RandomErasing(augmentation.erasing, scale=(0.02, 0.4), ratio=(0.3, 3.3))
 
-    def _geometric(self, pixels: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-        image, mask = self.move(tv_tensors.Image(pixels), tv_tensors.Mask(masks))
-        return image.as_subclass(Tensor), mask.as_subclass(Tensor)
+    def _geometric(self, pixels: Tensor, *masks: Tensor) -> tuple[Tensor, ...]:
+        moved = self.move([tv_tensors.Image(pixels), *map(tv_tensors.Mask, masks)])
+        return tuple(part.as_subclass(Tensor) for part in moved)
 
     def _colour(self, pixels: Tensor) -> Tensor:
         return self.jitter(pixels) if self.jitter else pixels
@@ -142,12 +143,9 @@ class TrainTransform(EvalTransform):
         return self.erasing(super()._finish(pixels))
 
 
-def _to_tensors(image: Image.Image, label_map: np.ndarray | None, masking: Masking) -> tuple[Tensor, Tensor]:
-    """(3, H, W) uint8 pixels, and (2, H, W) uint8: what is erased, what is psi."""
-    pixels = TF.pil_to_tensor(image.convert('RGB'))
-    if label_map is None:
-        return pixels, torch.zeros(2, *pixels.shape[1:], dtype=torch.uint8)
-    if label_map.shape != tuple(pixels.shape[1:]):
-        raise ValueError(f'label map of size {label_map.shape} for an image of size {tuple(pixels.shape[1:])} (H, W)')
+def _masks(label_map: np.ndarray, size: torch.Size, masking: Masking) -> Tensor:
+    """(2, H, W) uint8: what is erased, what is psi."""
+    if label_map.shape != tuple(size):
+        raise ValueError(f'label map of size {label_map.shape} for an image of size {tuple(size)} (H, W)')
     masks = [class_mask(label_map, classes) for classes in (masking.mask_classes, masking.clothing_classes)]
-    return pixels, torch.from_numpy(np.stack(masks).astype(np.uint8))
+    return torch.from_numpy(np.stack(masks).astype(np.uint8))

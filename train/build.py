@@ -100,16 +100,23 @@ def load_backbone_weights(model: nn.Module, config: Config) -> str:
 
 
 class DrawnDataset(Dataset):
-    """Items of another data set, each augmented by the seed of its draw and by nothing else."""
+    """Items of another data set, each augmented by the seed of its draw and by nothing else.
 
-    def __init__(self, dataset: Dataset) -> None:
+    Args:
+        dataset: its items are dicts.
+        keys: what to keep of them; the rest would only be carried from process to process.
+    """
+
+    def __init__(self, dataset: Dataset, keys: tuple[str, ...]) -> None:
         self.dataset = dataset
+        self.keys = keys
 
     def __getitem__(self, draw: Draw) -> dict:
         before = torch.get_rng_state()
         torch.default_generator.manual_seed(draw.seed)
         try:
-            return self.dataset[draw.index]
+            item = self.dataset[draw.index]
+            return {key: item[key] for key in self.keys}
         finally:
             torch.set_rng_state(before)
 
@@ -125,9 +132,15 @@ def build_loader(dataset: ReIDDataset, size: tuple[int, int], masking: Masking, 
         sampler = IdentitySampler(pids, clothes_ids, config.num_pids, config.num_images, config.seed, share, limit)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    drawn = DrawnDataset(RecordDataset(dataset.train, transform))
-    workers = config.workers
-    return DataLoader(drawn, batch_sampler=sampler, num_workers=workers, pin_memory=torch.cuda.is_available())
+    keys = ('image', 'pid', 'clothes_id', *(('masked', 'clothing') if config.needs_masks else ()))
+    drawn = DrawnDataset(RecordDataset(dataset.train, transform), keys)
+    return DataLoader(
+        drawn,
+        batch_sampler=sampler,
+        num_workers=config.workers,
+        persistent_workers=config.workers > 0,  # starting them anew takes as long as a batch
+        pin_memory=torch.cuda.is_available(),
+    )
 
 
 def build_stages(model: nn.Module, config: Config) -> list[Stage]:

@@ -39,7 +39,7 @@ class JointTask(nn.Module):
 
     def forward(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
         """Named losses of a batch; `progress` is the share of the stage that is over, in [0, 1)."""
-        output = self.model(batch['image'], batch['masked'], batch['clothing'])
+        output = self.model(batch['image'], batch.get('masked'), batch.get('clothing'))
         losses = {'id_main': self.identity(output.main_logits, batch['pid'])}
         if output.attention_logits is not None:
             losses['id_attention'] = self.identity(output.attention_logits, batch['pid'])
