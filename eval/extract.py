@@ -1,14 +1,52 @@
-"""Embeddings of the records of a data set."""
+"""Embeddings of the images of a data set, or of any folder of pictures, as one file.
+
+    python eval/extract.py --model NAME|DIR --data prcc --root DIR [--split train] [--masks bundled] --output FILE
+    python eval/extract.py --model NAME|DIR --images DIR --masks bundled --output FILE
+
+FILE is in the form of safetensors: `embeddings` (N, D) float32 of unit length, and of a data set `pid`, `camid` and
+`clothes_id` (N,) int64. In its metadata, each as JSON: `paths` (relative, one for each row), `splits` (likewise),
+`model`, `weights_sha256`, `masks`, `flip`, `data`, `split` and `unreadable` (images left out, and why).
+
+A run that was stopped goes on where it was: finished parts are kept in FILE.parts until FILE is written. Several
+processes: `torchrun --nproc-per-node 2 eval/extract.py ...`, or `accelerate launch eval/extract.py ...`.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+if __name__ == '__main__':
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
-import torch
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
 from torch import nn
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from ifd_zoo.datasets import Record, RecordDataset
-from ifd_zoo.inference import infer
+from eval.embedding import Embedded, embed_batches, split_rows
+from eval.selection import ALL, Selection, select_pictures, select_split
+from eval.shards import Part, Shard, plan_shards, read_parts, stamp
+from ifd_zoo.datasets import DATASETS, DatasetError, Record, RecordDataset
+from ifd_zoo.datasets.base import UnreadableImage
+from ifd_zoo.fingerprint import hash_weights, model_name
+from ifd_zoo.hub import LoadError, eval_transform, load_model
+from ifd_zoo.inference import DeviceError
+from ifd_zoo.parsing import ParserError
+from ifd_zoo.parsing.cache import MapFolder
+from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
+from ifd_zoo.processes import ProcessError, Processes, is_main, process_group
 from ifd_zoo.transforms import EvalTransform
+
+SHARD_SIZE = 2048
 
 
 def extract(
@@ -22,14 +60,183 @@ def extract(
     """(N, D) float32 embeddings of unit length, in the records' order.
 
     Runs on the model's device and leaves the model in eval mode.
+
+    Raises:
+        DatasetError: an image or a label map cannot be used.
     """
-    model.eval()
-    device = next(model.parameters()).device
-    loader = DataLoader(RecordDataset(records, transform), batch_size, num_workers=workers)
-    batches = []
-    for batch in tqdm(loader, desc='extract', unit='batch', leave=False):
-        image, masked = (
-            batch[key].to(device, memory_format=torch.channels_last) for key in ('image', 'masked')
-        )
-        batches.append(infer(model, image, masked, flip).embedding.cpu().numpy())
-    return np.concatenate(batches)
+    dataset = RecordDataset(records, transform)
+    batches = split_rows(range(len(records)), batch_size)
+    parts = []
+    with tqdm(total=len(records), desc='extract', unit=' images', leave=False) as bar:
+        for batch in embed_batches(model, dataset, batches, workers, flip):
+            for error in batch.errors.values():
+                raise error
+            parts.append(batch.embeddings)
+            bar.update(len(batch.rows))
+    return np.concatenate(parts)
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser('eval/extract.py', description='Embed images.', allow_abbrev=False)
+    parser.add_argument('--model', required=True, help='release folder, bundled name, or hf-hub:org/name')
+    parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument('--root', type=Path, help='folder of the data set')
+    source.add_argument('--images', type=Path, help='any folder of pictures, in place of a data set')
+    parser.add_argument('--split', default=ALL, help='all, train, or a split of the data set such as query or "test A"')
+    parser.add_argument(
+        '--masks', default=LABEL_MAPS, help=f'{LABEL_MAPS} of the data set, a parser (bundled, a folder), none, or a '
+        'folder of label maps by python -m ifd_zoo.parsing'
+    )
+    parser.add_argument('--output', required=True, type=Path, help='file that gets the embeddings')
+    parser.add_argument('--batch-size', type=int, default=64)
+    parser.add_argument('--workers', type=int, default=2, help='processes that load images')
+    parser.add_argument('--shard-size', type=int, default=SHARD_SIZE, help='images that a stop may lose, per process')
+    parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
+    parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
+    parser.add_argument(
+        '--on-error', choices=('stop', 'skip'), default='stop', help='what to do about an image that cannot be read'
+    )
+    args = parser.parse_args(argv)
+    if args.images and args.split != ALL:
+        parser.error('--images has no splits')
+    if min(args.batch_size, args.shard_size) < 1 or args.workers < 0:
+        parser.error('--batch-size and --shard-size must be at least 1, --workers at least 0')
+    return args
+
+
+def run(args: argparse.Namespace, group: Processes) -> str:
+    """Embed this process's share, and in the main process write the file; returns what to print."""
+    output = args.output.expanduser()
+    if output.is_dir():
+        raise DatasetError(f'{output}: is a folder; give the name of a file')
+    device = group.pick_device(args.device)
+    model = load_model(args.model).to(device)
+    source = MaskSource(args.masks, device)
+    selection = select_pictures(args.images) if args.images else select_split(args.data, args.root, args.split)
+    selection = selection._replace(records=_with_ready_maps(selection, source))
+    info = {
+        'model': model_name(model),
+        'weights_sha256': hash_weights(model),
+        'masks': source.name,
+        'flip': args.flip,
+        'data': None if args.images else args.data,
+        'split': None if args.images else args.split,
+    }
+    transform = eval_transform(model)
+    setting = {**info, 'transform': [transform.size, transform.mean, transform.std, asdict(transform.masking)]}
+    folder = output.with_name(output.name + '.parts')
+    shards = plan_shards(folder, selection.records, selection.root, setting, args.shard_size)
+    missing = _unfinished(group.share(shards), args.on_error)
+    if source.parser:
+        # Hidden: a folder of pictures may be where the output goes too, and label maps are none of its pictures.
+        maps = MapFolder(source.parser, selection.root, folder / '.maps', selection.read)
+        selection = selection._replace(records=_with_parsed_maps(selection.records, maps, missing, args))
+    _embed_shards(model, RecordDataset(selection.records, transform, selection.read), missing, args)
+    group.wait()
+    if not group.is_main:
+        return ''
+    text = _write(folder / 'joined.tmp', selection, read_parts(shards), info)
+    os.replace(folder / 'joined.tmp', output)
+    shutil.rmtree(folder)
+    return f'{output}: {text}'
+
+
+def _with_ready_maps(selection: Selection, source: MaskSource) -> tuple[Record, ...]:
+    if source.parser:
+        return tuple(replace(record, label_map=None) for record in selection.records)
+    return source.apply(selection.records, selection.root, Path())
+
+
+def _unfinished(shards: Sequence[Shard], on_error: str) -> list[Shard]:
+    """Those still to be made; without the choice to skip also those that lack an image, so that it is named again."""
+    parts = [shard.read() for shard in shards]
+    missing = [
+        shard
+        for shard, part in zip(shards, parts, strict=True)
+        if part is None or (part.unreadable and on_error == 'stop')
+    ]
+    unusable = sum(part is None and shard.path.exists() for shard, part in zip(shards, parts, strict=True))
+    if is_main() and len(missing) < len(shards):
+        print(f'going on: {len(shards) - len(missing)} of {len(shards)} parts are there already', file=sys.stderr)
+    if is_main() and unusable:
+        print(f'{unusable} parts are torn, or of other images or settings: made again', file=sys.stderr)
+    return missing
+
+
+def _with_parsed_maps(
+    records: Sequence[Record], maps: MapFolder, shards: Sequence[Shard], args: argparse.Namespace
+) -> tuple[Record, ...]:
+    """All records, those of the shards with label maps."""
+    records = list(records)
+    rows = [row for shard in shards for row in range(shard.start, shard.stop)]
+    for row in rows:
+        # Named by content, not by path: a folder may hold a.jpg and a.png, and a file may change between two runs.
+        relative = records[row].path.relative_to(maps.root).as_posix()
+        name = hashlib.sha256(json.dumps([maps.parser_id, relative, stamp(records[row].path)]).encode()).hexdigest()
+        records[row] = replace(records[row], label_map=maps.folder / name[:2] / f'{name[2:32]}.png')
+    maps.fill([records[row] for row in rows], args.batch_size, skip_unreadable=args.on_error == 'skip')
+    return tuple(records)
+
+
+def _embed_shards(model: nn.Module, dataset: RecordDataset, shards: Sequence[Shard], args: argparse.Namespace) -> None:
+    batches = [split_rows(range(shard.start, shard.stop), args.batch_size) for shard in shards]
+    stream = embed_batches(model, dataset, sum(batches, []), args.workers, args.flip)
+    total = sum(shard.stop - shard.start for shard in shards)
+    with tqdm(total=total, desc='extract', unit=' images', disable=not (total and is_main())) as bar:
+        for shard, own in zip(shards, batches, strict=True):
+            shard.write(_collect(islice(stream, len(own)), args.on_error, bar))
+
+
+def _collect(batches: Iterable[Embedded], on_error: str, bar: tqdm) -> Part:
+    rows, embeddings, unreadable = [], [], {}
+    for batch in batches:
+        for row, error in batch.errors.items():
+            if on_error == 'stop' or not isinstance(error, UnreadableImage):
+                raise error
+            unreadable[row] = str(error)
+        if batch.rows:
+            rows += batch.rows
+            embeddings.append(batch.embeddings)
+        bar.update(len(batch.rows) + len(batch.errors))
+    joined = np.concatenate(embeddings) if rows else np.zeros((0, 0), dtype=np.float32)
+    return Part(np.array(rows, dtype=np.int64), joined, unreadable)
+
+
+def _write(path: Path, selection: Selection, part: Part, info: dict[str, Any]) -> str:
+    """Write the file; returns what to print."""
+    records = [selection.records[row] for row in part.rows]
+    tensors = {'embeddings': part.embeddings}
+    if selection.splits:
+        for name in ('pid', 'camid', 'clothes_id'):
+            tensors[name] = np.array([getattr(record, name) for record in records], dtype=np.int64)
+    relative = [record.path.relative_to(selection.root).as_posix() for record in selection.records]
+    values = {
+        **info,
+        'paths': [relative[row] for row in part.rows],
+        'splits': selection.splits and [selection.splits[row] for row in part.rows],
+        'unreadable': [{'path': relative[row], 'reason': reason} for row, reason in part.unreadable.items()],
+    }
+    save_file(tensors, path, {key: json.dumps(value) for key, value in values.items()})
+    for reason in part.unreadable.values():
+        print(f'left out: {reason}', file=sys.stderr)
+    left_out = f'{len(part.unreadable)} of {len(relative)} images could not be read and are left out'
+    number, length = part.embeddings.shape
+    return f'{number} embeddings of length {length}; {left_out if part.unreadable else "no image left out"}'
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        with process_group() as group:
+            text = run(args, group)
+    except (DatasetError, LoadError, ParserError, DeviceError, ProcessError, SafetensorError, OSError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    if text:
+        print(text)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

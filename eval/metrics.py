@@ -1,10 +1,24 @@
 """CMC, mAP and mINP under the protocols of clothing-change re-ID."""
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 RANKS = (1, 5, 10)
+BLOCK_BYTES = 64 * 2**20
+"""Size of a block of similarities. Evaluation holds two of them at a time and a mask of a quarter, about 150 MB."""
+
+
+class Labels(NamedTuple):
+    """Labels of N images, each (N,)."""
+
+    pids: np.ndarray
+    camids: np.ndarray
+    clothes_ids: np.ndarray
+
+    def take(self, positions: np.ndarray | slice) -> 'Labels':
+        return Labels(*(values[positions] for values in self))
 
 
 class Judgement(NamedTuple):
@@ -14,15 +28,37 @@ class Judgement(NamedTuple):
     """(Q, G) bool: gallery images taken out of the ranking."""
 
 
-def judge(
-    q_pids: np.ndarray,
-    g_pids: np.ndarray,
-    q_camids: np.ndarray,
-    g_camids: np.ndarray,
-    q_clothes: np.ndarray,
-    g_clothes: np.ndarray,
-    mode: str,
-) -> Judgement:
+class Scores(NamedTuple):
+    """How the V valid queries were answered: those with a relevant gallery image. The others are left out."""
+
+    query: np.ndarray
+    """(V,) int64: position among all queries, rising."""
+    first_hit: np.ndarray
+    """(V,) int64: rank of the first right answer, from 1."""
+    average_precision: np.ndarray
+    """(V,) float64: mean of the precision at each right answer, without interpolation."""
+    inverse_penalty: np.ndarray
+    """(V,) float64: number of right answers over the rank of the last one (Ye et al., TPAMI 2021)."""
+
+    def cmc(self, ranks: int = 50) -> np.ndarray:
+        """(ranks,) float64: percent of the valid queries with a right answer up to rank 1, 2, ...; nan without any."""
+        if not len(self.query):
+            return np.full(ranks, np.nan)
+        found = self.first_hit <= np.arange(1, ranks + 1)[:, None]  # (ranks, V)
+        return 100 * found.mean(1)
+
+    def figures(self) -> dict[str, float | int]:
+        """rank1, rank5, rank10, mAP and mINP in percent, nan without a valid query; and `valid_queries`."""
+        curve = self.cmc(max(RANKS))
+        means = [100 * float(x.mean()) if len(x) else np.nan for x in (self.average_precision, self.inverse_penalty)]
+        return {
+            **{f'rank{rank}': float(curve[rank - 1]) for rank in RANKS},
+            **dict(zip(('mAP', 'mINP'), means, strict=True)),
+            'valid_queries': len(self.query),
+        }
+
+
+def judge(query: Labels, gallery: Labels, mode: str) -> Judgement:
     """Which gallery images count for which query.
 
     | mode | relevant | junk |
@@ -34,9 +70,7 @@ def judge(
     Raises:
         ValueError: another mode.
     """
-    same_pid = np.asarray(q_pids)[:, None] == np.asarray(g_pids)[None, :]
-    same_camera = np.asarray(q_camids)[:, None] == np.asarray(g_camids)[None, :]
-    same_outfit = np.asarray(q_clothes)[:, None] == np.asarray(g_clothes)[None, :]
+    same_pid, same_camera, same_outfit = (q[:, None] == g[None, :] for q, g in zip(query, gallery, strict=True))
     if mode == 'general':
         wrong = same_camera
     elif mode == 'cc':
@@ -48,51 +82,112 @@ def judge(
     return Judgement(same_pid & ~wrong, same_pid & wrong)
 
 
-def evaluate(
-    similarity: np.ndarray,
-    q_pids: np.ndarray,
-    g_pids: np.ndarray,
-    q_camids: np.ndarray,
-    g_camids: np.ndarray,
-    q_clothes: np.ndarray,
-    g_clothes: np.ndarray,
-    mode: str,
-) -> dict[str, float | int]:
-    """Figures of one protocol.
+def evaluate(similarity: np.ndarray, query: Labels, gallery: Labels, mode: str) -> Scores:
+    """Scores for given similarities (Q, G), larger is more alike. The rest is as for `evaluate_blocks`."""
+    similarity = np.asarray(similarity)
+    if similarity.shape != (len(query.pids), len(gallery.pids)):
+        expected = f'{len(query.pids)} queries and {len(gallery.pids)} gallery images'
+        raise ValueError(f'similarity of shape {similarity.shape} for {expected}')
+    blocks = (similarity[part] for part in _parts(*similarity.shape, similarity.itemsize))
+    return evaluate_blocks(blocks, query, gallery, mode)
+
+
+def evaluate_embeddings(
+    query_embeddings: np.ndarray, gallery_embeddings: np.ndarray, query: Labels, gallery: Labels, mode: str
+) -> Scores:
+    """Scores by the dot product of embeddings (Q, D) and (G, D). The rest is as for `evaluate_blocks`."""
+    return evaluate_blocks(similarity_blocks(query_embeddings, gallery_embeddings), query, gallery, mode)
+
+
+def similarity_blocks(query: np.ndarray, gallery: np.ndarray, block_bytes: int = BLOCK_BYTES) -> Iterator[np.ndarray]:
+    """Dot products of embeddings (Q, D) and (G, D), as blocks of rows (B, G) that together make up (Q, G).
 
     Args:
-        similarity: (Q, G), larger is more alike. Ties keep the gallery's order.
-        q_pids, g_pids, q_camids, g_camids, q_clothes, g_clothes: labels, (Q,) and (G,).
-        mode: general, cc or sc, see `judge`.
+        block_bytes: no block is larger, unless a single row is.
 
-    Returns:
-        rank1, rank5, rank10, mAP and mINP in percent, and valid_queries: queries with a relevant gallery image; the
-        others are left out. All figures are nan when there is none.
+    Raises:
+        ValueError: an embedding is not finite.
+    """
+    for name, embeddings in (('query', query), ('gallery', gallery)):
+        _require_finite(embeddings, f'{name} embeddings')
+    itemsize = np.result_type(query, gallery).itemsize
+    for part in _parts(len(query), len(gallery), itemsize, block_bytes):
+        yield query[part] @ gallery.T
+
+
+def evaluate_blocks(blocks: Iterable[np.ndarray], query: Labels, gallery: Labels, mode: str) -> Scores:
+    """Scores for similarities that come in blocks, so that they need not be in memory all at once.
+
+    Args:
+        blocks: rows (B, G) of one query after another, larger is more alike. Ties keep the gallery's order.
+        query, gallery: labels of Q and of G images.
+        mode: general, cc or sc, see `judge`.
 
     Raises:
         ValueError: unknown mode, shapes that do not fit, or a similarity that is not finite.
     """
-    similarity = np.asarray(similarity)
-    if similarity.shape != (len(q_pids), len(g_pids)):
-        expected = f'{len(q_pids)} queries and {len(g_pids)} gallery images'
-        raise ValueError(f'similarity of shape {similarity.shape} for {expected}')
-    if not np.isfinite(similarity).all():
-        raise ValueError('similarity holds values that are not finite')
-    relevant, junk = judge(q_pids, g_pids, q_camids, g_camids, q_clothes, g_clothes, mode)
-    results = [
-        _rank_one_query(row, hits, dropped)
-        for row, hits, dropped in zip(similarity, relevant, junk, strict=True)
-        if hits.any()
-    ]
-    figures = np.array(results).reshape(-1, len(RANKS) + 2)
-    means = 100 * figures.mean(0) if len(figures) else np.full(figures.shape[1], np.nan)
-    names = [*(f'rank{rank}' for rank in RANKS), 'mAP', 'mINP']
-    return {**{name: float(mean) for name, mean in zip(names, means, strict=True)}, 'valid_queries': len(results)}
+    judge(query.take(slice(0)), gallery.take(slice(0)), mode)  # an unknown mode is refused before any work
+    same_pid = _positions_by_pid(gallery.pids)
+    nobody = np.empty(0, dtype=np.int64)
+    results, start = [], 0
+    for block in blocks:
+        end = start + len(block)
+        if block.shape[1] != len(gallery.pids) or end > len(query.pids):
+            raise ValueError(f'similarity: rows {start} to {end} of shape {block.shape} for {len(gallery.pids)} images')
+        _require_finite(block, 'similarity', start)
+        for position, row in enumerate(block, start):
+            candidates = same_pid.get(query.pids[position], nobody)
+            judgement = judge(query.take(slice(position, position + 1)), gallery.take(candidates), mode)
+            relevant, junk = (candidates[chosen[0]] for chosen in judgement)
+            if len(relevant):
+                results.append((position, *_score(_ranks(row, relevant, junk))))
+        start = end
+    if start != len(query.pids):
+        raise ValueError(f'similarity: {start} rows for {len(query.pids)} queries')
+    columns = zip(*results, strict=True) if results else ((),) * 4
+    return Scores(*(np.array(values, dtype=kind) for values, kind in zip(columns, 'qqdd', strict=True)))
 
 
-def _rank_one_query(similarity: np.ndarray, relevant: np.ndarray, junk: np.ndarray) -> tuple[float, ...]:
-    """Found within each of RANKS, average precision (no interpolation), inverse negative penalty (Ye et al. 2021)."""
-    order = np.argsort(-similarity, kind='stable')
-    hits = np.flatnonzero(relevant[order[~junk[order]]]) + 1  # ranks of the right answers, from 1
-    precision = np.arange(1, len(hits) + 1) / hits
-    return *(float(hits[0] <= rank) for rank in RANKS), precision.mean(), len(hits) / hits[-1]
+def _parts(rows: int, columns: int, itemsize: int, block_bytes: int = BLOCK_BYTES) -> Iterator[slice]:
+    step = max(1, block_bytes // max(1, columns * itemsize))
+    return (slice(start, start + step) for start in range(0, rows, step))
+
+
+def _require_finite(values: np.ndarray, name: str, start: int = 0) -> None:
+    finite = np.isfinite(values)
+    if not finite.all():
+        row = start + int(np.argmin(finite.all(1)))
+        raise ValueError(f'{name}: row {row} holds values that are not finite (nan or inf)')
+
+
+def _positions_by_pid(pids: np.ndarray) -> dict[int, np.ndarray]:
+    """pid to its positions, rising."""
+    order = np.argsort(pids, kind='stable')
+    values, starts = np.unique(pids[order], return_index=True)
+    bounds = [*starts, len(order)]
+    return {pid: order[bounds[i] : bounds[i + 1]] for i, pid in enumerate(values.tolist())}
+
+
+def _ranks(similarity: np.ndarray, relevant: np.ndarray, junk: np.ndarray) -> np.ndarray:
+    """Ranks, rising and from 1, of the relevant images once junk is gone; equal ones stand in the gallery's order.
+
+    Args:
+        similarity: (G,).
+        relevant, junk: positions in it, rising.
+    """
+    if len(junk):
+        similarity = similarity.astype(np.result_type(similarity, np.float16))  # a copy that can hold infinity
+        similarity[junk] = -np.inf
+    # Sorted values tell how many are larger. Sorting positions instead takes ten times as long.
+    ordered, values = np.sort(similarity), similarity[relevant]
+    first, end = np.searchsorted(ordered, values), np.searchsorted(ordered, values, side='right')
+    ranks = len(ordered) - end + 1
+    for value in np.unique(values[end - first > 1]):
+        tied = values == value
+        ranks[tied] += np.searchsorted(np.flatnonzero(similarity == value), relevant[tied])
+    return np.sort(ranks)
+
+
+def _score(ranks: np.ndarray) -> tuple[int, float, float]:
+    precision = np.arange(1, len(ranks) + 1) / ranks
+    return ranks[0], precision.mean(), precision[-1]

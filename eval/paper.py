@@ -1,5 +1,7 @@
 """Figures that the paper reports, to stand beside ours. None of them was measured here."""
 
+from collections.abc import Collection
+
 SOURCE = 'Table II of arXiv:2501.05851'
 SETTING = 'ResNet-50, on PRCC and LTCC'
 
@@ -11,3 +13,59 @@ TABLE_II: dict[str, dict[str, dict[str, float]]] = {
     'ifd': {'PRCC cc': {'rank1': 65.3, 'mAP': 61.7}, 'LTCC cc': {'rank1': 64.3, 'mAP': 42.3}},
 }
 """Variant to data set and mode to figures in percent. The paper gives no spread and no number of seeds."""
+
+TABLE_I_SOURCE = 'Table I of arXiv:2501.05851'
+TABLE_I_COLUMNS = (('prcc', 'sc'), ('prcc', 'cc'), ('ltcc', 'general'), ('ltcc', 'cc'))
+"""Reader of the data set, and mode."""
+TABLE_I: dict[tuple[str, str], tuple[tuple[float | None, float | None], ...]] = {
+    ('PCB', 'RGB'): ((99.8, 97.0), (41.8, 38.7), (65.1, 30.6), (23.5, 10.0)),
+    ('IANet', 'RGB'): ((99.4, 98.3), (46.3, 45.9), (63.7, 31.0), (25.0, 12.6)),
+    ('SPT+ASE', 'sketch'): ((64.2, None), (34.4, None), (None, None), (None, None)),
+    ('CESD', 'RGB+pose'): ((None, None), (None, None), (71.4, 34.3), (26.2, 12.4)),
+    ('RCSANet', 'RGB'): ((100.0, 97.2), (50.2, 48.6), (None, None), (None, None)),
+    ('AFD-Net', 'RGB+aug'): ((95.7, None), (42.8, None), (None, None), (None, None)),
+    ('FASM', 'RGB+pos+sil'): ((98.8, None), (54.5, None), (73.2, 40.8), (38.5, 16.2)),
+    ('GI-ReID', 'RGB+sil'): ((80.0, None), (33.3, None), (63.2, 29.4), (23.7, 10.4)),
+    ('CAL', 'RGB'): ((100.0, 99.8), (55.2, 55.8), (74.2, 40.8), (40.1, 18.0)),
+    ('3DSL', 'RGB+3D'): ((None, None), (51.3, None), (None, None), (31.2, 14.8)),
+    ('3DInvarReID', 'RGB+3D'): ((None, None), (51.6, 52.5), (None, None), (37.8, 16.7)),
+    ('AIM', 'RGB'): ((100.0, 99.9), (57.9, 58.3), (76.3, 41.1), (40.6, 19.1)),
+    ('CCFA', 'RGB+aug'): ((99.6, 98.7), (61.2, 58.4), (75.8, 42.5), (45.3, 22.1)),
+    ('IFD', 'RGB+parsing'): ((99.0, 98.2), (65.3, 61.7), (81.4, 65.3), (64.3, 42.3)),
+}
+"""Method and modality to rank-1 and mAP in percent for each of TABLE_I_COLUMNS; None where the paper has a dash."""
+UNVERIFIED = {('IFD', 'ltcc'): 'paper, unverified'}
+"""Rows to be read with care: far above every other published ResNet-50 result."""
+REMARKS = {
+    'prcc': 'The paper does not say which images of camera A are its gallery. With a single one per person mAP is '
+    'never below rank-1, so a row in which it is has more of them.',
+}
+"""Data set to what one must know to read its columns."""
+
+
+def reference(data: str, modes: Collection[str]) -> dict:
+    """What the paper's Table I has for a data set, as JSON values.
+
+    Args:
+        data: name of the reader.
+        modes: those that were measured; others are left out.
+
+    Returns:
+        `source`, `modes`, `remark`, and `rows` with `method`, `modality` and `figures` (mode to `rank1` and `mAP` in
+        percent, None where the paper has none). Empty when the table has nothing of that.
+    """
+    columns = [i for i, (name, mode) in enumerate(TABLE_I_COLUMNS) if name == data and mode in modes]
+    rows = []
+    for (method, modality), figures in TABLE_I.items():
+        if any(value is not None for column in columns for value in figures[column]):
+            mark = UNVERIFIED.get((method, data))
+            by_mode = {
+                TABLE_I_COLUMNS[column][1]: dict(zip(('rank1', 'mAP'), figures[column], strict=True))
+                for column in columns
+            }
+            name = f'{method} ({mark})' if mark else method
+            rows.append({'method': name, 'modality': modality, 'figures': by_mode})
+    if not rows:
+        return {}
+    shown = [TABLE_I_COLUMNS[column][1] for column in columns]
+    return {'source': TABLE_I_SOURCE, 'modes': shown, 'remark': REMARKS.get(data, ''), 'rows': rows}

@@ -1,14 +1,18 @@
 """Figures of a model on a data set, as data and as a table."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from torch import nn
 
 from eval.extract import extract
-from eval.metrics import evaluate
+from eval.metrics import Labels, Scores, evaluate_blocks, evaluate_embeddings
+from eval.rerank import Reranking, rerank
+from eval.summary import format_spread
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.transforms import EvalTransform
 
-FIGURES = ('rank1', 'rank5', 'rank10', 'mAP', 'mINP')
+FIGURES = {'rank1': 'rank-1', 'rank5': 'rank-5', 'rank10': 'rank-10', 'mAP': 'mAP', 'mINP': 'mINP'}
 
 
 def evaluate_protocols(
@@ -19,32 +23,128 @@ def evaluate_protocols(
     workers: int = 0,
     flip: bool = True,
 ) -> list[dict]:
-    """One dict per protocol: its name, mode, sizes and figures. Each image is embedded once."""
-    records = tuple(sorted({r for p in protocols for r in p.query + p.gallery}, key=lambda r: r.path))
-    embeddings = extract(model, records, transform, batch_size, workers, flip)
+    """Rows as of `measure`. Each image is embedded once, in however many protocols it is."""
+    if not protocols:
+        return []
+    records = distinct_records(protocols)
+    return measure(protocols, records, extract(model, records, transform, batch_size, workers, flip))
+
+
+def distinct_records(protocols: Iterable[Protocol]) -> tuple[Record, ...]:
+    """All images of queries and galleries, each once, in the order of their paths."""
+    return tuple(sorted({r for p in protocols for r in p.query + p.gallery}, key=lambda r: r.path))
+
+
+def labels_of(records: Iterable[Record]) -> Labels:
+    labels = [(record.pid, record.camid, record.clothes_id) for record in records]
+    return Labels(*np.array(labels, dtype=np.int64).reshape(-1, 3).T)
+
+
+def measure(
+    protocols: Iterable[Protocol],
+    records: tuple[Record, ...],
+    embeddings: np.ndarray,
+    reranking: Reranking | None = None,
+) -> list[dict]:
+    """One row for each name of a protocol, in the order of the protocols.
+
+    Args:
+        records: those of the protocols, each once.
+        embeddings: (N, D) of the records, unit length.
+        reranking: rank again with these options.
+
+    Returns:
+        For each row `protocol`, `mode`, `queries`, `gallery` (images), `valid_queries`, and `rank1`, `rank5`, `rank10`,
+        `mAP` and `mINP` in percent, None without a valid query. For protocols that share a name, which are repeated
+        draws, the mean of each figure, the smallest of each number, and also `trials` and `std` (figure to sample
+        standard deviation, n - 1).
+    """
     position = {record: index for index, record in enumerate(records)}
-    return [_one_protocol(protocol, embeddings, position) for protocol in protocols]
+    trials: dict[str, list[dict]] = {}
+    for protocol in protocols:
+        query, gallery = (embeddings[[position[r] for r in side]] for side in (protocol.query, protocol.gallery))
+        figures = _scores(query, gallery, protocol, reranking).figures()
+        sizes = {'queries': len(protocol.query), 'gallery': len(protocol.gallery)}
+        trials.setdefault(protocol.name, []).append({'mode': protocol.mode, **sizes, **figures})
+    return [{'protocol': name, **_join(rows)} for name, rows in trials.items()]
 
 
-def _one_protocol(protocol: Protocol, embeddings: np.ndarray, position: dict[Record, int]) -> dict:
-    query, gallery = (
-        embeddings[[position[record] for record in records]] for records in (protocol.query, protocol.gallery)
-    )
-    labels = [
-        np.array([getattr(record, label) for record in records])
-        for label in ('pid', 'camid', 'clothes_id')
-        for records in (protocol.query, protocol.gallery)
-    ]
-    figures = evaluate(query @ gallery.T, *labels, mode=protocol.mode)
-    sizes = {'queries': len(protocol.query), 'gallery': len(protocol.gallery)}
-    return {'protocol': protocol.name, 'mode': protocol.mode, **sizes, **figures}
+def _scores(query: np.ndarray, gallery: np.ndarray, protocol: Protocol, reranking: Reranking | None) -> Scores:
+    labels = labels_of(protocol.query), labels_of(protocol.gallery)
+    if reranking is None:
+        return evaluate_embeddings(query, gallery, *labels, protocol.mode)
+    return evaluate_blocks(rerank(query, gallery, reranking), *labels, protocol.mode)
+
+
+def _join(trials: list[dict]) -> dict:
+    """Rows of repeated draws as one row; a single row stays as it is."""
+    figures = np.array([[trial[name] for name in FIGURES] for trial in trials])  # (trials, figures)
+    row = {
+        'mode': trials[0]['mode'],
+        **{name: min(trial[name] for trial in trials) for name in ('queries', 'gallery', 'valid_queries')},
+        **_json_values(figures.mean(0)),
+    }
+    return row if len(trials) == 1 else {**row, 'trials': len(trials), 'std': _json_values(figures.std(0, ddof=1))}
+
+
+def _json_values(figures: np.ndarray) -> dict[str, float | None]:
+    """By name; None for nan, which JSON does not have."""
+    return {name: None if np.isnan(value) else float(value) for name, value in zip(FIGURES, figures, strict=True)}
 
 
 def markdown_table(rows: list[dict]) -> str:
-    """The rows as a Markdown table; figures in percent."""
-    header = ['protocol', 'valid queries', 'gallery', *FIGURES]
-    lines = ['| ' + ' | '.join(header) + ' |', '|' + '---|' * len(header)]
+    """The rows as a Markdown table; figures in percent, repeated draws as mean ± sample standard deviation."""
+    lines = [['protocol', 'mode', 'valid queries', 'gallery', *FIGURES.values()]]
     for row in rows:
-        cells = [row['protocol'], f'{row["valid_queries"]} / {row["queries"]}', str(row['gallery'])]
-        lines.append('| ' + ' | '.join(cells + [f'{row[name]:.1f}' for name in FIGURES]) + ' |')
-    return '\n'.join(lines)
+        std = row.get('std', {})
+        name = f'{row["protocol"]} ({row["trials"]} trials)' if std else row['protocol']
+        figures = [_cell(row[figure], std.get(figure)) for figure in FIGURES]
+        sizes = [f'{row["valid_queries"]} / {row["queries"]}', str(row['gallery'])]
+        lines.append([name, row['mode'], *sizes, *figures])
+    return _table(lines)
+
+
+def markdown_report(report: dict) -> str:
+    """What was measured and how, the table, and beside it what the paper reports for the same data set and modes.
+
+    Args:
+        report: `model`, `weights_sha256`, `data`, `masks`, `flip`, `rerank` (options or None), `seed`, `protocols`
+            (rows of `measure`) and `paper` (of `eval.paper.reference`).
+    """
+    options = report['rerank']
+    texts = {
+        'masks': report['masks'],
+        'mirror image added': 'yes' if report['flip'] else 'no',
+        're-ranking': f'**k-reciprocal** ({_options(options)})' if options else 'none',
+        'training seed': 'not recorded' if report['seed'] is None else report['seed'],
+    }
+    title = f'`{report["model"]}` (weights {report["weights_sha256"][:12]}) on `{report["data"]}`'
+    setting = '; '.join([title, *(f'{name}: {text}' for name, text in texts.items())])
+    parts = [setting + '.', markdown_table(report['protocols'])]
+    if report['paper']:
+        parts += _paper_part(report['paper'], reranked=bool(options))
+    return '\n\n'.join(parts)
+
+
+def _paper_part(paper: dict, reranked: bool) -> list[str]:
+    header = ['method', 'modality', *(f'{mode} {name}' for mode in paper['modes'] for name in ('rank-1', 'mAP'))]
+    lines = [header]
+    for row in paper['rows']:
+        figures = [row['figures'][mode][name] for mode in paper['modes'] for name in ('rank1', 'mAP')]
+        lines.append([row['method'], row['modality'], *(_cell(value) for value in figures)])
+    text = f'For reference, {paper["source"]}: copied, not measured here.'
+    remarks = [text, paper['remark'], 'None of its figures is said to be re-ranked; ours are.' if reranked else '']
+    return [' '.join(remark for remark in remarks if remark), _table(lines)]
+
+
+def _options(options: dict) -> str:
+    return ', '.join(f'{name} {value}' for name, value in options.items())
+
+
+def _cell(value: float | None, std: float | None = None) -> str:
+    return '-' if value is None else format_spread({'mean': value, 'std': std})
+
+
+def _table(lines: list[list[str]]) -> str:
+    rows = ['| ' + ' | '.join(line) + ' |' for line in lines]
+    return '\n'.join([rows[0], '|' + '---|' * len(lines[0]), *rows[1:]])

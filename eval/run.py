@@ -1,12 +1,12 @@
 """Measure a model on a data set.
 
-    python eval/run.py --model DIR --data folder --root DIR [--masks bundled] [--output DIR]
+    python eval/run.py --model DIR --data folder --root DIR [--masks bundled] [--rerank] [--output DIR]
 
-Prints one table with every protocol of the data set; `--output` gets it as `figures.json` and `figures.md`.
+Prints one table with every protocol of the data set; `--output` gets it as `figures.json` and `figures.md`. Where the
+paper has figures for the same data set they stand below.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 import tempfile
@@ -16,16 +16,16 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import torch
-
-from eval.report import evaluate_protocols, markdown_table
-from ifd_zoo.datasets import DATASETS, DatasetError, Protocol, ReIDDataset, load_dataset
+from eval.extract import extract
+from eval.paper import reference
+from eval.report import distinct_records, markdown_report, measure
+from eval.rerank import Reranking
+from ifd_zoo.datasets import DATASETS, DatasetError, Protocol, load_dataset
+from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, eval_transform, load_model
 from ifd_zoo.inference import DeviceError, pick_device
-from ifd_zoo.parsing import ParserError, load_parser
-from ifd_zoo.parsing.cache import with_parsed_maps
-
-LABEL_MAPS = 'label-maps'
+from ifd_zoo.parsing import ParserError
+from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -36,7 +36,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--masks',
         default=LABEL_MAPS,
-        help=f'where clothing masks come from: {LABEL_MAPS} (of the data set), or a parser: bundled, none, a folder',
+        help=f'where clothing masks come from: {LABEL_MAPS} (of the data set), none, a parser (bundled, a folder), or '
+        'a folder of label maps by python -m ifd_zoo.parsing',
     )
     parser.add_argument('--maps', type=Path, help='keep the label maps of the parser in this folder')
     parser.add_argument('--output', type=Path, help='folder for figures.json and figures.md')
@@ -44,68 +45,61 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--workers', type=int, default=2, help='processes that load images')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
+    parser.add_argument('--rerank', action='store_true', help='rank again by k-reciprocal neighbours')
     return parser.parse_args(argv)
 
 
-def load_protocols(args: argparse.Namespace, device: torch.device, maps: Path) -> tuple[Protocol, ...]:
+def load_protocols(args: argparse.Namespace, masks: MaskSource, maps: Path) -> tuple[Protocol, ...]:
     """The data set's protocols, their records with the masks that were asked for."""
     root = args.root.expanduser()
     dataset = load_dataset(args.data, root)
     if not dataset.protocols:
         raise DatasetError(f'{root}: no query and gallery images in the layout of {args.data!r}')
-    if args.masks == LABEL_MAPS:
-        _require_maps(dataset, root)
-        return dataset.protocols
-    parser = load_parser(args.masks, device)
+    records = distinct_records(dataset.protocols)
+    masked = dict(zip(records, masks.apply(records, root, maps), strict=True))
     return tuple(
-        replace(
-            protocol,
-            query=with_parsed_maps(protocol.query, parser, root, maps),
-            gallery=with_parsed_maps(protocol.gallery, parser, root, maps),
-        )
-        for protocol in dataset.protocols
+        replace(p, query=tuple(masked[r] for r in p.query), gallery=tuple(masked[r] for r in p.gallery))
+        for p in dataset.protocols
     )
 
 
-def _require_maps(dataset: ReIDDataset, root: Path) -> None:
-    records = [record for protocol in dataset.protocols for record in protocol.query + protocol.gallery]
-    missing = sum(record.label_map is None for record in records)
-    if missing:
-        raise DatasetError(f'{root}: {missing} of {len(records)} images have no label map; use --masks bundled')
-
-
-def measure(args: argparse.Namespace) -> dict:
+def build_report(args: argparse.Namespace) -> dict:
+    """All that is known about the model on the data set, as JSON values."""
+    reranking = Reranking() if args.rerank else None
     device = pick_device(args.device)
     model = load_model(args.model).to(device)
+    masks = MaskSource(args.masks, device)
     with tempfile.TemporaryDirectory() as temporary:
-        protocols = load_protocols(args, device, args.maps or Path(temporary))
-        figures = evaluate_protocols(model, protocols, eval_transform(model), args.batch_size, args.workers, args.flip)
-    digest = hashlib.sha256()
-    for key, value in sorted(model.state_dict().items()):
-        digest.update(key.encode() + value.cpu().contiguous().numpy().tobytes())
+        protocols = load_protocols(args, masks, args.maps or Path(temporary))
+        records = distinct_records(protocols)
+        embeddings = extract(model, records, eval_transform(model), args.batch_size, args.workers, args.flip)
+    rows = measure(protocols, records, embeddings, reranking)
     return {
-        'model': Path(args.model).name,
-        'weights_sha256': digest.hexdigest(),
+        'model': model_name(model),
+        'weights_sha256': hash_weights(model),
+        'seed': model.release_info.get('training', {}).get('seed'),
         'data': args.data,
-        'masks': Path(args.masks).name,
+        'masks': masks.name,
         'flip': args.flip,
-        'protocols': figures,
+        'rerank': reranking and reranking._asdict(),
+        'protocols': rows,
+        'paper': reference(args.data, {row['mode'] for row in rows}),
     }
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
-        report = measure(args)
+        report = build_report(args)
     except (DatasetError, LoadError, ParserError, DeviceError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    table = markdown_table(report['protocols'])
-    print(f'{report["model"]} on {report["data"]}, masks: {report["masks"]}\n{table}')
+    text = markdown_report(report)
+    print(text)
     if args.output:
         args.output.mkdir(parents=True, exist_ok=True)
-        (args.output / 'figures.json').write_text(json.dumps(report, indent=2) + '\n')
-        (args.output / 'figures.md').write_text(table + '\n')
+        (args.output / 'figures.json').write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
+        (args.output / 'figures.md').write_text(text + '\n')
     return 0
 
 

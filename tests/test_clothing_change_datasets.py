@@ -1,37 +1,17 @@
-"""Labels and protocols of PRCC and LTCC, on small trees in their layouts."""
+"""Labels and protocols of PRCC and LTCC, and what holds for all published data sets, on small trees."""
 
 import shutil
 
-import numpy as np
 import pytest
 
-from eval.metrics import evaluate, judge
+from eval.metrics import judge
 from ifd_zoo.datasets import RecordDataset, load_dataset
 from ifd_zoo.transforms import EvalTransform
+from tests.labels import figures, find, labels, protocol_arguments
 from tests.trees import PUBLISHED_TREES, write_ltcc_tree, write_prcc_tree
 
 # No small tree has the published number of images.
 pytestmark = pytest.mark.filterwarnings('ignore::ifd_zoo.datasets.common.CountWarning')
-
-
-def labels(record):
-    return record.pid, record.camid, record.clothes_id
-
-
-def find(records, pattern):
-    (record,) = [record for record in records if record.path.match(pattern)]
-    return record
-
-
-def protocol_arguments(protocol):
-    sides = (protocol.query, protocol.gallery)
-    arrays = [np.array([getattr(r, name) for r in side]) for name in ('pid', 'camid', 'clothes_id') for side in sides]
-    return (*arrays, protocol.mode)
-
-
-def figures(protocol):
-    similarity = np.random.default_rng(0).random((len(protocol.query), len(protocol.gallery)))
-    return evaluate(similarity, *protocol_arguments(protocol))
 
 
 @pytest.fixture(params=PUBLISHED_TREES)
@@ -59,7 +39,7 @@ def test_prcc_reads_pid_camera_and_outfit(prcc_root):
     assert len(dataset.train) == 3 * 3 * 2 and dataset.num_pids == 3
     train = {key: labels(find(dataset.train, f'{key}_cropped_rgb000.jpg')) for key in ('002/A', '010/B', '031/C')}
     assert train == {'002/A': (0, 0, 0), '010/B': (1, 1, 2), '031/C': (2, 2, 5)}
-    same, changed = dataset.protocols
+    same, changed, *_ = dataset.protocols
     assert labels(find(same.gallery, 'A/004/cropped_rgb000.jpg')) == (4, 0, 0)
     assert labels(find(same.query, 'B/004/cropped_rgb000.jpg')) == (4, 1, 0)
     assert labels(find(changed.query, 'C/040/cropped_rgb001.jpg')) == (40, 2, 3)
@@ -73,7 +53,7 @@ def test_prcc_leaves_val_alone(prcc_root):
 
 
 def test_prcc_protocols_rank_the_whole_of_camera_a(prcc_root):
-    same, changed = load_dataset('prcc', prcc_root).protocols
+    same, changed, *_ = load_dataset('prcc', prcc_root).protocols
     assert [(same.name, same.mode), (changed.name, changed.mode)] == [('sc-all', 'sc'), ('cc-all', 'cc')]
     assert same.gallery == changed.gallery and len(same.gallery) == 2 * 2
     assert {record.path.parts[-3] for record in same.gallery} == {'A'}
@@ -82,7 +62,7 @@ def test_prcc_protocols_rank_the_whole_of_camera_a(prcc_root):
 
 
 def test_prcc_has_no_junk_and_all_queries_are_valid(prcc_root):
-    for protocol in load_dataset('prcc', prcc_root).protocols:
+    for protocol in load_dataset('prcc', prcc_root).protocols[:2]:
         relevant, junk = judge(*protocol_arguments(protocol))
         assert not junk.any() and (relevant.sum(1) == 2).all()
         assert figures(protocol)['valid_queries'] == len(protocol.query) == 4
@@ -90,7 +70,7 @@ def test_prcc_has_no_junk_and_all_queries_are_valid(prcc_root):
 
 def test_prcc_queries_of_a_person_outside_the_gallery_are_not_valid(prcc_root):
     shutil.rmtree(prcc_root / 'rgb/test/A/040')
-    assert [figures(protocol)['valid_queries'] for protocol in load_dataset('prcc', prcc_root).protocols] == [2, 2]
+    assert {figures(protocol)['valid_queries'] for protocol in load_dataset('prcc', prcc_root).protocols} == {2}
 
 
 @pytest.mark.parametrize('folder', ['prcc', 'PRCC'])
@@ -152,7 +132,9 @@ def test_records_come_in_sorted_order(name, root):
         assert paths == sorted(paths)
 
 
-@pytest.mark.parametrize('above', ['2024_01_c3', '0001_2_c7_5/A_1', 'my_code/[x]*', 'B_x/rgb/test/C/007'])
+@pytest.mark.parametrize(
+    'above', ['my_code_c3/2024_01_c3', '0001_2_c7_5/A_1', 'P9_C8_7/[x]*', '7-8-9-1', 'B_x/rgb/test/C/007']
+)
 def test_the_path_above_does_not_matter(tmp_path, name, root, above):
     hostile = tmp_path / above / 'data'
     shutil.copytree(root, hostile)

@@ -1,13 +1,14 @@
-"""PRCC and LTCC with something missing, too much, or wrongly named."""
+"""Published data sets with something missing, too much, or wrongly named."""
 
 import shutil
 import warnings
 
 import pytest
 
-from ifd_zoo.datasets import DatasetError, load_dataset
+from ifd_zoo.datasets import DatasetError, Split, load_dataset
+from ifd_zoo.datasets.base import read_image
 from ifd_zoo.datasets.common import CountWarning, check_counts
-from tests.trees import PUBLISHED_TREES, write_prcc_tree
+from tests.trees import PUBLISHED_TREES, write_deepchange_tree, write_prcc_tree
 
 # No small tree has the published number of images.
 pytestmark = pytest.mark.filterwarnings('ignore::ifd_zoo.datasets.common.CountWarning')
@@ -25,11 +26,43 @@ COUNT_MESSAGES = {
         'LTCC test (gallery): expected 7050 images; found 9 images',
         'LTCC query and test: expected 75 persons; found 2 persons',
     ],
+    'vc_clothes': [
+        'VC-Clothes train: expected 9449 images, 256 persons; found 16 images, 2 persons',
+        'VC-Clothes query: expected 1020 images, 256 persons; found 8 images, 2 persons',
+        'VC-Clothes gallery: expected 8591 images, 256 persons; found 8 images, 2 persons',
+    ],
+    'last': [
+        'LaST train: expected 71248 images, 5000 persons; found 8 images, 2 persons',
+        'LaST query and gallery: expected 135529 images, 5806 persons; found 8 images, 3 persons',
+    ],
+    'deepchange': [
+        'DeepChange train-set: expected 75083 images, 450 persons; found 8 images, 2 persons',
+        'DeepChange test-set-query: expected 17527 images; found 2 images',
+        'DeepChange test-set-gallery: expected 62956 images; found 4 images',
+        'DeepChange test-set-query and test-set-gallery: expected 521 persons; found 2 persons',
+    ],
+    'celeb_reid': [
+        'Celeb-reID train: expected 20208 images, 632 persons; found 6 images, 2 persons',
+        'Celeb-reID query: expected 2972 images, 420 persons; found 2 images, 2 persons',
+        'Celeb-reID gallery: expected 11006 images, 420 persons; found 4 images, 2 persons',
+    ],
+    'market1501': [
+        'Market-1501 bounding_box_train: expected 12936 images, 751 persons; found 8 images, 2 persons',
+        'Market-1501 query: expected 3368 images, 750 persons; found 3 images, 2 persons',
+        'Market-1501 bounding_box_test: expected 15913 images, 751 persons; found 4 images, 3 persons',
+    ],
 }
-SPLITS = [
-    *(('prcc', f'rgb/{split}') for split in ('train', 'test/A', 'test/B', 'test/C')),
-    *(('ltcc', f'LTCC_ReID/{split}') for split in ('train', 'query', 'test')),
-]
+FOLDERS = {
+    'prcc': [f'rgb/{split}' for split in ('train', 'test/A', 'test/B', 'test/C')],
+    'ltcc': [f'LTCC_ReID/{split}' for split in ('train', 'query', 'test')],
+    'vc_clothes': [f'VC-Clothes/{split}' for split in ('train', 'query', 'gallery')],
+    'last': [f'last/{split}' for split in ('train', 'test/query', 'test/gallery')],
+    'deepchange': [f'DeepChangeDataset/{split}' for split in ('train-set', 'test-set-query', 'test-set-gallery')],
+    'celeb_reid': [f'Celeb-reID/{split}' for split in ('train', 'query', 'gallery')],
+    'market1501': [f'Market-1501-v15.09.15/{split}' for split in ('bounding_box_train', 'query', 'bounding_box_test')],
+}
+MARKET = 'Market-1501-v15.09.15'
+SPLITS = [(name, folder) for name, folders in FOLDERS.items() for folder in folders]
 
 
 @pytest.fixture(params=PUBLISHED_TREES)
@@ -52,7 +85,7 @@ def test_the_right_counts_give_no_warning(tmp_path):
     train = load_dataset('prcc', write_prcc_tree(tmp_path)).train
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        check_counts('train', train, {'images': 18, 'persons': 3, 'outfits': 6})
+        check_counts('PRCC', (Split('train', train, {'images': 18, 'persons': 3, 'outfits': 6}),))
 
 
 def test_a_root_that_does_not_exist_is_named(tmp_path, name):
@@ -60,7 +93,7 @@ def test_a_root_that_does_not_exist_is_named(tmp_path, name):
         load_dataset(name, tmp_path / 'nothing')
 
 
-@pytest.mark.parametrize('name, folder', [('prcc', 'rgb'), ('ltcc', 'LTCC_ReID')])
+@pytest.mark.parametrize('name, folder', [(name, folders[0].split('/')[0]) for name, folders in FOLDERS.items()])
 def test_a_root_without_the_layout_is_told_what_was_looked_for(tmp_path, name, folder):
     with pytest.raises(DatasetError, match=f'train.* in .*{folder}'):
         load_dataset(name, tmp_path)
@@ -91,6 +124,11 @@ def test_an_empty_split_is_named(root, name, split):
         ('ltcc', 'LTCC_ReID/train/003_1_c1_001000.png', 'LTCC_ReID/train/003_1_1_001000.png'),
         ('ltcc', 'LTCC_ReID/query/005_1_c1_001000.png', 'LTCC_ReID/query/005_c1_001000.png'),
         ('ltcc', 'LTCC_ReID/test/005_1_c1_001001.png', 'LTCC_ReID/test/copy of 005_1_c1_001001.png'),
+        ('vc_clothes', 'VC-Clothes/query/0005-01-02-00.jpg', 'VC-Clothes/query/0005_01_02_00.jpg'),
+        ('last', 'last/train/000002/000002_0000_01.jpg', 'last/train/000002/anna_0000_01.jpg'),
+        ('last', 'last/test/query/000005_0002.jpg', 'last/test/query/000005.jpg'),
+        ('celeb_reid', 'Celeb-reID/gallery/5_2_0.jpg', 'Celeb-reID/gallery/5_2.jpg'),
+        ('market1501', f'{MARKET}/query/0005_c1s1_001000_00.jpg', f'{MARKET}/query/-5_c1s1_001000_00.jpg'),
     ],
 )
 def test_a_name_that_does_not_fit_is_refused_by_name(root, name, old, new):
@@ -99,9 +137,77 @@ def test_a_name_that_does_not_fit_is_refused_by_name(root, name, old, new):
         load_dataset(name, root)
 
 
+def test_deepchange_lists_must_name_files_that_are_there(tmp_path):
+    folder = write_deepchange_tree(tmp_path) / 'DeepChangeDataset'
+    next((folder / 'train-set').glob('P10_*')).unlink()
+    with pytest.raises(DatasetError, match='train-set: 1 listed images are not here, such as P10_'):
+        load_dataset('deepchange', tmp_path)
+
+
+@pytest.mark.parametrize('line', ['P5_C1_20200101_12_7_0.jpg', 'P5_C1_20200101_12_7_0.jpg,x'])
+def test_deepchange_lists_must_name_tracklets(tmp_path, line):
+    path = write_deepchange_tree(tmp_path) / 'DeepChangeDataset/test-set-query-bbox.txt'
+    path.write_text(f'\n{line}\n')
+    with pytest.raises(DatasetError, match='test-set-query-bbox.txt:2: .*<tracklet>'):
+        load_dataset('deepchange', tmp_path)
+
+
+def test_deepchange_is_not_read_without_its_lists(tmp_path):
+    (write_deepchange_tree(tmp_path) / 'DeepChangeDataset/train-set-bbox.txt').unlink()
+    with pytest.raises(DatasetError, match='train-set-bbox.txt: no such file'):
+        load_dataset('deepchange', tmp_path)
+
+
+def test_deepchange_names_are_checked(tmp_path):
+    folder = write_deepchange_tree(tmp_path) / 'DeepChangeDataset'
+    (folder / 'train-set/P2_C1_20200101_12_21_0.jpg').rename(folder / 'train-set/P2_1_20200101_12_21_0.jpg')
+    lines = (folder / 'train-set-bbox.txt').read_text()
+    (folder / 'train-set-bbox.txt').write_text(lines.replace('P2_C1_20200101_12_21_0', 'P2_1_20200101_12_21_0'))
+    with pytest.raises(DatasetError, match='P2_1_20200101_12_21_0.jpg: the file name must be'):
+        load_dataset('deepchange', tmp_path)
+
+
+def all_labels(name, root):
+    dataset = load_dataset(name, root)
+    sides = [dataset.train, *(side for protocol in dataset.protocols for side in (protocol.query, protocol.gallery))]
+    return [[(r.pid, r.camid, r.clothes_id, r.label_map is None) for r in side] for side in sides]
+
+
+def image_files(root, name):
+    return [path for folder in FOLDERS[name] for path in sorted((root / folder).rglob('*.*')) if path.is_file()]
+
+
 def test_other_files_and_hidden_ones_are_left_out(name, root):
     before = load_dataset(name, root)
     beside = before.train[0].path
-    for other in (beside.with_name(f'._{beside.name}'), beside.with_name('Thumbs.db'), beside.with_name('read me.txt')):
+    others = [beside.with_name(other) for other in (f'._{beside.name}', 'Thumbs.db', 'read me.txt')]
+    hidden = [root / folder / '.ipynb_checkpoints' / beside.name for folder in FOLDERS[name]]
+    for other in (*others, *hidden):
+        other.parent.mkdir(exist_ok=True)
         other.write_bytes(b'x')
     assert load_dataset(name, root) == before
+
+
+def test_an_empty_folder_of_a_person_is_harmless(name, root):
+    before = load_dataset(name, root)
+    for folder in FOLDERS[name]:
+        (root / folder / '0077').mkdir()
+    assert load_dataset(name, root) == before
+
+
+def test_suffixes_may_be_in_capitals(name, root):
+    before = all_labels(name, root)
+    for path in image_files(root, name):
+        path.rename(path.with_suffix(path.suffix.upper()))
+    assert all_labels(name, root) == before
+
+
+def test_links_to_files_are_followed(tmp_path, name, root):
+    before = load_dataset(name, root)
+    store = tmp_path / 'c9s9_store'
+    store.mkdir()
+    for number, path in enumerate(image_files(root, name)):
+        path.rename(store / f'{number}.bin')
+        path.symlink_to(store / f'{number}.bin')
+    assert load_dataset(name, root) == before
+    assert read_image(before.train[0].path).size == (32, 64)

@@ -53,6 +53,23 @@ def test_names_of_people_and_outfits_may_be_words(root):
     assert {record.pid for record in dataset.train if record.path.parts[-3] == 'zoe'} == {5}
 
 
+def test_hidden_files_and_folders_are_left_out(root):
+    before = load_dataset('folder', root)
+    for name in ('train/0000/0/._c0_0.jpg', 'train/0000/.cache/c0_0.jpg', 'train/.trash/0/c0_0.jpg'):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b'x')
+    assert load_dataset('folder', root) == before
+
+
+def test_the_folder_layout_lists_its_splits_without_published_numbers(root):
+    splits = load_dataset('folder', root).splits
+    assert [(split.name, len(split.records), split.expected) for split in splits] == [
+        ('train', 36, {}),
+        ('query', 6, {}),
+        ('gallery', 12, {}),
+    ]
+
+
 def test_a_missing_label_map_is_none(root):
     (root / 'parsing/train/0000/0/c0_0.png').unlink()
     records = load_dataset('folder', root).train

@@ -46,18 +46,19 @@ def write_prcc_tree(root: Path, train: tuple[int, ...] = (2, 10, 31), test: tupl
     for camera in 'ABC':
         for view in range(2):
             for pid in train:
-                _save_prcc(root, f'train/{pid:03d}/{camera}_cropped_rgb{view:03d}', pid, camera, view)
+                _save_person(root, f'rgb/train/{pid:03d}/{camera}_cropped_rgb{view:03d}.jpg', pid, camera == 'C', view)
             for pid in test:
-                _save_prcc(root, f'test/{camera}/{pid:03d}/cropped_rgb{view:03d}', pid, camera, view)
+                _save_person(root, f'rgb/test/{camera}/{pid:03d}/cropped_rgb{view:03d}.jpg', pid, camera == 'C', view)
         for pid in train:
-            _save_prcc(root, f'val/{pid:03d}/{camera}_cropped_rgb{2:03d}', pid, camera, 2)
+            _save_person(root, f'rgb/val/{pid:03d}/{camera}_cropped_rgb{2:03d}.jpg', pid, camera == 'C', 2)
     return root
 
 
-def _save_prcc(root: Path, name: str, pid: int, camera: str, view: int) -> None:
-    pixels, label_map = draw_person(pid, int(camera == 'C'), view)
-    _save(pixels, root / 'rgb' / f'{name}.jpg')
-    _save(label_map, root / 'parsing/rgb' / f'{name}.png')
+def _save_person(root: Path, name: str, pid: int, outfit: int, view: int) -> None:
+    """An image at `name` below `root`, and its label map."""
+    pixels, label_map = draw_person(pid, int(outfit), view)
+    _save(pixels, root / name)
+    _save(label_map, (root / 'parsing' / name).with_suffix('.png'))
 
 
 def write_ltcc_tree(root: Path) -> Path:
@@ -70,11 +71,94 @@ def write_ltcc_tree(root: Path) -> Path:
     for split, pid, outfit in people:
         for view, camera in enumerate((1, 1, 12, 12)):
             part = 'query' if split == 'test' and view == 0 else split
-            name = f'LTCC_ReID/{part}/{pid:03d}_{outfit}_c{camera}_{1000 + view:06d}.png'
-            pixels, label_map = draw_person(pid, outfit, view)
-            _save(pixels, root / name)
-            _save(label_map, root / 'parsing' / name)
+            name = f'{pid:03d}_{outfit}_c{camera}_{1000 + view:06d}.png'
+            _save_person(root, f'LTCC_ReID/{part}/{name}', pid, outfit, view)
     return root
 
 
-PUBLISHED_TREES = {'prcc': write_prcc_tree, 'ltcc': write_ltcc_tree}
+def write_vc_clothes_tree(root: Path) -> Path:
+    """The layout of VC-Clothes below `root` with label maps: two images per person and camera.
+
+    Cameras 2 and 3 see outfit 1, cameras 1 and 4 outfit 2; test person 40 wears outfit 1 everywhere. Of test people the
+    first image is the query.
+    """
+    for pid in (3, 12, 5, 40):
+        for camera in (1, 2, 3, 4):
+            outfit = 1 if camera in (2, 3) or pid == 40 else 2
+            for view, part in enumerate(('train', 'train') if pid in (3, 12) else ('query', 'gallery')):
+                name = f'VC-Clothes/{part}/{pid:04d}-{camera:02d}-{outfit:02d}-{view:02d}.jpg'
+                _save_person(root, name, pid, outfit, view)
+    return root
+
+
+def write_last_tree(root: Path) -> Path:
+    """The layout of LaST below `root` with label maps: two outfits in training, and test person 99 in no query."""
+    for pid in (2, 10):
+        for outfit in (1, 2):
+            for view in range(2):
+                _save_person(root, f'last/train/{pid:06d}/{pid:06d}_{view:04d}_{outfit:02d}.jpg', pid, outfit, view)
+    for pid in (5, 40, 99):
+        for view in range(2):
+            _save_person(root, f'last/test/gallery/{pid:06d}/{pid:06d}_{view:04d}.jpg', pid, 1, view)
+        if pid != 99:
+            _save_person(root, f'last/test/query/{pid:06d}_{2:04d}.jpg', pid, 1, 2)
+            _save_person(root, f'last/val/query/{pid + 1:06d}_{0:04d}.jpg', pid + 1, 1, 0)
+            _save_person(root, f'last/val/gallery/{pid + 1:06d}/{pid + 1:06d}_{1:04d}.jpg', pid + 1, 1, 1)
+    return root
+
+
+def write_deepchange_tree(root: Path) -> Path:
+    """The layout of DeepChange below `root` with label maps: two images per person and tracklet.
+
+    Camera 1 sees test person 5 in tracklets 7 (first image: the query) and 8; person 40 has only tracklet 9.
+    """
+    folder = root / 'DeepChangeDataset'
+    images = {'train-set': [(pid, day, 10 * pid + day) for pid in (2, 10) for day in (1, 2)]}
+    images['test-set'] = [(5, 1, 7), (5, 1, 8), (40, 1, 9)]
+    lists: dict[str, list[str]] = {'train-set': [], 'test-set-query': [], 'test-set-gallery': []}
+    for split, tracklets in images.items():
+        for pid, day, tracklet in tracklets:
+            for view in range(2):
+                part = split if split == 'train-set' else f'{split}-{"gallery" if view or tracklet == 8 else "query"}'
+                name = f'P{pid}_C1_2020010{day}_12_{tracklet}_{view}.jpg'
+                _save_person(root, f'DeepChangeDataset/{part}/{name}', pid, day, view)
+                lists[part].append(f'{name},{tracklet}\n')
+    for part, lines in lists.items():
+        (folder / f'{part}-bbox.txt').write_text(''.join(reversed(lines)))
+    return root
+
+
+def write_celeb_reid_tree(root: Path) -> Path:
+    """The layout of Celeb-reID below `root` with label maps: of test people the first image is the query."""
+    for pid in (2, 10, 5, 40):
+        for view in range(1, 4):
+            part = 'train' if pid in (2, 10) else 'query' if view == 1 else 'gallery'
+            _save_person(root, f'Celeb-reID/{part}/{pid}_{view}_0.jpg', pid, view, view)
+    return root
+
+
+def write_market1501_tree(root: Path) -> Path:
+    """The layout of Market-1501 below `root` with label maps: each camera sees each person twice.
+
+    Cameras 1 and 2 see test person 5, only camera 3 sees person 40; the first image of a camera is the query. In the
+    gallery are also a distractor and a detection that is left out.
+    """
+    for pid, camera in ((2, 1), (2, 2), (10, 1), (10, 2), (5, 1), (5, 2), (40, 3)):
+        for view in range(2):
+            part = 'bounding_box_train' if pid in (2, 10) else 'bounding_box_test' if view else 'query'
+            name = f'{pid:04d}_c{camera}s1_{1000 + view:06d}_0{view}.jpg'
+            _save_person(root, f'Market-1501-v15.09.15/{part}/{name}', pid, 0, view)
+    for name in ('0000_c1s1_000151_02', '-1_c2s1_000401_03'):
+        _save_person(root, f'Market-1501-v15.09.15/bounding_box_test/{name}.jpg', 0, 0, 0)
+    return root
+
+
+PUBLISHED_TREES = {
+    'prcc': write_prcc_tree,
+    'ltcc': write_ltcc_tree,
+    'vc_clothes': write_vc_clothes_tree,
+    'last': write_last_tree,
+    'deepchange': write_deepchange_tree,
+    'celeb_reid': write_celeb_reid_tree,
+    'market1501': write_market1501_tree,
+}

@@ -3,18 +3,38 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from ifd_zoo.datasets.base import MODES, DatasetError, Protocol, Record, RecordDataset, ReIDDataset
+from ifd_zoo.datasets.base import MODES, DatasetError, Protocol, Record, RecordDataset, ReIDDataset, Split
+from ifd_zoo.datasets.celeb_reid import load_celeb_reid
+from ifd_zoo.datasets.deepchange import load_deepchange
 from ifd_zoo.datasets.folder import load_folder
+from ifd_zoo.datasets.last import load_last
 from ifd_zoo.datasets.ltcc import load_ltcc
+from ifd_zoo.datasets.market1501 import load_market1501
 from ifd_zoo.datasets.prcc import load_prcc
+from ifd_zoo.datasets.vc_clothes import load_vc_clothes
 
 DATASETS: dict[str, Callable[[str | Path], ReIDDataset]] = {
+    'celeb_reid': load_celeb_reid,
+    'deepchange': load_deepchange,
     'folder': load_folder,
+    'last': load_last,
     'ltcc': load_ltcc,
+    'market1501': load_market1501,
     'prcc': load_prcc,
+    'vc_clothes': load_vc_clothes,
 }
 
-__all__ = ['DATASETS', 'MODES', 'DatasetError', 'Protocol', 'ReIDDataset', 'Record', 'RecordDataset', 'load_dataset']
+__all__ = [
+    'DATASETS',
+    'MODES',
+    'DatasetError',
+    'Protocol',
+    'ReIDDataset',
+    'Record',
+    'RecordDataset',
+    'Split',
+    'load_dataset',
+]
 
 
 def load_dataset(name: str, root: str | Path) -> ReIDDataset:

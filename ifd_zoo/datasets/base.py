@@ -1,5 +1,6 @@
 """What every data set returns: records, and protocols as data."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.parsing.mapfile import label_fault
 from ifd_zoo.transforms import EvalTransform
 
 MODES = ('general', 'cc', 'sc')
@@ -14,6 +17,10 @@ MODES = ('general', 'cc', 'sc')
 
 class DatasetError(ValueError):
     """A data set on disk is not what it should be; the message names the folder or file."""
+
+
+class UnreadableImage(DatasetError):
+    """The file of an image is missing, damaged or no image."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,18 @@ class Protocol:
     """One of `MODES`; see `eval/metrics.py` for what each counts as relevant and as junk."""
     query: tuple[Record, ...]
     gallery: tuple[Record, ...]
+    trial: int | None = None
+    """Number of a repeated draw of the gallery. Figures of protocols that share a name are averaged."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images that are counted together; an image may be in several splits."""
+
+    name: str
+    records: tuple[Record, ...]
+    expected: dict[str, int] = field(default_factory=dict, hash=False)
+    """Published numbers of any of `images`, `persons` and `outfits`."""
 
 
 @dataclass(frozen=True)
@@ -42,48 +61,76 @@ class ReIDDataset:
     train: tuple[Record, ...]
     """pids are 0..K-1 in sorted order."""
     protocols: tuple[Protocol, ...] = field(default=())
+    splits: tuple[Split, ...] = field(default=())
+    """All that was read, as it lies on disk: also images that a later choice of people or cameras leaves out."""
 
     @property
     def num_pids(self) -> int:
         return len({record.pid for record in self.train})
 
 
-def read_label_map(path: Path) -> np.ndarray:
-    """(H, W) uint8. Raises DatasetError when the file is missing or is no single-channel PNG."""
+def read_label_map(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
+    """(H, W) uint8, values in `range(len(LABELS))`.
+
+    Args:
+        size: (width, height) of its image, when that is known.
+
+    Raises:
+        DatasetError: the file is missing, no single-channel PNG, of other labels or of another size.
+    """
     try:
         with Image.open(path) as picture:
-            if picture.mode not in ('L', 'P'):
-                raise DatasetError(f'{path}: a label map is a PNG of one byte per pixel, this one is {picture.mode}')
-            return np.array(picture)
-    except OSError as error:
+            mode, label_map, fault = picture.mode, np.array(picture), label_fault(picture.info)
+    # Pillow's decoders raise whatever damaged bytes lead them to: OSError, SyntaxError, IndexError, struct.error ...
+    except Exception as error:
         raise DatasetError(f'{path}: label map cannot be read ({error})') from error
+    if mode not in ('L', 'P'):
+        raise DatasetError(f'{path}: a label map is a PNG of one byte per pixel, this one is {mode}')
+    if fault:
+        raise DatasetError(f'{path}: {fault}; make the label maps again')
+    if label_map.max() >= len(LABELS):
+        raise DatasetError(f'{path}: holds the value {label_map.max()}; labels are 0 to {len(LABELS) - 1}')
+    height, width = label_map.shape
+    if size and size != (width, height):
+        raise DatasetError(f'{path}: {width} x {height} pixels, but its image has {size[0]} x {size[1]}')
+    return label_map
 
 
 def read_image(path: Path) -> Image.Image:
-    """RGB. Raises DatasetError when the file is missing, damaged or no image."""
+    """RGB. Raises UnreadableImage when the file is missing, damaged or no image."""
     try:
         with Image.open(path) as picture:
             return picture.convert('RGB')
-    except OSError as error:
-        raise DatasetError(f'{path}: image cannot be read ({error})') from error
+    except Exception as error:  # as for label maps
+        raise UnreadableImage(f'{path}: image cannot be read ({error})') from error
 
 
 class RecordDataset(torch.utils.data.Dataset):
     """Records as tensors.
 
     Each item is a dict: image, masked (3, H, W), clothing (1, H, W), pid, camid, clothes_id, index.
+
+    Args:
+        read: gives the RGB image at a path; of the size of its label map.
     """
 
-    def __init__(self, records: tuple[Record, ...], transform: EvalTransform) -> None:
+    def __init__(
+        self,
+        records: Sequence[Record],
+        transform: EvalTransform,
+        read: Callable[[Path], Image.Image] = read_image,
+    ) -> None:
         self.records = records
         self.transform = transform
+        self.read = read
 
     def __len__(self) -> int:
         return len(self.records)
 
     def __getitem__(self, index: int) -> dict:
         record = self.records[index]
-        label_map = read_label_map(record.label_map) if record.label_map else None
-        sample = self.transform(read_image(record.path), label_map)
+        image = self.read(record.path)
+        label_map = read_label_map(record.label_map, image.size) if record.label_map else None
+        sample = self.transform(image, label_map)
         labels = {'pid': record.pid, 'camid': record.camid, 'clothes_id': record.clothes_id, 'index': index}
         return {**sample._asdict(), **labels}

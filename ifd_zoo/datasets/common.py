@@ -1,12 +1,13 @@
 """What readers of published data sets share: finding files, numbering labels, checking counts."""
 
+import re
 import warnings
 from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from ifd_zoo.datasets.base import DatasetError, Record
+from ifd_zoo.datasets.base import DatasetError, Record, Split
 
 
 class CountWarning(UserWarning):
@@ -18,8 +19,8 @@ class Label(NamedTuple):
 
     pid: int
     camid: int
-    outfit: int
-    """Counts the outfits of one person: the same number on two persons is two outfits."""
+    outfit: int | str
+    """Tells the outfits of one person apart: the same value on two persons is two outfits."""
 
 
 def find_folder(root: Path, candidates: tuple[str, ...], splits: tuple[str, ...]) -> Path:
@@ -34,7 +35,7 @@ def find_folder(root: Path, candidates: tuple[str, ...], splits: tuple[str, ...]
 
 
 def list_images(folder: Path, pattern: str, suffix: str) -> list[Path]:
-    """Sorted image files; hidden files and other suffixes are left out.
+    """Sorted image files; other suffixes, hidden files and those in hidden folders are left out.
 
     Args:
         folder: a split.
@@ -46,11 +47,33 @@ def list_images(folder: Path, pattern: str, suffix: str) -> list[Path]:
     """
     if not folder.is_dir():
         raise DatasetError(f'{folder}: no such folder')
-    # Unpacking on a Mac leaves `._<name>.jpg` beside each image.
-    images = sorted(p for p in folder.glob(pattern) if p.suffix.lower() == suffix and not p.name.startswith('.'))
+    found = (path for path in folder.glob(pattern) if path.suffix.lower() == suffix)
+    # Unpacking on a Mac leaves `._<name>.jpg` beside each image, a notebook leaves `.ipynb_checkpoints` folders.
+    images = sorted(path for path in found if not is_hidden(path, folder))
     if not images:
         raise DatasetError(f'{folder}: no image {pattern}{suffix} in this folder')
     return images
+
+
+def is_hidden(path: Path, folder: Path) -> bool:
+    """Whether a file below `folder`, or a folder between them, has a name that begins with a dot."""
+    return any(part.startswith('.') for part in path.parts[len(folder.parts) :])
+
+
+def parse_name(path: Path, pattern: re.Pattern, form: str) -> tuple[str, ...]:
+    """The groups of `pattern` in a file's base name without its suffix.
+
+    Args:
+        form: what the name should be, for the message.
+
+    Raises:
+        DatasetError: the name is not so.
+    """
+    # The base name only: a root such as /data/2024_01_c3/ would match as well.
+    match = pattern.fullmatch(path.stem)
+    if not match:
+        raise DatasetError(f'{path}: the file name must be {form}')
+    return match.groups()
 
 
 def training_records(root: Path, labels: dict[Path, Label]) -> tuple[Record, ...]:
@@ -72,23 +95,24 @@ def evaluation_records(root: Path, *splits: dict[Path, Label]) -> tuple[tuple[Re
     )
 
 
-def check_counts(split: str, records: tuple[Record, ...], expected: dict[str, int]) -> None:
-    """Warn with a `CountWarning` when a split is not what was published.
-
-    Args:
-        split: data set and split, for the message.
-        records: the split.
-        expected: published numbers of any of `images`, `persons` and `outfits`.
-    """
-    counts = {
+def count(records: tuple[Record, ...]) -> dict[str, int]:
+    """Numbers of images, persons and outfits."""
+    return {
         'images': len(records),
         'persons': len({record.pid for record in records}),
         'outfits': len({record.clothes_id for record in records}),
     }
-    found = {name: counts[name] for name in expected}
-    if found != expected:
-        texts = [', '.join(f'{count} {name}' for name, count in numbers.items()) for numbers in (expected, found)]
-        warnings.warn(f'{split}: expected {texts[0]}; found {texts[1]}', CountWarning, stacklevel=3)
+
+
+def check_counts(dataset: str, splits: tuple[Split, ...]) -> None:
+    """Warn with a `CountWarning` for each split that is not what was published; `dataset` is its name in messages."""
+    for split in splits:
+        counts = count(split.records)
+        found = {name: counts[name] for name in split.expected}
+        if found != split.expected:
+            texts = [', '.join(f'{n} {name}' for name, n in numbers.items()) for numbers in (split.expected, found)]
+            message = f'{dataset} {split.name}: expected {texts[0]}; found {texts[1]}'
+            warnings.warn(message, CountWarning, stacklevel=3)
 
 
 def _numbers(values: Iterable[Hashable]) -> dict:

@@ -9,7 +9,8 @@
 import re
 from pathlib import Path
 
-from ifd_zoo.datasets.base import MODES, DatasetError, Protocol, Record, ReIDDataset
+from ifd_zoo.datasets.base import MODES, DatasetError, Protocol, Record, ReIDDataset, Split
+from ifd_zoo.datasets.common import is_hidden
 
 SPLITS = ('train', 'query', 'gallery')
 SUFFIXES = ('.jpg', '.jpeg', '.png')
@@ -31,7 +32,8 @@ def load_folder(root: str | Path) -> ReIDDataset:
     train = _read_splits(root, ('train',))['train']
     test = _read_splits(root, ('query', 'gallery'))
     protocols = tuple(Protocol(mode, mode, test['query'], test['gallery']) for mode in MODES)
-    return ReIDDataset('folder', train, protocols if test['query'] and test['gallery'] else ())
+    splits = tuple(Split(split, records) for split, records in {'train': train, **test}.items())
+    return ReIDDataset('folder', train, protocols if test['query'] and test['gallery'] else (), splits)
 
 
 def _read_splits(root: Path, splits: tuple[str, ...]) -> dict[str, tuple[Record, ...]]:
@@ -57,7 +59,8 @@ def _read_splits(root: Path, splits: tuple[str, ...]) -> dict[str, tuple[Record,
 
 
 def _image_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob('*/*/*') if path.suffix.lower() in SUFFIXES)
+    found = (path for path in folder.glob('*/*/*') if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in found if not is_hidden(path, folder))
 
 
 def _camera(path: Path) -> int:

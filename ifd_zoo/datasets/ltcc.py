@@ -27,13 +27,14 @@ image of the person in another outfit before another camera.
 import re
 from pathlib import Path
 
-from ifd_zoo.datasets.base import DatasetError, Protocol, ReIDDataset
+from ifd_zoo.datasets.base import Protocol, ReIDDataset, Split
 from ifd_zoo.datasets.common import (
     Label,
     check_counts,
     evaluation_records,
     find_folder,
     list_images,
+    parse_name,
     training_records,
 )
 
@@ -53,20 +54,19 @@ def load_ltcc(root: str | Path) -> ReIDDataset:
     folder = find_folder(root, ('LTCC_ReID', 'ltcc/LTCC_ReID', 'LTCC/LTCC_ReID', '.'), ('train', 'query', 'test'))
     train = training_records(root, _labels(folder / 'train'))
     query, gallery = evaluation_records(root, _labels(folder / 'query'), _labels(folder / 'test'))
-    check_counts('LTCC train', train, {'images': 9576, 'persons': 77})
-    check_counts('LTCC query', query, {'images': 493})
-    check_counts('LTCC test (gallery)', gallery, {'images': 7050})
-    check_counts('LTCC query and test', query + gallery, {'persons': 75})
-    return ReIDDataset('ltcc', train, tuple(Protocol(mode, mode, query, gallery) for mode in ('general', 'cc')))
+    splits = (
+        Split('train', train, {'images': 9576, 'persons': 77}),
+        Split('query', query, {'images': 493}),
+        Split('test (gallery)', gallery, {'images': 7050}),
+        Split('query and test', query + gallery, {'persons': 75}),
+    )
+    check_counts('LTCC', splits)
+    return ReIDDataset('ltcc', train, tuple(Protocol(mode, mode, query, gallery) for mode in ('general', 'cc')), splits)
 
 
 def _labels(folder: Path) -> dict[Path, Label]:
     labels = {}
     for path in list_images(folder, '*', '.png'):
-        # The base name only: a root such as /data/2024_01_c3/ would match as well.
-        match = FILE_NAME.fullmatch(path.name)
-        if not match:
-            raise DatasetError(f'{path}: the file name must be <pid>_<clothes>_c<camera>_<frame>.png')
-        pid, clothes, camera = map(int, match.groups())
+        pid, clothes, camera = map(int, parse_name(path, FILE_NAME, '<pid>_<clothes>_c<camera>_<frame>.png'))
         labels[path] = Label(pid, camera, clothes)
     return labels

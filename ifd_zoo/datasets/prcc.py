@@ -26,10 +26,11 @@ Licence:
 Training uses `train` alone, as the published figures of this field do: with `val` they would not compare.
 """
 
+import random
 import re
 from pathlib import Path
 
-from ifd_zoo.datasets.base import DatasetError, Protocol, Record, ReIDDataset
+from ifd_zoo.datasets.base import DatasetError, Protocol, Record, ReIDDataset, Split
 from ifd_zoo.datasets.common import (
     Label,
     check_counts,
@@ -41,6 +42,7 @@ from ifd_zoo.datasets.common import (
 
 CAMERAS = {'A': 0, 'B': 1, 'C': 2}
 OUTFITS = {'A': 0, 'B': 0, 'C': 1}
+TRIALS = 10
 FILE_NAME = re.compile(r'([ABC])_.+')
 TRAIN_COUNTS = {'images': 17896, 'persons': 150, 'outfits': 300}
 TEST_COUNTS = {
@@ -53,8 +55,9 @@ TEST_COUNTS = {
 def load_prcc(root: str | Path) -> ReIDDataset:
     """Read the layout above. Train pids are 0..149, test pids those of the folders, cameras A, B and C are 0, 1 and 2.
 
-    The protocols are `sc-all` (B against A) and `cc-all` (C against A): `all` for the whole of A as the gallery, rather
-    than one image per person. A split that is not of the published size gives a `CountWarning`.
+    The queries of `sc` are B, those of `cc` are C. The gallery of the protocols `sc-all` and `cc-all` is the whole of
+    A; that of `sc-single` and `cc-single`, as first published, is one random image of each person in A, drawn TRIALS
+    times. A split that is not of the published size gives a `CountWarning`.
 
     Raises:
         DatasetError: a folder is missing or has no images, a person's folder is no number, or the name of a training
@@ -63,17 +66,35 @@ def load_prcc(root: str | Path) -> ReIDDataset:
     root = Path(root).expanduser()
     folder = find_folder(root, ('rgb', 'prcc/rgb', 'PRCC/rgb'), ('train', 'test'))
     train = training_records(root, _train_labels(folder / 'train'))
-    check_counts('PRCC train', train, TRAIN_COUNTS)
     cameras = [_test_labels(folder / 'test' / camera, camera) for camera in CAMERAS]
     test = dict(zip(CAMERAS, evaluation_records(root, *cameras), strict=True))
-    for camera, records in test.items():
-        check_counts(f'PRCC test {camera}', records, TEST_COUNTS[camera])
-    return ReIDDataset('prcc', train, _protocols('all', test['A'], test))
+    tests = (Split(f'test {camera}', records, TEST_COUNTS[camera]) for camera, records in test.items())
+    splits = (Split('train', train, TRAIN_COUNTS), *tests)
+    check_counts('PRCC', splits)
+    return ReIDDataset('prcc', train, _protocols(test), splits)
 
 
-def _protocols(name: str, gallery: tuple[Record, ...], test: dict[str, tuple[Record, ...]]) -> tuple[Protocol, ...]:
-    """Both queries, in the same and in other clothes, against one choice of gallery images of camera A."""
-    return Protocol(f'sc-{name}', 'sc', test['B'], gallery), Protocol(f'cc-{name}', 'cc', test['C'], gallery)
+def _protocols(test: dict[str, tuple[Record, ...]]) -> tuple[Protocol, ...]:
+    queries = {'sc': test['B'], 'cc': test['C']}
+    draws = [_draw_gallery(test['A'], trial) for trial in range(TRIALS)]
+    return (
+        *(Protocol(f'{mode}-all', mode, query, test['A']) for mode, query in queries.items()),
+        *(
+            Protocol(f'{mode}-single', mode, query, gallery, trial)
+            for mode, query in queries.items()
+            for trial, gallery in enumerate(draws)
+        ),
+    )
+
+
+def _draw_gallery(records: tuple[Record, ...], seed: int) -> tuple[Record, ...]:
+    """One random image of each person; the same ones everywhere, as the records come in sorted order."""
+    people: dict[int, list[Record]] = {}
+    for record in records:
+        people.setdefault(record.pid, []).append(record)
+    # Of `random` only random() itself is the same in every version of Python.
+    rng = random.Random(seed)
+    return tuple(images[int(rng.random() * len(images))] for images in people.values())
 
 
 def _train_labels(folder: Path) -> dict[Path, Label]:

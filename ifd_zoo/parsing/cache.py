@@ -1,53 +1,148 @@
 """Label maps of a parser, kept on disk beside a data set that has none of its own (or whose own are to be replaced)."""
 
-import os
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from ifd_zoo.datasets.base import Record, read_image
+from ifd_zoo.datasets.base import DatasetError, Record, UnreadableImage, read_image
+from ifd_zoo.fingerprint import hash_weights
+from ifd_zoo.parsing.mapfile import PARSER, SOURCE, label_fault, write_label_map
 from ifd_zoo.parsing.parser import NoParser, Parser
+from ifd_zoo.processes import is_main
 
 BATCH_SIZE = 64
+SETTINGS = ('backbone', 'width', 'size')
+
+
+def parser_id(parser: Parser | NoParser) -> str:
+    """Tells label maps of one parser from those of another: its backbone, and a hash of weights and input size."""
+    if isinstance(parser, NoParser):
+        return 'none'
+    settings = {key: parser.config[key] for key in SETTINGS if key in parser.config}
+    digest = hashlib.sha256((json.dumps(settings, sort_keys=True) + hash_weights(parser.net)).encode()).hexdigest()
+    return f'{settings.get("backbone", type(parser.net).__name__)}:{digest[:16]}'
 
 
 def with_parsed_maps(
     records: Sequence[Record], parser: Parser | NoParser, root: Path, folder: Path
 ) -> tuple[Record, ...]:
-    """The records with label maps by this parser.
+    """The records with label maps by this parser; arguments and errors as of `MapFolder`."""
+    maps = MapFolder(parser, root, folder)
+    pointed = maps.point(records)
+    maps.fill(pointed)
+    return pointed
+
+
+class MapFolder:
+    """Label maps of one parser, each at the path of its image relative to the data set, as PNG.
+
+    Args:
+        parser: see `ifd_zoo.parsing.load_parser`.
+        root: folder of the data set.
+        folder: of the label maps.
+        read: gives the RGB image at a path.
+    """
+
+    def __init__(
+        self,
+        parser: Parser | NoParser,
+        root: Path,
+        folder: Path,
+        read: Callable[[Path], Image.Image] = read_image,
+    ) -> None:
+        self.parser, self.parser_id = parser, parser_id(parser)
+        self.root, self.folder, self.read = root, folder, read
+
+    def point(self, records: Sequence[Record]) -> tuple[Record, ...]:
+        """The records with the paths of their label maps in this folder, whether there are any or not."""
+        return point_to_maps(records, self.root, self.folder)
+
+    def fill(self, records: Sequence[Record], batch_size: int = BATCH_SIZE, skip_unreadable: bool = False) -> None:
+        """Make the label maps that are not there yet; an interrupted call goes on where it stopped.
+
+        Args:
+            records: as returned by `point`.
+            batch_size: images that are read and parsed together.
+            skip_unreadable: leave images that cannot be read without label map; to report them is up to the caller.
+
+        Raises:
+            DatasetError: an image cannot be read, a label map cannot be written, or one that is there is of another
+                parser or image.
+        """
+        records = tuple({record.label_map: record for record in records}.values())
+        missing = [record for record in records if not self._has_map(record)]
+        bar = tqdm(total=len(missing), desc='parse', unit=' images', leave=False, disable=not (missing and is_main()))
+        with bar:
+            for start in range(0, len(missing), batch_size):
+                batch = missing[start : start + batch_size]
+                self._parse(batch, skip_unreadable)
+                bar.update(len(batch))
+
+    def _has_map(self, record: Record) -> bool:
+        if not record.label_map.exists():
+            return False
+        check_origin(record, self.parser_id)
+        return True
+
+    def _parse(self, records: Sequence[Record], skip_unreadable: bool) -> None:
+        images, readable = [], []
+        for record in records:
+            try:
+                images.append(self.read(record.path))
+            except UnreadableImage:
+                if not skip_unreadable:
+                    raise
+            else:
+                readable.append(record)
+        for record, label_map in zip(readable, self.parser.parse(images), strict=True):
+            try:
+                write_label_map(record.label_map, label_map, self.parser_id, record.path)
+            except OSError as error:
+                raise DatasetError(f'{record.label_map}: label map cannot be written ({error})') from error
+
+
+def point_to_maps(records: Sequence[Record], root: Path, folder: Path) -> tuple[Record, ...]:
+    """The records with label maps at their images' relative paths in `folder`; none of these need be there.
 
     Args:
         records: images below `root`.
-        parser: see `ifd_zoo.parsing.load_parser`.
-        root: folder of the data set.
-        folder: gets one PNG per image, at the image's path relative to `root`. What is there already is used again, so
-            an interrupted call goes on where it stopped; one folder belongs to one parser.
 
     Raises:
-        DatasetError: an image cannot be read.
+        DatasetError: two images would have the same label map.
     """
-    pointed = [replace(record, label_map=_map_path(record, root, folder)) for record in records]
-    missing = [record for record in pointed if not record.label_map.is_file()]
-    bar = tqdm(total=len(missing), desc='parse', unit='image', leave=False, disable=not missing)
-    for start in range(0, len(missing), BATCH_SIZE):
-        batch = missing[start : start + BATCH_SIZE]
-        for record, label_map in zip(batch, parser.parse([read_image(record.path) for record in batch]), strict=True):
-            _write(record.label_map, label_map)
-        bar.update(len(batch))
-    bar.close()
+    owners: dict[Path, Path] = {}
+    pointed = []
+    for record in records:
+        path = (folder / record.path.relative_to(root)).with_suffix('.png')
+        owner = owners.setdefault(path, record.path)
+        if owner != record.path:
+            raise DatasetError(f'{owner} and {record.path}: the label map of both would be {path}; rename one of them')
+        pointed.append(replace(record, label_map=path))
     return tuple(pointed)
 
 
-def _map_path(record: Record, root: Path, folder: Path) -> Path:
-    return (folder / record.path.relative_to(root)).with_suffix('.png')
+def check_origin(record: Record, parser: str) -> None:
+    """Refuse a label map that was not made by the parser of that id from the record's image.
 
-
-def _write(path: Path, label_map: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix('.tmp')
-    Image.fromarray(label_map).save(temporary, format='PNG')
-    os.replace(temporary, path)
+    Raises:
+        DatasetError: it was not, or it has other labels than ours; the message names the file and what to do.
+    """
+    path = record.label_map
+    try:
+        with Image.open(path) as picture:
+            text = picture.info
+    except Exception as error:  # Pillow's decoders raise many things
+        raise DatasetError(f'{path}: label map cannot be read ({error}); remove it to have it made again') from error
+    found, size = text.get(PARSER), text.get(SOURCE)
+    fault = label_fault(text)
+    if not fault and found != parser:
+        fault = f'made by the parser {found}, not by {parser}' if found else f'does not say that {parser} made it'
+    if not fault and record.path.exists() and size != str(record.path.stat().st_size):
+        fault = f'made from another image than {record.path}, as the size of its file tells'
+    if fault:
+        raise DatasetError(f'{path}: {fault}; remove it, or use another folder for the label maps')

@@ -1,0 +1,198 @@
+"""Check a data set on disk, before hours of training are spent on it.
+
+    python eval/check_data.py --data prcc --root DIR [--masks] [--workers 4]
+
+Prints the numbers that were found beside the published ones, images that cannot be read, images that are in training
+and test alike, and with --masks label maps that are missing or do not fit. The exit status is 0 when all is well, 1
+when something is wrong, and 2 when the data set cannot be read at all.
+"""
+
+import argparse
+import hashlib
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+if __name__ == '__main__':
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from ifd_zoo.datasets import DATASETS, DatasetError, Record, ReIDDataset, load_dataset
+from ifd_zoo.datasets.base import read_label_map
+from ifd_zoo.datasets.common import CountWarning, count
+from ifd_zoo.parsing.labels import LABELS
+
+CHUNK = 32
+"""Images that a worker process is given at a time."""
+
+
+class Inspection(NamedTuple):
+    """What one image's files hold; a text says what is wrong and is empty when nothing is."""
+
+    digest: bytes | None
+    """Hash of the file; None when it is no image."""
+    image: str
+    label_map: str
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser('eval/check_data.py', description='Check a data set.', allow_abbrev=False)
+    parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
+    parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
+    parser.add_argument('--masks', action='store_true', help='check that each image has a label map, and of its size')
+    parser.add_argument('--workers', type=int, default=4, help='processes that decode images; 0: none but this one')
+    parser.add_argument('--most', type=int, default=20, help='files to name of each kind of fault')
+    args = parser.parse_args(argv)
+    if min(args.workers, args.most) < 0:
+        parser.error('--workers and --most cannot be negative')
+    return args
+
+
+def read_dataset(name: str, root: Path) -> ReIDDataset:
+    """A data set, without the warnings of its reader: the table tells the same.
+
+    Raises:
+        DatasetError: it cannot be read, or has no images.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', CountWarning)
+        try:
+            dataset = load_dataset(name, root)
+        except OSError as error:
+            raise DatasetError(f'{root}: cannot be read ({error.strerror})') from error
+    if not all_records(dataset):
+        raise DatasetError(f'{root}: no images in the layout of {name!r}')
+    return dataset
+
+
+def all_records(dataset: ReIDDataset) -> tuple[Record, ...]:
+    """Each image once, in the order of the splits."""
+    return tuple({record.path: record for split in dataset.splits for record in split.records}.values())
+
+
+def count_rows(dataset: ReIDDataset) -> list[tuple[str, str, int, int | None]]:
+    """Split, what is counted, number found, and number published where it is known."""
+    return [
+        (split.name, name, found, split.expected.get(name))
+        for split in dataset.splits
+        for name, found in count(split.records).items()
+    ]
+
+
+def count_table(rows: list[tuple[str, str, int, int | None]]) -> str:
+    """The rows as a Markdown table."""
+    lines = ['| split | number of | found | expected | |', '|---|---|---|---|---|']
+    for split, name, found, expected in rows:
+        verdict = '' if expected is None else 'ok' if found == expected else 'differs'
+        lines.append(f'| {split} | {name} | {found} | {"" if expected is None else expected} | {verdict} |')
+    return '\n'.join(lines)
+
+
+def inspect(record: Record, masks: bool) -> Inspection:
+    """Read and decode an image, and with `masks` its label map."""
+    size, digest, problem = None, None, ''
+    try:
+        with record.path.open('rb') as file:
+            digest = hashlib.file_digest(file, 'sha256').digest()
+            file.seek(0)
+            with Image.open(file) as picture:
+                size = picture.convert('RGB').size
+    # Pillow's decoders raise whatever damaged bytes lead them to: OSError, SyntaxError, IndexError, struct.error ...
+    except Exception as error:
+        digest, problem = None, f'{record.path}: {_reason(error)}'
+    return Inspection(digest, problem, _inspect_label_map(record, size) if masks else '')
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):  # its text is about the open file, not about the image
+        return 'empty, or no image'
+    return f'{error}' if isinstance(error, OSError) else f'{type(error).__name__}: {error}'
+
+
+def _inspect_label_map(record: Record, size: tuple[int, int] | None) -> str:
+    if record.label_map is None:
+        return f'{record.path}: no label map'
+    try:
+        label_map = read_label_map(record.label_map)
+    except DatasetError as error:
+        return str(error)
+    except Exception as error:  # as for images
+        return f'{record.label_map}: {_reason(error)}'
+    height, width = label_map.shape
+    if size and size != (width, height):
+        return f'{record.label_map}: {width} x {height} pixels, but its image has {size[0]} x {size[1]}'
+    if label_map.max() >= len(LABELS):
+        return f'{record.label_map}: holds the value {label_map.max()}; labels are 0 to {len(LABELS) - 1}'
+    return ''
+
+
+@contextmanager
+def _inspections(records: tuple[Record, ...], masks: bool, workers: int) -> Iterator[Iterable[Inspection]]:
+    work = partial(inspect, masks=masks)
+    if not workers:
+        yield map(work, records)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        try:
+            yield pool.map(work, records, chunksize=CHUNK)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def inspect_all(records: tuple[Record, ...], masks: bool, workers: int) -> dict[Path, Inspection]:
+    """Inspections by the path of the image, in the order of the records."""
+    with _inspections(records, masks, workers) as inspections:
+        bar = tqdm(inspections, total=len(records), desc='check', unit='image', leave=False)
+        return {record.path: inspection for record, inspection in zip(records, bar, strict=True)}
+
+
+def find_duplicates(dataset: ReIDDataset, inspections: dict[Path, Inspection]) -> list[str]:
+    """Test images that are byte for byte a training image."""
+    train: dict[bytes, Path] = {}
+    for record in dataset.train:
+        digest = inspections[record.path].digest
+        if digest is not None:
+            train.setdefault(digest, record.path)
+    test = {r.path: None for protocol in dataset.protocols for r in protocol.query + protocol.gallery}
+    return [f'{path}: the same as {train[d]}' for path in test if (d := inspections[path].digest) in train]
+
+
+def print_faults(title: str, lines: list[str], most: int) -> None:
+    print(f'{title}: {len(lines) or "none"}')
+    for line in lines[:most]:
+        print(f'  {line}')
+    if len(lines) > most:
+        print(f'  ... and {len(lines) - most} more')
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        dataset = read_dataset(args.data, args.root)
+    except DatasetError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    rows = count_rows(dataset)
+    print(f'{args.data} in {args.root}\n{count_table(rows)}')
+    records = all_records(dataset)
+    inspections = inspect_all(records, args.masks, args.workers)
+    faults = {'images that cannot be read': [i.image for i in inspections.values() if i.image]}
+    if args.masks:
+        faults['label maps that are missing or do not fit'] = [i.label_map for i in inspections.values() if i.label_map]
+    faults['test images that are training images too'] = find_duplicates(dataset, inspections)
+    print(f'{len(records)} images checked')
+    for title, lines in faults.items():
+        print_faults(title, lines, args.most)
+    differs = any(expected not in (None, found) for _, _, found, expected in rows)
+    return int(differs or any(faults.values()))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

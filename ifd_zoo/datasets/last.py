@@ -1,0 +1,82 @@
+"""LaST: scenes of films, with outfits labelled for training only.
+
+Reference:
+    Shu, Wang, Zang, Zhang, Chen, Li, Tian: Large-Scale Spatio-Temporal Person Re-identification: Algorithms and
+    Benchmark. TCSVT 32(7), 2022, arXiv:2105.15076.
+URL:
+    https://github.com/shuxjweb/last
+Licence:
+    For academic research only.
+
+    <root>/last/train/<pid>/<pid>_..._<clothes>.jpg     <clothes> tells the outfits of one person apart
+    <root>/last/test/query/<pid>_....jpg
+    <root>/last/test/gallery/<pid>/<pid>_....jpg
+    <root>/last/val/{query,gallery}                     56 further people, not read
+    <root>/parsing/<same relative path>.png             label maps, optional
+
+`last` may also be called `LaST`, or be <root> itself.
+
+| split | images | persons |
+|---|---|---|
+| train | 71,248 | 5,000 |
+| query and gallery | 135,529 | 5,806 |
+
+There are no camera labels. Each image is given a camera of its own, so that no image is junk; and each test person one
+outfit.
+"""
+
+import re
+from pathlib import Path
+
+from ifd_zoo.datasets.base import Protocol, ReIDDataset, Split
+from ifd_zoo.datasets.common import (
+    Label,
+    check_counts,
+    evaluation_records,
+    find_folder,
+    list_images,
+    parse_name,
+    training_records,
+)
+
+TRAIN_NAME = re.compile(r'(\d+)_(?:.*_)?([^_]+)')
+TEST_NAME = re.compile(r'(\d+)_.+')
+
+
+def load_last(root: str | Path) -> ReIDDataset:
+    """Read the layout above. Train pids are 0..4999, test pids those of the file names.
+
+    The one protocol is `general`, in which every gallery image of the person is a right answer. A split that is not of
+    the published size gives a `CountWarning`.
+
+    Raises:
+        DatasetError: a folder is missing or has no images, or a file name is not as above.
+    """
+    root = Path(root).expanduser()
+    folder = find_folder(root, ('last', 'LaST', '.'), ('train', 'test'))
+    train = training_records(root, _train_labels(list_images(folder / 'train', '*/*', '.jpg')))
+    queries = list_images(folder / 'test/query', '*', '.jpg')
+    others = list_images(folder / 'test/gallery', '*/*', '.jpg')
+    query, gallery = evaluation_records(root, _test_labels(queries, 0), _test_labels(others, len(queries)))
+    splits = (
+        Split('train', train, {'images': 71248, 'persons': 5000}),
+        Split('query and gallery', query + gallery, {'images': 135529, 'persons': 5806}),
+    )
+    check_counts('LaST', splits)
+    return ReIDDataset('last', train, (Protocol('general', 'general', query, gallery),), splits)
+
+
+def _train_labels(paths: list[Path]) -> dict[Path, Label]:
+    labels = {}
+    for camera, path in enumerate(paths):
+        pid, clothes = parse_name(path, TRAIN_NAME, '<pid>_..._<clothes>.jpg')
+        labels[path] = Label(int(pid), camera, clothes)
+    return labels
+
+
+def _test_labels(paths: list[Path], first_camera: int) -> dict[Path, Label]:
+    labels = {}
+    for camera, path in enumerate(paths, first_camera):
+        (pid,) = parse_name(path, TEST_NAME, '<pid>_....jpg')
+        labels[path] = Label(int(pid), camera, 0)
+    return labels

@@ -1,0 +1,77 @@
+"""VC-Clothes: four cameras in the world of a computer game, one to three outfits per person.
+
+Reference:
+    Wan, Wu, Qian, Chen, Fu: When Person Re-identification Meets Changing Clothes. CVPR Workshops 2020,
+    arXiv:2003.04070.
+URL:
+    https://wanfb.github.io/dataset.html
+Licence:
+    From its authors, for research. The people are rendered; no photograph of anybody is in it.
+
+    <root>/VC-Clothes/{train,query,gallery}/<pid>-<camera>-<clothes>-<number>.jpg
+    <root>/parsing/<same relative path>.png                                         label maps, optional
+
+`VC-Clothes` may also be <root> itself. <clothes> counts the outfits of one person.
+
+| split | images | persons |
+|---|---|---|
+| train | 9,449 | 256 |
+| query | 1,020 | 256 |
+| gallery | 8,591 | 256 |
+"""
+
+import re
+from pathlib import Path
+
+from ifd_zoo.datasets.base import Protocol, Record, ReIDDataset, Split
+from ifd_zoo.datasets.common import (
+    Label,
+    check_counts,
+    evaluation_records,
+    find_folder,
+    list_images,
+    parse_name,
+    training_records,
+)
+
+FILE_NAME = re.compile(r'(\d+)-(\d+)-(\d+)-.+')
+TEST_CAMERAS = {'sc': (2, 3), 'cc': (3, 4)}
+"""Per mode, the cameras whose query and gallery images take part."""
+
+
+def load_vc_clothes(root: str | Path) -> ReIDDataset:
+    """Read the layout above. Train pids are 0..255; test pids and all cameras are those of the file names.
+
+    The protocols are `general` (all cameras), `sc` (cameras 2 and 3, before which people wear the same clothes) and
+    `cc` (cameras 3 and 4). A split that is not of the published size gives a `CountWarning`.
+
+    Raises:
+        DatasetError: a folder is missing or has no images, or a file name is not as above.
+    """
+    root = Path(root).expanduser()
+    folder = find_folder(root, ('VC-Clothes', '.'), ('train', 'query', 'gallery'))
+    train = training_records(root, _labels(folder / 'train'))
+    query, gallery = evaluation_records(root, _labels(folder / 'query'), _labels(folder / 'gallery'))
+    splits = (
+        Split('train', train, {'images': 9449, 'persons': 256}),
+        Split('query', query, {'images': 1020, 'persons': 256}),
+        Split('gallery', gallery, {'images': 8591, 'persons': 256}),
+    )
+    check_counts('VC-Clothes', splits)
+    chosen = (
+        Protocol(mode, mode, _before(cameras, query), _before(cameras, gallery))
+        for mode, cameras in TEST_CAMERAS.items()
+    )
+    return ReIDDataset('vc_clothes', train, (Protocol('general', 'general', query, gallery), *chosen), splits)
+
+
+def _before(cameras: tuple[int, ...], records: tuple[Record, ...]) -> tuple[Record, ...]:
+    return tuple(record for record in records if record.camid in cameras)
+
+
+def _labels(folder: Path) -> dict[Path, Label]:
+    labels = {}
+    for path in list_images(folder, '*', '.jpg'):
+        pid, camera, clothes = map(int, parse_name(path, FILE_NAME, '<pid>-<camera>-<clothes>-<number>.jpg'))
+        labels[path] = Label(pid, camera, clothes)
+    return labels

@@ -1,0 +1,19 @@
+"""What a trained network is called, and what tells its weights from all others."""
+
+import hashlib
+
+from torch import nn
+
+
+def model_name(model: nn.Module) -> str:
+    """Architecture and tag, as in `ifd_resnet10t.synthetic`."""
+    cfg = model.pretrained_cfg
+    return '.'.join(filter(None, (cfg['architecture'], cfg.get('tag'))))
+
+
+def hash_weights(model: nn.Module) -> str:
+    """SHA-256 of names and values, as loaded: the same for a release folder and a copy on the Hub."""
+    digest = hashlib.sha256()
+    for key, value in sorted(model.state_dict().items()):
+        digest.update(key.encode() + value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

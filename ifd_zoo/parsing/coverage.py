@@ -1,0 +1,61 @@
+"""How much of a data set its label maps cover, as numbers and as a picture."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from ifd_zoo.datasets.base import Record, read_image, read_label_map
+from ifd_zoo.explain import mask_overlay
+from ifd_zoo.parsing.masks import class_mask
+
+COLUMNS, ROWS = 12, 5
+CELL = (96, 192)  # width and height in pixels
+GAP = 6
+
+KINDS: dict[str, Callable[[np.ndarray], bool]] = {
+    'no_person': lambda label_map: not label_map.any(),
+    'no_clothing': lambda label_map: not class_mask(label_map).any(),
+}
+"""What may be missing in a label map; one without a person has no clothing either."""
+
+
+def measure_coverage(records: Sequence[Record], root: Path) -> dict[str, Any]:
+    """Count the images in whose label maps something is missing.
+
+    Args:
+        records: with label maps.
+        root: folder of the data set.
+
+    Returns:
+        `images`, and for each of `KINDS` `images`, `share` in [0, 1] and `paths` relative to `root`.
+
+    Raises:
+        DatasetError: a label map cannot be used.
+    """
+    paths: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for record in tqdm(records, desc='coverage', unit=' images', leave=False):
+        label_map = read_label_map(record.label_map)
+        for kind, lacks in KINDS.items():
+            if lacks(label_map):
+                paths[kind].append(record.path.relative_to(root).as_posix())
+    total = len(records)
+    counts = {kind: {'images': len(p), 'share': len(p) / max(total, 1), 'paths': p} for kind, p in paths.items()}
+    return {'images': total, **counts}
+
+
+def contact_sheet(records: Sequence[Record]) -> Image.Image:
+    """Up to 60 of the images, evenly spread over the records, each with its clothing tinted."""
+    number = min(COLUMNS * ROWS, len(records))
+    chosen = [records[index] for index in np.linspace(0, len(records) - 1, number).round().astype(int)]
+    columns, rows = min(COLUMNS, number), -(-number // COLUMNS)
+    sheet = Image.new('RGB', (columns * (CELL[0] + GAP) + GAP, rows * (CELL[1] + GAP) + GAP), 'white')
+    for index, record in enumerate(chosen):
+        image = read_image(record.path)
+        overlay = mask_overlay(image, class_mask(read_label_map(record.label_map, image.size)))
+        corner = [GAP + place * (side + GAP) for place, side in zip(divmod(index, columns)[::-1], CELL, strict=True)]
+        sheet.paste(ImageOps.pad(overlay, CELL, color='white'), tuple(corner))
+    return sheet

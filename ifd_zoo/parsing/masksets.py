@@ -1,0 +1,115 @@
+"""Where clothing masks come from: the data set, a parser, or a folder that `python -m ifd_zoo.parsing` has filled."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ifd_zoo.datasets.base import DatasetError, Record
+from ifd_zoo.parsing.cache import check_origin, parser_id, point_to_maps, with_parsed_maps
+from ifd_zoo.parsing.parser import ParserError, list_parsers, load_parser
+
+LABEL_MAPS, NO_MASKS = 'label-maps', 'none'
+SUMMARY = 'masks.json'
+"""In a folder of label maps: what made them and how much they cover. Written last, so that it marks a finished set."""
+
+
+def records_with_masks(
+    records: Sequence[Record],
+    masks: str | Path,
+    root: Path,
+    folder: Path,
+    device: str | torch.device = 'cpu',
+) -> tuple[Record, ...]:
+    """The records with the label maps that `masks` asks for; arguments and errors as of `MaskSource`."""
+    return MaskSource(masks, device).apply(records, root, folder)
+
+
+class MaskSource:
+    """What a value of `--masks` means.
+
+    Args:
+        masks: `label-maps` (those of the data set), `none` (nothing is erased), a parser as for `load_parser`, or a
+            folder of label maps by `python -m ifd_zoo.parsing`.
+        device: where a parser runs.
+
+    Attributes:
+        name: for reports: the value without folders; of a parser, or of label maps by one, also its id.
+        parser: None when label maps are there already, or none are wanted.
+
+    Raises:
+        ParserError: neither a known parser nor a folder with one, nor a finished folder of label maps.
+        DatasetError: the summary in a folder of label maps cannot be used.
+    """
+
+    def __init__(self, masks: str | Path, device: str | torch.device = 'cpu') -> None:
+        self.masks, self.parser, self._folder_parser = str(masks), None, None
+        self.name = self.masks
+        if self.masks in (LABEL_MAPS, NO_MASKS):
+            return
+        folder = Path(masks).expanduser()
+        if self.masks not in list_parsers() and (folder / SUMMARY).is_file():
+            summary = read_summary(folder)
+            self._folder_parser, self.name = summary['parser'], f'{summary["name"]} ({summary["parser"]})'
+            return
+        if self.masks not in list_parsers() and folder.is_dir() and not (folder / 'config.json').is_file():
+            raise ParserError(
+                f'{folder}: neither a parser (no config.json) nor a finished folder of label maps (no {SUMMARY}); if '
+                'python -m ifd_zoo.parsing was stopped, run it again'
+            )
+        self.parser = load_parser(masks, device)
+        self.name = f'{Path(masks).name} ({parser_id(self.parser)})'
+
+    def apply(self, records: Sequence[Record], root: Path, folder: Path) -> tuple[Record, ...]:
+        """The records with their label maps; None in each for `none`.
+
+        Args:
+            records: images below `root`.
+            root: folder of the data set.
+            folder: gets the label maps of a parser, and is not touched otherwise. Those that are there are used again.
+
+        Raises:
+            DatasetError: an image has no label map or cannot be read, or a label map is of another parser or image.
+        """
+        if self.parser:
+            return with_parsed_maps(records, self.parser, root, folder)
+        if self._folder_parser:
+            return self._from_folder(records, root)
+        if self.masks == NO_MASKS:
+            return tuple(replace(record, label_map=None) for record in records)
+        missing = [record.path for record in records if record.label_map is None]
+        _refuse(missing, len(records), root / 'parsing', 'use --masks bundled')
+        return tuple(records)
+
+    def _from_folder(self, records: Sequence[Record], root: Path) -> tuple[Record, ...]:
+        folder = Path(self.masks).expanduser()
+        pointed = point_to_maps(records, root, folder)
+        missing = [record.path for record in pointed if not record.label_map.is_file()]
+        _refuse(missing, len(records), folder, 'run python -m ifd_zoo.parsing with the same folders again')
+        for record in pointed:
+            check_origin(record, self._folder_parser)
+        return pointed
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The summary in a folder of label maps. Raises DatasetError when it is damaged."""
+    path = folder / SUMMARY
+    try:
+        summary = json.loads(path.read_text())
+        if not all(isinstance(summary[key], str) and summary[key] for key in ('parser', 'name')):
+            raise ValueError('parser and name must be texts')
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f'{path}: not the summary of a folder of label maps ({error!r}); run python -m ifd_zoo.parsing again'
+        ) from error
+    return summary
+
+
+def _refuse(missing: list[Path], total: int, folder: Path, advice: str) -> None:
+    """Raise DatasetError if anything is missing."""
+    if missing:
+        counts = f'{len(missing)} of {total} images have none'
+        raise DatasetError(f'{missing[0]}: no label map in {folder} ({counts}); {advice}')

@@ -1,0 +1,158 @@
+"""Grad-CAM of a similarity against finite differences; the model is left alone."""
+
+import copy
+
+import numpy as np
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import ifd_zoo.models  # noqa: F401  (registers the architectures)
+from ifd_zoo.gradcam import gradcam
+from ifd_zoo.inference import infer
+
+SIZE = (64, 48)  # a feature map of 4 x 3: mirror images that are not turned back are noticed
+
+
+def make_model(name, pool='avg'):
+    torch.manual_seed(0)
+    model = timm.create_model(name, num_classes=0, pool=pool).eval()
+    for module in model.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):  # fresh ones change nothing, and hide mistakes
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.bias, -0.5, 0.5)
+            nn.init.uniform_(module.running_mean, -0.2, 0.2)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    return model
+
+
+def make_photos(count=2, seed=1):
+    image = torch.randn(count, 3, *SIZE, generator=torch.Generator().manual_seed(seed))
+    masked = image.clone()
+    masked[:, :, SIZE[0] // 2 :] = 0
+    return image, masked
+
+
+def some_feature(model):
+    feature = torch.randn(1, model.num_features, generator=torch.Generator().manual_seed(2))
+    return F.normalize(feature, dim=1)
+
+
+def last_map(model, image, masked):
+    """F_rg of eq. 2, or F_g."""
+    maps = model.main_stream.backbone(image)
+    return model.ikt(model.attention_stream.backbone(masked)) * maps if model.needs_mask else maps
+
+
+@torch.no_grad()
+def slow_gradcam(model, image, masked, reference, flip):
+    """(h, w) of one photo, before the ReLU: the definition, with the gradients by finite differences."""
+    model, step = copy.deepcopy(model).double(), 1e-5
+    image, masked, reference = image.double(), masked.double(), reference.double()
+    maps = [last_map(model, image, masked)]
+    if flip:
+        maps.append(last_map(model, image.flip(-1), masked.flip(-1)))
+
+    def similarity(maps):
+        feature = sum(model.main_stream.head(values).embedding for values in maps)
+        return float(F.cosine_similarity(feature, reference))
+
+    total = np.zeros(maps[0].shape[-2:])
+    for index, values in enumerate(maps):
+        cells = values.shape[-2] * values.shape[-1]
+        for channel in range(values.shape[1]):
+            moved = [[one.clone() for one in maps] for _ in range(2)]
+            moved[0][index][:, channel] += step
+            moved[1][index][:, channel] -= step
+            weight = (similarity(moved[0]) - similarity(moved[1])) / (2 * step) / cells
+            part = weight * values[0, channel].numpy()
+            total += part[:, ::-1] if index else part
+    return total
+
+
+@pytest.mark.parametrize('flip', [True, False])
+@pytest.mark.parametrize(('name', 'pool'), [
+    ('ifd_resnet10t', 'avg'),
+    ('ifd_baseline_resnet10t', 'avg'),
+    ('ifd_resnet10t', 'max_avg'),
+])
+def test_it_is_what_finite_differences_give(name, pool, flip):
+    model = make_model(name, pool)
+    image, masked = make_photos()
+    reference = some_feature(model)
+    # Of the opposite feature it is what the ReLU has cut off.
+    up, down = (gradcam(model, image, masked, sign * reference, (4, 3), flip) for sign in (1, -1))
+    for index in range(2):
+        one = slice(index, index + 1)
+        expected = slow_gradcam(model, image[one], masked[one], reference, flip)
+        got = up.heatmap[index] * up.scale[index] - down.heatmap[index] * down.scale[index]
+        assert np.ptp(expected) > 0.1 * np.abs(expected).max() > 0
+        np.testing.assert_allclose(got, expected, atol=1e-3 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize('name', ['ifd_resnet10t', 'ifd_baseline_resnet10t'])
+def test_the_similarity_is_that_of_the_test_features(name):
+    model = make_model(name)
+    photos, others = make_photos(), make_photos(2, seed=5)
+    reference = infer(model, *others).embedding
+    expected = (infer(model, *photos).embedding * reference).sum(1)
+    np.testing.assert_allclose(gradcam(model, *photos, reference).similarity, expected, atol=1e-5)
+
+
+def test_heatmaps_have_the_size_that_was_asked_for_and_lie_in_0_to_1():
+    model = make_model('ifd_resnet10t')
+    for size, shape in ((None, SIZE), ((100, 31), (100, 31))):
+        pair = [gradcam(model, *make_photos(3), sign * some_feature(model), size) for sign in (1, -1)]
+        assert any(result.scale.any() for result in pair)
+        for result in pair:
+            assert result.heatmap.shape == (3, *shape) and result.heatmap.dtype == np.float32
+            assert result.heatmap.min() >= 0 and ((result.heatmap.max((1, 2)) == 1) == (result.scale > 0)).all()
+            assert result.scale.shape == result.similarity.shape == (3,)
+
+
+@pytest.mark.parametrize('name', ['ifd_resnet10t', 'ifd_baseline_resnet10t'])
+def test_constant_photos_and_a_photo_compared_with_itself_give_finite_values(name):
+    model = make_model(name)
+    flat = torch.zeros(1, 3, *SIZE)
+    for photos, others in (((flat, flat), (flat, flat)), ((flat, flat), (flat + 1, flat)), (make_photos(1),) * 2):
+        result = gradcam(model, *photos, infer(model, *others).embedding)
+        assert all(np.isfinite(values).all() for values in result)
+        assert 0 <= result.heatmap.min() <= result.heatmap.max() <= 1
+
+
+def test_no_place_that_raises_the_similarity_is_a_heatmap_of_zeros():
+    model = make_model('ifd_baseline_resnet10t')
+    head = model.main_stream.head
+    nn.init.zeros_(head.neck.weight)  # a feature that does not depend on the photo
+    result = gradcam(model, *make_photos(1), some_feature(model))
+    assert not result.heatmap.any() and not result.scale.any()
+
+
+def test_the_model_is_left_as_it_was():
+    model = make_model('ifd_resnet10t')
+    before = copy.deepcopy(model.state_dict())
+    head = model.main_stream.head
+    gradcam(model, *make_photos(), some_feature(model))
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
+    assert not head._forward_pre_hooks and not any(module.training for module in model.modules())
+
+
+def test_frozen_weights_and_a_caller_without_gradients_change_nothing():
+    model = make_model('ifd_resnet10t')
+    reference = infer(model, *make_photos(1, seed=2)).embedding
+    expected = gradcam(model, *make_photos(), reference)
+    model.requires_grad_(False)
+    with torch.inference_mode():
+        got = gradcam(model, *make_photos(), reference)
+    for one, other in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_model_in_training_mode_is_refused():
+    model = make_model('ifd_resnet10t')
+    model.attention_stream.train()
+    with pytest.raises(ValueError, match=r'call model\.eval\(\)'):
+        gradcam(model, *make_photos(), some_feature(model))
