@@ -32,7 +32,7 @@ from safetensors.numpy import save_file
 from torch import nn
 from tqdm import tqdm
 
-from eval.embedding import Embedded, embed_batches, split_rows
+from eval.embedding import Embedded, EmbeddingError, embed_batches, split_rows
 from eval.selection import ALL, Selection, select_pictures, select_split
 from eval.shards import Part, Shard, plan_shards, read_parts, stamp
 from ifd_zoo.datasets import DATASETS, DatasetError, Record, RecordDataset
@@ -47,6 +47,7 @@ from ifd_zoo.processes import ProcessError, Processes, is_main, process_group
 from ifd_zoo.transforms import EvalTransform
 
 SHARD_SIZE = 2048
+ERRORS = (DatasetError, LoadError, ParserError, DeviceError, ProcessError, EmbeddingError)
 
 
 def extract(
@@ -63,6 +64,7 @@ def extract(
 
     Raises:
         DatasetError: an image or a label map cannot be used.
+        EmbeddingError: an embedding is not finite.
     """
     dataset = RecordDataset(records, transform)
     batches = split_rows(range(len(records)), batch_size)
@@ -230,7 +232,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with process_group() as group:
             text = run(args, group)
-    except (DatasetError, LoadError, ParserError, DeviceError, ProcessError, SafetensorError, OSError) as error:
+    except (*ERRORS, SafetensorError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     if text:

@@ -207,3 +207,21 @@ def test_re_ranking_is_asked_for_and_marked(release, tmp_path):
     assert 're-ranking: none' in text and 're-ranking: **k-reciprocal**' in again
     assert 'paper' in plain and plain['paper'] == {} and 'Table I' not in text
     assert (ranked['masks'], ranked['flip'], plain['masks'], plain['flip']) == ('none', False, 'label-maps', True)
+
+
+def test_the_output_folder_has_the_report_as_json_markdown_and_page(release, tmp_path):
+    root = write_folder_tree(tmp_path / 'data')
+    run(release, 'folder', root, tmp_path / 'out')
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['figures.json', 'figures.md', 'report.html']
+    page = (tmp_path / 'out' / 'report.html').read_text()
+    assert 'ifd_baseline_resnet10t.tiny on folder' in page and str(tmp_path) not in page
+
+
+def test_embeddings_that_are_not_finite_stop_the_measurement(tmp_path, capsys):
+    model = timm.create_model('ifd_baseline_resnet10t', num_classes=0)
+    torch.nn.init.constant_(next(model.parameters()), float('inf'))
+    release = save_release(model, tmp_path / 'release', 'tiny', {'input_size': [3, 64, 32]})
+    root = write_folder_tree(tmp_path / 'data')
+    assert eval_run.main(['--model', str(release), '--root', str(root), '--workers', '0', '--device', 'cpu']) == 2
+    first = min((root / 'gallery').rglob('*.jpg'))
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f'error: {first}: its embedding is not finite')

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eval.html import write_html
 from eval.metrics import Labels
+from eval.page import write_html
 from eval.ranklists import Sides, choose_queries, rank_lists
 from eval.report import distinct_records, measure
 from eval.svg import curve_chart, histogram_chart, nice_ticks

@@ -19,7 +19,7 @@ from eval.svg import curve_chart, histogram_chart
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.datasets.base import read_image
 
-CSS = Path(__file__).with_name('html.css')
+CSS = Path(__file__).with_name('page.css')
 LISTS = 3
 """Queries of each kind that are shown: best, worst and random."""
 CURVE_RANKS = 20
