@@ -113,6 +113,7 @@ def _header(report: dict) -> str:
         'weights': report['weights_sha256'][:12],
         'masks': report['masks'],
         'mirror image added': 'yes' if report['flip'] else 'no',
+        'precision': report['precision'],
         're-ranking': ', '.join(f'{name} {value}' for name, value in options.items()) if options else 'none',
         'training seed': 'not recorded' if report['seed'] is None else report['seed'],
     }

@@ -29,7 +29,7 @@ from eval.rerank import Reranking
 from ifd_zoo.datasets import DATASETS, DatasetError, Protocol, Record, load_dataset
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, eval_transform, load_model
-from ifd_zoo.inference import DeviceError, pick_device
+from ifd_zoo.inference import PRECISIONS, DeviceError, pick_device, precision
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
 
@@ -60,6 +60,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--workers', type=int, default=2, help='processes that load images')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
+    parser.add_argument(
+        '--precision', default='fp32', choices=PRECISIONS, help='bf16: faster on processors that have it, less exact'
+    )
     parser.add_argument('--rerank', action='store_true', help='rank again by k-reciprocal neighbours')
     return parser.parse_args(argv)
 
@@ -90,7 +93,8 @@ def measure_model(args: argparse.Namespace) -> Measurement:
     with tempfile.TemporaryDirectory() as temporary:
         protocols = load_protocols(args, masks, args.maps or Path(temporary))
         records = distinct_records(protocols)
-        embeddings = extract(model, records, eval_transform(model), args.batch_size, args.workers, args.flip)
+        with precision(device, args.precision):
+            embeddings = extract(model, records, eval_transform(model), args.batch_size, args.workers, args.flip)
     reranking = Reranking() if args.rerank else None
     rows = measure(protocols, records, embeddings, reranking)
     report = {
@@ -100,6 +104,7 @@ def measure_model(args: argparse.Namespace) -> Measurement:
         'data': args.data,
         'masks': masks.name,
         'flip': args.flip,
+        'precision': args.precision,
         'rerank': reranking and reranking._asdict(),
         'protocols': rows,
         'paper': reference(args.data, {row['mode'] for row in rows}),
