@@ -13,7 +13,7 @@ from PIL import Image
 from eval.chart import TITLES
 from eval.metrics import RANKS, Scores
 from eval.ranklists import Answer, RankList, Sides, choose_queries, rank_lists
-from eval.report import FIGURES
+from eval.report import FIGURES, masks_text
 from eval.summary import format_spread
 from eval.svg import curve_chart, histogram_chart
 from ifd_zoo.datasets import Protocol, Record
@@ -111,7 +111,7 @@ def _header(report: dict) -> str:
     options = report['rerank']
     values = {
         'weights': report['weights_sha256'][:12],
-        'masks': report['masks'],
+        'masks': masks_text(report),
         'mirror image added': 'yes' if report['flip'] else 'no',
         'precision': report['precision'],
         're-ranking': ', '.join(f'{name} {value}' for name, value in options.items()) if options else 'none',

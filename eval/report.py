@@ -10,6 +10,7 @@ from eval.metrics import Labels, Scores, evaluate_blocks, evaluate_embeddings
 from eval.rerank import Reranking, rerank
 from eval.summary import format_spread
 from ifd_zoo.datasets import Protocol, Record
+from ifd_zoo.parsing.coverage import coverage_text
 from ifd_zoo.transforms import EvalTransform
 
 FIGURES = {'rank1': 'rank-1', 'rank5': 'rank-5', 'rank10': 'rank-10', 'mAP': 'mAP', 'mINP': 'mINP'}
@@ -108,12 +109,13 @@ def markdown_report(report: dict) -> str:
     """What was measured and how, the table, and beside it what the paper reports for the same data set and modes.
 
     Args:
-        report: `model`, `weights_sha256`, `data`, `masks`, `flip`, `precision`, `rerank` (options or None), `seed`,
-            `protocols` (rows of `measure`) and `paper` (of `eval.paper.reference`).
+        report: `model`, `weights_sha256`, `data`, `masks`, `coverage` (of `count_coverage`; None where the model uses
+            no masks), `flip`, `precision`, `rerank` (options or None), `seed`, `protocols` (rows of `measure`) and
+            `paper` (of `eval.paper.reference`).
     """
     options = report['rerank']
     texts = {
-        'masks': report['masks'],
+        'masks': masks_text(report),
         'mirror image added': 'yes' if report['flip'] else 'no',
         'precision': report['precision'],
         're-ranking': f'**k-reciprocal** ({_options(options)})' if options else 'none',
@@ -125,6 +127,13 @@ def markdown_report(report: dict) -> str:
     if report['paper']:
         parts += _paper_part(report['paper'], reranked=bool(options))
     return '\n\n'.join(parts)
+
+
+def masks_text(report: dict) -> str:
+    """Where masks came from and, if any were used, how many images the attention stream saw whole."""
+    coverage = report.get('coverage')
+    counts = f' ({coverage_text(coverage)}; seen whole)' if coverage and coverage['images'] else ''
+    return report['masks'] + counts
 
 
 def _paper_part(paper: dict, reranked: bool) -> list[str]:

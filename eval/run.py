@@ -31,6 +31,7 @@ from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, eval_transform, load_model
 from ifd_zoo.inference import PRECISIONS, DeviceError, pick_device, precision
 from ifd_zoo.parsing import ParserError
+from ifd_zoo.parsing.coverage import count_coverage
 from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
 
 
@@ -93,8 +94,12 @@ def measure_model(args: argparse.Namespace) -> Measurement:
     with tempfile.TemporaryDirectory() as temporary:
         protocols = load_protocols(args, masks, args.maps or Path(temporary))
         records = distinct_records(protocols)
+        transform = eval_transform(model)
+        coverage = None
+        if model.needs_mask:
+            coverage = count_coverage(records, args.root.expanduser(), transform.masking.clothing_classes)
         with precision(device, args.precision):
-            embeddings = extract(model, records, eval_transform(model), args.batch_size, args.workers, args.flip)
+            embeddings = extract(model, records, transform, args.batch_size, args.workers, args.flip)
     reranking = Reranking() if args.rerank else None
     rows = measure(protocols, records, embeddings, reranking)
     report = {
@@ -103,6 +108,7 @@ def measure_model(args: argparse.Namespace) -> Measurement:
         'seed': model.release_info.get('training', {}).get('seed'),
         'data': args.data,
         'masks': masks.name,
+        'coverage': coverage,
         'flip': args.flip,
         'precision': args.precision,
         'rerank': reranking and reranking._asdict(),

@@ -127,6 +127,12 @@ def written_report(**changes):
     return markdown_report({**base, **rest, **changes})
 
 
+def test_the_report_counts_images_without_clothing():
+    coverage = {'images': 200, 'no_person': 1, 'no_clothing': 3}
+    counts = 'no person in 1 (0.5%), no clothing in 3 (1.5%) of 200 images; seen whole'
+    assert f'masks: bundled ({counts});' in written_report(coverage=coverage)
+
+
 def test_the_report_says_what_was_measured():
     setting = written_report().splitlines()[0]
     assert setting == (

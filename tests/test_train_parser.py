@@ -21,7 +21,7 @@ from ifd_zoo.parsing.sources import (
 )
 from train import parser as script
 from train.parser_data import ColourCast, Compression, LowResolution, PersonCrop, geometry, read_sources, train_loader
-from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table, figures
+from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table
 
 PERSON = ('hair', 'face', 'upper', 'lower', 'shoes')
 
@@ -103,20 +103,6 @@ def test_weighted_loss_is_the_weighted_mean():
 def test_balanced_weights():
     weights = balanced_weights(np.array([300.0, 0, 75, 24, 1]))
     assert weights.tolist() == pytest.approx([1, 1, 1.1547, 2.0412, 3], abs=1e-4)
-
-
-def test_figures_by_hand():
-    counts = np.zeros((len(TARGETS), len(LABELS)), np.int64)
-    background, face, upper, coat = (LABELS.index(name) for name in ('background', 'face', 'upper', 'coat'))
-    counts[background, background], counts[background, upper] = 80, 4
-    counts[upper, upper], counts[upper, background] = 10, 6
-    counts[TARGETS.index(BODY), face], counts[TARGETS.index(BODY), upper] = 7, 3
-    counts[TARGETS.index(('coat', 'upper')), coat], counts[TARGETS.index(('coat', 'upper')), upper] = 1, 2
-    result = figures(counts)
-    assert result['classes'] == {'background': round(80 / 90, 4), 'upper': round(12 / 25, 4)}
-    assert result['miou'] == pytest.approx((80 / 90 + 12 / 25) / 2, abs=1e-4)
-    assert result['clothing'] == round(13 / 26, 4)
-    assert result['skin'] == 0.7
 
 
 def test_sources_split_and_map(data):

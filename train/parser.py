@@ -27,13 +27,15 @@ from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from eval.parsing_figures import measure
+from ifd_zoo.parsing import ParserError, list_parsers, load_parser
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.network import ParsingNet
-from ifd_zoo.parsing.parser import Parser, ParserError, list_parsers, load_parser, normalise, save_parser
+from ifd_zoo.parsing.parser import Parser, normalise, save_parser
 from ifd_zoo.parsing.sources import SourceError
 from train.checkpoint import CheckpointError, Checkpoints
 from train.parser_data import Source, read_sources, target_pixels, train_loader
-from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table, measure
+from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table
 
 QUICK = 96  # validation pictures per source after each epoch; the end measures all
 

@@ -1,6 +1,5 @@
 """Training pictures for the parser: image and label map of people, roughened towards what surveillance cameras give."""
 
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -13,38 +12,7 @@ from torchvision.transforms import v2
 from torchvision.tv_tensors import Image, Mask
 
 from ifd_zoo.parsing.parser import Letterbox
-from ifd_zoo.parsing.sources import TARGETS, photo_pairs, read_label_names, rendered_pairs, target_lookup
-
-Pair = tuple[Path, Path]
-
-
-def split_photos(root: Path) -> tuple[list[Pair], list[Pair]]:
-    """Training and validation photos; every photo whose number ends in 1 validates."""
-    pairs = list(photo_pairs(root))
-    held_out = [pair for pair in pairs if int(pair[0].stem) % 10 == 1]
-    return [pair for pair in pairs if pair not in held_out], held_out
-
-
-class Source:
-    """Pairs of image and label map, with the map brought to positions in `TARGETS`.
-
-    Args:
-        pairs: paths of image and label map.
-        lookup: (classes of the source,) uint8, or none where the map holds positions already (rendered people).
-    """
-
-    def __init__(self, pairs: Sequence[Pair], lookup: np.ndarray | None = None) -> None:
-        self.pairs = pairs
-        self.lookup = lookup
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, index: int) -> tuple[PILImage.Image, np.ndarray]:
-        """RGB image and (H, W) uint8 targets."""
-        image, label_map = (PILImage.open(path) for path in self.pairs[index])
-        targets = np.asarray(label_map)
-        return image.convert('RGB'), targets if self.lookup is None else self.lookup[targets]
+from ifd_zoo.parsing.sources import TARGETS, Source, read_label_names, rendered_pairs, split_photos, target_lookup
 
 
 def read_sources(rendered: Path, photos: Path | None) -> tuple[dict[str, Source], dict[str, Source]]:

@@ -69,11 +69,12 @@ class ReIDDataset:
         return len({record.pid for record in self.train})
 
 
-def read_label_map(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
-    """(H, W) uint8, values in `range(len(LABELS))`.
+def read_label_map(path: Path, size: tuple[int, int] | None = None, classes: int = len(LABELS)) -> np.ndarray:
+    """(H, W) uint8, values in `range(classes)`.
 
     Args:
         size: (width, height) of its image, when that is known.
+        classes: of the label set; another number than ours where another tool made the map.
 
     Raises:
         DatasetError: the file is missing, no single-channel PNG, of other labels or of another size.
@@ -88,8 +89,8 @@ def read_label_map(path: Path, size: tuple[int, int] | None = None) -> np.ndarra
         raise DatasetError(f'{path}: a label map is a PNG of one byte per pixel, this one is {mode}')
     if fault:
         raise DatasetError(f'{path}: {fault}; make the label maps again')
-    if label_map.max() >= len(LABELS):
-        raise DatasetError(f'{path}: holds the value {label_map.max()}; labels are 0 to {len(LABELS) - 1}')
+    if label_map.max() >= classes:
+        raise DatasetError(f'{path}: holds the value {label_map.max()}; labels are 0 to {classes - 1}')
     height, width = label_map.shape
     if size and size != (width, height):
         raise DatasetError(f'{path}: {width} x {height} pixels, but its image has {size[0]} x {size[1]}')

@@ -63,4 +63,5 @@ class ParsingNet(nn.Module):
         Returns:
             (B, K, H, W).
         """
-        return F.interpolate(self.forward_stride(images), size=images.shape[-2:], mode='bilinear')
+        # In float32 also under autocast: classes that differ in the third digit would often be equal in bfloat16.
+        return F.interpolate(self.forward_stride(images).float(), size=images.shape[-2:], mode='bilinear')
