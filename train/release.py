@@ -7,6 +7,7 @@ from torch import nn
 
 from ifd_zoo.datasets import ReIDDataset
 from ifd_zoo.hub import save_release
+from ifd_zoo.hub.release import code_revision
 from train.config import Config, to_flags
 
 
@@ -22,6 +23,7 @@ def write_release(
     """
     info = {
         'command': 'python train/run.py ' + ' '.join(to_flags(config)),
+        'code_revision': code_revision(),
         'input_size': [3, *size],
         'data': {
             'name': config.data,
