@@ -27,7 +27,6 @@ from tqdm import tqdm
 from ifd_zoo.datasets import DATASETS, DatasetError, Record, ReIDDataset, load_dataset
 from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.datasets.common import CountWarning, count
-from ifd_zoo.parsing.labels import LABELS
 
 CHUNK = 32
 """Images that a worker process is given at a time."""
@@ -120,16 +119,9 @@ def _inspect_label_map(record: Record, size: tuple[int, int] | None) -> str:
     if record.label_map is None:
         return f'{record.path}: no label map'
     try:
-        label_map = read_label_map(record.label_map)
+        read_label_map(record.label_map, size)
     except DatasetError as error:
         return str(error)
-    except Exception as error:  # as for images
-        return f'{record.label_map}: {_reason(error)}'
-    height, width = label_map.shape
-    if size and size != (width, height):
-        return f'{record.label_map}: {width} x {height} pixels, but its image has {size[0]} x {size[1]}'
-    if label_map.max() >= len(LABELS):
-        return f'{record.label_map}: holds the value {label_map.max()}; labels are 0 to {len(LABELS) - 1}'
     return ''
 
 

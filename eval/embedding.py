@@ -1,6 +1,7 @@
 """The loop that turns images into embeddings."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from ifd_zoo.datasets import DatasetError, RecordDataset
 from ifd_zoo.inference import infer
+
+
+class EmbeddingError(FloatingPointError):
+    """A model gives an embedding that is not finite; the message names the image."""
 
 
 class Embedded(NamedTuple):
@@ -24,7 +29,11 @@ class Embedded(NamedTuple):
 def embed_batches(
     model: nn.Module, dataset: RecordDataset, batches: Sequence[Sequence[int]], workers: int, flip: bool
 ) -> Iterator[Embedded]:
-    """One after the other; an image that fails takes none of its batch with it."""
+    """One after the other; an image that fails takes none of its batch with it.
+
+    Raises:
+        EmbeddingError: an embedding is not finite.
+    """
     model.eval()
     device = next(model.parameters()).device
     loader = DataLoader(_Guarded(dataset), batch_sampler=batches, num_workers=workers, collate_fn=_collate)
@@ -33,7 +42,14 @@ def embed_batches(
         if rows:
             image, masked = (tensor.to(device, memory_format=torch.channels_last) for tensor in tensors)
             embeddings = infer(model, image, masked, flip).embedding.cpu().numpy()
+            _require_finite(embeddings, [dataset.records[row].path for row in rows])
         yield Embedded(rows, embeddings, errors)
+
+
+def _require_finite(embeddings: np.ndarray, paths: list[Path]) -> None:
+    broken = np.flatnonzero(~np.isfinite(embeddings).all(1))
+    if len(broken):
+        raise EmbeddingError(f'{paths[broken[0]]}: its embedding is not finite; the weights of the model are damaged')
 
 
 class _Guarded(Dataset):

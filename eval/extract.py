@@ -32,14 +32,14 @@ from safetensors.numpy import save_file
 from torch import nn
 from tqdm import tqdm
 
-from eval.embedding import Embedded, embed_batches, split_rows
+from eval.embedding import Embedded, EmbeddingError, embed_batches, split_rows
 from eval.selection import ALL, Selection, select_pictures, select_split
 from eval.shards import Part, Shard, plan_shards, read_parts, stamp
 from ifd_zoo.datasets import DATASETS, DatasetError, Record, RecordDataset
 from ifd_zoo.datasets.base import UnreadableImage
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, eval_transform, load_model
-from ifd_zoo.inference import DeviceError
+from ifd_zoo.inference import PRECISIONS, DeviceError, precision
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.cache import MapFolder
 from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
@@ -47,6 +47,7 @@ from ifd_zoo.processes import ProcessError, Processes, is_main, process_group
 from ifd_zoo.transforms import EvalTransform
 
 SHARD_SIZE = 2048
+ERRORS = (DatasetError, LoadError, ParserError, DeviceError, ProcessError, EmbeddingError)
 
 
 def extract(
@@ -63,6 +64,7 @@ def extract(
 
     Raises:
         DatasetError: an image or a label map cannot be used.
+        EmbeddingError: an embedding is not finite.
     """
     dataset = RecordDataset(records, transform)
     batches = split_rows(range(len(records)), batch_size)
@@ -95,6 +97,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     parser.add_argument(
+        '--precision', default='fp32', choices=PRECISIONS, help='bf16: faster on processors that have it, less exact'
+    )
+    parser.add_argument(
         '--on-error', choices=('stop', 'skip'), default='stop', help='what to do about an image that cannot be read'
     )
     args = parser.parse_args(argv)
@@ -120,6 +125,7 @@ def run(args: argparse.Namespace, group: Processes) -> str:
         'weights_sha256': hash_weights(model),
         'masks': source.name,
         'flip': args.flip,
+        'precision': args.precision,
         'data': None if args.images else args.data,
         'split': None if args.images else args.split,
     }
@@ -132,7 +138,8 @@ def run(args: argparse.Namespace, group: Processes) -> str:
         # Hidden: a folder of pictures may be where the output goes too, and label maps are none of its pictures.
         maps = MapFolder(source.parser, selection.root, folder / '.maps', selection.read)
         selection = selection._replace(records=_with_parsed_maps(selection.records, maps, missing, args))
-    _embed_shards(model, RecordDataset(selection.records, transform, selection.read), missing, args)
+    with precision(device, args.precision):
+        _embed_shards(model, RecordDataset(selection.records, transform, selection.read), missing, args)
     group.wait()
     if not group.is_main:
         return ''
@@ -230,7 +237,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with process_group() as group:
             text = run(args, group)
-    except (DatasetError, LoadError, ParserError, DeviceError, ProcessError, SafetensorError, OSError) as error:
+    except (*ERRORS, SafetensorError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     if text:

@@ -108,13 +108,14 @@ def markdown_report(report: dict) -> str:
     """What was measured and how, the table, and beside it what the paper reports for the same data set and modes.
 
     Args:
-        report: `model`, `weights_sha256`, `data`, `masks`, `flip`, `rerank` (options or None), `seed`, `protocols`
-            (rows of `measure`) and `paper` (of `eval.paper.reference`).
+        report: `model`, `weights_sha256`, `data`, `masks`, `flip`, `precision`, `rerank` (options or None), `seed`,
+            `protocols` (rows of `measure`) and `paper` (of `eval.paper.reference`).
     """
     options = report['rerank']
     texts = {
         'masks': report['masks'],
         'mirror image added': 'yes' if report['flip'] else 'no',
+        'precision': report['precision'],
         're-ranking': f'**k-reciprocal** ({_options(options)})' if options else 'none',
         'training seed': 'not recorded' if report['seed'] is None else report['seed'],
     }

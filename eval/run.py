@@ -2,8 +2,9 @@
 
     python eval/run.py --model DIR --data folder --root DIR [--masks bundled] [--rerank] [--output DIR]
 
-Prints one table with every protocol of the data set; `--output` gets it as `figures.json` and `figures.md`. Where the
-paper has figures for the same data set they stand below.
+Prints one table with every protocol of the data set; where the paper has figures for the same data set they stand
+below. `--output` gets it as `figures.json` and `figures.md`, and as `report.html` with curves and pictures of the best,
+worst and random answers.
 """
 
 import argparse
@@ -12,20 +13,34 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+import numpy as np
+
+from eval.embedding import EmbeddingError
 from eval.extract import extract
+from eval.page import write_html
 from eval.paper import reference
 from eval.report import distinct_records, markdown_report, measure
 from eval.rerank import Reranking
-from ifd_zoo.datasets import DATASETS, DatasetError, Protocol, load_dataset
+from ifd_zoo.datasets import DATASETS, DatasetError, Protocol, Record, load_dataset
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, eval_transform, load_model
-from ifd_zoo.inference import DeviceError, pick_device
+from ifd_zoo.inference import PRECISIONS, DeviceError, pick_device, precision
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
+
+
+class Measurement(NamedTuple):
+    """What a model did on a data set; `report` is all JSON values."""
+
+    report: dict
+    protocols: tuple[Protocol, ...]
+    records: tuple[Record, ...]
+    embeddings: np.ndarray
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -40,11 +55,14 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         'a folder of label maps by python -m ifd_zoo.parsing',
     )
     parser.add_argument('--maps', type=Path, help='keep the label maps of the parser in this folder')
-    parser.add_argument('--output', type=Path, help='folder for figures.json and figures.md')
+    parser.add_argument('--output', type=Path, help='folder for figures.json, figures.md and report.html')
     parser.add_argument('--batch-size', type=int, default=64)
     parser.add_argument('--workers', type=int, default=2, help='processes that load images')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
+    parser.add_argument(
+        '--precision', default='fp32', choices=PRECISIONS, help='bf16: faster on processors that have it, less exact'
+    )
     parser.add_argument('--rerank', action='store_true', help='rank again by k-reciprocal neighbours')
     return parser.parse_args(argv)
 
@@ -63,43 +81,56 @@ def load_protocols(args: argparse.Namespace, masks: MaskSource, maps: Path) -> t
     )
 
 
-def build_report(args: argparse.Namespace) -> dict:
-    """All that is known about the model on the data set, as JSON values."""
-    reranking = Reranking() if args.rerank else None
+def measure_model(args: argparse.Namespace) -> Measurement:
+    """Load, embed and measure.
+
+    Raises:
+        EmbeddingError: the model gives embeddings that are not finite.
+    """
     device = pick_device(args.device)
     model = load_model(args.model).to(device)
     masks = MaskSource(args.masks, device)
     with tempfile.TemporaryDirectory() as temporary:
         protocols = load_protocols(args, masks, args.maps or Path(temporary))
         records = distinct_records(protocols)
-        embeddings = extract(model, records, eval_transform(model), args.batch_size, args.workers, args.flip)
+        with precision(device, args.precision):
+            embeddings = extract(model, records, eval_transform(model), args.batch_size, args.workers, args.flip)
+    reranking = Reranking() if args.rerank else None
     rows = measure(protocols, records, embeddings, reranking)
-    return {
+    report = {
         'model': model_name(model),
         'weights_sha256': hash_weights(model),
         'seed': model.release_info.get('training', {}).get('seed'),
         'data': args.data,
         'masks': masks.name,
         'flip': args.flip,
+        'precision': args.precision,
         'rerank': reranking and reranking._asdict(),
         'protocols': rows,
         'paper': reference(args.data, {row['mode'] for row in rows}),
     }
+    return Measurement(report, protocols, records, embeddings)
+
+
+def write_output(folder: Path, measurement: Measurement) -> None:
+    """The report in its three forms."""
+    report = measurement.report
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / 'figures.json').write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
+    (folder / 'figures.md').write_text(markdown_report(report) + '\n')
+    write_html(folder / 'report.html', *measurement)
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
-        report = build_report(args)
-    except (DatasetError, LoadError, ParserError, DeviceError) as error:
+        measurement = measure_model(args)
+        print(markdown_report(measurement.report))
+        if args.output:
+            write_output(args.output, measurement)
+    except (DatasetError, LoadError, ParserError, DeviceError, EmbeddingError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    text = markdown_report(report)
-    print(text)
-    if args.output:
-        args.output.mkdir(parents=True, exist_ok=True)
-        (args.output / 'figures.json').write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
-        (args.output / 'figures.md').write_text(text + '\n')
     return 0
 
 

@@ -25,6 +25,16 @@ def pick_device(name: str | torch.device | None = None) -> torch.device:
     return device
 
 
+PRECISIONS = ('fp32', 'bf16')
+
+
+def precision(device: torch.device, name: str) -> torch.autocast:
+    """A context for `infer`: with `bf16` convolutions compute in bfloat16, which is about twice as fast on processors
+    with native support for it and changes the third digit of embeddings; `fp32` changes nothing.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=name == 'bf16')
+
+
 class Inference(NamedTuple):
     embedding: Tensor
     """(B, D) float32, unit length."""

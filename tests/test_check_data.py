@@ -157,7 +157,7 @@ def test_long_lists_are_cut(root, check):
 
 
 @pytest.mark.filterwarnings('error')
-@pytest.mark.parametrize('name', PUBLISHED_TREES)
+@pytest.mark.parametrize('name', sorted(PUBLISHED_TREES.keys() - {'deepchange'}))  # of its splits none are published
 def test_other_counts_than_the_published_ones_are_a_fault_and_the_only_one(tmp_path, capsys, name):
     root = PUBLISHED_TREES[name](tmp_path)
     assert main(['--data', name, '--root', str(root), '--masks', '--workers', '0']) == 1

@@ -51,6 +51,14 @@ def test_vc_clothes_reads_pid_camera_and_outfit(load):
     assert labels(find(changed.gallery, '0040-04-01-01.jpg')) == (40, 4, 2)
 
 
+def test_vc_clothes_names_may_have_underscores(tmp_path):
+    root = PUBLISHED_TREES['vc_clothes'](tmp_path)
+    before = load_dataset('vc_clothes', root).train
+    for path in (root / 'VC-Clothes/train').iterdir():
+        path.rename(path.with_name(path.name.replace('-', '_')))
+    assert list(map(labels, load_dataset('vc_clothes', root).train)) == list(map(labels, before))
+
+
 def test_vc_clothes_protocols_take_the_cameras_of_their_mode(load):
     protocols = load('vc_clothes').protocols
     assert [(protocol.name, protocol.mode) for protocol in protocols] == [(m, m) for m in ('general', 'sc', 'cc')]

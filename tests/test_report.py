@@ -10,12 +10,14 @@ import timm
 import torch
 
 from eval import run as eval_run
+from eval.extract import extract
 from eval.metrics import Labels, evaluate
 from eval.paper import TABLE_I, TABLE_I_COLUMNS, reference
 from eval.report import distinct_records, evaluate_protocols, labels_of, markdown_report, markdown_table, measure
 from eval.rerank import Reranking, rerank
 from ifd_zoo.datasets import Protocol, Record, load_dataset
 from ifd_zoo.hub import eval_transform, load_model, save_release
+from ifd_zoo.inference import precision
 from tests.trees import write_folder_tree, write_prcc_tree
 
 FIGURES = ('rank1', 'rank5', 'rank10', 'mAP', 'mINP')
@@ -119,7 +121,8 @@ def test_the_table_shows_trials_and_spread():
 
 
 def written_report(**changes):
-    base = {'model': 'ifd_resnet50.x', 'weights_sha256': 'ab' * 32, 'data': 'ltcc', 'masks': 'bundled', 'flip': True}
+    base = {'model': 'ifd_resnet50.x', 'weights_sha256': 'ab' * 32, 'data': 'ltcc', 'masks': 'bundled'}
+    base |= {'flip': True, 'precision': 'fp32'}
     rest = {'rerank': None, 'seed': 3, 'protocols': [], 'paper': reference('ltcc', {'cc'})}
     return markdown_report({**base, **rest, **changes})
 
@@ -127,8 +130,8 @@ def written_report(**changes):
 def test_the_report_says_what_was_measured():
     setting = written_report().splitlines()[0]
     assert setting == (
-        '`ifd_resnet50.x` (weights abababababab) on `ltcc`; masks: bundled; mirror image added: yes; re-ranking: none; '
-        'training seed: 3.'
+        '`ifd_resnet50.x` (weights abababababab) on `ltcc`; masks: bundled; mirror image added: yes; '
+        'precision: fp32; re-ranking: none; training seed: 3.'
     )
     other = written_report(flip=False, seed=None, rerank=Reranking()._asdict())
     assert 'added: no' in other and 'seed: not recorded' in other
@@ -207,3 +210,35 @@ def test_re_ranking_is_asked_for_and_marked(release, tmp_path):
     assert 're-ranking: none' in text and 're-ranking: **k-reciprocal**' in again
     assert 'paper' in plain and plain['paper'] == {} and 'Table I' not in text
     assert (ranked['masks'], ranked['flip'], plain['masks'], plain['flip']) == ('none', False, 'label-maps', True)
+
+
+def test_bfloat16_is_asked_for_and_marked_and_hardly_changes_the_embeddings(release, tmp_path):
+    root = write_folder_tree(tmp_path / 'data')
+    report, text = run(release, 'folder', root, tmp_path, '--precision', 'bf16')
+    assert report['precision'] == 'bf16' and 'precision: bf16' in text
+    model = load_model(release)
+    records = distinct_records(load_dataset('folder', root).protocols)
+    exact = extract(model, records, eval_transform(model))
+    with precision(torch.device('cpu'), 'bf16'):
+        rounded = extract(model, records, eval_transform(model))
+    assert 0.99 < (exact * rounded).sum(1).min() and not np.array_equal(exact, rounded)
+    with precision(torch.device('cpu'), 'fp32'):
+        assert np.array_equal(exact, extract(model, records, eval_transform(model)))
+
+
+def test_the_output_folder_has_the_report_as_json_markdown_and_page(release, tmp_path):
+    root = write_folder_tree(tmp_path / 'data')
+    run(release, 'folder', root, tmp_path / 'out')
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['figures.json', 'figures.md', 'report.html']
+    page = (tmp_path / 'out' / 'report.html').read_text()
+    assert 'ifd_baseline_resnet10t.tiny on folder' in page and str(tmp_path) not in page
+
+
+def test_embeddings_that_are_not_finite_stop_the_measurement(tmp_path, capsys):
+    model = timm.create_model('ifd_baseline_resnet10t', num_classes=0)
+    torch.nn.init.constant_(next(model.parameters()), float('inf'))
+    release = save_release(model, tmp_path / 'release', 'tiny', {'input_size': [3, 64, 32]})
+    root = write_folder_tree(tmp_path / 'data')
+    assert eval_run.main(['--model', str(release), '--root', str(root), '--workers', '0', '--device', 'cpu']) == 2
+    first = min((root / 'gallery').rglob('*.jpg'))
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f'error: {first}: its embedding is not finite')

@@ -10,15 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests import training
 from tests.trees import write_folder_tree
 from train import checkpoint
 from train import run as train_run
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SMALL = (
-    '--backbone resnet10t --backbone-weights none --size 64x32 --num-pids 3 --num-images 4 --device cpu '
-    '--stage1-epochs 1 --epochs 2 --checkpoint-steps 1 --picture-epochs 0'
-).split()
+EVERY_STEP = ('--checkpoint-steps', '1', '--picture-epochs', '0')
 
 
 @pytest.fixture(scope='module')
@@ -37,7 +35,7 @@ def whole(root, tmp_path_factory):
 
 
 def arguments(root, output, *more):
-    return ['--root', str(root), '--output', str(output), *SMALL, '--workers', '0', *more]
+    return training.arguments(root, output, *EVERY_STEP, *more)
 
 
 def weights(folder):

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from eval import run as eval_run
+from tests.training import arguments, metrics
 from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree
 from train import run as train_run
 from train.build import build_model, load_backbone_weights
@@ -17,19 +18,10 @@ from train.recipes import RECIPES, VARIANTS
 from train.sampler import SAMPLERS
 from train.schedule import learning_rate_factor
 
-SMALL = (
-    '--backbone resnet10t --backbone-weights none --size 64x32 --num-pids 3 --num-images 4 --workers 0 '
-    '--stage1-epochs 1 --epochs 2 --device cpu'
-).split()
-
 
 @pytest.fixture(scope='module')
 def root(tmp_path_factory):
     return write_folder_tree(tmp_path_factory.mktemp('data'))
-
-
-def arguments(root, output, *more):
-    return ['--root', str(root), '--output', str(output), *SMALL, *more]
 
 
 @pytest.mark.parametrize('variant', VARIANTS)
@@ -97,14 +89,14 @@ def test_a_compiled_backbone_has_the_losses_of_a_plain_one(root, tmp_path):
     for name, flags in (('plain', []), ('compiled', ['--compile'])):
         more = ['--variant', 'baseline', '--epochs', '1', *flags]
         assert train_run.main(arguments(root, tmp_path / name, *more)) == 0
-    plain, compiled = (_metrics(tmp_path / name)[-1]['losses'] for name in ('plain', 'compiled'))
+    plain, compiled = (metrics(tmp_path / name)[-1]['losses'] for name in ('plain', 'compiled'))
     assert compiled == pytest.approx(plain, rel=1e-3)
 
 
 def test_loader_processes_do_not_change_the_batches(root, tmp_path):
     for workers in ('0', '2'):
         train_run.main(arguments(root, tmp_path / workers, '--workers', workers))
-    assert [row['losses'] for row in _metrics(tmp_path / '0')] == [row['losses'] for row in _metrics(tmp_path / '2')]
+    assert [row['losses'] for row in metrics(tmp_path / '0')] == [row['losses'] for row in metrics(tmp_path / '2')]
 
 
 def test_training_images_alone_are_enough_and_leave_a_release_without_figures(root, tmp_path):
@@ -118,10 +110,6 @@ def test_the_attention_is_drawn_at_intervals(root, tmp_path):
     train_run.main(arguments(root, tmp_path, '--epochs', '3', '--picture-epochs', '2'))
     names = sorted(path.name for path in (tmp_path / 'attention').iterdir())
     assert names == ['stage2-epoch002.png', 'stage2-epoch003.png']
-
-
-def _metrics(folder):
-    return [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
 
 
 def test_backbone_weights_come_from_a_file_of_timm(root, tmp_path):

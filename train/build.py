@@ -1,6 +1,5 @@
 """The parts of a run, each made from the config."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +9,12 @@ from accelerate import Accelerator
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from ifd_zoo.datasets import DatasetError, Record, RecordDataset, ReIDDataset, load_dataset
+from ifd_zoo.datasets import DatasetError, RecordDataset, ReIDDataset, load_dataset
 from ifd_zoo.datasets.validation import hold_out
 from ifd_zoo.hub import list_models
-from ifd_zoo.parsing import load_parser
-from ifd_zoo.parsing.cache import with_parsed_maps
+from ifd_zoo.parsing.masksets import LABEL_MAPS, NO_MASKS, MaskSource
 from ifd_zoo.transforms import Augmentation, Masking, TrainTransform
-from train.config import LABEL_MAPS, Config, ConfigError
+from train.config import Config, ConfigError
 from train.engine import Stage
 from train.sampler import SAMPLERS, Draw, IdentitySampler
 from train.schedule import seed_everything
@@ -32,29 +30,29 @@ def build_data(config: Config, accelerator: Accelerator) -> ReIDDataset:
     dataset = load_dataset(config.data, config.root)
     if not dataset.train:
         raise DatasetError(f'{config.root}: no training images in the layout of {config.data!r}')
-    if not config.needs_masks:  # nor the time to read them
-        dataset = _map_records(dataset, lambda records: tuple(replace(record, label_map=None) for record in records))
-    elif config.masks != LABEL_MAPS:
+    masks = config.masks if config.needs_masks else NO_MASKS  # nor the time to read them
+    if masks != LABEL_MAPS:
         with accelerator.main_process_first():  # one parses, the others read what it wrote
-            parser, folder = load_parser(config.masks, accelerator.device), config.maps
-            folder = config.output / 'maps' if folder == Path() else folder
-            root = config.root.expanduser()
-            dataset = _map_records(dataset, lambda records: with_parsed_maps(records, parser, root, folder))
+            dataset = _with_masks(dataset, MaskSource(masks, accelerator.device), config)
     dataset = hold_out(dataset, config.val_pids) if config.val_pids else dataset
     unmasked = sum(record.label_map is None for record in dataset.train)
-    if unmasked and config.needs_masks:
+    if unmasked and masks != NO_MASKS:
         raise DatasetError(
             f'{config.root}: {unmasked} of {len(dataset.train)} images have no label map; give --masks bundled'
         )
     return dataset
 
 
-def _map_records(dataset: ReIDDataset, change: Callable[[tuple[Record, ...]], tuple[Record, ...]]) -> ReIDDataset:
+def _with_masks(dataset: ReIDDataset, masks: MaskSource, config: Config) -> ReIDDataset:
+    folder = config.output / 'maps' if config.maps == Path() else config.maps
+    tested = (record for protocol in dataset.protocols for record in protocol.query + protocol.gallery)
+    records = tuple(dict.fromkeys((*dataset.train, *tested)))  # protocols share images, which need one parsing only
+    masked = dict(zip(records, masks.apply(records, config.root.expanduser(), folder), strict=True))
     protocols = tuple(
-        replace(protocol, query=change(protocol.query), gallery=change(protocol.gallery))
-        for protocol in dataset.protocols
+        replace(p, query=tuple(masked[r] for r in p.query), gallery=tuple(masked[r] for r in p.gallery))
+        for p in dataset.protocols
     )
-    return replace(dataset, train=change(dataset.train), protocols=protocols)
+    return replace(dataset, train=tuple(masked[r] for r in dataset.train), protocols=protocols)
 
 
 def build_model(config: Config, num_classes: int) -> nn.Module:

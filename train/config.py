@@ -12,10 +12,9 @@ from ifd_zoo.models.ifd import CLOTHING_RESIZES
 from ifd_zoo.models.layers import POOLS
 from ifd_zoo.parsing.labels import CLOTHING, class_indices
 from ifd_zoo.parsing.masks import FILLS
+from ifd_zoo.parsing.masksets import LABEL_MAPS, NO_MASKS
 from train.recipes import RECIPES, VARIANTS
 from train.sampler import SAMPLERS
-
-LABEL_MAPS = 'label-maps'
 
 
 class ConfigError(ValueError):
@@ -71,7 +70,7 @@ class Config:
     backbone: str = _option('resnet50', 'what comes behind ifd_ in the names of ifd_zoo.list_models()')
     backbone_weights: str = _option('imagenet', 'imagenet (timm, from the Hub), none (from scratch), or a file')
     data: str = _option('folder', 'data set reader')
-    masks: str = _option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, or of a parser: bundled, a folder')
+    masks: str = _option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, bundled, or a folder: parser or maps')
     maps: Path = _option(Path(), 'folder that keeps the label maps of --masks; default: OUTPUT/maps', here=True)
     tag: str = _option('', 'names the release, as in ifd_resnet10t.TAG; default: the data set')
 

@@ -11,17 +11,13 @@ Licence:
 
     <root>/DeepChangeDataset/{train-set,test-set-query,test-set-gallery}/P<pid>_C<camera>_<clothes>_....jpg
     <root>/DeepChangeDataset/{train-set,test-set-query,test-set-gallery}-bbox.txt   lines of <file name>,<tracklet>
-    <root>/DeepChangeDataset/val-set-{query,gallery}                                150 further people, not read
+    <root>/DeepChangeDataset/val-set-{query,gallery}                                further people, not read
     <root>/parsing/<same relative path>.png                                         label maps, optional
 
-`DeepChangeDataset` may also be <root> itself. <clothes> is the day of the recording: as in other published work, what a
-person wears on one day is an outfit. Images that the list does not name are left out.
+`DeepChangeDataset` may also be <root> itself. As in other published work, images of a person with the
+same <clothes>, the third field of the name, are of one outfit. Images that the list does not name are left out.
 
-| split | images | persons |
-|---|---|---|
-| train-set | 75,083 | 450 |
-| test-set-query | 17,527 | 521 with the gallery |
-| test-set-gallery | 62,956 | 521 with the queries |
+Published are 178,407 images of 1,121 people, with those of validation. How many are in each split is not checked.
 
 The camera of a record is its tracklet, so that only images of the query's own tracklet are junk: the same camera at
 another time is a right answer here.
@@ -33,7 +29,6 @@ from pathlib import Path
 from ifd_zoo.datasets.base import DatasetError, Protocol, ReIDDataset, Split
 from ifd_zoo.datasets.common import (
     Label,
-    check_counts,
     evaluation_records,
     find_folder,
     list_images,
@@ -46,9 +41,9 @@ FILE_NAME = re.compile(r'P(\d+)_C\d+_([^_]+)(?:_.*)?')
 
 
 def load_deepchange(root: str | Path) -> ReIDDataset:
-    """Read the layout above. Train pids are 0..449, test pids those of the file names, cameras the tracklets.
+    """Read the layout above. Train pids are 0..K-1, test pids those of the file names, cameras the tracklets.
 
-    The one protocol is `general`. A split that is not of the published size gives a `CountWarning`.
+    The one protocol is `general`. No split is compared with a published size.
 
     Raises:
         DatasetError: a folder or list is missing, a folder has no images, a listed image is not there, or a line of a
@@ -58,13 +53,7 @@ def load_deepchange(root: str | Path) -> ReIDDataset:
     folder = find_folder(root, ('DeepChangeDataset', '.'), SPLITS)
     train = training_records(root, _labels(folder, TRAIN))
     query, gallery = evaluation_records(root, _labels(folder, QUERY), _labels(folder, GALLERY))
-    splits = (
-        Split(TRAIN, train, {'images': 75083, 'persons': 450}),
-        Split(QUERY, query, {'images': 17527}),
-        Split(GALLERY, gallery, {'images': 62956}),
-        Split(f'{QUERY} and {GALLERY}', query + gallery, {'persons': 521}),
-    )
-    check_counts('DeepChange', splits)
+    splits = (Split(TRAIN, train), Split(QUERY, query), Split(GALLERY, gallery))
     return ReIDDataset('deepchange', train, (Protocol('general', 'general', query, gallery),), splits)
 
 
@@ -89,7 +78,8 @@ def _tracklets(path: Path) -> dict[str, int]:
     tracklets = {}
     for number, line in enumerate(path.read_text(errors='replace').splitlines(), 1):
         if line.strip():
-            name, _, tracklet = map(str.strip, line.partition(','))
+            # Other readers take the first two fields, whatever follows them.
+            name, tracklet = (*map(str.strip, line.split(',')), '')[:2]
             if not tracklet.isdecimal():
                 raise DatasetError(f'{path}:{number}: the line must be <file name>,<tracklet>, it is {line!r}')
             tracklets[Path(name).stem] = int(tracklet)

@@ -19,7 +19,10 @@ Licence:
 | split | images | persons |
 |---|---|---|
 | train | 71,248 | 5,000 |
-| query and gallery | 135,529 | 5,806 |
+| query | 10,176 | 5,805 |
+| gallery | 125,353 | 5,806 |
+
+The authors' repository also has the counts of a smaller release: 70,923, 10,173 and 123,041 images.
 
 There are no camera labels. Each image is given a camera of its own, so that no image is junk; and each test person one
 outfit.
@@ -60,7 +63,8 @@ def load_last(root: str | Path) -> ReIDDataset:
     query, gallery = evaluation_records(root, _test_labels(queries, 0), _test_labels(others, len(queries)))
     splits = (
         Split('train', train, {'images': 71248, 'persons': 5000}),
-        Split('query and gallery', query + gallery, {'images': 135529, 'persons': 5806}),
+        Split('query', query, {'images': 10176, 'persons': 5805}),
+        Split('gallery', gallery, {'images': 125353, 'persons': 5806}),
     )
     check_counts('LaST', splits)
     return ReIDDataset('last', train, (Protocol('general', 'general', query, gallery),), splits)

@@ -1,4 +1,4 @@
-"""VC-Clothes: four cameras in the world of a computer game, one to three outfits per person.
+"""VC-Clothes: four cameras in the world of a computer game, several outfits per person.
 
 Reference:
     Wan, Wu, Qian, Chen, Fu: When Person Re-identification Meets Changing Clothes. CVPR Workshops 2020,
@@ -6,18 +6,25 @@ Reference:
 URL:
     https://wanfb.github.io/dataset.html
 Licence:
-    From its authors, for research. The people are rendered; no photograph of anybody is in it.
+    Apache License 2.0. The people are rendered; no photograph of anybody is in it.
 
     <root>/VC-Clothes/{train,query,gallery}/<pid>-<camera>-<clothes>-<number>.jpg
     <root>/parsing/<same relative path>.png                                         label maps, optional
 
-`VC-Clothes` may also be <root> itself. <clothes> counts the outfits of one person.
+`VC-Clothes` may also be <root> itself. <clothes> counts the outfits of one person. The page of the data set writes `_`
+where other readers of it expect `-`; either is read.
 
 | split | images | persons |
 |---|---|---|
 | train | 9,449 | 256 |
-| query | 1,020 | 256 |
-| gallery | 8,591 | 256 |
+| query | 1,020 | 256 with the gallery |
+| gallery | 8,591 | 256 with the queries |
+
+The counts are those of that page. How many people are in the queries alone it does not say, and is not checked.
+
+Published figures for two cameras leave out images of the query's own camera only, as `general` does. The modes `sc` and
+`cc` here also leave out outfits that do not fit their name, which differs where somebody does not dress as the cameras
+suggest.
 """
 
 import re
@@ -34,7 +41,7 @@ from ifd_zoo.datasets.common import (
     training_records,
 )
 
-FILE_NAME = re.compile(r'(\d+)-(\d+)-(\d+)-.+')
+FILE_NAME = re.compile(r'(\d+)[-_](\d+)[-_](\d+)[-_].+')
 TEST_CAMERAS = {'sc': (2, 3), 'cc': (3, 4)}
 """Per mode, the cameras whose query and gallery images take part."""
 
@@ -42,8 +49,8 @@ TEST_CAMERAS = {'sc': (2, 3), 'cc': (3, 4)}
 def load_vc_clothes(root: str | Path) -> ReIDDataset:
     """Read the layout above. Train pids are 0..255; test pids and all cameras are those of the file names.
 
-    The protocols are `general` (all cameras), `sc` (cameras 2 and 3, before which people wear the same clothes) and
-    `cc` (cameras 3 and 4). A split that is not of the published size gives a `CountWarning`.
+    The protocols are `general` (all cameras), `sc` (cameras 2 and 3) and `cc` (cameras 3 and 4). A split that is not of
+    the published size gives a `CountWarning`.
 
     Raises:
         DatasetError: a folder is missing or has no images, or a file name is not as above.
@@ -54,8 +61,9 @@ def load_vc_clothes(root: str | Path) -> ReIDDataset:
     query, gallery = evaluation_records(root, _labels(folder / 'query'), _labels(folder / 'gallery'))
     splits = (
         Split('train', train, {'images': 9449, 'persons': 256}),
-        Split('query', query, {'images': 1020, 'persons': 256}),
-        Split('gallery', gallery, {'images': 8591, 'persons': 256}),
+        Split('query', query, {'images': 1020}),
+        Split('gallery', gallery, {'images': 8591}),
+        Split('query and gallery', query + gallery, {'persons': 256}),
     )
     check_counts('VC-Clothes', splits)
     chosen = (

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eval.html import write_html
 from eval.metrics import Labels
+from eval.page import write_html
 from eval.ranklists import Sides, choose_queries, rank_lists
 from eval.report import distinct_records, measure
 from eval.svg import curve_chart, histogram_chart, nice_ticks
@@ -188,7 +188,8 @@ def measured(tmp_path_factory):
     embeddings = unit(np.random.default_rng(0), len(records))
     report = {
         'model': 'ifd_<b>.tag', 'weights_sha256': 'a' * 64, 'seed': None, 'data': 'folder', 'masks': 'bundled',
-        'flip': True, 'rerank': None, 'protocols': measure(protocols, records, embeddings), 'paper': {},
+        'flip': True, 'precision': 'fp32', 'rerank': None, 'paper': {},
+        'protocols': measure(protocols, records, embeddings),
     }
     return report, protocols, records, embeddings
 

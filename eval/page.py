@@ -19,7 +19,7 @@ from eval.svg import curve_chart, histogram_chart
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.datasets.base import read_image
 
-CSS = Path(__file__).with_name('html.css')
+CSS = Path(__file__).with_name('page.css')
 LISTS = 3
 """Queries of each kind that are shown: best, worst and random."""
 CURVE_RANKS = 20
@@ -113,6 +113,7 @@ def _header(report: dict) -> str:
         'weights': report['weights_sha256'][:12],
         'masks': report['masks'],
         'mirror image added': 'yes' if report['flip'] else 'no',
+        'precision': report['precision'],
         're-ranking': ', '.join(f'{name} {value}' for name, value in options.items()) if options else 'none',
         'training seed': 'not recorded' if report['seed'] is None else report['seed'],
     }

@@ -1,0 +1,49 @@
+"""`train/run.py` and the clothing masks it is given."""
+
+import shutil
+
+import pytest
+
+from ifd_zoo.parsing.__main__ import main as make_masks
+from tests.map_folders import flags as mask_flags
+from tests.training import arguments, metrics
+from tests.trees import write_folder_tree
+from train import run as train_run
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    return write_folder_tree(tmp_path_factory.mktemp('data'))
+
+
+def losses(folder):
+    return [row['losses'] for row in metrics(folder)]
+
+
+def test_a_folder_of_masks_trains_as_the_parser_that_made_it(root, tmp_path, capsys):
+    maps = tmp_path / 'maps'
+    assert make_masks(mask_flags(root, maps, '--parser', 'bundled')) == 0
+    for name, masks in (('parser', 'bundled'), ('folder', str(maps))):
+        assert train_run.main(arguments(root, tmp_path / name, '--masks', masks)) == 0
+    assert losses(tmp_path / 'parser') == losses(tmp_path / 'folder')
+    assert not (tmp_path / 'folder' / 'maps').exists()
+
+
+@pytest.mark.parametrize('spoil, words', [
+    (lambda maps: (maps / 'masks.json').unlink(), 'run it again'),
+    (lambda maps: next(iter((maps / 'train').rglob('*.png'))).unlink(), 'no label map in'),
+])
+def test_an_unfinished_folder_of_masks_is_refused(spoil, words, root, tmp_path, capsys):
+    maps = tmp_path / 'maps'
+    make_masks(mask_flags(root, maps, '--parser', 'bundled'))
+    spoil(maps)
+    assert train_run.main(arguments(root, tmp_path / 'run', '--masks', str(maps))) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_without_masks_nothing_is_erased_though_the_data_set_has_label_maps(root, tmp_path):
+    assert train_run.main(arguments(root, tmp_path / 'none', '--masks', 'none')) == 0
+    bare = shutil.copytree(root, tmp_path / 'data', ignore=shutil.ignore_patterns('parsing'))
+    assert train_run.main(arguments(bare, tmp_path / 'bare', '--masks', 'none')) == 0
+    assert train_run.main(arguments(root, tmp_path / 'masked')) == 0
+    assert losses(tmp_path / 'none') == losses(tmp_path / 'bare') != losses(tmp_path / 'masked')
