@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from ifd_zoo.synthetic import assets
-from ifd_zoo.synthetic.assets import AssetError, data_folder, load_assets
+from ifd_zoo.synthetic.bodies import assets
+from ifd_zoo.synthetic.bodies.assets import AssetError, data_folder, load_assets
 
 
 @pytest.fixture

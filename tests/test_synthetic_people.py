@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.synthetic.clothes.wardrobe import SLOTS, Garment, Outfit
 from ifd_zoo.synthetic.parts import Cloth, Skin
 from ifd_zoo.synthetic.people import People
 from ifd_zoo.synthetic.streams import stream
-from ifd_zoo.synthetic.wardrobe import SLOTS, Garment, Outfit
 
 SEED = 5
 REPORT = """

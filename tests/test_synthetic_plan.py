@@ -9,8 +9,8 @@ import pytest
 from eval.metrics import Labels, judge
 from ifd_zoo.datasets import MODES
 from ifd_zoo.synthetic.__main__ import main, parse_args, read_settings
+from ifd_zoo.synthetic.bodies.identity import draw_shape
 from ifd_zoo.synthetic.flags import command
-from ifd_zoo.synthetic.identity import draw_shape
 from ifd_zoo.synthetic.metadata import JOURNAL, append_rows, as_text, read_rows, write_rows
 from ifd_zoo.synthetic.options import Options
 from ifd_zoo.synthetic.plan import CAMERAS, UNSEEN_CAMERAS, Settings, plan_set

@@ -8,9 +8,18 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from ifd_zoo.synthetic.camera import Framing, Stand, at_centres, fit, grid_size, nominal_person, to_pixels, turned
 from ifd_zoo.synthetic.options import Options
-from ifd_zoo.synthetic.raster import visible
+from ifd_zoo.synthetic.pictures.camera import (
+    Framing,
+    Stand,
+    at_centres,
+    fit,
+    grid_size,
+    nominal_person,
+    to_pixels,
+    turned,
+)
+from ifd_zoo.synthetic.pictures.raster import visible
 from ifd_zoo.synthetic.streams import stream
 from ifd_zoo.synthetic.studio import Studio
 from tests.mannequins import Crowd, mannequin

@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ifd_zoo.synthetic.assets import AssetError
+from ifd_zoo.synthetic.bodies.assets import AssetError
 from ifd_zoo.synthetic.flags import COMMAND, add_option_flags, read_options, read_size
 from ifd_zoo.synthetic.generate import Generation
 from ifd_zoo.synthetic.plan import Settings, SettingsError

@@ -133,9 +133,10 @@ class Generation:
 def describe_settings(settings: Settings) -> dict[str, Any]:
     """All that decides the pictures, for JSON."""
     code = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob('*.py')):
+    folder = Path(__file__).parent
+    for path in sorted(folder.rglob('*.py')):
         if path.stem not in PIXELS_APART:
-            code.update(path.name.encode() + path.read_bytes())
+            code.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
     # Through JSON, as tuples come back as lists.
     return json.loads(json.dumps({'generator': GENERATOR_VERSION, 'code': code.hexdigest()[:12], **asdict(settings)}))
 

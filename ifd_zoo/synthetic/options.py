@@ -10,13 +10,13 @@ class Options:
     Each is drawn from its own stream, so that to change one of them leaves the others as they were.
     """
 
-    own_scene: float = 0.4
+    own_scene: float = 0.6
     """Taken in a place and a light that no other picture shares, not where the camera stands."""
     backgrounds: float = 1.0
     """Houses, walls, floors, sky and plants behind the person; else a bare wall and floor."""
     clutter: float = 0.8
     """Things that stand around behind the person."""
-    confusing: float = 0.25
+    confusing: float = 0.2
     """Cloth and patches in the colours of skin, hair and garments behind the person."""
     defocus: float = 0.45
     """Background out of focus."""
@@ -31,17 +31,19 @@ class Options:
     harsh: float = 0.12
     """Hard light."""
     backlight: float = 0.07
-    night: float = 0.05
+    night: float = 0.03
     misaligned: float = 0.35
     """The box lies badly around the person: off the middle, too wide, too tight."""
     cut: float = 0.12
     """The box ends above the feet or below the crown."""
-    clean: float = 0.3
+    clean: float = 0.4
     """None of what follows: a sharp, well exposed picture."""
     motion: float = 0.12
     soft: float = 0.35
     sharpened: float = 0.2
     low_resolution: float = 0.3
+    tone: float = 1.0
+    """Brightened and with more contrast, as cameras develop pictures; clean ones too."""
     exposure: float = 0.7
     """Exposure, white balance and contrast that are not quite right."""
     vignette: float = 0.3

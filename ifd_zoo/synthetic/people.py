@@ -6,25 +6,25 @@ from typing import TypeVar
 
 import numpy as np
 
-from ifd_zoo.synthetic.assets import load_assets
-from ifd_zoo.synthetic.bags import wear_bag
-from ifd_zoo.synthetic.body import Body, skinned
-from ifd_zoo.synthetic.bottoms import wear_skirt, wear_trousers
-from ifd_zoo.synthetic.extras import wear_belt, wear_scarf
-from ifd_zoo.synthetic.fitting import Fitting, Wear
-from ifd_zoo.synthetic.hair import wear_hair
-from ifd_zoo.synthetic.hats import hat_line, wear_hat, wear_sunglasses
-from ifd_zoo.synthetic.identity import Identity, draw_identity, draw_shape
-from ifd_zoo.synthetic.mesh import vertex_normals
-from ifd_zoo.synthetic.outer import wear_outer
+from ifd_zoo.synthetic.bodies.assets import load_assets
+from ifd_zoo.synthetic.bodies.body import Body, skinned
+from ifd_zoo.synthetic.bodies.hair import wear_hair
+from ifd_zoo.synthetic.bodies.identity import Identity, draw_identity, draw_shape
+from ifd_zoo.synthetic.bodies.mesh import vertex_normals
+from ifd_zoo.synthetic.bodies.pose import Wants, draw_pose
+from ifd_zoo.synthetic.bodies.posing import Posing
+from ifd_zoo.synthetic.clothes.bags import wear_bag
+from ifd_zoo.synthetic.clothes.bottoms import wear_skirt, wear_trousers
+from ifd_zoo.synthetic.clothes.extras import wear_belt, wear_scarf
+from ifd_zoo.synthetic.clothes.fitting import Fitting, Wear
+from ifd_zoo.synthetic.clothes.hats import hat_line, wear_hat, wear_sunglasses
+from ifd_zoo.synthetic.clothes.outer import wear_outer
+from ifd_zoo.synthetic.clothes.pieces import LABEL, Cutout, cut_out
+from ifd_zoo.synthetic.clothes.shoes import wear_shoes
+from ifd_zoo.synthetic.clothes.tops import wear_dress, wear_top
+from ifd_zoo.synthetic.clothes.wardrobe import Outfit, Wardrobe
 from ifd_zoo.synthetic.parts import Eye, Layer, PosedLayer, Skin
-from ifd_zoo.synthetic.pieces import LABEL, Cutout, cut_out
-from ifd_zoo.synthetic.pose import Wants, draw_pose
-from ifd_zoo.synthetic.posing import Posing
-from ifd_zoo.synthetic.shoes import wear_shoes
 from ifd_zoo.synthetic.streams import stream
-from ifd_zoo.synthetic.tops import wear_dress, wear_top
-from ifd_zoo.synthetic.wardrobe import Outfit, Wardrobe
 
 Kept = TypeVar('Kept')
 KEPT = 4

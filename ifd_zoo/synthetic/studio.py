@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ifd_zoo.synthetic.camera import at_centres, fit
-from ifd_zoo.synthetic.chances import Chances
-from ifd_zoo.synthetic.clutter import Cover
-from ifd_zoo.synthetic.develop import developed
-from ifd_zoo.synthetic.figure import Figure, draw_figure, shape_of
-from ifd_zoo.synthetic.floor import floor_light
-from ifd_zoo.synthetic.materials import Materials
 from ifd_zoo.synthetic.options import Options
 from ifd_zoo.synthetic.people import Dressed, People
-from ifd_zoo.synthetic.scene import Scene, backlight, harsh, night, scene_of
-from ifd_zoo.synthetic.surroundings import Surroundings
+from ifd_zoo.synthetic.pictures.camera import at_centres, fit
+from ifd_zoo.synthetic.pictures.chances import Chances
+from ifd_zoo.synthetic.pictures.develop import developed
+from ifd_zoo.synthetic.pictures.figure import Figure, draw_figure, shape_of
+from ifd_zoo.synthetic.pictures.floor import floor_light
+from ifd_zoo.synthetic.pictures.materials import Materials
+from ifd_zoo.synthetic.scenes.clutter import Cover
+from ifd_zoo.synthetic.scenes.scene import Scene, backlight, harsh, night, scene_of
+from ifd_zoo.synthetic.scenes.surroundings import Surroundings
 
 __all__ = ['Options', 'Picture', 'Studio']
 
