@@ -72,7 +72,7 @@ def test_nothing_is_seen_without_cover():
 
 
 def test_a_camera_projects_as_a_slow_formula():
-    stand, framing = Stand(0.3, 5.0, roll=0.1), Framing(0.2, (0.1, -0.05), cut_bottom=0.1)
+    stand, framing = Stand(0.3, 5.0, roll=0.1), Framing(0.2, (0.1, -0.05), cut_bottom=0.1, stretch=1.25)
     camera = fit(stand, nominal_person(), framing, (100, 50), 2)
     sideways, upwards = np.array([1.0, 0, 0]), np.array([0, np.sin(0.3), np.cos(0.3)])
     right = np.cos(0.1) * sideways + np.sin(0.1) * upwards
@@ -86,10 +86,10 @@ def test_a_camera_projects_as_a_slow_formula():
     low, high = plane.min(0), plane.max(0)
     low[1] += 0.1 * (high[1] - low[1])
     half_width, half_height = (high - low) / 2 * 1.2
-    half_height = max(half_height, 2 * half_width)
-    centre = (low + high) / 2 + [0.1 * half_height / 2, -0.05 * half_height]
+    half_height = max(half_height, 2.5 * half_width)
+    centre = (low + high) / 2 + [0.1 * half_height / 2.5, -0.05 * half_height]
     seen = camera.project(nominal_person().astype(np.float32))
-    assert np.allclose(seen[:, 0], 50 + (plane[:, 0] - centre[0]) / (half_height / 2) * 50, atol=1e-3)
+    assert np.allclose(seen[:, 0], 50 + (plane[:, 0] - centre[0]) / (half_height / 2.5) * 50, atol=1e-3)
     assert np.allclose(seen[:, 1], 100 - (plane[:, 1] - centre[1]) / half_height * 100, atol=1e-3)
     assert np.allclose(seen[:, 2], [depth for _, _, depth in tangents], atol=1e-4)
 

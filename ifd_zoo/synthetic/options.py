@@ -16,13 +16,13 @@ class Options:
     """Houses, walls, floors, sky and plants behind the person; else a bare wall and floor."""
     clutter: float = 0.8
     """Things that stand around behind the person."""
-    confusing: float = 0.2
+    confusing: float = 0.12
     """Cloth and patches in the colours of skin, hair and garments behind the person."""
     defocus: float = 0.45
     """Background out of focus."""
-    occluders: float = 0.18
+    occluders: float = 0.12
     """Things in front that hide a part of the person."""
-    passers_by: float = 0.3
+    passers_by: float = 0.18
     """Other people behind or before the person; needs bystanders."""
     shadows: float = 1.0
     """Strength of the shadow on the floor."""
@@ -32,11 +32,13 @@ class Options:
     """Hard light."""
     backlight: float = 0.07
     night: float = 0.03
-    misaligned: float = 0.35
+    misaligned: float = 0.3
     """The box lies badly around the person: off the middle, too wide, too tight."""
-    cut: float = 0.12
+    stretched: float = 0.6
+    """The box is narrower than the picture, which is as wide as half its height, and was stretched to fill it."""
+    cut: float = 0.08
     """The box ends above the feet or below the crown."""
-    clean: float = 0.4
+    clean: float = 0.55
     """None of what follows: a sharp, well exposed picture."""
     motion: float = 0.12
     soft: float = 0.35

@@ -20,9 +20,12 @@ class Framing:
     """Right and up, in half widths and heights of the box."""
     cut_top: float = 0.0
     cut_bottom: float = 0.0
+    stretch: float = 1.0
+    """How much the box was widened to the shape of the picture."""
 
     def facts(self) -> dict[str, float]:
-        return {'margin': self.margin, 'cut_top': self.cut_top, 'cut_bottom': self.cut_bottom}
+        cuts = {'cut_top': self.cut_top, 'cut_bottom': self.cut_bottom}
+        return {'margin': self.margin, **cuts, 'stretch': self.stretch}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +95,7 @@ def fit(stand: Stand, points: np.ndarray, framing: Framing, size: tuple[int, int
     low[1] += framing.cut_bottom * tall
     high[1] -= framing.cut_top * tall
     width, height = (high - low) / 2 * (1 + framing.margin)
-    aspect = size[1] / size[0]
+    aspect = size[1] / size[0] / framing.stretch
     half_height = max(height, width / aspect)
     half = np.array([half_height * aspect, half_height])
     centre = (low + high) / 2 + np.array(framing.shift) * half

@@ -28,7 +28,7 @@ class Chances:
         margin, shift = rng.uniform(0.05, 0.15), rng.normal(0, 0.015, 2)
         if self.happens['misaligned']:
             rng = self.of['misaligned']
-            margin, shift = rng.uniform(0.0, 0.4), rng.normal(0, (0.13, 0.05))
+            margin, shift = rng.uniform(0.0, 0.3), rng.normal(0, (0.13, 0.05))
         top, bottom = 0.0, 0.0
         if self.happens['cut']:
             rng = self.of['cut']
@@ -36,4 +36,5 @@ class Chances:
                 top = rng.uniform(0.02, 0.1)
             else:
                 bottom = rng.uniform(0.03, 0.45)
-        return Framing(float(margin), (float(shift[0]), float(shift[1])), float(top), float(bottom))
+        stretch = self.of['stretched'].uniform(1, 1.35) if self.happens['stretched'] else 1.0
+        return Framing(float(margin), (float(shift[0]), float(shift[1])), float(top), float(bottom), float(stretch))
