@@ -33,17 +33,10 @@ class Cut(NamedTuple):
 
 
 COUNTS = {
-    'top': 64,
-    'bottom': 56,
-    'skirt': 24,
-    'dress': 26,
-    'outer': 34,
-    'legwear': 10,
-    'shoes': 36,
-    'bag': 26,
-    'hat': 18,
+    **{'top': 160, 'bottom': 120, 'skirt': 70, 'dress': 80, 'outer': 100, 'legwear': 20},
+    **{'shoes': 80, 'bag': 60, 'hat': 40, 'scarf': 30, 'belt': 20, 'sunglasses': 10},
 }
-COUNTS |= {'scarf': 10, 'belt': 8, 'sunglasses': 5}
+"""Garments in the wardrobe that all share: few enough that strangers often wear the same."""
 
 
 Draw = Callable[[np.random.Generator], Cut]

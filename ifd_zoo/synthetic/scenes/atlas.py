@@ -1,5 +1,6 @@
-"""Painted textures, walls and things, each made once in a process when it is first needed."""
+"""Painted textures, walls and things, made when they are first needed and kept for a while."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -8,8 +9,10 @@ import numpy as np
 
 from ifd_zoo.synthetic.streams import stream
 
-VARIANTS = 10
+VARIANTS = 30
 """Of everything that is painted; colours and places differ further from picture to picture."""
+KEPT = 240
+"""Pictures that stay in memory, about 60 MB; the one that was not used for longest is painted again when needed."""
 
 
 class Atlas:
@@ -17,7 +20,7 @@ class Atlas:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._painted: dict[tuple, np.ndarray] = {}
+        self._painted: OrderedDict[tuple, np.ndarray] = OrderedDict()
 
     def take(self, rng: np.random.Generator, painter: Callable[..., np.ndarray], *options: Any) -> np.ndarray:
         """One of the variants; not to be written to."""
@@ -26,6 +29,9 @@ class Atlas:
             image = painter(stream(self._seed, 'texture', *key), *options)
             image.setflags(write=False)
             self._painted[key] = image
+            if len(self._painted) > KEPT:
+                self._painted.popitem(last=False)
+        self._painted.move_to_end(key)
         return self._painted[key]
 
 
