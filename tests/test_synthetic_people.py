@@ -79,7 +79,7 @@ def test_another_process_makes_the_same_view_and_stays_small(people):
 
 def test_outfits_of_different_owners_share_garments(people):
     worn = [{(g.slot, g.number) for n in range(3) for g in people.outfit(owner, n).garments} for owner in range(30)]
-    assert sum(bool(a & b) for i, a in enumerate(worn) for b in worn[:i]) > 100
+    assert sum(bool(a & b) for i, a in enumerate(worn) for b in worn[:i]) > 60
     first, second = people.outfit(0, 0), people.outfit(0, 1)
     assert first.facts() != second.facts() and first.facts() == people.outfit(0, 0).facts()
 
