@@ -93,16 +93,42 @@ def _json_values(figures: np.ndarray) -> dict[str, float | None]:
     return {name: None if np.isnan(value) else float(value) for name, value in zip(FIGURES, figures, strict=True)}
 
 
-def markdown_table(rows: list[dict]) -> str:
-    """The rows as a Markdown table; figures in percent, repeated draws as mean ± sample standard deviation."""
+def figure_lines(rows: list[dict], missing: str = '-') -> list[list[str]]:
+    """The rows as the cells of a table with a header; figures in percent, repeated draws as mean ± sample deviation."""
     lines = [['protocol', 'mode', 'valid queries', 'gallery', *FIGURES.values()]]
     for row in rows:
         std = row.get('std', {})
         name = f'{row["protocol"]} ({row["trials"]} trials)' if std else row['protocol']
-        figures = [_cell(row[figure], std.get(figure)) for figure in FIGURES]
+        figures = [_cell(row[figure], std.get(figure), missing) for figure in FIGURES]
         sizes = [f'{row["valid_queries"]} / {row["queries"]}', str(row['gallery'])]
         lines.append([name, row['mode'], *sizes, *figures])
-    return _table(lines)
+    return lines
+
+
+def paper_lines(paper: dict, missing: str = '-') -> list[list[str]]:
+    """What `eval.paper.reference` gives as the cells of a table with a header."""
+    lines = [['method', 'modality', *(f'{mode} {name}' for mode in paper['modes'] for name in ('rank-1', 'mAP'))]]
+    for row in paper['rows']:
+        figures = [row['figures'][mode][name] for mode in paper['modes'] for name in ('rank1', 'mAP')]
+        lines.append([row['method'], row['modality'], *(_cell(value, None, missing) for value in figures)])
+    return lines
+
+
+def setting_texts(report: dict) -> dict[str, str]:
+    """How it was measured, in words; argument as of `markdown_report`."""
+    options = report['rerank']
+    return {
+        'masks': masks_text(report),
+        'mirror image added': 'yes' if report['flip'] else 'no',
+        'precision': report['precision'],
+        're-ranking': ', '.join(f'{name} {value}' for name, value in options.items()) if options else 'none',
+        'training seed': 'not recorded' if report['seed'] is None else str(report['seed']),
+    }
+
+
+def markdown_table(rows: list[dict]) -> str:
+    """`figure_lines` as a Markdown table."""
+    return _table(figure_lines(rows))
 
 
 def markdown_report(report: dict) -> str:
@@ -113,14 +139,9 @@ def markdown_report(report: dict) -> str:
             no masks), `flip`, `precision`, `rerank` (options or None), `seed`, `protocols` (rows of `measure`) and
             `paper` (of `eval.paper.reference`).
     """
-    options = report['rerank']
-    texts = {
-        'masks': masks_text(report),
-        'mirror image added': 'yes' if report['flip'] else 'no',
-        'precision': report['precision'],
-        're-ranking': f'**k-reciprocal** ({_options(options)})' if options else 'none',
-        'training seed': 'not recorded' if report['seed'] is None else report['seed'],
-    }
+    options, texts = report['rerank'], setting_texts(report)
+    if options:
+        texts['re-ranking'] = f'**k-reciprocal** ({texts["re-ranking"]})'
     title = f'`{report["model"]}` (weights {report["weights_sha256"][:12]}) on `{report["data"]}`'
     setting = '; '.join([title, *(f'{name}: {text}' for name, text in texts.items())])
     parts = [setting + '.', markdown_table(report['protocols'])]
@@ -137,22 +158,13 @@ def masks_text(report: dict) -> str:
 
 
 def _paper_part(paper: dict, reranked: bool) -> list[str]:
-    header = ['method', 'modality', *(f'{mode} {name}' for mode in paper['modes'] for name in ('rank-1', 'mAP'))]
-    lines = [header]
-    for row in paper['rows']:
-        figures = [row['figures'][mode][name] for mode in paper['modes'] for name in ('rank1', 'mAP')]
-        lines.append([row['method'], row['modality'], *(_cell(value) for value in figures)])
     text = f'For reference, {paper["source"]}: copied, not measured here.'
     remarks = [text, paper['remark'], 'None of its figures is said to be re-ranked; ours are.' if reranked else '']
-    return [' '.join(remark for remark in remarks if remark), _table(lines)]
+    return [' '.join(remark for remark in remarks if remark), _table(paper_lines(paper))]
 
 
-def _options(options: dict) -> str:
-    return ', '.join(f'{name} {value}' for name, value in options.items())
-
-
-def _cell(value: float | None, std: float | None = None) -> str:
-    return '-' if value is None else format_spread({'mean': value, 'std': std})
+def _cell(value: float | None, std: float | None, missing: str) -> str:
+    return missing if value is None else format_spread({'mean': value, 'std': std})
 
 
 def _table(lines: list[list[str]]) -> str:

@@ -11,7 +11,6 @@ import argparse
 import json
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,11 +74,7 @@ def load_protocols(args: argparse.Namespace, masks: MaskSource, maps: Path) -> t
     if not dataset.protocols:
         raise DatasetError(f'{root}: no query and gallery images in the layout of {args.data!r}')
     records = distinct_records(dataset.protocols)
-    masked = dict(zip(records, masks.apply(records, root, maps), strict=True))
-    return tuple(
-        replace(p, query=tuple(masked[r] for r in p.query), gallery=tuple(masked[r] for r in p.gallery))
-        for p in dataset.protocols
-    )
+    return dataset.with_records(dict(zip(records, masks.apply(records, root, maps), strict=True))).protocols
 
 
 def measure_model(args: argparse.Namespace) -> Measurement:

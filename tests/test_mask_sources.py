@@ -11,24 +11,18 @@ from PIL import Image
 from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
 from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.parsing import CLOTHING, LABELS, load_parser
-from ifd_zoo.parsing.__main__ import main
 from ifd_zoo.parsing.cache import with_parsed_maps
 from ifd_zoo.parsing.coverage import count_coverage, coverage_text
 from ifd_zoo.parsing.mapfile import write_label_map
 from ifd_zoo.parsing.masksets import MaskSource, records_with_masks
 from ifd_zoo.transforms import EvalTransform, Masking
-from tests.map_folders import FIRST, flags, records_of, write_plain
+from tests.map_folders import FIRST, fill_folder, records_of, write_plain
 from tests.trees import write_folder_tree
 
 
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
-    """A data set of 12 images without label maps, and the folder that the tool has filled."""
-    root = write_folder_tree(tmp_path_factory.mktemp('data'), train=2, test=1, views=2)
-    shutil.rmtree(root / 'parsing')
-    output = tmp_path_factory.mktemp('maps') / 'out'
-    assert main(flags(root, output)) == 0
-    return root, output
+    return fill_folder(tmp_path_factory)
 
 
 @pytest.fixture

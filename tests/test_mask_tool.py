@@ -21,7 +21,7 @@ from ifd_zoo.parsing.coverage import measure_coverage
 from ifd_zoo.parsing.mapfile import write_label_map
 from ifd_zoo.parsing.masksets import MaskSource, records_with_masks
 from ifd_zoo.parsing.network import ParsingNet
-from tests.map_folders import FIRST, files, flags, records_of, write_plain
+from tests.map_folders import FIRST, files, fill_folder, flags, records_of, write_plain
 from tests.trees import write_folder_tree, write_prcc_tree
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -29,12 +29,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
-    """A data set of 12 images without label maps, and the folder that the tool has filled."""
-    root = write_folder_tree(tmp_path_factory.mktemp('data'), train=2, test=1, views=2)
-    shutil.rmtree(root / 'parsing')
-    output = tmp_path_factory.mktemp('maps') / 'out'
-    assert main(flags(root, output)) == 0
-    return root, output
+    return fill_folder(tmp_path_factory)
 
 
 @pytest.fixture

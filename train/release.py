@@ -8,6 +8,7 @@ from torch import nn
 
 from ifd_zoo.datasets import ReIDDataset
 from ifd_zoo.hub import save_release
+from ifd_zoo.hub.release import code_revision
 from train.config import Config, to_flags
 
 
@@ -28,6 +29,7 @@ def write_release(
     """Save the folder `release` in the run's output, whose input has `size` (H, W) in pixels; returns its path."""
     info = {
         'command': 'python train/run.py ' + ' '.join(to_flags(config)),
+        'code_revision': code_revision(),
         'input_size': [3, *size],
         'data': {
             'name': config.data,

@@ -1,7 +1,7 @@
 """What every data set returns: records, and protocols as data."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +67,20 @@ class ReIDDataset:
     @property
     def num_pids(self) -> int:
         return len({record.pid for record in self.train})
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """All images, each once, in the order of the splits."""
+        return tuple({record.path: record for split in self.splits for record in split.records}.values())
+
+    def with_records(self, others: Mapping[Record, Record]) -> 'ReIDDataset':
+        """The data set with other records in training and protocols; those that are no key of `others` stay."""
+
+        def change(records: tuple[Record, ...]) -> tuple[Record, ...]:
+            return tuple(others.get(record, record) for record in records)
+
+        protocols = (replace(p, query=change(p.query), gallery=change(p.gallery)) for p in self.protocols)
+        return replace(self, train=change(self.train), protocols=tuple(protocols))
 
 
 def read_label_map(path: Path, size: tuple[int, int] | None = None, classes: int = len(LABELS)) -> np.ndarray:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ifd_zoo.datasets import DATASETS, DatasetError, Record, ReIDDataset, load_dataset
+from ifd_zoo.datasets import DATASETS, DatasetError, Record, load_dataset
 from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.files import replacing
 from ifd_zoo.inference import DeviceError
@@ -54,7 +54,7 @@ def parse_dataset(args: argparse.Namespace, group: Processes) -> str:
     maps = MapFolder(parser, root, output)
     if (output / SUMMARY).is_file():
         _require_parser(output, maps.parser_id)
-    records = maps.point(_all_records(load_dataset(args.data, root)))
+    records = maps.point(load_dataset(args.data, root).records)
     if not records:
         raise DatasetError(f'{root}: no images in the layout of {args.data!r}')
     mine = group.share(records)
@@ -73,11 +73,6 @@ def parse_dataset(args: argparse.Namespace, group: Processes) -> str:
         temporary.write_text(json.dumps(summary, indent=2) + '\n')
     counts = {'images': len(records), **{kind: coverage[kind]['images'] for kind in KINDS}}
     return f'{output}: label maps of {len(records)} images by {name} ({maps.parser_id}); {coverage_text(counts)}'
-
-
-def _all_records(dataset: ReIDDataset) -> tuple[Record, ...]:
-    """Each image once, in the order of the splits."""
-    return tuple({record.path: record for split in dataset.splits for record in split.records}.values())
 
 
 def _require_parser(output: Path, parser: str) -> None:

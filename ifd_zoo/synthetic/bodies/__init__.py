@@ -1,0 +1,1 @@
+"""Who people are: the base mesh, identities, hair and poses."""

@@ -1,0 +1,95 @@
+"""What hair and hats sit on: measures of a person's head, and how far the clothed trunk reaches behind and in front."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ifd_zoo.synthetic.clothes.fitting import Fitting
+
+CELL = 0.02
+"""Metres of a cell of the depth maps."""
+
+
+class Skull(NamedTuple):
+    """An upright ellipsoid around the head, without ears, metres at rest."""
+
+    centre: np.ndarray
+    """(3,)"""
+    radii: np.ndarray
+    """(3,) half width, half depth, height of the crown above the centre"""
+    eye: float
+    """Height of the eyes"""
+
+    @property
+    def crown(self) -> float:
+        return float(self.centre[2] + self.radii[2])
+
+    def around(self, turn: np.ndarray, height: np.ndarray, off: np.ndarray | float) -> np.ndarray:
+        """(..., 3) points `off` metres outside the skull, straight down below its middle.
+
+        Args:
+            turn: radians from the front towards the left ear.
+            height: of the points, metres.
+        """
+        up = np.clip((height - self.centre[2]) / (self.radii[2] + off), 0, 1)
+        wide = np.sqrt(np.maximum(1 - up**2.15, 0))
+        x = (self.radii[0] + off) * np.sin(turn) * wide
+        y = -(self.radii[1] + off) * np.cos(turn) * wide
+        return np.stack([self.centre[0] + x, self.centre[1] + y, np.broadcast_to(height, x.shape)], -1).astype(
+            np.float32
+        )
+
+
+def measure_skull(fitting: Fitting) -> Skull:
+    surface = fitting.body.skin.surface
+    points = fitting.identity.vertices[fitting.body.skin.source]
+    eye = float(fitting.identity.joints[fitting.body.skeleton.index['eye.L']][2])
+    head = points[(surface.fields.head > 0.5) & (points[:, 2] > eye + 0.035)]
+    low, high = head.min(0), head.max(0)
+    middle = (low + high) / 2
+    centre = np.array([0, middle[1], eye + 0.035], np.float32)
+    return Skull(centre, np.array([high[0], (high[1] - low[1]) / 2, high[2] - centre[2]], np.float32), eye)
+
+
+class Depths:
+    """How far the outermost cloth of the trunk reaches to the front and to the back, over x and z."""
+
+    def __init__(self, fitting: Fitting) -> None:
+        figure = fitting.figure
+        trunk = figure.surface.fields.arm < 0.5
+        points = figure.profile()[trunk]
+        self._low = points[:, [0, 2]].min(0)
+        size = ((points[:, [0, 2]].max(0) - self._low) / CELL).astype(int) + 2
+        self.front = _filled(self._table(points, size, np.minimum, np.inf), np.minimum)
+        self.back = _filled(self._table(points, size, np.maximum, -np.inf), np.maximum)
+
+    def _table(self, points: np.ndarray, size: np.ndarray, extreme: np.ufunc, nothing: float) -> np.ndarray:
+        table = np.full(size, nothing, np.float32)
+        column, row = ((points[:, [0, 2]] - self._low) / CELL + 0.5).astype(int).T
+        extreme.at(table, (column, row), points[:, 1])
+        return table
+
+    def outside(self, points: np.ndarray, gap: float, behind: bool) -> np.ndarray:
+        """Points moved behind or in front of the trunk by at least `gap` metres, where it is in their way."""
+        table = self.back if behind else self.front
+        place = (points[..., [0, 2]] - self._low) / CELL
+        column, row = (np.clip(place[..., axis].round().astype(int), 0, table.shape[axis] - 1) for axis in (0, 1))
+        inside = (
+            (place[..., 1] < table.shape[1] - 0.5) & (place[..., 0] > -0.5) & (place[..., 0] < table.shape[0] - 0.5)
+        )
+        limit = table[column, row]
+        if behind:
+            moved = np.maximum(points[..., 1], limit + gap)
+        else:
+            moved = np.minimum(points[..., 1], limit - gap)
+        result = points.copy()
+        result[..., 1] = np.where(inside, moved, points[..., 1])
+        return result
+
+
+def _filled(table: np.ndarray, extreme: np.ufunc) -> np.ndarray:
+    """Holes between filled cells take the value of a neighbour; every cell also counts for its neighbours."""
+    padded = np.pad(table, 1, mode='edge')
+    rows, columns = table.shape
+    shifts = [padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
+    return extreme.reduce(shifts)

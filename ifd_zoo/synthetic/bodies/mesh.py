@@ -1,0 +1,179 @@
+"""Triangles, normals, smoothing and subdivision of the base mesh's parts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ifd_zoo.synthetic.parts import Fields, Surface
+
+NEIGHBOURS = 8
+BONES = 4
+
+
+def triangulate(quads: np.ndarray) -> np.ndarray:
+    """(Q, 4) -> (2Q, 3)"""
+    return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
+
+
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cross products of rows; several times faster than numpy's."""
+    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
+    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], -1)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    length = np.sqrt((vectors * vectors).sum(-1, keepdims=True))
+    return vectors / np.maximum(length, 1e-9)
+
+
+def corner_table(triangles: np.ndarray, count: int) -> np.ndarray:
+    """(count, NEIGHBOURS) the triangles around each vertex, filled up with the number of triangles."""
+    owner = triangles.T.ravel()
+    order = np.argsort(owner, kind='stable')
+    owner = owner[order]
+    place = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    table = np.full((count, NEIGHBOURS), len(triangles), np.int32)
+    fits = place < NEIGHBOURS
+    table[owner[fits], place[fits]] = (order % len(triangles))[fits]
+    return table
+
+
+def vertex_normals(vertices: np.ndarray, triangles: np.ndarray, corners: np.ndarray | None = None) -> np.ndarray:
+    """(G, 3) unit normals, weighted by area.
+
+    Args:
+        vertices: (G, 3)
+        triangles: (T, 3) into `vertices`
+        corners: `corner_table` of the triangles, made when not given.
+    """
+    corners = corner_table(triangles, len(vertices)) if corners is None else corners
+    a, b, c = vertices[triangles[:, 0]], vertices[triangles[:, 1]], vertices[triangles[:, 2]]
+    faces = np.zeros((len(triangles) + 1, 3), np.float32)
+    faces[:-1] = cross(b - a, c - a)
+    return unit(faces[corners].sum(1))
+
+
+@dataclass(frozen=True, eq=False)
+class Shell:
+    """A part of the base mesh with what is needed to drape it."""
+
+    surface: Surface
+    source: np.ndarray
+    """(G,) vertices of the base mesh"""
+    edges: np.ndarray
+    """(E, 2) both ways"""
+    degree: np.ndarray
+    """(G, 1)"""
+    corners: np.ndarray
+
+    def normals(self, vertices: np.ndarray) -> np.ndarray:
+        return vertex_normals(vertices, self.surface.geometry_triangles, self.corners)
+
+    def smooth(self, vertices: np.ndarray, rounds: int, strength: float = 0.6) -> np.ndarray:
+        """Move every vertex towards the mean of its neighbours."""
+        start, end = self.edges.T
+        for _ in range(rounds):
+            mean = np.stack([np.bincount(start, vertices[end, axis], len(vertices)) for axis in range(3)], 1)
+            vertices = vertices + np.float32(strength) * (mean.astype(np.float32) / self.degree - vertices)
+        return vertices
+
+
+def edges_of(quads: np.ndarray) -> np.ndarray:
+    """(E, 2) neighbours, each pair both ways."""
+    sides = np.concatenate([quads[:, [i, (i + 1) % 4]] for i in range(4)])
+    sides = sides[sides[:, 0] != sides[:, 1]]
+    return np.unique(np.concatenate([sides, sides[:, ::-1]]), axis=0)
+
+
+def strongest(weights: np.ndarray, count: int = BONES) -> tuple[np.ndarray, np.ndarray]:
+    """The `count` bones that move a vertex most, and their weights."""
+    bones = np.argsort(-weights, 1, kind='stable')[:, :count]
+    kept = np.take_along_axis(weights, bones, 1)
+    return bones.astype(np.int32), (kept / np.maximum(kept.sum(1, keepdims=True), 1e-6)).astype(np.float32)
+
+
+def shell_of(
+    quads: np.ndarray,
+    quad_uvs: np.ndarray,
+    uvs: np.ndarray,
+    template: np.ndarray,
+    fields: Fields,
+    weights: np.ndarray,
+) -> Shell:
+    """The part of the base mesh that has the given faces.
+
+    Args:
+        quads: (Q, 4) vertices of the base mesh
+        quad_uvs: (Q, 4) rows of `uvs`
+        template, fields, weights: of every vertex of the base mesh
+    """
+    pairs, corner = np.unique(np.stack([quads.ravel(), quad_uvs.ravel()], 1), axis=0, return_inverse=True)
+    corner = corner.reshape(quads.shape)
+    source, geometry = np.unique(pairs[:, 0], return_inverse=True)
+    surface = surface_of(
+        triangulate(corner),
+        template[source],
+        Fields(*(field[source] for field in fields)),
+        strongest(weights[source]),
+        (uvs[pairs[:, 1]], geometry.astype(np.int32)),
+    )
+    return finished(surface, source, geometry[corner])
+
+
+def surface_of(
+    triangles: np.ndarray,
+    template: np.ndarray,
+    fields: Fields,
+    skinning: tuple[np.ndarray, np.ndarray],
+    texture: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Surface:
+    """A surface of (bones, weights); without texture it has no seams."""
+    count = len(template)
+    uv, geometry = texture or (np.zeros((count, 2), np.float32), np.arange(count, dtype=np.int32))
+    return Surface(triangles, uv, geometry, template.astype(np.float32), fields, *skinning)
+
+
+def finished(surface: Surface, source: np.ndarray, quads: np.ndarray) -> Shell:
+    edges = edges_of(quads)
+    degree = np.maximum(np.bincount(edges[:, 0], minlength=len(source)), 1)[:, None].astype(np.float32)
+    return Shell(surface, source, edges, degree, corner_table(surface.geometry_triangles, len(source)))
+
+
+@dataclass(frozen=True, eq=False)
+class Refinement:
+    """Splits every quad into four: new vertices are means of old ones."""
+
+    shell: Shell
+    mixes: tuple[np.ndarray, ...]
+    """Rows of old vertices whose mean is a new one: themselves, ends of edges, corners of quads."""
+
+    def refine(self, values: np.ndarray) -> np.ndarray:
+        """Values of the old vertices -> of the new ones."""
+        return np.concatenate([values[rows].mean(1) for rows in self.mixes]).astype(values.dtype)
+
+
+def refined(quads: np.ndarray, template: np.ndarray, fields: Fields, weights: np.ndarray) -> Refinement:
+    """Args are per vertex of the base mesh, `quads` hold vertices of the base mesh; the result has no seams."""
+    source, local = np.unique(quads, return_inverse=True)
+    local = local.reshape(quads.shape)
+    sides = np.stack([np.sort(local[:, [i, (i + 1) % 4]], 1) for i in range(4)], 1)
+    ends, side = np.unique(sides.reshape(-1, 2), axis=0, return_inverse=True)
+    side = side.reshape(len(quads), 4) + len(source)
+    middle = len(source) + len(ends) + np.arange(len(quads))
+    mixes = (np.arange(len(source))[:, None], ends, local)
+    small = [np.stack([local[:, i], side[:, i], middle, side[:, i - 1]], 1) for i in range(4)]
+    new_quads = np.concatenate(small)
+
+    def mix(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([values[source][rows].mean(1) for rows in mixes]).astype(np.float32)
+
+    new_fields = Fields(*(mix(field) for field in fields))
+    new_fields = new_fields._replace(
+        is_arm=(new_fields.is_arm > 0.5).astype(np.float32),
+        is_leg=(new_fields.is_leg > 0.5).astype(np.float32),
+        is_left=(new_fields.is_left > 0.5).astype(np.float32),
+        angle=unit(new_fields.angle),
+    )
+    surface = surface_of(triangulate(new_quads), mix(template), new_fields, strongest(mix(weights)))
+    return Refinement(finished(surface, np.arange(surface.template.shape[0]), new_quads), mixes)

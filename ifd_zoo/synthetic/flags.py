@@ -1,0 +1,76 @@
+"""Settings as command line flags, and back."""
+
+import argparse
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from ifd_zoo.synthetic.options import Options
+from ifd_zoo.synthetic.plan import Settings, SettingsError
+
+COMMAND = 'python -m ifd_zoo.synthetic'
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """`256x128`, height first."""
+    height, _, width = text.partition('x')
+    if not (height.isdecimal() and width.isdecimal()):
+        raise argparse.ArgumentTypeError(f'must be HEIGHTxWIDTH in pixels, such as 256x128, not {text!r}')
+    return int(height), int(width)
+
+
+def add_option_flags(parser: argparse.ArgumentParser) -> None:
+    """Two flags for each realism option, one that sets it and one that switches it off, and one for all."""
+    group = parser.add_argument_group(
+        'realism', 'Shares of the pictures and strengths, see options.py; --no-NAME switches an option off.'
+    )
+    group.add_argument('--plain', action='store_true', help='all off that are not named')
+    plain = Options.plain()
+    for field in fields(Options):
+        flag, off = f'--{_dashed(field.name)}', getattr(plain, field.name)
+        help_text = f'default {field.default}'
+        if isinstance(field.default, bool):
+            group.add_argument(flag, action='store_true', default=None, help=help_text)
+        else:
+            group.add_argument(flag, type=type(field.default), help=help_text, metavar=type(field.default).__name__)
+        group.add_argument(
+            f'--no-{_dashed(field.name)}', dest=field.name, action='store_const', const=off, help=argparse.SUPPRESS
+        )
+
+
+def read_options(args: argparse.Namespace) -> Options:
+    """The realism options of a parsed command line. Raises SettingsError when a value cannot be."""
+    options = Options.plain() if args.plain else Options()
+    for name in (field.name for field in fields(Options)):
+        value = getattr(args, name)
+        try:
+            options = options if value is None else replace(options, **{name: value})
+        except ValueError as error:
+            raise SettingsError(f'{flag(name, value)}: {error}') from error
+    return options
+
+
+def flag(name: str, value: Any) -> str:
+    """A setting as on the command line: `--seed 0`, `--no-hard`, `--size 256x128`."""
+    if isinstance(value, bool):
+        return f'--{"" if value else "no-"}{_dashed(name)}'
+    if isinstance(value, (list, tuple)):
+        value = 'x'.join(map(str, value))
+    return f'--{_dashed(name)} {shlex.quote(str(value))}'
+
+
+def flatten(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as a dict, with the realism options among them."""
+    return {**{name: value for name, value in settings.items() if name != 'options'}, **settings['options']}
+
+
+def command(settings: Settings) -> str:
+    """The command that makes a set: every setting, and of the realism options those that are not as they come."""
+    usual, own = asdict(Options()), asdict(settings)
+    own['options'] = {name: value for name, value in own['options'].items() if value != usual[name]}
+    return ' '.join([COMMAND, *(flag(name, value) for name, value in flatten(own).items()), '--output DIR'])
+
+
+def _dashed(name: str) -> str:
+    return name.replace('_', '-')

@@ -1,0 +1,56 @@
+"""What is known of each picture, kept while a set is made and written as a table in the end."""
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ifd_zoo.files import replacing
+
+METADATA, JOURNAL = 'metadata.csv', '.journal.jsonl'
+
+FIRST = ('file', 'split', 'pid', 'clothes', 'camera', 'owner', 'view', 'number')
+"""Columns that every row has; further ones follow in alphabetical order."""
+
+Row = dict[str, str]
+"""Column to text: a row that is read equals the row that was written."""
+
+
+def as_text(value: float | int | str) -> str:
+    """Numbers with six digits, and 'none' for an empty text, which the table has for what is unknown."""
+    return f'{value:.6g}' if isinstance(value, float) else str(value) or 'none'
+
+
+def read_rows(root: Path) -> dict[str, Row]:
+    """Rows by file, of the table and of the journal that a run left behind when it was stopped."""
+    rows = {}
+    if (root / METADATA).is_file():
+        with open(root / METADATA, newline='', encoding='utf-8') as file:
+            rows = {row['file']: {k: v for k, v in row.items() if v != ''} for row in csv.DictReader(file)}
+    if (root / JOURNAL).is_file():
+        for line in (root / JOURNAL).read_text(encoding='utf-8').splitlines():
+            rows |= _journal_rows(line)
+    return rows
+
+
+def _journal_rows(line: str) -> dict[str, Row]:
+    try:
+        return {row['file']: row for row in json.loads(line)}
+    except json.JSONDecodeError:
+        return {}  # A run was killed while it wrote this line: its pictures are made again.
+
+
+def append_rows(root: Path, rows: Iterable[Row]) -> None:
+    # The line break comes first: a line that was cut off must not swallow this one.
+    with open(root / JOURNAL, 'a', encoding='utf-8') as file:
+        file.write('\n' + json.dumps(list(rows)))
+
+
+def write_rows(root: Path, rows: Mapping[str, Row]) -> None:
+    """Write the table, sorted by file, and drop the journal."""
+    columns = (*FIRST, *sorted({key for row in rows.values() for key in row} - set(FIRST)))
+    with replacing(root / METADATA) as temporary, open(temporary, 'w', newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, columns, restval='', lineterminator='\n')
+        writer.writeheader()
+        writer.writerows(rows[name] for name in sorted(rows))
+    (root / JOURNAL).unlink(missing_ok=True)

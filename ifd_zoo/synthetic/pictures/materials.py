@@ -1,0 +1,229 @@
+"""What a sample of the person looks like before light falls on it: colour, label, and how the surface is bent.
+
+Labels hang on the mesh alone, so that other fabrics give the same label map.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.synthetic.parts import Cloth, Eye, Hair, Landmarks, Layer, Skin
+from ifd_zoo.synthetic.pictures.noise import shared_noise
+from ifd_zoo.synthetic.pictures.wrinkles import shared_wrinkles
+
+DECAL_SIDE = 0.26
+TEXTURE_REPEATS = 1.7
+"""Times that a fabric's texture repeats along a metre of height."""
+CHIN_BELOW_EYE = 0.115
+
+
+class Samples(NamedTuple):
+    """Samples that show one layer; N of them."""
+
+    corners: np.ndarray
+    """(N, 3) vertices of the geometry"""
+    weights: np.ndarray
+    """(N, 3)"""
+    normal: np.ndarray
+    """(N, 3) unit, towards the camera"""
+    uv: np.ndarray
+    """(N, 3) vertices of the rendering"""
+
+    def mixed(self, values: np.ndarray) -> np.ndarray:
+        """A value of each vertex of the geometry, (G,) or (G, C), at the samples."""
+        return blend(values, self.corners, self.weights)
+
+
+class Look(NamedTuple):
+    colour: np.ndarray
+    """(N, 3) float32 sRGB 0 to 1"""
+    label: np.ndarray
+    """(N,) uint8"""
+    normal: np.ndarray
+    """(N, 3) unit"""
+    gloss: np.ndarray | float
+    """Strength of the highlight."""
+    strand: np.ndarray | None = None
+    """(N, 3) unit direction of hair, where the highlight lies across it."""
+    softness: float = 0.0
+    """How far light creeps around into the shadow side, 0 to 1."""
+
+
+def blend(values: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    total = None
+    for index in range(3):
+        weight = weights[:, index] if values.ndim == 1 else weights[:, index, None]
+        part = values[corners[:, index]] * weight
+        total = part if total is None else total + part
+    return total
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.sqrt(np.einsum('ij,ij->i', vectors, vectors)), 1e-8)[:, None]
+
+
+def smoothstep(low: float, high: float, values: np.ndarray) -> np.ndarray:
+    share = np.clip((values - low) / (high - low), 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+class Materials:
+    """Paints layers.
+
+    Args:
+        landmarks: of the template body.
+        face_masks: (H, W, 4) uint8: face, lips, ears, eyelids by the skin's texture coordinates.
+    """
+
+    def __init__(self, landmarks: Landmarks, face_masks: np.ndarray) -> None:
+        self._landmarks = landmarks
+        self._masks = face_masks
+        self._noise = shared_noise()
+        self._wrinkles = shared_wrinkles()
+
+    def look(self, layer: Layer, samples: Samples) -> Look:
+        """Raises:
+        TypeError: the layer's material is none that can be painted.
+        """
+        match layer.material:
+            case Cloth():
+                return self._cloth(layer, layer.material, samples)
+            case Skin():
+                return self._skin(layer, layer.material, samples)
+            case Eye():
+                return self._eye(layer, layer.material, samples)
+            case Hair():
+                return self._hair(layer, layer.material, samples)
+        raise TypeError(f'{type(layer.material).__name__} is no material that can be painted')
+
+    def _cloth(self, layer: Layer, cloth: Cloth, samples: Samples) -> Look:
+        fields = layer.surface.fields
+        template = samples.mixed(layer.surface.template)
+        angle = samples.mixed(fields.angle)
+        around = np.arctan2(angle[:, 1], angle[:, 0]) / np.float32(2 * np.pi)
+        height = samples.mixed(fields.height)
+        colour = sample_tiling(cloth.texture, around * cloth.around, height * TEXTURE_REPEATS)
+        front = (template[:, 1] < 0) & (samples.mixed(fields.is_arm) < 0.5)
+        if cloth.decal is not None:
+            self._print_decal(colour, cloth.decal, template, front)
+        if cloth.placket:
+            colour[front & (np.abs(template[:, 0]) < 0.005)] *= 0.55
+        if cloth.sole is not None:
+            colour[template[:, 2] < self._landmarks.floor + 0.018] = cloth.sole
+        bend, shade = self._wrinkles.at(around, height, layer.seed)
+        normal = self._wrinkles.bent(samples.normal, bend * np.float32(cloth.folds / 0.022))
+        colour *= (1 + (shade * np.float32(min(cloth.folds / 0.022, 1.5))))[:, None]
+        return Look(colour, self._constant(layer, samples), normal, cloth.gloss)
+
+    def _print_decal(self, colour: np.ndarray, decal: np.ndarray, template: np.ndarray, front: np.ndarray) -> None:
+        centre = np.array([0, self._landmarks.neck - 0.2], np.float32)
+        place = (template[:, [0, 2]] - centre) / np.float32(DECAL_SIDE) + np.float32(0.5)
+        there = np.flatnonzero(front & (template[:, 1] < -0.03) & (place > 0).all(1) & (place < 1).all(1))
+        rows = ((1 - place[there, 1]) * decal.shape[0]).astype(int).clip(0, decal.shape[0] - 1)
+        columns = (place[there, 0] * decal.shape[1]).astype(int).clip(0, decal.shape[1] - 1)
+        ink = decal[rows, columns].astype(np.float32) / 255
+        colour[there] += (ink[:, :3] - colour[there]) * ink[:, 3:]
+
+    def _skin(self, layer: Layer, skin: Skin, samples: Samples) -> Look:
+        template = samples.mixed(layer.surface.template)
+        uv = blend(layer.surface.uv, samples.uv, samples.weights)
+        mottled = 0.94 + 0.12 * self._noise(template * 40 + np.float32(layer.seed))
+        colour = np.asarray(skin.colour, np.float32) * mottled[:, None]
+        label = self._skin_labels(layer, samples, template)
+        head = np.flatnonzero(label == LABELS.index('face'))
+        if len(head):
+            colour[head] = self._face(colour[head], skin, template[head], uv[head])
+        return Look(colour, label, samples.normal, 0.16, softness=0.35)
+
+    def _skin_labels(self, layer: Layer, samples: Samples, template: np.ndarray) -> np.ndarray:
+        fields = layer.surface.fields
+        head = samples.mixed(fields.head) > 0.5
+        names = (
+            (head & (template[:, 2] >= self._landmarks.eye[2] - CHIN_BELOW_EYE), 'face'),
+            (head, 'neck'),
+            (samples.mixed(fields.is_arm) > 0.5, 'arms'),
+            (samples.mixed(fields.leg) > 0.5, 'legs'),
+        )
+        chosen = np.select(
+            [place for place, _ in names], [LABELS.index(name) for _, name in names], LABELS.index('neck')
+        )
+        return chosen.astype(np.uint8)
+
+    def _face(self, colour: np.ndarray, skin: Skin, template: np.ndarray, uv: np.ndarray) -> np.ndarray:
+        face, lips, _, lids = sample_tiling(self._masks, uv[:, 0], uv[:, 1]).T[:, :, None]
+        colour = colour * (1 + (np.array([0.04, -0.07, -0.10], np.float32)) * (face * 0.5))
+        colour *= 1 - np.array([0.14, 0.42, 0.42], np.float32) * (lips * 0.85)
+        colour *= 1 - 0.2 * 0.6 * lids
+        eye = self._landmarks.eye
+        beside, above = np.abs(template[:, 0]) - eye[0], template[:, 2] - eye[2]
+        front = template[:, 1] < eye[1] + 0.03
+        brow = np.clip((0.0065 - np.abs(above - 0.019 + beside**2 * 9)) / 0.0035, 0, 1)
+        brow = brow * (np.abs(beside - 0.002) < 0.024) * front * 0.75
+        colour += (skin.hair_colour * 0.8 - colour) * brow[:, None]
+        if skin.beard:
+            grown = np.clip((-0.052 - above) / 0.016, 0, 1) * (1 - lips[:, 0]) * front
+            grown = grown * np.clip((template[:, 2] - self._landmarks.neck - 0.075) / 0.02, 0, 1)
+            colour += (skin.hair_colour * 0.9 + 0.02 - colour) * (skin.beard * 0.9 * grown)[:, None]
+        if skin.glasses:
+            rim = np.hypot(beside / 1.15, above / 0.95)
+            frame = (rim > 0.019) & (rim < 0.024) & (template[:, 1] < eye[1] + 0.02)
+            frame |= (np.abs(above) < 0.003) & (np.abs(template[:, 0]) < 0.02)
+            colour[frame & front] = 0.04
+        return colour.astype(np.float32)
+
+    def _eye(self, layer: Layer, eye: Eye, samples: Samples) -> Look:
+        template = samples.mixed(layer.surface.template)
+        centre = self._landmarks.eye
+        radius = np.hypot(np.abs(template[:, 0]) - centre[0], template[:, 2] - centre[2])
+        iris = (template[:, 1] < centre[1] - 0.008) & (radius < 0.0062)
+        colour = np.where(iris[:, None], np.array(eye.iris, np.float32), np.array([0.72, 0.7, 0.68], np.float32))
+        return Look(colour, self._constant(layer, samples), samples.normal, 0.5)
+
+    def _hair(self, layer: Layer, hair: Hair, samples: Samples) -> Look:
+        template = samples.mixed(layer.surface.template)
+        strands = self._noise(template * np.array([160, 160, 18], np.float32) + layer.seed)
+        locks = self._noise(template * np.array([45, 45, 9], np.float32) + layer.seed + 7)
+        colour = np.asarray(hair.colour, np.float32) * (0.25 + 0.8 * strands + 0.75 * locks)[:, None]
+        sideways = np.stack([strands - 0.5, locks - 0.5, 0.3 * (strands - locks)], 1)
+        normal = unit(samples.normal + 0.9 * sideways)
+        down = np.array([0, 0, -1], np.float32) + 0.5 * sideways
+        strand = unit(down - np.einsum('ij,ij->i', down, normal)[:, None] * normal)
+        return Look(colour, self._constant(layer, samples), normal, 0.5, strand=strand)
+
+    @staticmethod
+    def _constant(layer: Layer, samples: Samples) -> np.ndarray:
+        return np.full(len(samples.corners), layer.label, np.uint8)
+
+
+def sample_tiling(texture: np.ndarray, across: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """(N, C) float32 0 to 1 of a uint8 texture that repeats every unit; its rows count upwards.
+
+    The four neighbours are mixed.
+    """
+    height, width = texture.shape[:2]
+    column, row = across * width - 0.5, up * height - 0.5
+    left, low = np.floor(column), np.floor(row)
+    share = (column - left).astype(np.float32)[:, None], (row - low).astype(np.float32)[:, None]
+    columns = left.astype(np.int32) % width, (left.astype(np.int32) + 1) % width
+    rows = (low.astype(np.int32) % height) * width, ((low.astype(np.int32) + 1) % height) * width
+    flat = texture.reshape(height * width, -1)
+    below = flat[rows[0] + columns[0]] * (1 - share[0]) + flat[rows[0] + columns[1]] * share[0]
+    above = flat[rows[1] + columns[0]] * (1 - share[0]) + flat[rows[1] + columns[1]] * share[0]
+    return (below + (above - below) * share[1]) * np.float32(1 / 255)
+
+
+def decode(colour: np.ndarray) -> np.ndarray:
+    """sRGB 0 to 1 to linear light; gamma 2.2."""
+    return _TO_LINEAR[np.clip(colour * np.float32(1023) + np.float32(0.5), 0, 1023).astype(np.uint16)]
+
+
+def encode_light(light: np.ndarray) -> np.ndarray:
+    """Linear light to uint8 sRGB."""
+    return _TO_BYTE[
+        np.clip(np.sqrt(np.maximum(light, 0)) * np.float32(2047) + np.float32(0.5), 0, 2047).astype(np.uint16)
+    ]
+
+
+_TO_LINEAR = (np.arange(1024, dtype=np.float32) / 1023) ** np.float32(2.2)
+_TO_BYTE = np.rint(255 * (np.arange(2048) / 2047) ** (2 / 2.2)).astype(np.uint8)

@@ -1,0 +1,38 @@
+"""Makes a fresh process a worker that draws; run by its path, before the process imports anything of this project.
+
+`import ifd_zoo` brings PyTorch and the models, 700 MB for each process, and drawing needs neither: so the packages
+above this one are put into place without running their `__init__.py`.
+"""
+
+import os
+import signal
+import sys
+import threading
+from multiprocessing import connection, parent_process
+from pathlib import Path
+from types import ModuleType
+
+BARE = ('ifd_zoo', 'ifd_zoo.parsing')
+
+
+def prepare() -> None:
+    # One thread for each worker: more would fight for the same cores, and might change the last bit of a sum.
+    os.environ |= {f'{name}_NUM_THREADS': '1' for name in ('OMP', 'OPENBLAS', 'MKL', 'VECLIB_MAXIMUM')}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent ends the run when it is interrupted.
+    threading.Thread(target=_end_with, args=(parent_process().sentinel,), daemon=True).start()
+    repository = Path(__file__).resolve().parents[2]
+    for name in BARE:
+        if name not in sys.modules:
+            package = ModuleType(name)
+            package.__path__ = [str(repository.joinpath(*name.split('.')))]
+            sys.modules[name] = package
+
+
+def _end_with(parent: int, wait=connection.wait, end=os._exit) -> None:
+    # Files appear in one step, so that a worker may end anywhere.
+    wait([parent])
+    end(1)
+
+
+if __name__ == '__main__':
+    prepare()
