@@ -179,7 +179,12 @@ def test_missing_file_is_named(folder, file):
 def test_corrupt_files_are_reported(folder):
     weights = (folder / 'model.safetensors').read_bytes()
     (folder / 'model.safetensors').write_bytes(weights[: len(weights) // 2])
-    with pytest.raises(ValueError, match='not a readable safetensors'):
+    with pytest.raises(ParserError, match='not the file that was released'):
+        load_parser(folder)
+    config = json.loads((folder / 'config.json').read_text())
+    del config['sha256']  # as in folders of earlier versions
+    (folder / 'config.json').write_text(json.dumps(config))
+    with pytest.raises(ParserError, match='damaged or not safetensors'):
         load_parser(folder)
     (folder / 'config.json').write_text('{')
     with pytest.raises(ValueError, match='JSON'):
@@ -188,8 +193,11 @@ def test_corrupt_files_are_reported(folder):
 
 @pytest.mark.parametrize(
     'change, message',
-    [({'width': 24}, 'does not fit'), ({'labels': ['background']}, 'label set'), ({'size': None}, 'lacks size')],
-)
+    [
+        ({'width': 24}, 'does not fit.*of another shape'), ({'backbone': 'hf-hub:a/b'}, 'no backbone'),
+        ({'labels': ['background']}, 'label set'), ({'size': None}, 'lacks size'),
+    ],
+)  # fmt: skip
 def test_wrong_config_is_reported(folder, change, message):
     config = {**json.loads((folder / 'config.json').read_text()), **change}
     config = {key: value for key, value in config.items() if value is not None}
