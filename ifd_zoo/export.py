@@ -74,7 +74,7 @@ class ParsingEmbedder(nn.Module):
     def forward(self, photo: Tensor) -> tuple[Tensor, ...]:
         """As `Embedder`, of photos (B, 3, H, W) in [0, 1]."""
         small = F.interpolate(photo, self.parser_size, mode='bilinear', align_corners=False)
-        scores = self.net((small - self.net_mean) / self.net_std)
+        scores = self.net.probabilities((small - self.net_mean) / self.net_std)
         scores = F.interpolate(scores, photo.shape[-2:], mode='bilinear', align_corners=False)
         mask = self.erased[scores.argmax(1, keepdim=True)]  # (B, 1, H, W)
         masked = erase(photo, mask, self.fill)

@@ -60,7 +60,7 @@ def _answer(parser: Parser, images: Tensor) -> tuple[Tensor, Tensor]:
     parser.precision = 'fp32'
     label_maps = torch.from_numpy(np.stack(parser.parse([Image.fromarray(image) for image in images.numpy()])))
     inputs = normalise(images.movedim(-1, 1)).contiguous(memory_format=torch.channels_last)
-    return label_maps, parser.net(inputs).softmax(1)
+    return label_maps, parser.net.probabilities(inputs)
 
 
 def _sample(probabilities: Tensor) -> Tensor:

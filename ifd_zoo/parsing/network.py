@@ -7,6 +7,7 @@ Letters in shape comments: B batch, K classes, C channels of the decoder, H x W 
 """
 
 import timm
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -65,3 +66,17 @@ class ParsingNet(nn.Module):
         """
         # In float32 also under autocast: classes that differ in the third digit would often be equal in bfloat16.
         return F.interpolate(self.forward_stride(images).float(), size=images.shape[-2:], mode='bilinear')
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Of each class at the input's size, as the mean over an image and its mirror image.
+
+        What the network is unsure of it often gets right from one of the two sides.
+
+        Args:
+            images: (B, 3, H, W), normalised.
+
+        Returns:
+            (B, K, H, W), 1 in sum over the classes.
+        """
+        seen, mirrored = self(torch.cat([images, images.flip(-1)])).softmax(1).chunk(2)
+        return (seen + mirrored.flip(-1)) / 2

@@ -31,7 +31,7 @@ from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.network import ParsingNet
 
 WEIGHTS = Path(__file__).resolve().parents[1] / 'weights'
-BUNDLED = {'bundled': 'parser_mobilenetv4_small'}
+BUNDLED = {'bundled': 'parser_resnet10t'}
 """Name of a parser and its folder in `ifd_zoo/weights`; a new one is one line."""
 
 FIELDS = ('backbone', 'width', 'size', 'labels')
@@ -99,7 +99,7 @@ class Parser(NetworkParser):
 
     def _scores(self, images: list[Image.Image]) -> Tensor:
         inputs = torch.stack([self.letterbox(v2.functional.pil_to_tensor(image)) for image in images])
-        return self.net(normalise(inputs.to(self.device)).contiguous(memory_format=torch.channels_last))
+        return self.net.probabilities(normalise(inputs.to(self.device)).contiguous(memory_format=torch.channels_last))
 
     def _label_maps(self, scores: Tensor, images: list[Image.Image]) -> list[np.ndarray]:
         boxes = [self.letterbox.box(image.height, image.width) for image in images]
