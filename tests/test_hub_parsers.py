@@ -123,7 +123,7 @@ def test_the_bundled_parser_can_be_saved_as_a_release(tmp_path, capsys):
     folder = tmp_path / 'bundled'
     assert main(['save', '--parser', 'bundled', '--output', str(folder)]) == 0
     assert load_parser(folder).identify() == load_parser('bundled').identify()
-    assert load_parser(folder).config['note'] == load_parser('bundled').config['note']
+    assert load_parser(folder).config['command'] == load_parser('bundled').config['command']
     assert main(['check', str(folder)]) == 0
     assert 'label maps within' in capsys.readouterr().out
     assert (folder / 'golden.safetensors').stat().st_size < 400_000
