@@ -101,7 +101,7 @@ def measure_view(parser: HumanParser, source: Source, indices: Sequence[int], na
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser('eval/parsing.py', description='Measure a human parser.', allow_abbrev=False)
-    parser.add_argument('--parser', default='bundled', help='name of a parser, name:PATH, or a folder with one')
+    parser.add_argument('--parser', default='bundled', help='name of a parser, name:PATH, folder, or hf-hub:org/name')
     parser.add_argument('--accept-licence', action='store_true', help="accept the parser's own terms, if it has any")
     parser.add_argument('--data', required=True, choices=('ccp', 'folder'), help='layout of the pictures')
     parser.add_argument('--root', required=True, type=Path, help='folder of the pictures')

@@ -55,15 +55,14 @@ class ParsingEmbedder(nn.Module):
 
     Args:
         embedder: for the model.
-        parser: its network reads the photo at its own size.
+        net: of the parser.
+        parser_size: (height, width) at which it reads the photo.
         transform: of the model.
     """
 
-    def __init__(self, embedder: Embedder, parser: Parser, transform: Any) -> None:
+    def __init__(self, embedder: Embedder, net: nn.Module, parser_size: tuple[int, int], transform: Any) -> None:
         super().__init__()
-        self.embedder = embedder
-        self.net = parser.net
-        self.parser_size = tuple(parser.letterbox.size)
+        self.embedder, self.net, self.parser_size = embedder, net, parser_size
         self.fill = transform.masking.fill
         table = torch.zeros(len(LABELS), dtype=torch.bool)
         table[list(class_indices(transform.masking.mask_classes))] = True
@@ -74,7 +73,7 @@ class ParsingEmbedder(nn.Module):
     def forward(self, photo: Tensor) -> tuple[Tensor, ...]:
         """As `Embedder`, of photos (B, 3, H, W) in [0, 1]."""
         small = F.interpolate(photo, self.parser_size, mode='bilinear', align_corners=False)
-        scores = self.net((small - self.net_mean) / self.net_std)
+        scores = self.net.probabilities((small - self.net_mean) / self.net_std)
         scores = F.interpolate(scores, photo.shape[-2:], mode='bilinear', align_corners=False)
         mask = self.erased[scores.argmax(1, keepdim=True)]  # (B, 1, H, W)
         masked = erase(photo, mask, self.fill)
@@ -144,7 +143,7 @@ def _network(model: nn.Module, parser: Parser | None, flip: bool) -> nn.Module:
         raise ExportError('this parser has no network that could be exported')
     if transform.masking.fill == 'noise':
         raise ExportError('erased pixels of this model are noise, which a graph cannot repeat: leave the parser out')
-    return ParsingEmbedder(embedder, copy.deepcopy(parser), transform).cpu().eval()
+    return ParsingEmbedder(embedder, copy.deepcopy(parser.net), tuple(parser.letterbox.size), transform).cpu().eval()
 
 
 def _input_names(model: nn.Module, parser: Parser | None) -> list[str]:

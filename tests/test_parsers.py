@@ -59,6 +59,8 @@ def test_names_with_a_path_are_told_from_paths():
     assert split_name('schp_lip:/a/b.pth') == ('schp_lip', '/a/b.pth')
     assert split_name('C:/parsers/mine') == ('', 'C:/parsers/mine')
     assert portable_name('schp_lip:/a/b.pth') == 'schp_lip:b.pth'
+    assert split_name('hf-hub:org/mine@v1') == ('hf-hub', 'org/mine@v1')
+    assert portable_name('hf-hub:org/mine@v1') == 'hf-hub:org/mine@v1'
     assert portable_name('/a/b') == 'b' and portable_name('bundled') == 'bundled'
 
 

@@ -71,7 +71,7 @@ class Config:
     backbone: str = _option('resnet50', 'what comes behind ifd_ in the names of ifd_zoo.list_models()')
     backbone_weights: str = _option('imagenet', 'imagenet (timm, from the Hub), none (from scratch), or a file')
     data: str = _option('folder', 'data set reader')
-    masks: str = _option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, bundled, or a folder: parser or maps')
+    masks: str = _option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, a parser, or a folder of maps')
     maps: Path = _option(Path(), 'folder that keeps the label maps of --masks; default: OUTPUT/maps', here=True)
     tag: str = _option('', 'names the release, as in ifd_resnet10t.TAG; default: the data set')
 

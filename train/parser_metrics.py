@@ -41,10 +41,11 @@ class MergedCrossEntropy(nn.Module):
 
 
 def balanced_weights(pixels: np.ndarray) -> Tensor:
-    """Softened frequency balancing: targets rarer than the mean count more, up to threefold, none counts less.
+    """Softened frequency balancing: targets rarer than the mean count more, up to twofold, none counts less.
 
     After the median frequency balancing of Eigen & Fergus, "Predicting Depth, Surface Normals and Semantic Labels",
-    https://arxiv.org/abs/1411.4734; under a square root, as full balancing draws shoes and belts far too large.
+    https://arxiv.org/abs/1411.4734; under a square root, as full balancing draws shoes and belts far too large. Twofold
+    suits an IoU of two thirds: a pixel gains IoU once its probability is above half of the IoU.
 
     Args:
         pixels: (targets,) number of pixels of each target.
@@ -54,7 +55,7 @@ def balanced_weights(pixels: np.ndarray) -> Tensor:
     """
     seen = pixels > 0
     weights = np.ones(len(pixels), dtype=np.float32)
-    weights[seen] = np.clip(np.sqrt(pixels[seen].mean() / pixels[seen]), 1, 3)
+    weights[seen] = np.clip(np.sqrt(pixels[seen].mean() / pixels[seen]), 1, 2)
     return torch.from_numpy(weights)
 
 

@@ -1,7 +1,8 @@
 """The zoo and the Hub: find, load, save, check and publish releases.
 
 A release is a folder with `model.safetensors` (no classifier), `config.json` (timm's form plus our section `ifd`),
-`README.md` (the model card) and `golden.safetensors` (an input, and what the model made of it).
+`README.md` (the model card) and `golden.safetensors` (an input, and what the model made of it). A human parser of our
+own is released in the same four files, with a config.json of its own form; `ifd_zoo.load_parser` loads it.
 """
 
 from ifd_zoo.hub.files import CARD, CONFIG, GOLDEN, WEIGHTS, LoadError, ReleaseError

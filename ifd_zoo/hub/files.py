@@ -11,6 +11,10 @@ from safetensors import safe_open
 
 CONFIG, WEIGHTS, CARD, GOLDEN = 'config.json', 'model.safetensors', 'README.md', 'golden.safetensors'
 RELEASE_FILES = (CONFIG, WEIGHTS, CARD, GOLDEN)
+PREFIX = 'hf-hub:'
+
+MODEL_FIELDS = ('architecture', 'pretrained_cfg')
+"""What the config.json of a model, which has timm's form, cannot do without."""
 
 PICKLES = ('.bin', '.pth', '.pt', '.ckpt', '.pkl', '.tar')
 """How names of pickled weights end."""
@@ -35,11 +39,15 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path, fields: Iterable[str] = MODEL_FIELDS) -> dict[str, Any]:
     """A release's config.json.
 
+    Args:
+        path: of the file.
+        fields: that it must have; by default those of a model.
+
     Raises:
-        LoadError: it is missing, not JSON, or not of timm's form.
+        LoadError: it is missing, not JSON, or lacks fields.
     """
     if not path.is_file():
         raise LoadError(f'{path.parent}: no {path.name} in this folder; a release has {CONFIG} and {WEIGHTS}')
@@ -47,10 +55,21 @@ def read_config(path: Path) -> dict[str, Any]:
         config = json.loads(path.read_text())
     except ValueError as error:
         raise LoadError(f'{path}: not valid JSON ({error})') from error
-    missing = {'architecture', 'pretrained_cfg'} - set(config if isinstance(config, dict) else ())
+    if not isinstance(config, dict):
+        raise LoadError(f'{path}: not the config of a release, which is an object in JSON')
+    missing = set(fields) - set(config)
     if missing:
         raise LoadError(f'{path}: not the config of a release, it lacks {", ".join(sorted(missing))}')
     return config
+
+
+def find_weights(folder: Path, sha256: str | None = None) -> Path:
+    """The weights of a release folder, checked; arguments and errors as for `check_weights`."""
+    pickles = sorted(path for path in folder.iterdir() if path.suffix in PICKLES)
+    if pickles and not (folder / WEIGHTS).is_file():
+        raise LoadError(f'{folder}: no {WEIGHTS}; {pickles[0].name} is {conversion_hint(pickles[0])}')
+    check_weights(folder / WEIGHTS, sha256)
+    return folder / WEIGHTS
 
 
 def check_weights(path: Path, sha256: str | None = None) -> None:

@@ -15,16 +15,17 @@ from torch import nn
 from ifd_zoo.hub.files import (
     CONFIG,
     PICKLES,
+    PREFIX,
     WEIGHTS,
     LoadError,
     check_weights,
-    conversion_hint,
     describe_mismatch,
+    find_weights,
     read_config,
     stored_shapes,
 )
 from ifd_zoo.hub.names import default_tag, how_to_make, hub_source, is_known, list_bundled, list_models
-from ifd_zoo.hub.remote import PREFIX, fetch, list_cached
+from ifd_zoo.hub.remote import fetch, list_cached
 from ifd_zoo.models import IFD, Baseline
 from ifd_zoo.transforms import EvalTransform, Masking
 
@@ -111,11 +112,7 @@ def _fetch(source: str, hint: str = '') -> Path:
 
 def _in_folder(source: str, folder: Path) -> Release:
     config = read_config(folder / CONFIG)
-    pickles = sorted(path for path in folder.iterdir() if path.suffix in PICKLES)
-    if pickles and not (folder / WEIGHTS).is_file():
-        raise LoadError(f'{folder}: no {WEIGHTS}; {pickles[0].name} is {conversion_hint(pickles[0])}')
-    check_weights(folder / WEIGHTS, config.get('ifd', {}).get('sha256', {}).get(WEIGHTS))
-    return Release(source, config, folder / WEIGHTS)
+    return Release(source, config, find_weights(folder, config.get('ifd', {}).get('sha256', {}).get(WEIGHTS)))
 
 
 def _in_file(source: str, path: Path) -> Release:

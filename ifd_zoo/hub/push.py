@@ -8,9 +8,9 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from ifd_zoo.hub.check import check_release
-from ifd_zoo.hub.files import CARD, CONFIG, RELEASE_FILES, ReleaseError, read_config
+from ifd_zoo.hub.files import CARD, RELEASE_FILES, ReleaseError
+from ifd_zoo.hub.kinds import read_release
 from ifd_zoo.hub.names import ORGANISATION
-from ifd_zoo.hub.release import release_name
 from ifd_zoo.hub.remote import HUB_ERRORS, explain
 
 
@@ -29,7 +29,7 @@ def repo_name(folder: str | Path, organisation: str | None = None, name: str | N
     Args:
         folder: of the release.
         organisation: an organisation or user; by default the environment variable IFD_HUB_ORG.
-        name: by default `architecture.tag`.
+        name: by default `architecture.tag`; of a parser `parser_backbone`, with `.tag` if its config.json has one.
 
     Raises:
         ReleaseError: no organisation is given.
@@ -38,7 +38,7 @@ def repo_name(folder: str | Path, organisation: str | None = None, name: str | N
     organisation = organisation or os.environ.get(ORGANISATION)
     if not organisation:
         raise ReleaseError(f'no organisation to publish in: give --org NAME, or set {ORGANISATION}')
-    return f'{organisation}/{name or release_name(read_config(Path(folder) / CONFIG))}'
+    return f'{organisation}/{name or _name(Path(folder))}'
 
 
 def push_release(folder: str | Path, repo: str, public: bool = False) -> Pushed:
@@ -51,7 +51,7 @@ def push_release(folder: str | Path, repo: str, public: bool = False) -> Pushed:
 
     Raises:
         ReleaseError: the release is not in order, or the Hub does not take it; one line says why.
-        LoadError: the model cannot be loaded.
+        LoadError, ParserError: the network cannot be loaded.
     """
     folder = Path(folder).expanduser()
     check_release(folder)
@@ -71,8 +71,12 @@ def push_release(folder: str | Path, repo: str, public: bool = False) -> Pushed:
 
 def _named_card(folder: Path, repo: str) -> bytes:
     """The model card with the repository's name where the folder's card has a placeholder."""
-    name = release_name(read_config(folder / CONFIG))
-    return (folder / CARD).read_text().replace(f'ORG/{name}', repo).encode()
+    return (folder / CARD).read_text().replace(f'ORG/{_name(folder)}', repo).encode()
+
+
+def _name(folder: Path) -> str:
+    kind, config = read_release(folder)
+    return kind.name(config)
 
 
 def _head(api: HfApi, repo: str) -> str | None:

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from timm.models._hub import save_config_for_hf  # timm's only writer of the config without the weights
 from torch import nn
 
-from ifd_zoo.hub.files import CARD, CONFIG, GOLDEN, WEIGHTS, ReleaseError, hash_file, read_config
+from ifd_zoo.hub.files import CARD, CONFIG, GOLDEN, WEIGHTS, ReleaseError, hash_file
 from ifd_zoo.hub.golden import make_golden
 from ifd_zoo.hub.loading import masking_fields
 
@@ -92,10 +92,11 @@ def write_card(folder: str | Path) -> Path:
     Raises:
         LoadError: config.json is missing or damaged.
     """
-    from ifd_zoo.hub.card import model_card  # reads YAML, which importing the zoo should not cost
+    from ifd_zoo.hub.kinds import read_release  # reads YAML, which importing the zoo should not cost
 
+    kind, config = read_release(folder)
     path = Path(folder) / CARD
-    path.write_text(model_card(read_config(Path(folder) / CONFIG)))
+    path.write_text(kind.card(config))
     return path
 
 

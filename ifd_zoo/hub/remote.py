@@ -15,9 +15,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from ifd_zoo.hub.files import CONFIG, WEIGHTS, LoadError
+from ifd_zoo.hub.files import CONFIG, PREFIX, WEIGHTS, LoadError
 
-PREFIX = 'hf-hub:'
 HUB_ERRORS = (HTTPError, OSError, ValueError)
 """What huggingface_hub raises: of the connection, of the answer and of the disk, of the name of a repository."""
 

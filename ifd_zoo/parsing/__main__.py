@@ -34,7 +34,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         'python -m ifd_zoo.parsing', description='Make label maps for a data set.', allow_abbrev=False
     )
-    parser.add_argument('--parser', default='bundled', help='name of a parser, name:PATH, or a folder with one')
+    parser.add_argument('--parser', default='bundled', help='name of a parser, name:PATH, folder, or hf-hub:org/name')
     parser.add_argument('--accept-licence', action='store_true', help="accept the parser's own terms, if it has any")
     parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
     parser.add_argument('--root', required=True, type=Path, help='folder of the data set')

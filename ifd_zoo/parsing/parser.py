@@ -1,26 +1,41 @@
 """Our own parser: images in, label maps out; loaded from a folder, saved to a folder."""
 
+import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import timm
 import torch
 from PIL import Image
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.tv_tensors import Mask
 
+from ifd_zoo.hub.files import (
+    CONFIG,
+    GOLDEN,
+    LoadError,
+    describe_mismatch,
+    find_weights,
+    hash_file,
+    read_config,
+    stored_shapes,
+)
+from ifd_zoo.hub.files import WEIGHTS as MODEL
 from ifd_zoo.inference import native_precision
 from ifd_zoo.parsing.base import NetworkParser, ParserError, classes_at
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.network import ParsingNet
 
 WEIGHTS = Path(__file__).resolve().parents[1] / 'weights'
-BUNDLED = {'bundled': 'parser_mobilenetv4_small'}
+BUNDLED = {'bundled': 'parser_resnet10t'}
 """Name of a parser and its folder in `ifd_zoo/weights`; a new one is one line."""
+
+FIELDS = ('backbone', 'width', 'size', 'labels')
+"""What a parser's config.json cannot do without."""
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -84,7 +99,7 @@ class Parser(NetworkParser):
 
     def _scores(self, images: list[Image.Image]) -> Tensor:
         inputs = torch.stack([self.letterbox(v2.functional.pil_to_tensor(image)) for image in images])
-        return self.net(normalise(inputs.to(self.device)).contiguous(memory_format=torch.channels_last))
+        return self.net.probabilities(normalise(inputs.to(self.device)).contiguous(memory_format=torch.channels_last))
 
     def _label_maps(self, scores: Tensor, images: list[Image.Image]) -> list[np.ndarray]:
         boxes = [self.letterbox.box(image.height, image.width) for image in images]
@@ -113,57 +128,65 @@ def load_folder(folder: Path, device: str | torch.device = 'cpu') -> Parser:
         device: where the network runs.
 
     Raises:
-        ParserError: the files do not describe a parser with our labels.
+        ParserError: the files do not describe a parser with our labels, or are not those that were saved.
     """
-    for file in ('config.json', 'model.safetensors'):
-        if not (folder / file).is_file():
-            raise ParserError(f'{folder} has no {file}')
-    config = _read_config(folder / 'config.json')
+    try:
+        config = read_config(folder / CONFIG, FIELDS)
+        weights = find_weights(folder, config.get('sha256', {}).get(MODEL))
+    except LoadError as error:
+        raise ParserError(str(error)) from error
+    if tuple(config['labels']) != LABELS:
+        raise ParserError(f'{folder / CONFIG}: labels {config["labels"]} are not the label set {list(LABELS)}')
+    if not timm.is_model(config['backbone']):  # a name such as hf-hub:... would make timm read further files
+        raise ParserError(f'{folder / CONFIG}: timm has no backbone {config["backbone"]!r}')
     net = ParsingNet(config['backbone'], len(LABELS), config['width'])
-    _load_weights(net, folder / 'model.safetensors')
+    _load_weights(net, weights)
     return Parser(net.to(device, memory_format=torch.channels_last), tuple(config['size']), config)
 
 
+def as_stored(net: ParsingNet) -> ParsingNet:
+    """A copy on the CPU that is what the network will be when it has been saved and loaded: rounded to float16.
+
+    Raises:
+        ParserError: a weight is not finite as float16.
+    """
+    stored = copy.deepcopy(net).cpu().half()
+    broken = [name for name, value in stored.state_dict().items() if not value.isfinite().all()]
+    if broken:
+        raise ParserError(f'not finite as float16: {", ".join(broken)}')
+    return stored.float().to(memory_format=torch.channels_last).eval()
+
+
 def save_parser(net: ParsingNet, folder: str | Path, config: dict) -> None:
-    """Writes `config.json` and `model.safetensors`, the weights as float16 to keep the repository small.
+    """Writes a release: `model.safetensors` (float16), `golden.safetensors`, `config.json` and the card `README.md`.
 
     Args:
         net: the trained network.
         folder: made if it is not there.
-        config: needs `backbone`, `width` and `size` (height, width); `labels`, `mean` and `std` are added.
+        config: needs `backbone`, `width` and `size` (height, width); `labels`, `mean`, `std` and `sha256` are added.
+            The card shows `command`, `images`, `epochs`, `minutes`, `seed`, `code_revision`, `init`, `figures` (by
+            source, of `eval.parsing_figures.measure`), `note`, `limits` and `license`, and its name has `tag`.
 
     Raises:
-        ValueError: a weight is not finite as float16.
+        ParserError: a weight is not finite as float16.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
-    broken = [name for name, value in state.items() if not value.isfinite().all()]
-    if broken:
-        raise ValueError(f'not finite as float16: {", ".join(broken)}')
-    save_file(state, folder / 'model.safetensors', metadata={'format': 'pt'})
+    from ifd_zoo.hub.parsers import make_parser_golden  # itself needs this module
+    from ifd_zoo.hub.release import write_card
+
+    folder, stored = Path(folder), as_stored(net)
     config = {**config, 'labels': LABELS, 'mean': MEAN, 'std': STD}
-    (folder / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
-
-
-def _read_config(path: Path) -> dict:
-    try:
-        config = json.loads(path.read_text())
-    except ValueError as error:
-        raise ParserError(f'{path} is not readable as JSON: {error}') from error
-    missing = sorted({'backbone', 'width', 'size', 'labels'} - set(config))
-    if missing:
-        raise ParserError(f'{path} lacks {", ".join(missing)}')
-    if tuple(config['labels']) != LABELS:
-        raise ParserError(f'{path}: labels {config["labels"]} are not the label set {list(LABELS)}')
-    return config
+    golden = make_parser_golden(Parser(stored, tuple(config['size']), config))
+    state = {name: value.contiguous() for name, value in copy.deepcopy(stored).half().state_dict().items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(state, folder / MODEL, metadata={'format': 'pt'})
+    save_file(golden, folder / GOLDEN)
+    config['sha256'] = {name: hash_file(folder / name) for name in (MODEL, GOLDEN)}
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + '\n')
+    write_card(folder)
 
 
 def _load_weights(net: ParsingNet, path: Path) -> None:
-    try:
-        net.load_state_dict(load_file(path))
-    except SafetensorError as error:
-        raise ParserError(f'{path} is not a readable safetensors file: {error}') from error
-    except RuntimeError as error:
-        raise ParserError(f'{path} does not fit the network in config.json: {error}') from error
+    shapes = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    if text := describe_mismatch(shapes, stored_shapes(path)):
+        raise ParserError(f'{path} does not fit the network in {CONFIG}: of {len(shapes)} tensors {text}')
+    net.load_state_dict(load_file(path))

@@ -10,11 +10,15 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ifd_zoo.hub.files import PREFIX, LoadError
 from ifd_zoo.parsing.base import ParserError
 from ifd_zoo.parsing.parser import BUNDLED, WEIGHTS, NoParser, load_folder
 
 ACCEPT = 'IFD_ACCEPT_LICENCE'
 """Environment variable with the names of parsers whose licence the user accepts, separated by commas."""
+
+
+HUB = PREFIX.removesuffix(':')
 
 
 class HumanParser(Protocol):
@@ -52,7 +56,7 @@ PARSERS = {
 
 
 def list_parsers() -> list[str]:
-    """Names that `load_parser` knows; it takes a folder as well."""
+    """Names that `load_parser` knows; it takes a folder and `hf-hub:org/name` as well."""
     return [*BUNDLED, 'none', *PARSERS]
 
 
@@ -63,14 +67,15 @@ def load_parser(
 
     Args:
         name_or_dir: a name out of `list_parsers()`; `name:PATH`, where a parser takes weights or label maps from disk;
-            or a folder with `config.json` and `model.safetensors` of a parser of our own.
+            or a parser of our own: a folder with `config.json` and `model.safetensors`, or such a repository of the
+            Hub, `hf-hub:org/name` or `hf-hub:org/name@revision`, from the cache when there is no network.
         device: where the network runs.
         accept_licence: you accept the parser's own terms, where it has any; so does its name in the environment
             variable IFD_ACCEPT_LICENCE.
 
     Raises:
-        ParserError: neither a known name nor a folder; what it needs is missing or does not fit; or its terms have not
-            been accepted.
+        ParserError: neither a known name nor a folder; what it needs is missing, cannot be fetched or does not fit; or
+            its terms have not been accepted.
     """
     name, source = split_name(name_or_dir)
     if name in BUNDLED or name == 'none':
@@ -84,22 +89,35 @@ def load_parser(
         _check_licence(name, entry, accept_licence)
         module, _, function = entry.loader.partition(':')
         return getattr(import_module(f'ifd_zoo.parsing.{module}'), function)(source, device)
-    folder = Path(name_or_dir).expanduser()
+    folder = _fetch(str(name_or_dir)) if name == HUB else Path(name_or_dir).expanduser()
     if not folder.is_dir():
-        raise ParserError(f'unknown parser {str(name_or_dir)!r}: known are {", ".join(list_parsers())}, or a folder')
+        raise ParserError(
+            f'unknown parser {str(name_or_dir)!r}: known are {", ".join(list_parsers())}, a folder, or hf-hub:org/name'
+        )
     return load_folder(folder, device)
 
 
 def split_name(name_or_dir: str | Path) -> tuple[str, str]:
-    """`name:PATH` as name and path; what does not begin with a name of a parser is a path, without a name."""
+    """`name:PATH` as name and path, `hf-hub:org/name` alike; what begins with neither is a path, without a name."""
     name, _, source = str(name_or_dir).partition(':')
-    return (name, source) if name in list_parsers() else ('', str(name_or_dir))
+    return (name, source) if name in (HUB, *list_parsers()) else ('', str(name_or_dir))
 
 
 def portable_name(name_or_dir: str | Path) -> str:
     """How records call a parser: without the folders of this machine."""
     name, source = split_name(name_or_dir)
+    if name == HUB:
+        return str(name_or_dir)
     return ':'.join(part for part in (name, Path(source).name) if part)
+
+
+def _fetch(source: str) -> Path:
+    from ifd_zoo.hub.remote import fetch  # needed by those alone who ask the Hub
+
+    try:
+        return fetch(source)
+    except LoadError as error:
+        raise ParserError(str(error)) from error
 
 
 def _check_licence(name: str, entry: Entry, accepted: bool) -> None:
