@@ -1,0 +1,244 @@
+"""Rank: one or more queries against a gallery."""
+
+import html
+import time
+from functools import partial
+from typing import NamedTuple
+
+import gradio as gr
+
+from ifd_zoo.explain import VIEWS
+from ifd_zoo.gallery import example_photos, search, shorten
+from ifd_zoo.hub import list_bundled
+from ifd_zoo.page import words
+from ifd_zoo.page.desk import BASELINE, Desk
+from ifd_zoo.page.files import (
+    ARCHIVE_TYPES,
+    PICTURE_TYPES,
+    error,
+    many_photos,
+    take_gallery,
+    telling,
+    write_results,
+)
+from ifd_zoo.page.look import LIGHT, NETWORK, PICTURES, SHOW_PAIR, SHOW_RESULTS, UPLOAD
+from ifd_zoo.page.ranking import HEADS, MAX_SHOWN, Ranking, Wish
+
+MAX_QUERIES = 20
+STATE_SECONDS = words.KEEP_SECONDS
+
+
+class RankTab(NamedTuple):
+    tab: gr.Tab
+    gallery: list
+    """Components of the gallery that other tabs search as well: photos, archives, folder of the start."""
+    model: gr.Radio
+
+
+def rank(
+    desk: Desk,
+    queries: list | None,
+    gallery: list | None,
+    archives: list | None,
+    use_folder: bool,
+    model: str,
+    view: str,
+    opacity: float,
+    top_k: float,
+    threshold: float,
+) -> tuple:
+    """Values for the page's result components.
+
+    Raises:
+        gr.Error: there is nothing to search for, or nothing to search in.
+    """
+    wanted = many_photos(queries)
+    if not wanted:
+        raise error('There is no query photo yet: upload one, or click an example.')
+    if len(wanted) > MAX_QUERIES:
+        raise error(f'{len(wanted)} queries are too many at once; give at most {MAX_QUERIES}.')
+    started, progress = time.monotonic(), gr.Progress()
+    progress(0, desc='Reading the gallery')
+    with telling():
+        found = take_gallery(desk, gallery, archives, use_folder)
+        progress(0, desc='Loading the model')
+        predictor = desk.get(model)
+    tell = partial(progress, desc='Looking at the gallery', unit='photos')
+    with telling('The query photo cannot be used. '), desk.busy:
+        result = search(predictor, wanted, found.files, lambda done: tell((done, len(found.files))), desk.embed)
+    ranking = Ranking(model, result.queries, found.files, found.labels)
+    status = [f'<b>Ranked {len(result.queries[0].ranking)} photos</b> in {time.monotonic() - started:.1f} s.']
+    if not predictor.model.needs_mask:
+        status.append('This model has no attention stream, so there is no attention map.')
+    skipped = found.skipped + result.skipped
+    if skipped:
+        total = len(found.files) + len(found.skipped)
+        status.append(f'<b>Skipped {len(skipped)} of {total}.</b> {html.escape(shorten(skipped))}')
+        gr.Warning(status[-1], duration=20)
+    names = [(f'{place}: {one.name}', place - 1) for place, one in enumerate(result.queries, 1)]
+    chosen = gr.Dropdown(names, value=0, visible=len(names) > 1)
+    shown = redraw(desk, ranking, 0, view, opacity, top_k, threshold)
+    return '<br>'.join(status), gr.Column(visible=True), *shown, chosen, ranking, gr.Image(None, visible=False)
+
+
+def redraw(
+    desk: Desk, ranking: Ranking | None, chosen: int, view: str, opacity: float, top_k: float, threshold: float
+) -> tuple:
+    """Values of what changes when a visitor wants to see something else of the same ranking."""
+    if ranking is None:
+        raise error('The results of this page are gone: rank again.')
+    wish = _wish(chosen, view, opacity, top_k, threshold)
+    with telling():
+        pictures = ranking.pictures(desk, wish)
+        rows = ranking.rows(wish)
+    files = write_results(desk, rows, [head.lower() for head in HEADS], pictures)
+    # Three pictures in a row need more room than one.
+    matches = gr.update(value=pictures, elem_classes='wide' if wish.view == VIEWS[0] else 'narrow')
+    return ranking.seen(wish), matches, ranking.summary(wish), rows, *files
+
+
+def show_pair(desk: Desk, ranking: Ranking | None, wish: Wish, place: int) -> gr.Image:
+    """The match that was clicked, beside its query."""
+    if ranking is None:
+        raise error('The results of this page are gone: rank again.')
+    found = ranking.queries[wish.chosen].ranking[place]
+    with telling():
+        picture = ranking.pair(desk, wish, place)
+    return gr.Image(picture, visible=True, label=f'Query, and #{place + 1}: {found.name}')
+
+
+def _wish(chosen: int, view: str, opacity: float, top_k: float, threshold: float) -> Wish:
+    if view not in VIEWS:
+        raise error(f'Choose what to show: {", ".join(VIEWS)}.')
+    most = max(1, min(int(top_k), MAX_SHOWN))
+    return Wish(int(chosen or 0), view, min(max(float(opacity), 0.0), 1.0), most, float(threshold))
+
+
+def build(desk: Desk) -> RankTab:
+    with gr.Tab('Rank', id='rank') as tab:
+        gr.HTML(words.INTRO, elem_id='intro')
+        with gr.Row():
+            with gr.Column(scale=4, min_width=300):
+                examples, inputs, wishes, button = _input_column(desk)
+            with gr.Column(scale=7, min_width=300):
+                outputs = _output_column()
+    _wire(desk, examples, inputs, wishes, button, outputs)
+    return RankTab(tab, inputs[1:4], inputs[4])
+
+
+def _wire(desk: Desk, examples: gr.Dataset, inputs: list, wishes: list, button: gr.Button, outputs: dict) -> None:
+    run = {
+        'fn': partial(rank, desk),
+        'inputs': [*inputs, *wishes],
+        'outputs': list(outputs.values()),
+        'preprocess': False,
+        'show_progress_on': outputs['status'],
+        **NETWORK,
+    }
+    fill = examples.click(_example, examples, inputs[:3], show_progress='hidden', api_visibility='private')
+    for searched in (button.click(**run, api_name='rank'), fill.success(**run, api_visibility='private')):
+        searched.then(fn=None, js=SHOW_RESULTS)
+    for started in (button, examples):
+        started.click(fn=None, js=SHOW_RESULTS)
+    shown = [outputs['ranking'], outputs['chosen'], *wishes]
+    view, opacity, top_k, threshold = wishes
+    drawn = [outputs[key] for key in ('seen', 'matches', 'summary', 'table', 'csv', 'zip')]
+    changes = [outputs['chosen'].input, view.input, opacity.release, top_k.release, threshold.release]
+    gr.on(changes, partial(_redraw_if_any, desk), shown, drawn, api_visibility='private', **LIGHT)
+
+    # Gradio finds the parameter for the event by its annotation, which it does not look for in a partial.
+    def selected(ranking, chosen, view, opacity, top_k, threshold, event: gr.SelectData):
+        return show_pair(desk, ranking, _wish(chosen, view, opacity, top_k, threshold), event.index)
+
+    pair = outputs['matches'].select(selected, shown, outputs['pair'], api_visibility='private', **LIGHT)
+    pair.then(fn=None, js=SHOW_PAIR)
+
+
+def _redraw_if_any(desk: Desk, ranking: Ranking | None, *wishes: object) -> tuple:
+    return tuple([gr.skip()] * 6) if ranking is None else redraw(desk, ranking, *wishes)
+
+
+def _input_column(desk: Desk) -> tuple[gr.Dataset, list, list, gr.Button]:
+    gr.HTML(words.EXAMPLES_HEADING, elem_classes='small')
+    samples = [[path] for path in example_photos('query')]
+    thumbnail = gr.Image(render=False, label='Query photo')
+    examples = gr.Dataset(components=[thumbnail], samples=samples, type='index', show_label=False, elem_id='examples')
+    with gr.Row():
+        with gr.Column(min_width=120, scale=2):
+            gr.HTML('<h3>Query</h3>')
+            query = gr.Gallery(file_types=PICTURE_TYPES, label='Query photos', buttons=[], elem_id='query', **UPLOAD)
+        with gr.Column(min_width=150, scale=3):
+            gr.HTML('<h3>Gallery</h3>')
+            gallery = gr.Gallery(
+                file_types=PICTURE_TYPES, label='Gallery photos', buttons=[], elem_id='gallery', **UPLOAD
+            )
+    with gr.Accordion('A gallery as ZIP, or many files', open=False):
+        archives = gr.File(
+            label='ZIP archives and photos',
+            file_count='multiple',
+            file_types=ARCHIVE_TYPES,
+            height=140,
+            elem_id='archives',
+        )
+    folder = desk.folder
+    text = f'Search the {len(folder.files):,} photos of this machine as well' if folder else 'No folder was given'
+    use_folder = gr.Checkbox(value=bool(folder), label=text, visible=bool(folder), elem_id='folder')
+    model = gr.Radio(model_choices(desk), value=desk.models[0], label='Model', elem_id='model')
+    button = gr.Button('Find matches', variant='primary', size='lg', elem_id='run')
+    with gr.Accordion('What is shown', open=True):
+        view = gr.Radio(list(VIEWS), value=VIEWS[0], label='On each match', elem_id='view')
+        with gr.Row():
+            opacity = gr.Slider(0, 1, value=0.5, step=0.05, label='Opacity', elem_id='opacity', min_width=140)
+            top_k = gr.Slider(1, MAX_SHOWN, value=8, step=1, label='Matches', elem_id='top_k', min_width=140)
+            threshold = gr.Slider(-1, 1, value=0, step=0.01, label='Threshold', elem_id='threshold', min_width=140)
+    return examples, [query, gallery, archives, use_folder, model], [view, opacity, top_k, threshold], button
+
+
+def _output_column() -> dict:
+    """Components by name, in the order of what `rank` returns."""
+    status = gr.HTML(words.WELCOME, elem_id='status')
+    with gr.Column(visible=False) as results:
+        chosen = gr.Dropdown([], label='Query', visible=False, elem_id='chosen')
+        gr.HTML('<h3>The query, as the model sees it</h3>')
+        seen = gr.Gallery(columns=4, buttons=[], label='The query', elem_id='seen', **PICTURES)
+        gr.HTML(f'<h3>Best matches: click one to see the pair</h3><p id="legend">{words.LEGEND}</p>')
+        summary = gr.Markdown(elem_id='summary')
+        pair = gr.Image(
+            visible=False, interactive=False, label='Pair', buttons=['download', 'fullscreen'], elem_id='pair'
+        )
+        matches = gr.Gallery(
+            columns=2, buttons=['fullscreen'], allow_preview=False, label='Matches', elem_id='matches', **PICTURES
+        )
+        gr.HTML('<h3>Whole ranking</h3>')
+        table = gr.Dataframe(
+            headers=list(HEADS),
+            datatype=['number', 'str', 'str', 'str', 'str'],
+            column_widths=['12%', '38%', '18%', '16%', '16%'],
+            show_label=False,
+            interactive=False,
+            max_height=320,
+            elem_id='table',
+        )
+        with gr.Row():
+            csv = gr.DownloadButton('Download the ranking as CSV', size='md', elem_id='csv')
+            packed = gr.DownloadButton('Ranking and pictures as ZIP', size='md', elem_id='zip')
+    ranking = gr.State(time_to_live=STATE_SECONDS)
+    return {
+        'status': status, 'results': results, 'seen': seen, 'matches': matches, 'summary': summary, 'table': table,
+        'csv': csv, 'zip': packed, 'chosen': chosen, 'ranking': ranking, 'pair': pair,
+    }
+
+
+def model_choices(desk: Desk) -> list[tuple[str, str]]:
+    """Labels and names of the loaded models."""
+    return [(_label(name), name) for name in desk.models]
+
+
+def _label(name: str) -> str:
+    if name not in list_bundled():
+        return name
+    return f'{"Baseline" if BASELINE in name else "IFD"} \u2003 {name}'
+
+
+def _example(index: int) -> tuple[list[str], list[str], None]:
+    return [example_photos('query')[index]], example_photos('gallery'), None
