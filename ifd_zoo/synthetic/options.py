@@ -51,6 +51,8 @@ class Options:
     vignette: float = 0.3
     noise: float = 0.55
     compression: float = 0.65
+    facing: float = 0.45
+    """People who come towards the camera, whichever side the view is of."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

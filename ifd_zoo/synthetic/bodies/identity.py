@@ -14,10 +14,10 @@ HEADS = ('round', 'oval', 'square', 'rectangular', 'triangular', 'diamond', 'inv
 ANCESTRIES = ('african', 'asian', 'caucasian')
 SKINS = {'african': (96, 61, 43), 'asian': (205, 160, 124), 'caucasian': (222, 176, 148)}
 HAIR_COLOURS = {
-    'black': (18, 15, 14),
-    'dark brown': (38, 26, 20),
-    'brown': (66, 42, 28),
-    'light brown': (110, 76, 46),
+    'black': (27, 24, 23),
+    'dark brown': (48, 36, 30),
+    'brown': (76, 54, 40),
+    'light brown': (116, 86, 60),
     'dark blonde': (150, 115, 72),
     'blonde': (198, 162, 108),
     'platinum': (222, 200, 160),
@@ -221,7 +221,7 @@ def _pairs(body: Body) -> dict[tuple[str, str, str], list[str]]:
 def _draw_hair(rng: np.random.Generator, ancestry: str, male: bool, age: float) -> Coiffure:
     names = list(HAIR_COLOURS)
     name = names[rng.choice(len(names), p=HAIR_CHANCES[ancestry])]
-    colour = np.array(HAIR_COLOURS[name]) * rng.uniform(0.9, 1.5)
+    colour = np.array(HAIR_COLOURS[name]) * rng.uniform(0.9, 1.6)
     if age > 0.5 and rng.random() < 0.6:
         name, colour = 'grey', colour * 0.3 + np.array([165, 163, 160]) * rng.uniform(0.55, 0.75)
     style = STYLES[rng.choice(len(STYLES), p=STYLE_CHANCES['male' if male else 'female'])]
