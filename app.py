@@ -207,10 +207,10 @@ def _sources(model: str) -> dict[str, str]:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='app.py', description=__doc__.splitlines()[0])
-    parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 makes the page reachable from other machines')
+    parser.add_argument('--host', default=os.getenv('GRADIO_SERVER_NAME', '127.0.0.1'), help='0.0.0.0: any machine')
     parser.add_argument('--port', type=int, default=7860)
     parser.add_argument('--model', default=DEFAULT_MODEL, help='bundled name, release folder, or hf-hub:org/name')
-    parser.add_argument('--parser', default='bundled', help='human parser: bundled, none, or a folder')
+    parser.add_argument('--parser', default='bundled', help='human parser: name, folder, or hf-hub:org/name')
     parser.add_argument('--device', help='cpu, cuda, cuda:1, ... (default: a GPU if there is one)')
     return parser.parse_args(argv)
 

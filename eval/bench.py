@@ -1,6 +1,6 @@
 """How fast this is, as ratios to a floor that is measured in the same run.
 
-    python eval/bench.py [--root DIR] [--json FILE]
+    python eval/bench.py [--only training|parsing] [--root DIR] [--json FILE]
 
 Machines differ and are never idle; the ratio of two figures from the same minutes says more than either. `--root` is a
 data set in the `folder` layout; without one, pictures are made up.
@@ -28,10 +28,12 @@ from torchvision.transforms import v2
 
 import ifd_zoo  # noqa: F401  (registers the models with timm)
 from ifd_zoo.datasets import Record, load_dataset
+from ifd_zoo.parsing import load_parser
 from ifd_zoo.transforms import IMAGENET_MEAN, IMAGENET_STD
 
 TRAINER = Path(__file__).resolve().parents[1] / 'train' / 'run.py'
 BATCH, EPOCHS = 64, 2
+CROPS, CROP = 16, (256, 128)
 
 
 class Row(NamedTuple):
@@ -133,6 +135,31 @@ def bench_training(root: Path, size: tuple[int, int], workers: int, rounds: int)
     ]
 
 
+def bench_parsing(root: Path, rounds: int) -> list[Row]:
+    """The bundled parser on a batch of crops of people; the best of some rounds, taken in turns.
+
+    Floors: the same in float32 in one batch, and one crop after the other.
+    """
+    parser = load_parser('bundled')
+    paths = sorted(root.rglob('*.jpg'))[:CROPS]
+    crops = [Image.open(path).convert('RGB').resize(CROP[::-1]) for path in paths]
+    batches = {'as it is': [crops], 'float32': [crops], 'float32, one by one': [[crop] for crop in crops]}
+    best = dict.fromkeys(batches, 0.0)
+    fast = parser.precision
+    for number in range(3 * rounds + 1):  # the first warms up; a round takes a tenth of a second
+        for name, parts in batches.items():
+            parser.precision = fast if name == 'as it is' else 'fp32'
+            parser.forget()
+            begin = time.perf_counter()
+            for part in parts:
+                parser.parse(part)
+            if number:
+                best[name] = max(best[name], len(crops) / (time.perf_counter() - begin))
+    title = f'parse {len(crops)} crops {CROP[0]}x{CROP[1]}, {torch.get_num_threads()} threads'
+    ours = best.pop('as it is')
+    return [Row(title, ours, floor, 'crops/s', f'ours: {fast}; floor: {name}') for name, floor in best.items()]
+
+
 def table(rows: list[Row]) -> str:
     lines = ['| what | ours | floor | unit | ours / floor | |', '|---|---|---|---|---|---|']
     lines += [f'| {r.name} | {r.ours:.1f} | {r.floor:.1f} | {r.unit} | {r.ratio:.2f} | {r.note} |' for r in rows]
@@ -141,6 +168,7 @@ def table(rows: list[Row]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser('eval/bench.py', description='Measure speed against floors.', allow_abbrev=False)
+    parser.add_argument('--only', choices=('training', 'parsing'), help='default: both')
     parser.add_argument('--root', type=Path, help='data set in the folder layout; default: made-up pictures')
     parser.add_argument('--size', default='256x128', help='HEIGHTxWIDTH of the input in pixels')
     parser.add_argument('--workers', type=int, default=2, help='processes that load images')
@@ -150,7 +178,11 @@ def main(argv: list[str] | None = None) -> int:
     height, _, width = args.size.partition('x')
     with tempfile.TemporaryDirectory() as temporary:
         root = args.root or make_pictures(Path(temporary))
-        rows = bench_training(root, (int(height), int(width)), args.workers, args.rounds)
+        rows = []
+        if args.only != 'parsing':
+            rows += bench_training(root, (int(height), int(width)), args.workers, args.rounds)
+        if args.only != 'training':
+            rows += bench_parsing(root, args.rounds)
     print(table(rows))
     if args.json:
         args.json.write_text(json.dumps([{**row._asdict(), 'ratio': row.ratio} for row in rows], indent=2) + '\n')

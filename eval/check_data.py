@@ -66,14 +66,9 @@ def read_dataset(name: str, root: Path) -> ReIDDataset:
             dataset = load_dataset(name, root)
         except OSError as error:
             raise DatasetError(f'{root}: cannot be read ({error.strerror})') from error
-    if not all_records(dataset):
+    if not dataset.records:
         raise DatasetError(f'{root}: no images in the layout of {name!r}')
     return dataset
-
-
-def all_records(dataset: ReIDDataset) -> tuple[Record, ...]:
-    """Each image once, in the order of the splits."""
-    return tuple({record.path: record for split in dataset.splits for record in split.records}.values())
 
 
 def count_rows(dataset: ReIDDataset) -> list[tuple[str, str, int, int | None]]:
@@ -173,7 +168,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     rows = count_rows(dataset)
     print(f'{args.data} in {args.root}\n{count_table(rows)}')
-    records = all_records(dataset)
+    records = dataset.records
     inspections = inspect_all(records, args.masks, args.workers)
     faults = {'images that cannot be read': [i.image for i in inspections.values() if i.image]}
     if args.masks:

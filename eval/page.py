@@ -13,8 +13,7 @@ from PIL import Image
 from eval.chart import TITLES
 from eval.metrics import RANKS, Scores
 from eval.ranklists import Answer, RankList, Sides, choose_queries, rank_lists
-from eval.report import FIGURES
-from eval.summary import format_spread
+from eval.report import figure_lines, paper_lines, setting_texts
 from eval.svg import curve_chart, histogram_chart
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.datasets.base import read_image
@@ -23,6 +22,7 @@ CSS = Path(__file__).with_name('page.css')
 LISTS = 3
 """Queries of each kind that are shown: best, worst and random."""
 CURVE_RANKS = 20
+DASH = '–'
 THUMBNAIL = (144, 176)  # pixels, width and height, at most: twice what is shown, for sharp screens
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """The browser is told to fetch nothing: the page has all it needs."""
@@ -109,15 +109,8 @@ def _data_url(image: Image.Image) -> str:
 
 def _header(report: dict) -> str:
     options = report['rerank']
-    values = {
-        'weights': report['weights_sha256'][:12],
-        'masks': report['masks'],
-        'mirror image added': 'yes' if report['flip'] else 'no',
-        'precision': report['precision'],
-        're-ranking': ', '.join(f'{name} {value}' for name, value in options.items()) if options else 'none',
-        'training seed': 'not recorded' if report['seed'] is None else report['seed'],
-    }
-    items = ''.join(f'<li>{name} <b>{escape(str(value))}</b></li>' for name, value in values.items())
+    values = {'weights': report['weights_sha256'][:12], **setting_texts(report)}
+    items = ''.join(f'<li>{name} <b>{escape(value)}</b></li>' for name, value in values.items())
     parts = [f'<ul class="options">{items}</ul>', _figures(report['protocols'])]
     parts.append('<p class="muted">Figures in percent, over the queries that have a right answer.</p>')
     if options:
@@ -127,28 +120,15 @@ def _header(report: dict) -> str:
 
 
 def _figures(rows: list[dict]) -> str:
-    lines = [['protocol', 'valid queries', 'gallery', *FIGURES.values()]]
-    for row in rows:
-        std = row.get('std', {})
-        name = f'{row["protocol"]} ({row["trials"]} trials)' if std else row['protocol']
-        figures = [_number(row[key], std.get(key)) for key in FIGURES]
-        lines.append([name, f'{row["valid_queries"]} / {row["queries"]}', str(row['gallery']), *figures])
-    return _table(lines)
+    return _table([[name, *rest] for name, _, *rest in figure_lines(rows, DASH)])  # a section says what its mode is
 
 
 def _paper(paper: dict, reranked: bool) -> str:
     """What the paper reports for the same data set and modes, folded in."""
-    lines = [['method', 'modality', *(f'{mode} {name}' for mode in paper['modes'] for name in ('rank-1', 'mAP'))]]
-    for row in paper['rows']:
-        figures = [row['figures'][mode][name] for mode in paper['modes'] for name in ('rank1', 'mAP')]
-        lines.append([row['method'], row['modality'], *map(_number, figures)])
     remark = 'None of its figures is said to be re-ranked; ours are.' if reranked else ''
     text = ' '.join(filter(None, [f'{paper["source"]}: copied, not measured here.', paper['remark'], remark]))
-    return f'<details><summary>What the paper reports</summary><p>{escape(text)}</p>{_table(lines)}</details>'
-
-
-def _number(value: float | None, std: float | None = None) -> str:
-    return '–' if value is None else format_spread({'mean': value, 'std': std})
+    table = _table(paper_lines(paper, DASH))
+    return f'<details><summary>What the paper reports</summary><p>{escape(text)}</p>{table}</details>'
 
 
 def _table(lines: list[list[str]]) -> str:

@@ -10,6 +10,7 @@ from eval.metrics import Labels, Scores, evaluate_blocks, evaluate_embeddings
 from eval.rerank import Reranking, rerank
 from eval.summary import format_spread
 from ifd_zoo.datasets import Protocol, Record
+from ifd_zoo.parsing.coverage import coverage_text
 from ifd_zoo.transforms import EvalTransform
 
 FIGURES = {'rank1': 'rank-1', 'rank5': 'rank-5', 'rank10': 'rank-10', 'mAP': 'mAP', 'mINP': 'mINP'}
@@ -92,33 +93,55 @@ def _json_values(figures: np.ndarray) -> dict[str, float | None]:
     return {name: None if np.isnan(value) else float(value) for name, value in zip(FIGURES, figures, strict=True)}
 
 
-def markdown_table(rows: list[dict]) -> str:
-    """The rows as a Markdown table; figures in percent, repeated draws as mean ± sample standard deviation."""
+def figure_lines(rows: list[dict], missing: str = '-') -> list[list[str]]:
+    """The rows as the cells of a table with a header; figures in percent, repeated draws as mean ± sample deviation."""
     lines = [['protocol', 'mode', 'valid queries', 'gallery', *FIGURES.values()]]
     for row in rows:
         std = row.get('std', {})
         name = f'{row["protocol"]} ({row["trials"]} trials)' if std else row['protocol']
-        figures = [_cell(row[figure], std.get(figure)) for figure in FIGURES]
+        figures = [_cell(row[figure], std.get(figure), missing) for figure in FIGURES]
         sizes = [f'{row["valid_queries"]} / {row["queries"]}', str(row['gallery'])]
         lines.append([name, row['mode'], *sizes, *figures])
-    return _table(lines)
+    return lines
+
+
+def paper_lines(paper: dict, missing: str = '-') -> list[list[str]]:
+    """What `eval.paper.reference` gives as the cells of a table with a header."""
+    lines = [['method', 'modality', *(f'{mode} {name}' for mode in paper['modes'] for name in ('rank-1', 'mAP'))]]
+    for row in paper['rows']:
+        figures = [row['figures'][mode][name] for mode in paper['modes'] for name in ('rank1', 'mAP')]
+        lines.append([row['method'], row['modality'], *(_cell(value, None, missing) for value in figures)])
+    return lines
+
+
+def setting_texts(report: dict) -> dict[str, str]:
+    """How it was measured, in words; argument as of `markdown_report`."""
+    options = report['rerank']
+    return {
+        'masks': masks_text(report),
+        'mirror image added': 'yes' if report['flip'] else 'no',
+        'precision': report['precision'],
+        're-ranking': ', '.join(f'{name} {value}' for name, value in options.items()) if options else 'none',
+        'training seed': 'not recorded' if report['seed'] is None else str(report['seed']),
+    }
+
+
+def markdown_table(rows: list[dict]) -> str:
+    """`figure_lines` as a Markdown table."""
+    return _table(figure_lines(rows))
 
 
 def markdown_report(report: dict) -> str:
     """What was measured and how, the table, and beside it what the paper reports for the same data set and modes.
 
     Args:
-        report: `model`, `weights_sha256`, `data`, `masks`, `flip`, `precision`, `rerank` (options or None), `seed`,
-            `protocols` (rows of `measure`) and `paper` (of `eval.paper.reference`).
+        report: `model`, `weights_sha256`, `data`, `masks`, `coverage` (of `count_coverage`; None where the model uses
+            no masks), `flip`, `precision`, `rerank` (options or None), `seed`, `protocols` (rows of `measure`) and
+            `paper` (of `eval.paper.reference`).
     """
-    options = report['rerank']
-    texts = {
-        'masks': report['masks'],
-        'mirror image added': 'yes' if report['flip'] else 'no',
-        'precision': report['precision'],
-        're-ranking': f'**k-reciprocal** ({_options(options)})' if options else 'none',
-        'training seed': 'not recorded' if report['seed'] is None else report['seed'],
-    }
+    options, texts = report['rerank'], setting_texts(report)
+    if options:
+        texts['re-ranking'] = f'**k-reciprocal** ({texts["re-ranking"]})'
     title = f'`{report["model"]}` (weights {report["weights_sha256"][:12]}) on `{report["data"]}`'
     setting = '; '.join([title, *(f'{name}: {text}' for name, text in texts.items())])
     parts = [setting + '.', markdown_table(report['protocols'])]
@@ -127,23 +150,21 @@ def markdown_report(report: dict) -> str:
     return '\n\n'.join(parts)
 
 
+def masks_text(report: dict) -> str:
+    """Where masks came from and, if any were used, how many images the attention stream saw whole."""
+    coverage = report.get('coverage')
+    counts = f' ({coverage_text(coverage)}; seen whole)' if coverage and coverage['images'] else ''
+    return report['masks'] + counts
+
+
 def _paper_part(paper: dict, reranked: bool) -> list[str]:
-    header = ['method', 'modality', *(f'{mode} {name}' for mode in paper['modes'] for name in ('rank-1', 'mAP'))]
-    lines = [header]
-    for row in paper['rows']:
-        figures = [row['figures'][mode][name] for mode in paper['modes'] for name in ('rank1', 'mAP')]
-        lines.append([row['method'], row['modality'], *(_cell(value) for value in figures)])
     text = f'For reference, {paper["source"]}: copied, not measured here.'
     remarks = [text, paper['remark'], 'None of its figures is said to be re-ranked; ours are.' if reranked else '']
-    return [' '.join(remark for remark in remarks if remark), _table(lines)]
+    return [' '.join(remark for remark in remarks if remark), _table(paper_lines(paper))]
 
 
-def _options(options: dict) -> str:
-    return ', '.join(f'{name} {value}' for name, value in options.items())
-
-
-def _cell(value: float | None, std: float | None = None) -> str:
-    return '-' if value is None else format_spread({'mean': value, 'std': std})
+def _cell(value: float | None, std: float | None, missing: str) -> str:
+    return missing if value is None else format_spread({'mean': value, 'std': std})
 
 
 def _table(lines: list[list[str]]) -> str:

@@ -11,7 +11,6 @@ import argparse
 import json
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +30,7 @@ from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, eval_transform, load_model
 from ifd_zoo.inference import PRECISIONS, DeviceError, pick_device, precision
 from ifd_zoo.parsing import ParserError
+from ifd_zoo.parsing.coverage import count_coverage
 from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
 
 
@@ -74,11 +74,7 @@ def load_protocols(args: argparse.Namespace, masks: MaskSource, maps: Path) -> t
     if not dataset.protocols:
         raise DatasetError(f'{root}: no query and gallery images in the layout of {args.data!r}')
     records = distinct_records(dataset.protocols)
-    masked = dict(zip(records, masks.apply(records, root, maps), strict=True))
-    return tuple(
-        replace(p, query=tuple(masked[r] for r in p.query), gallery=tuple(masked[r] for r in p.gallery))
-        for p in dataset.protocols
-    )
+    return dataset.with_records(dict(zip(records, masks.apply(records, root, maps), strict=True))).protocols
 
 
 def measure_model(args: argparse.Namespace) -> Measurement:
@@ -93,8 +89,12 @@ def measure_model(args: argparse.Namespace) -> Measurement:
     with tempfile.TemporaryDirectory() as temporary:
         protocols = load_protocols(args, masks, args.maps or Path(temporary))
         records = distinct_records(protocols)
+        transform = eval_transform(model)
+        coverage = None
+        if model.needs_mask:
+            coverage = count_coverage(records, args.root.expanduser(), transform.masking.clothing_classes)
         with precision(device, args.precision):
-            embeddings = extract(model, records, eval_transform(model), args.batch_size, args.workers, args.flip)
+            embeddings = extract(model, records, transform, args.batch_size, args.workers, args.flip)
     reranking = Reranking() if args.rerank else None
     rows = measure(protocols, records, embeddings, reranking)
     report = {
@@ -103,6 +103,7 @@ def measure_model(args: argparse.Namespace) -> Measurement:
         'seed': model.release_info.get('training', {}).get('seed'),
         'data': args.data,
         'masks': masks.name,
+        'coverage': coverage,
         'flip': args.flip,
         'precision': args.precision,
         'rerank': reranking and reranking._asdict(),

@@ -35,6 +35,17 @@ def precision(device: torch.device, name: str) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=name == 'bf16')
 
 
+def native_precision(device: torch.device | str) -> str:
+    """`bf16` where the processor computes in it, `fp32` where it would only be imitated."""
+    device = torch.device(device)
+    if device.type == 'cuda':
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        # torch has no public name for it in all the versions that we work with.
+        native = device.type == 'cpu' and torch.cpu._is_avx512_bf16_supported()
+    return 'bf16' if native else 'fp32'
+
+
 class Inference(NamedTuple):
     embedding: Tensor
     """(B, D) float32, unit length."""

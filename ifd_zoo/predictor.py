@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.images import MAX_SIDE, load_image
 from ifd_zoo.inference import infer, pick_device
-from ifd_zoo.parsing import load_parser
+from ifd_zoo.parsing import NoParser, load_parser
 from ifd_zoo.parsing.masks import class_mask
 
 DEFAULT_MODEL = 'ifd_resnet10t.synthetic'
@@ -95,7 +95,7 @@ class Predictor:
         """
         results = []
         for batch, maps in self._batches(images, label_maps):
-            maps = self.parser.parse(batch) if maps is None else maps
+            maps = self._parse(batch) if maps is None else maps
             embeddings, attention = self._forward(batch, maps)
             overlays = [None] * len(batch) if attention is None else map(_enlarge, attention, batch)
             results += [
@@ -109,7 +109,7 @@ class Predictor:
         results = [np.empty((0, self.model.num_features), dtype=np.float32)]
         for batch, maps in self._batches(images, label_maps):
             if maps is None and self.model.needs_mask:
-                maps = self.parser.parse(batch)
+                maps = self._parse(batch)
             results.append(self._forward(batch, maps)[0])
         return np.concatenate(results)
 
@@ -144,8 +144,16 @@ class Predictor:
             raise ValueError(f'{len(label_maps)} label maps for {len(images)} images')
         for start in range(0, len(images), self.batch_size):
             part = slice(start, start + self.batch_size)
-            batch = [load_image(image, name=_name(image, start + i)) for i, image in enumerate(images[part])]
+            batch = [_load(image, start + i) for i, image in enumerate(images[part])]
             yield batch, None if label_maps is None else list(map(_fitted, label_maps[part], batch))
+
+    def _parse(self, batch: list[Image.Image]) -> list[np.ndarray]:
+        maps = self.parser.parse(batch)
+        bare = sum(not class_mask(label_map, self.transform.masking.clothing_classes).any() for label_map in maps)
+        if bare and self.model.needs_mask and not isinstance(self.parser, NoParser):
+            text = f'no clothing found in {bare} of {len(batch)} photos: the attention stream sees these whole'
+            warnings.warn(text, stacklevel=4)
+        return maps
 
     def _forward(
         self, batch: list[Image.Image], label_maps: list[np.ndarray] | None
@@ -200,8 +208,12 @@ def rank_embeddings(query: np.ndarray, gallery: np.ndarray, top_k: int = 10) -> 
     return [Match(int(index), float(similarity[index])) for index in order]
 
 
-def _name(image: ImageSource, index: int) -> str | None:
-    return None if isinstance(image, (str, Path)) else f'image {index}'
+def _load(source: ImageSource, index: int) -> Image.Image:
+    if not isinstance(source, (str, Path)):
+        return load_image(source, name=f'image {index}')
+    image = load_image(source)
+    image.filename = str(source)  # as Pillow does; label maps on disk are found by it
+    return image
 
 
 def _enlarge(attention: Tensor, image: Image.Image) -> np.ndarray:

@@ -1,10 +1,14 @@
 """What the tests of label maps on disk share."""
 
+import shutil
+
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ifd_zoo.datasets import load_dataset
+from ifd_zoo.parsing.__main__ import main
+from tests.trees import write_folder_tree
 
 FIRST = 'train/0000/0/c0_0'
 EXTRAS = {'contact_sheet.jpg', 'masks.json'}
@@ -29,3 +33,12 @@ def write_plain(path, text, value=0, size=(64, 32)):
     for key, content in text.items():
         info.add_text(key, content)
     Image.fromarray(np.full(size, value, np.uint8)).save(path, pnginfo=info)
+
+
+def fill_folder(tmp_path_factory):
+    """A data set of 12 images without label maps, and the folder that the tool has filled."""
+    root = write_folder_tree(tmp_path_factory.mktemp('data'), train=2, test=1, views=2)
+    shutil.rmtree(root / 'parsing')
+    output = tmp_path_factory.mktemp('maps') / 'out'
+    assert main(flags(root, output)) == 0
+    return root, output

@@ -11,13 +11,22 @@ from tests.trees import write_folder_tree
 
 def test_the_table_has_ratios_of_real_measurements(tmp_path, capsys):
     root = write_folder_tree(tmp_path / 'data', train=8, views=4)
-    flags = ['--size', '64x32', '--workers', '0', '--rounds', '1', '--json', str(tmp_path / 'rows.json')]
+    flags = ['--only', 'training', '--size', '64x32', '--workers', '0', '--rounds', '1']
+    flags += ['--json', str(tmp_path / 'rows.json')]
     assert bench.main(['--root', str(root), *flags]) == 0
     rows = json.loads((tmp_path / 'rows.json').read_text())
     assert [row['name'] for row in rows] == ['train baseline resnet10t 64x32'] * 2
     for row in rows:
         assert row['ours'] > 0 and row['ratio'] == pytest.approx(row['ours'] / row['floor'])
     assert f'{rows[0]["ratio"]:.2f}' in capsys.readouterr().out
+
+
+def test_parsing_is_measured_against_two_floors(tmp_path, capsys):
+    root = write_folder_tree(tmp_path / 'data', train=2, test=1)
+    assert bench.main(['--only', 'parsing', '--root', str(root), '--rounds', '1']) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert len(lines) == 2 and all('| parse 16 crops 256x128' in line and ' crops/s ' in line for line in lines)
+    assert 'floor: float32 |' in lines[0] and 'floor: float32, one by one |' in lines[1]
 
 
 def test_a_training_that_fails_is_shown(tmp_path):

@@ -92,7 +92,7 @@ def test_flip_and_masks_decide_what_comes_out(finished, tmp_path, model):
         assert eval_extract.main(flags(root, other, *more)) == 0
         assert np.abs(load_file(other)['embeddings'] - whole).max() > 1e-3
     assert info_of(tmp_path / '0.safetensors')['flip'] is False
-    assert info_of(tmp_path / '2.safetensors')['masks'].startswith('bundled (mobilenetv4')
+    assert info_of(tmp_path / '2.safetensors')['masks'].startswith('bundled (resnet10t:')
 
 
 def test_a_split_of_a_published_data_set(tmp_path):

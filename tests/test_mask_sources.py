@@ -1,29 +1,28 @@
 """What a value of `--masks` gives the images, and label maps that are refused when they are read."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
 from ifd_zoo.datasets.base import read_label_map
-from ifd_zoo.parsing import LABELS, load_parser
-from ifd_zoo.parsing.__main__ import main
+from ifd_zoo.parsing import CLOTHING, LABELS, load_parser
 from ifd_zoo.parsing.cache import with_parsed_maps
+from ifd_zoo.parsing.coverage import count_coverage, coverage_text
+from ifd_zoo.parsing.mapfile import write_label_map
 from ifd_zoo.parsing.masksets import MaskSource, records_with_masks
-from ifd_zoo.transforms import EvalTransform
-from tests.map_folders import FIRST, flags, records_of, write_plain
+from ifd_zoo.transforms import EvalTransform, Masking
+from tests.map_folders import FIRST, fill_folder, records_of, write_plain
 from tests.trees import write_folder_tree
 
 
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
-    """A data set of 12 images without label maps, and the folder that the tool has filled."""
-    root = write_folder_tree(tmp_path_factory.mktemp('data'), train=2, test=1, views=2)
-    shutil.rmtree(root / 'parsing')
-    output = tmp_path_factory.mktemp('maps') / 'out'
-    assert main(flags(root, output)) == 0
-    return root, output
+    return fill_folder(tmp_path_factory)
 
 
 @pytest.fixture
@@ -97,3 +96,27 @@ def test_a_label_map_that_means_something_else_is_refused_when_it_is_read(tmp_pa
 def test_a_label_map_without_text_is_taken_as_it_is(tmp_path):
     write_plain(tmp_path / 'a.png', {}, value=len(LABELS) - 1)
     assert (read_label_map(tmp_path / 'a.png') == len(LABELS) - 1).all()
+
+
+@pytest.mark.parametrize('classes, missing', [(CLOTHING, 2), (('hair',), 11), (('with_hat',), 2)])
+def test_images_without_person_or_clothing_are_counted(root, tmp_path, classes, missing):
+    records = records_with_masks(records_of(root), 'bundled', root, tmp_path / 'maps')
+    for index, record in enumerate(records):
+        value = 0 if index == 0 else LABELS.index('hair') if index == 1 else LABELS.index('coat')
+        write_label_map(record.label_map, np.full((64, 32), value, np.uint8), 'x', record.path)
+    bare = replace(records[0], label_map=None)
+    counts = count_coverage((*records, bare), root, classes)
+    assert counts == {'images': 12, 'no_person': 1, 'no_clothing': missing}
+    assert coverage_text(counts).startswith('no person in 1 (8.3%), no clothing in ')
+    assert coverage_text(count_coverage([bare], root)).endswith('of 0 images')
+
+
+def test_an_image_without_clothing_is_shown_whole_to_the_attention_stream(root):
+    path = root / f'{FIRST}.jpg'
+    hair = np.full((64, 32), LABELS.index('hair'), np.uint8)
+    sample = EvalTransform((64, 32))(Image.open(path), hair)
+    assert (sample.masked == sample.image).all() and not sample.clothing.any()
+    hat = np.full((64, 32), LABELS.index('hat'), np.uint8)
+    for names, erased in ((('default',), False), (('with_hat',), True)):
+        sample = EvalTransform((64, 32), masking=Masking(names, names))(Image.open(path), hat)
+        assert bool(sample.clothing.all()) == erased == bool((sample.masked != sample.image).any())

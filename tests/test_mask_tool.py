@@ -21,7 +21,7 @@ from ifd_zoo.parsing.coverage import measure_coverage
 from ifd_zoo.parsing.mapfile import write_label_map
 from ifd_zoo.parsing.masksets import MaskSource, records_with_masks
 from ifd_zoo.parsing.network import ParsingNet
-from tests.map_folders import FIRST, files, flags, records_of, write_plain
+from tests.map_folders import FIRST, files, fill_folder, flags, records_of, write_plain
 from tests.trees import write_folder_tree, write_prcc_tree
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -29,12 +29,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
-    """A data set of 12 images without label maps, and the folder that the tool has filled."""
-    root = write_folder_tree(tmp_path_factory.mktemp('data'), train=2, test=1, views=2)
-    shutil.rmtree(root / 'parsing')
-    output = tmp_path_factory.mktemp('maps') / 'out'
-    assert main(flags(root, output)) == 0
-    return root, output
+    return fill_folder(tmp_path_factory)
 
 
 @pytest.fixture
@@ -78,7 +73,7 @@ def test_each_image_has_a_palette_png_that_says_what_made_it(finished):
             assert np.array(picture.getpalette())[: 3 * len(PALETTE)].reshape(-1, 3).tolist() == [*map(list, PALETTE)]
         assert (read_label_map(path) == parser.parse([Image.open(record.path)])[0]).mean() > 0.995
         text = text_of(path)
-        assert text['ifd-parser'] == parser_id(parser) and text['ifd-parser'].startswith('mobilenetv4_conv_small:')
+        assert text['ifd-parser'] == parser_id(parser) and text['ifd-parser'].startswith('resnet10t:')
         assert (text['ifd-labels'], text['ifd-labels-version']) == (','.join(LABELS), '1')
 
 
@@ -92,7 +87,7 @@ def test_a_summary_and_a_picture_are_left(finished, capsys):
     with Image.open(output / 'contact_sheet.jpg') as sheet:
         assert sheet.format == 'JPEG' and sheet.width > sheet.height > 190
     assert main(flags(root, output)) == 0
-    assert 'label maps of 12 images by bundled (mobilenetv4' in capsys.readouterr().out
+    assert 'label maps of 12 images by bundled (resnet10t:' in capsys.readouterr().out
 
 
 def test_coverage_counts_what_is_missing(root, tmp_path):
@@ -166,7 +161,7 @@ def test_maps_of_another_parser_are_refused(root, output, other_parser, capsys, 
         (output / 'masks.json').unlink()
     assert main(flags(root, output, '--parser', other_parser)) == 2
     error = capsys.readouterr().err
-    assert 'by the parser mobilenetv4_conv_small:' in error and 'not by mobilenetv4_conv_small_050:' in error
+    assert 'by the parser resnet10t:' in error and 'not by mobilenetv4_conv_small_050:' in error
     assert str(output / ('masks.json' if summary else f'{FIRST}.png')) in error and 'remove' in error
     assert files(output) == before
 
@@ -174,7 +169,7 @@ def test_maps_of_another_parser_are_refused(root, output, other_parser, capsys, 
 @pytest.mark.parametrize(
     'text, words',
     [
-        ({}, 'does not say that mobilenetv4'),
+        ({}, 'does not say that resnet10t'),
         ({'ifd-parser': 'x', 'ifd-labels': 'background,hat', 'ifd-labels-version': '1'}, 'labels are background,hat'),
         ({'ifd-parser': 'x', 'ifd-labels': ','.join(LABELS), 'ifd-labels-version': '7'}, '(version 7)'),
     ],

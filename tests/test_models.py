@@ -33,7 +33,9 @@ def randomise_batch_norm(module):
 
 
 def test_the_zoo_has_both_families_over_the_same_backbones():
-    assert {'ifd_resnet18', 'ifd_resnet50', 'ifd_mobilenetv4_conv_small'} <= set(MODELS)
+    residual = {'resnet10t', 'resnet18', 'resnet50'}
+    others = {'mobilenetv4_conv_small', 'convnext_tiny', 'vit_small_patch14_dinov2'}
+    assert {f'ifd_{name}' for name in residual | others} <= set(MODELS)
     dual = {name.removeprefix('ifd_') for name in MODELS if 'baseline' not in name}
     assert dual == {name.removeprefix('ifd_baseline_') for name in MODELS if 'baseline' in name}
 
@@ -55,7 +57,8 @@ def test_every_parameter_gets_a_finite_gradient(name):
 def test_outputs_have_the_promised_shapes(name):
     model = timm.create_model(name, num_classes=5, cbd=True).eval()
     output = model(*make_batch())
-    height, width = SIZE[0] // 16, SIZE[1] // 16
+    stride = 14 if 'patch14' in name else 16
+    height, width = -(-SIZE[0] // stride), -(-SIZE[1] // stride)
     assert output.embedding.shape == (4, model.num_features)
     assert output.main_logits.shape == (4, 5)
     assert output.clothing_features.shape == (4, model.main_stream.backbone.num_features)
@@ -81,6 +84,19 @@ def test_a_saved_release_loads_bit_equal(name, tmp_path):
     assert loaded.pretrained_cfg['tag'] == 'test'
 
 
+@pytest.mark.parametrize('name', MODELS)
+def test_classifier_channels_and_odd_sizes_can_be_chosen(name):
+    model = timm.create_model(name, num_classes=5, in_chans=1)
+    image = torch.randn(2, 1, 53, 41)
+    assert model(image).main_logits.shape == (2, 5)
+    model.reset_classifier(0)
+    output = model(image)
+    assert output.main_logits is None and output.embedding.shape == (2, model.num_features) and model.num_classes == 0
+    assert not [key for key in model.state_dict() if 'classifier' in key]
+    first = [f'{conv}.weight' for conv in model.pretrained_cfg['first_conv']]
+    assert {model.state_dict()[key].shape[1] for key in first} == {1}
+
+
 def _halved(value):
     return value.half().float() if value.is_floating_point() else value
 
@@ -104,7 +120,28 @@ def test_no_backbone_keeps_a_dilation(name):
     assert backbone(torch.randn(1, 3, 64, 32)).shape == (1, backbone.num_features, 4, 2)
 
 
-@pytest.mark.parametrize('name', ['resnet5000', 'vit_tiny_patch16_224'])
+def test_a_transformer_gives_its_normed_patch_tokens_as_a_map():
+    backbone = Backbone('vit_tiny_patch16_224').eval()
+    image = torch.randn(2, 3, 64, 32)
+    with torch.no_grad():
+        maps = backbone(image)
+        net = timm.create_model('vit_tiny_patch16_224', num_classes=0, dynamic_img_size=True).eval()
+        net.load_state_dict(backbone.net.model.state_dict())
+        tokens = net.forward_features(image)[:, 1:]
+    assert torch.allclose(maps, tokens.transpose(1, 2).reshape(2, 192, 4, 2), atol=1e-6)
+
+
+def test_a_transformer_fitted_to_one_size_computes_the_same():
+    backbone = Backbone('vit_tiny_patch16_224').eval()
+    image = torch.randn(2, 3, 70, 33)
+    with torch.no_grad():
+        expected = backbone(image)
+        backbone.fix_size((70, 33))
+        assert backbone.net.model.pos_embed.shape[1] == 1 + 5 * 3
+        assert torch.allclose(backbone(image), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize('name', ['resnet5000', 'swin_tiny_patch4_window7_224'])
 def test_an_unusable_backbone_is_named(name):
     with pytest.raises(ValueError, match=name):
         Backbone(name)

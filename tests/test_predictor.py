@@ -191,6 +191,20 @@ def test_without_a_parser_it_warns_once_and_shows_the_whole_photo(ifd, baseline,
     assert not [one for one in recwarn if 'attention stream' in str(one.message)]
 
 
+def test_photos_without_clothing_are_counted_and_seen_whole(ifd, recwarn):
+    class Bare(FakeParser):
+        def parse(self, images):
+            maps = super().parse(images)
+            maps[0][:] = LABELS.index('hair')
+            return maps
+
+    bare = Predictor(ifd, Bare(), 'cpu').embed([photo(0), photo(1)])
+    assert [str(one.message) for one in recwarn if 'no clothing' in str(one.message)] == [
+        'no clothing found in 1 of 2 photos: the attention stream sees these whole'
+    ]
+    assert np.abs(bare[:1] - Predictor(ifd, 'none', 'cpu').embed([photo(0)])).max() < 1e-5
+
+
 def test_a_bad_photo_is_named_by_file_or_position(predictor, tmp_path):
     (tmp_path / 'bad.jpg').write_text('no picture')
     with pytest.raises(ImageError, match=r'^bad\.jpg: '):

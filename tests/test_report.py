@@ -127,6 +127,12 @@ def written_report(**changes):
     return markdown_report({**base, **rest, **changes})
 
 
+def test_the_report_counts_images_without_clothing():
+    coverage = {'images': 200, 'no_person': 1, 'no_clothing': 3}
+    counts = 'no person in 1 (0.5%), no clothing in 3 (1.5%) of 200 images; seen whole'
+    assert f'masks: bundled ({counts});' in written_report(coverage=coverage)
+
+
 def test_the_report_says_what_was_measured():
     setting = written_report().splitlines()[0]
     assert setting == (
@@ -234,10 +240,13 @@ def test_the_output_folder_has_the_report_as_json_markdown_and_page(release, tmp
     assert 'ifd_baseline_resnet10t.tiny on folder' in page and str(tmp_path) not in page
 
 
-def test_embeddings_that_are_not_finite_stop_the_measurement(tmp_path, capsys):
-    model = timm.create_model('ifd_baseline_resnet10t', num_classes=0)
-    torch.nn.init.constant_(next(model.parameters()), float('inf'))
-    release = save_release(model, tmp_path / 'release', 'tiny', {'input_size': [3, 64, 32]})
+def test_embeddings_that_are_not_finite_stop_the_measurement(release, tmp_path, capsys, monkeypatch):
+    def broken(source):
+        model = load_model(source)
+        torch.nn.init.constant_(next(model.parameters()), float('inf'))
+        return model
+
+    monkeypatch.setattr(eval_run, 'load_model', broken)
     root = write_folder_tree(tmp_path / 'data')
     assert eval_run.main(['--model', str(release), '--root', str(root), '--workers', '0', '--device', 'cpu']) == 2
     first = min((root / 'gallery').rglob('*.jpg'))

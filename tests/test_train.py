@@ -32,10 +32,14 @@ def test_each_variant_trains_and_leaves_a_release_that_evaluates(variant, root, 
     assert [row['mode'] for row in info['figures']] == ['general', 'cc', 'sc']
     assert info['data']['train_pids'] == 6 and info['training']['seed'] == 0
     assert str(root) not in (release / 'config.json').read_text()
+    whole = {'no_person': 0, 'no_clothing': 0}
+    assert info['data']['masks'] == (None if variant == 'baseline' else {'images': 36, **whole})
 
     options = ['--root', str(root), '--output', str(tmp_path), '--workers', '0']
     assert eval_run.main(['--model', str(release), *options]) == 0
-    figures = json.loads((tmp_path / 'figures.json').read_text())['protocols']
+    report = json.loads((tmp_path / 'figures.json').read_text())
+    assert report['coverage'] == (None if variant in ('baseline', 'cbd') else {'images': 18, **whole})
+    figures = report['protocols']
     # The release is fp16, the figures of training come from fp32: ranks may move a little, sizes may not.
     for now, then in zip(figures, info['figures'], strict=True):
         assert now['valid_queries'] == then['valid_queries'] and abs(now['mAP'] - then['mAP']) < 5

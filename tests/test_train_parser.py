@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torchvision import tv_tensors
 
+from ifd_zoo.hub.check import check_release
 from ifd_zoo.parsing import LABELS, load_parser
 from ifd_zoo.parsing.sources import (
     BODY,
@@ -21,7 +22,7 @@ from ifd_zoo.parsing.sources import (
 )
 from train import parser as script
 from train.parser_data import ColourCast, Compression, LowResolution, PersonCrop, geometry, read_sources, train_loader
-from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table, figures
+from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table
 
 PERSON = ('hair', 'face', 'upper', 'lower', 'shoes')
 
@@ -101,22 +102,8 @@ def test_weighted_loss_is_the_weighted_mean():
 
 
 def test_balanced_weights():
-    weights = balanced_weights(np.array([300.0, 0, 75, 24, 1]))
-    assert weights.tolist() == pytest.approx([1, 1, 1.1547, 2.0412, 3], abs=1e-4)
-
-
-def test_figures_by_hand():
-    counts = np.zeros((len(TARGETS), len(LABELS)), np.int64)
-    background, face, upper, coat = (LABELS.index(name) for name in ('background', 'face', 'upper', 'coat'))
-    counts[background, background], counts[background, upper] = 80, 4
-    counts[upper, upper], counts[upper, background] = 10, 6
-    counts[TARGETS.index(BODY), face], counts[TARGETS.index(BODY), upper] = 7, 3
-    counts[TARGETS.index(('coat', 'upper')), coat], counts[TARGETS.index(('coat', 'upper')), upper] = 1, 2
-    result = figures(counts)
-    assert result['classes'] == {'background': round(80 / 90, 4), 'upper': round(12 / 25, 4)}
-    assert result['miou'] == pytest.approx((80 / 90 + 12 / 25) / 2, abs=1e-4)
-    assert result['clothing'] == round(13 / 26, 4)
-    assert result['skin'] == 0.7
+    weights = balanced_weights(np.array([300.0, 0, 75, 32, 1]))
+    assert weights.tolist() == pytest.approx([1, 1, 1.1662, 1.7854, 2], abs=1e-4)
 
 
 def test_sources_split_and_map(data):
@@ -165,11 +152,10 @@ def test_appearance_keeps_size_and_type(step):
     assert image.shape == (3, 40, 20) and image.dtype == torch.uint8
 
 
-def test_both_sources_are_drawn_alike(data):
-    torch.manual_seed(0)
+def test_photos_are_drawn_at_their_share(data):
     train, _ = read_sources(data / 'rendered', data / 'photos')
-    weights = train_loader(train, (64, 32), batch_size=2, workers=0).sampler.weights
-    assert weights[:4].sum() == pytest.approx(weights[4:].sum())
+    weights = train_loader(train, (64, 32), batch_size=2, workers=0, photo_share=0.75).sampler.weights
+    assert weights[:4].sum() == pytest.approx(0.25) and weights[4:].sum() == pytest.approx(0.75)
 
 
 def test_learning_rate_rises_then_falls_to_zero():
@@ -188,12 +174,12 @@ def test_script_trains_releases_and_resumes(data, tmp_path, capsys):
     assert str(tmp_path) not in (tmp_path / 'whole' / 'config.json').read_text()
     assert 'epoch 2 loss' in capsys.readouterr().out
 
-    config = script.parse_args(flags(data, tmp_path / 'halves', *photos, '--resume'))
+    config = script.parse_args(flags(data, tmp_path / 'halves', *photos, '--resume'), None)
     config.output.mkdir()
     train, _ = read_sources(config.rendered, config.photos)
     torch.manual_seed(config.seed)
     training = script.Training(config, script.make_loss(train))
-    training.run_epoch(train_loader(train, config.input_size, config.batch_size, 0))
+    training.run_epoch(train_loader(train, config.input_size, config.batch_size, 0, config.photo_share))
     training.save()
     script.main(flags(data, tmp_path / 'halves', *photos, '--resume'))
     assert 'epoch 1 loss' not in capsys.readouterr().out
@@ -212,6 +198,7 @@ def test_script_without_photos_from_another_parser(data, tmp_path):
     assert record['images'] == {'rendered': {'train': 4, 'validation': 3}}
     assert allowed_table().shape[1] == len(record['labels'])
     assert not (tmp_path / 'checkpoint.tmp').exists()
+    assert 'as released' in check_release(tmp_path)
 
 
 def test_resume_refuses_another_run(data, tmp_path, capsys):

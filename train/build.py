@@ -1,6 +1,5 @@
 """The parts of a run, each made from the config."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import timm
@@ -47,12 +46,9 @@ def _with_masks(dataset: ReIDDataset, masks: MaskSource, config: Config) -> ReID
     folder = config.output / 'maps' if config.maps == Path() else config.maps
     tested = (record for protocol in dataset.protocols for record in protocol.query + protocol.gallery)
     records = tuple(dict.fromkeys((*dataset.train, *tested)))  # protocols share images, which need one parsing only
-    masked = dict(zip(records, masks.apply(records, config.root.expanduser(), folder), strict=True))
-    protocols = tuple(
-        replace(p, query=tuple(masked[r] for r in p.query), gallery=tuple(masked[r] for r in p.gallery))
-        for p in dataset.protocols
+    return dataset.with_records(
+        dict(zip(records, masks.apply(records, config.root.expanduser(), folder), strict=True))
     )
-    return replace(dataset, train=tuple(masked[r] for r in dataset.train), protocols=protocols)
 
 
 def build_model(config: Config, num_classes: int) -> nn.Module:

@@ -13,6 +13,7 @@ from ifd_zoo.models.layers import POOLS
 from ifd_zoo.parsing.labels import CLOTHING, class_indices
 from ifd_zoo.parsing.masks import FILLS
 from ifd_zoo.parsing.masksets import LABEL_MAPS, NO_MASKS
+from ifd_zoo.parsing.registry import portable_name
 from train.recipes import RECIPES, VARIANTS
 from train.sampler import SAMPLERS
 
@@ -70,7 +71,7 @@ class Config:
     backbone: str = _option('resnet50', 'what comes behind ifd_ in the names of ifd_zoo.list_models()')
     backbone_weights: str = _option('imagenet', 'imagenet (timm, from the Hub), none (from scratch), or a file')
     data: str = _option('folder', 'data set reader')
-    masks: str = _option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, bundled, or a folder: parser or maps')
+    masks: str = _option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, a parser, or a folder of maps')
     maps: Path = _option(Path(), 'folder that keeps the label maps of --masks; default: OUTPUT/maps', here=True)
     tag: str = _option('', 'names the release, as in ifd_resnet10t.TAG; default: the data set')
 
@@ -101,7 +102,7 @@ class Config:
     detach_attention: bool = _option(False, 'keep the gradient of L_ID^m out of the attention stream')
 
     size: tuple[int, int] = _option((0, 0), "input HEIGHTxWIDTH; default: the architecture's own", parse_size)
-    mask_classes: tuple[str, ...] = _option(CLOTHING, 'labels erased from the image', parse_names)
+    mask_classes: tuple[str, ...] = _option(CLOTHING, 'labels, or sets as with_hat, erased from the image', parse_names)
     clothing_classes: tuple[str, ...] = _option(CLOTHING, 'C of eq. 3: labels that psi covers', parse_names)
     fill: str = _option('black', 'what the erased pixels become')
     crop_scale: float = _option(1.125, 'images are resized to this multiple of the input size and cropped')
@@ -176,7 +177,9 @@ class Config:
 def _portable(config: Config, field: dataclasses.Field) -> Any:
     value = getattr(config, field.name)
     # A file or folder of one machine: its name is all that means anything elsewhere.
-    return Path(value).name if field.name in ('backbone_weights', 'masks') else value
+    if field.name == 'masks':
+        return portable_name(value)
+    return Path(value).name if field.name == 'backbone_weights' else value
 
 
 NOT_NEGATIVE = (

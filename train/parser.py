@@ -3,97 +3,40 @@
     python train/parser.py --rendered data/synthetic --photos data/clothing-co-parsing --output runs/parser
 
 `--rendered` holds `{train,query,gallery}/<pid>/<clothes>/*.jpg` and `parsing/<same path>.png`; `--photos` holds
-`photos/NNNN.jpg`, `labels/NNNN.png` and `label_names.txt` (Clothing Co-Parsing). `--output` gets `config.json` and
-`model.safetensors`, for `load_parser('runs/parser')`. An interrupted run goes on with `--resume`.
+`photos/NNNN.jpg`, `labels/NNNN.png` and `label_names.txt` (Clothing Co-Parsing). `--output` gets a release, for
+`load_parser('runs/parser')` and `python -m ifd_zoo.hub push`. An interrupted run goes on with `--resume`.
 """
 
-import argparse
 import math
-import re
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # replaced: train/ must not shadow other packages
 
 import numpy as np
-import timm
 import torch
 import torch.nn.functional as F
+from timm.utils import ModelEmaV3
 from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from eval.parsing_figures import measure
+from ifd_zoo.parsing import ParserError, load_parser
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.network import ParsingNet
-from ifd_zoo.parsing.parser import Parser, ParserError, list_parsers, load_parser, normalise, save_parser
+from ifd_zoo.parsing.parser import Parser, as_stored, normalise, save_parser
 from ifd_zoo.parsing.sources import SourceError
 from train.checkpoint import CheckpointError, Checkpoints
+from train.parser_config import Config, parse_args
 from train.parser_data import Source, read_sources, target_pixels, train_loader
-from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table, measure
+from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table
 
+KEPT = ('net', 'average', 'optimizer')  # parts of a training that a checkpoint holds
 QUICK = 96  # validation pictures per source after each epoch; the end measures all
-
-
-@dataclass
-class Config:
-    """Defaults, command line and record of a run; `size` is heightxwidth, `threads` 0 leaves torch's choice."""
-
-    rendered: Path = field(metadata={'help': 'folder of rendered people with exact label maps'})
-    output: Path = field(metadata={'help': 'folder for checkpoint, config.json and model.safetensors'})
-    photos: Path | None = field(default=None, metadata={'help': 'folder in the layout of Clothing Co-Parsing'})
-    epochs: int = 40
-    coarse_epochs: int = field(default=15, metadata={'help': 'first epochs at half the size: far cheaper on CPU'})
-    batch_size: int = 32
-    size: str = '256x128'
-    lr: float = 3e-3
-    weight_decay: float = 0.02
-    backbone: str = 'mobilenetv4_conv_small'
-    width: int = 96
-    bf16: bool = field(default=False, metadata={'help': 'bfloat16 autocast: faster for plain ResNets on CPU'})
-    workers: int = 2
-    threads: int = 0
-    seed: int = 0
-    init: str | None = field(default=None, metadata={'help': 'parser to start from: a name or a folder'})
-    resume: bool = field(default=False, metadata={'help': 'go on from the last checkpoint in --output, if any'})
-
-    @property
-    def input_size(self) -> tuple[int, int]:
-        height, width = self.size.split('x')
-        return int(height), int(width)
-
-    @property
-    def command(self) -> str:
-        """The command line that gives this run also after defaults have changed, with DIR for the folders."""
-        words = ['python train/parser.py']
-        for entry in fields(self):
-            value, flag = getattr(self, entry.name), '--' + entry.name.replace('_', '-')
-            if value is not None and value is not False and entry.name != 'resume':
-                is_path = isinstance(value, Path) or (entry.name == 'init' and value not in list_parsers())
-                words.append(flag if value is True else f'{flag} {"DIR" if is_path else value}')
-        return ' '.join(words)
-
-
-def parse_args(argv: Sequence[str] | None) -> Config:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for entry in fields(Config):
-        flag, text = '--' + entry.name.replace('_', '-'), entry.metadata.get('help', f'default {entry.default}')
-        if entry.type is bool:
-            parser.add_argument(flag, action='store_true', help=text)
-        elif entry.default is MISSING:
-            parser.add_argument(flag, type=entry.type, required=True, help=text)
-        else:
-            kind = entry.type if isinstance(entry.type, type) else entry.type.__args__[0]  # of `Path | None`
-            parser.add_argument(flag, type=kind, default=entry.default, help=text)
-    config = Config(**vars(parser.parse_args(argv)))
-    if not re.fullmatch(r'\d+x\d+', config.size):
-        parser.error(f'argument --size: HEIGHTxWIDTH in pixels, as in 256x128, got {config.size!r}')
-    if not timm.is_model(config.backbone):
-        parser.error(f'argument --backbone: timm has no {config.backbone!r}')
-    return config
 
 
 def learning_rate(step: int, total: int, peak: float) -> float:
@@ -127,6 +70,7 @@ class Training:
         self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
         self.net = ParsingNet(config.backbone, len(LABELS), config.width)
         self.net.to(self.device, memory_format=torch.channels_last)
+        self.average = ModelEmaV3(self.net, config.ema_decay, use_warmup=True)
         self.optimizer = make_optimizer(self.net, config)
         self.loss = loss.to(self.device)
         self.origin: dict | None = None
@@ -136,7 +80,8 @@ class Training:
 
     def start_from(self, parser: Parser) -> None:
         """Takes over the weights of a parser of the same architecture, and the record of how they came about."""
-        self.net.load_state_dict(parser.net.state_dict())
+        for net in (self.net, self.average.module):
+            net.load_state_dict(parser.net.state_dict())
         self.origin = {key: parser.config.get(key) for key in ('command', 'epochs', 'minutes', 'init')}
 
     @property
@@ -147,7 +92,7 @@ class Training:
     def save(self) -> None:
         state = {'stage': 1, 'epoch': self.epoch, 'step': 0}  # what names the file
         state |= {'seconds': self.seconds, 'command': self.config.command}
-        state |= {'net': self.net.state_dict(), 'optimizer': self.optimizer.state_dict()}
+        state |= {name: getattr(self, name).state_dict() for name in KEPT}
         self.checkpoints.save(state)
 
     def load(self) -> None:
@@ -156,8 +101,8 @@ class Training:
             return
         if state['command'] != self.config.command:
             raise CheckpointError(f'{self.checkpoints.folder} belongs to another run: {state["command"]}')
-        self.net.load_state_dict(state['net'])
-        self.optimizer.load_state_dict(state['optimizer'])
+        for name in KEPT:
+            getattr(self, name).load_state_dict(state[name])
         self.epoch, self.seconds = state['epoch'], state['seconds']
 
     def run_epoch(self, loader: DataLoader) -> float:
@@ -190,19 +135,20 @@ class Training:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         self.optimizer.step()
+        self.average.update(self.net, step)
         return loss.item()
 
 
 def release(training: Training, train: dict[str, Source], validation: dict[str, Source]) -> dict:
-    """Writes the weights, measures the written file on all validation pictures and records the figures beside it."""
+    """Measures the weights as they are stored on all validation pictures, and writes the release with the figures."""
     config = training.config
     record = {'backbone': config.backbone, 'width': config.width, 'size': config.input_size}
     record |= {'command': config.command, 'epochs': training.epoch, 'minutes': round(training.seconds / 60, 1)}
     record |= {'seed': config.seed, 'init': training.origin}
     record['images'] = {name: {'train': len(train[name]), 'validation': len(validation[name])} for name in train}
-    save_parser(training.net, config.output, record)
-    record['figures'] = measure(load_parser(config.output, training.device), validation)
-    save_parser(training.net, config.output, record)
+    stored = as_stored(training.average.module).to(training.device)
+    record['figures'] = measure(Parser(stored, config.input_size), validation)
+    save_parser(stored, config.output, record)
     return record
 
 
@@ -215,7 +161,7 @@ def report(training: Training, loss: float, rows: dict[str, dict]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     try:
-        run(parse_args(argv))
+        run(parse_args(argv, __doc__))
     except (CheckpointError, ParserError, SourceError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
@@ -228,7 +174,8 @@ def run(config: Config) -> None:
     torch.manual_seed(config.seed)
     config.output.mkdir(parents=True, exist_ok=True)
     train, validation = read_sources(config.rendered, config.photos)
-    loader = train_loader(train, config.input_size, config.batch_size, config.workers)
+    share = config.photo_share if config.photos else 0.0
+    loader = train_loader(train, config.input_size, config.batch_size, config.workers, share)
     training = Training(config, make_loss(train))
     if config.init:
         training.start_from(load_parser(config.init))
@@ -238,7 +185,7 @@ def run(config: Config) -> None:
         size = [side // 2 if training.is_coarse else side for side in config.input_size]
         loss = training.run_epoch(loader)
         training.save()
-        quick = measure(Parser(training.net, size), validation, QUICK)
+        quick = measure(Parser(training.average.module, size), validation, QUICK)
         report(training, loss, quick)
     for name, row in release(training, train, validation)['figures'].items():
         print(f'{name}: {row}')

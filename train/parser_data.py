@@ -1,6 +1,5 @@
 """Training pictures for the parser: image and label map of people, roughened towards what surveillance cameras give."""
 
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -13,38 +12,7 @@ from torchvision.transforms import v2
 from torchvision.tv_tensors import Image, Mask
 
 from ifd_zoo.parsing.parser import Letterbox
-from ifd_zoo.parsing.sources import TARGETS, photo_pairs, read_label_names, rendered_pairs, target_lookup
-
-Pair = tuple[Path, Path]
-
-
-def split_photos(root: Path) -> tuple[list[Pair], list[Pair]]:
-    """Training and validation photos; every photo whose number ends in 1 validates."""
-    pairs = list(photo_pairs(root))
-    held_out = [pair for pair in pairs if int(pair[0].stem) % 10 == 1]
-    return [pair for pair in pairs if pair not in held_out], held_out
-
-
-class Source:
-    """Pairs of image and label map, with the map brought to positions in `TARGETS`.
-
-    Args:
-        pairs: paths of image and label map.
-        lookup: (classes of the source,) uint8, or none where the map holds positions already (rendered people).
-    """
-
-    def __init__(self, pairs: Sequence[Pair], lookup: np.ndarray | None = None) -> None:
-        self.pairs = pairs
-        self.lookup = lookup
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, index: int) -> tuple[PILImage.Image, np.ndarray]:
-        """RGB image and (H, W) uint8 targets."""
-        image, label_map = (PILImage.open(path) for path in self.pairs[index])
-        targets = np.asarray(label_map)
-        return image.convert('RGB'), targets if self.lookup is None else self.lookup[targets]
+from ifd_zoo.parsing.sources import TARGETS, Source, read_label_names, rendered_pairs, split_photos, target_lookup
 
 
 def read_sources(rendered: Path, photos: Path | None) -> tuple[dict[str, Source], dict[str, Source]]:
@@ -74,11 +42,11 @@ class PersonCrop(v2.Transform):
         mask = next(item for item in flat_inputs if isinstance(item, Mask))
         height, width = mask.shape[-2:]
         rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
-        if torch.rand(()) < 0.4 or not len(rows):
+        if torch.rand(()) < 0.15 or not len(rows):
             return {'top': 0, 'left': 0, 'height': height, 'width': width}
         (top, bottom), (left, right) = ((edge.min().item(), edge.max().item() + 1) for edge in (rows, columns))
-        tall, wide = bottom - top, right - left
-        margins = torch.empty(4).uniform_(-0.08, 0.25) * torch.tensor([0.5 * tall, 0.5 * tall, wide, wide])
+        tall = bottom - top
+        margins = torch.empty(4).uniform_(-0.03, 0.15) * tall
         cut = torch.rand(())
         if cut < 0.08:
             margins[0] = -torch.empty(()).uniform_(0.05, 0.35) * tall
@@ -131,7 +99,7 @@ def geometry(size: tuple[int, int]) -> v2.Transform:
     """Crop, rotate, flip and letterbox image and label map together."""
     fill = {Image: Letterbox.FILL[torch.Tensor], Mask: 0}
     rotate = v2.RandomAffine(degrees=6, shear=4, interpolation=v2.InterpolationMode.BILINEAR, fill=fill)
-    steps = [PersonCrop(), Letterbox(size, stretch=1.15), v2.RandomApply([rotate], p=0.15), v2.RandomHorizontalFlip()]
+    steps = [PersonCrop(), Letterbox(size, stretch=1.25), v2.RandomApply([rotate], p=0.15), v2.RandomHorizontalFlip()]
     return v2.Compose(steps)
 
 
@@ -189,9 +157,12 @@ class ParserDataset(Dataset):
         return Image(image), Mask(torch.from_numpy(np.array(targets)))
 
 
-def train_loader(sources: dict[str, Source], size: tuple[int, int], batch_size: int, workers: int) -> DataLoader:
-    """Batches in which every source has the same share on average; an epoch has as many pictures as all sources."""
+def train_loader(
+    sources: dict[str, Source], size: tuple[int, int], batch_size: int, workers: int, photo_share: float
+) -> DataLoader:
+    """Batches with that share of photos on average; an epoch has as many pictures as all sources."""
     dataset = ParserDataset(sources, size)
-    weights = [1 / len(source) for source in sources.values() for _ in range(len(source))]
+    shares = {'rendered': 1 - photo_share, 'photos': photo_share}
+    weights = [shares[name] / len(source) for name, source in sources.items() for _ in range(len(source))]
     sampler = WeightedRandomSampler(weights, num_samples=max(len(dataset), batch_size))
     return DataLoader(dataset, batch_size, sampler=sampler, num_workers=workers, drop_last=True)

@@ -1,36 +1,45 @@
 """What a finished run leaves for others: the weights without classifiers, and how they were made."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from ifd_zoo.datasets import ReIDDataset
 from ifd_zoo.hub import save_release
+from ifd_zoo.hub.release import code_revision
 from train.config import Config, to_flags
 
 
-def write_release(
-    model: nn.Module, config: Config, dataset: ReIDDataset, size: tuple[int, int], figures: list[dict], seconds: float
-) -> Path:
-    """Save the folder `release` in the run's output; returns its path.
+class Outcome(NamedTuple):
+    """What a run has found."""
 
-    Args:
-        size: (H, W) of the input in pixels.
-        figures: of `eval.report.evaluate_protocols`.
-        seconds: that training took.
-    """
+    figures: list[dict]
+    """Of `eval.report.evaluate_protocols`."""
+    coverage: dict[str, int] | None
+    """Training images without person or clothing, of `count_coverage`; None where no masks were used."""
+    seconds: float
+    """That training took."""
+
+
+def write_release(
+    model: nn.Module, config: Config, dataset: ReIDDataset, size: tuple[int, int], outcome: Outcome
+) -> Path:
+    """Save the folder `release` in the run's output, whose input has `size` (H, W) in pixels; returns its path."""
     info = {
         'command': 'python train/run.py ' + ' '.join(to_flags(config)),
+        'code_revision': code_revision(),
         'input_size': [3, *size],
         'data': {
             'name': config.data,
             'folder': config.root.resolve().name,
             'train_images': len(dataset.train),
             'train_pids': dataset.num_pids,
+            'masks': outcome.coverage,
             'split': f'validation: {config.val_pids} training people' if config.val_pids else 'test',
         },
-        'figures': figures,
-        'training': {'seconds': round(seconds), 'torch': torch.__version__, **config.to_record()},
+        'figures': outcome.figures,
+        'training': {'seconds': round(outcome.seconds), 'torch': torch.__version__, **config.to_record()},
     }
     return save_release(model, config.output / 'release', config.tag or config.data, info)

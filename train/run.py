@@ -20,13 +20,15 @@ from eval.report import evaluate_protocols, markdown_table
 from ifd_zoo.datasets import DatasetError
 from ifd_zoo.inference import DeviceError
 from ifd_zoo.parsing import ParserError
+from ifd_zoo.parsing.coverage import count_coverage, coverage_text
+from ifd_zoo.parsing.masksets import NO_MASKS
 from ifd_zoo.transforms import EvalTransform, Masking
 from train.attention_pictures import AttentionPictures
 from train.build import build_data, build_loader, build_model, build_stages, load_backbone_weights
 from train.checkpoint import CheckpointError, Checkpoints
 from train.config import Config, ConfigError, parse_args
 from train.engine import Engine, Position, Stage, make_accelerator, place_model
-from train.release import write_release
+from train.release import Outcome, write_release
 from train.tracker import EpochReport, Tracker
 
 ERRORS = (ConfigError, DatasetError, CheckpointError, DeviceError, ParserError, FloatingPointError)
@@ -43,6 +45,7 @@ class Run:
             raise ConfigError(f'output: {config.output} holds a run; give --resume to go on, or another folder')
         self.dataset = build_data(config, self.accelerator)
         self.tracker = Tracker(config.output) if self.accelerator.is_main_process else None
+        self.coverage = self._count_coverage()
         model = build_model(config, self.dataset.num_pids)
         self.size = config.size if all(config.size) else tuple(model.pretrained_cfg['input_size'][1:])
         masking = Masking(config.mask_classes, config.clothing_classes, config.fill)
@@ -63,6 +66,15 @@ class Run:
     def log(self, line: str) -> None:
         if self.tracker:
             self.tracker.log(line)
+
+    def _count_coverage(self) -> dict[str, int] | None:
+        """How many training images show no person or no clothing; in the main process, where masks are used."""
+        config = self.config
+        if not self.tracker or not config.needs_masks or config.masks == NO_MASKS:
+            return None
+        counts = count_coverage(self.dataset.train, config.root.expanduser(), config.clothing_classes)
+        self.log(f'masks for training: {coverage_text(counts)}; of these nothing is erased')
+        return counts
 
     def train(self) -> None:
         for stage in self.stages:
@@ -120,7 +132,8 @@ class Run:
             options = {'workers': config.workers, 'flip': config.test_flip}
             figures = evaluate_protocols(self.model, protocols, self.transform, **options)
         self.log(markdown_table(figures) if figures else 'nothing measured: the data set has no query and gallery')
-        path = write_release(self.model, config, self.dataset, self.size, figures, self.tracker.seconds())
+        outcome = Outcome(figures, self.coverage, self.tracker.seconds())
+        path = write_release(self.model, config, self.dataset, self.size, outcome)
         self.log(f'release: {path}')
 
 

@@ -1,7 +1,7 @@
 """What every data set returns: records, and protocols as data."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -68,12 +68,27 @@ class ReIDDataset:
     def num_pids(self) -> int:
         return len({record.pid for record in self.train})
 
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """All images, each once, in the order of the splits."""
+        return tuple({record.path: record for split in self.splits for record in split.records}.values())
 
-def read_label_map(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
-    """(H, W) uint8, values in `range(len(LABELS))`.
+    def with_records(self, others: Mapping[Record, Record]) -> 'ReIDDataset':
+        """The data set with other records in training and protocols; those that are no key of `others` stay."""
+
+        def change(records: tuple[Record, ...]) -> tuple[Record, ...]:
+            return tuple(others.get(record, record) for record in records)
+
+        protocols = (replace(p, query=change(p.query), gallery=change(p.gallery)) for p in self.protocols)
+        return replace(self, train=change(self.train), protocols=tuple(protocols))
+
+
+def read_label_map(path: Path, size: tuple[int, int] | None = None, classes: int = len(LABELS)) -> np.ndarray:
+    """(H, W) uint8, values in `range(classes)`.
 
     Args:
         size: (width, height) of its image, when that is known.
+        classes: of the label set; another number than ours where another tool made the map.
 
     Raises:
         DatasetError: the file is missing, no single-channel PNG, of other labels or of another size.
@@ -88,8 +103,8 @@ def read_label_map(path: Path, size: tuple[int, int] | None = None) -> np.ndarra
         raise DatasetError(f'{path}: a label map is a PNG of one byte per pixel, this one is {mode}')
     if fault:
         raise DatasetError(f'{path}: {fault}; make the label maps again')
-    if label_map.max() >= len(LABELS):
-        raise DatasetError(f'{path}: holds the value {label_map.max()}; labels are 0 to {len(LABELS) - 1}')
+    if label_map.max() >= classes:
+        raise DatasetError(f'{path}: holds the value {label_map.max()}; labels are 0 to {classes - 1}')
     height, width = label_map.shape
     if size and size != (width, height):
         raise DatasetError(f'{path}: {width} x {height} pixels, but its image has {size[0]} x {size[1]}')

@@ -88,7 +88,7 @@ def evaluation_records(root: Path, *splits: dict[Path, Label]) -> tuple[tuple[Re
     outfits = _numbers((label.pid, label.outfit) for split in splits for label in split.values())
     return tuple(
         tuple(
-            Record(path, label.pid, label.camid, outfits[label.pid, label.outfit], _label_map(root, path))
+            Record(path, label.pid, label.camid, outfits[label.pid, label.outfit], find_label_map(root, path))
             for path, label in split.items()
         )
         for split in splits
@@ -119,6 +119,7 @@ def _numbers(values: Iterable[Hashable]) -> dict:
     return {value: index for index, value in enumerate(sorted(set(values)))}
 
 
-def _label_map(root: Path, path: Path) -> Path | None:
+def find_label_map(root: Path, path: Path) -> Path | None:
+    """That of an image, at its relative path below `root`/parsing; None when there is no such file."""
     label_map = (root / 'parsing' / path.relative_to(root)).with_suffix('.png')
     return label_map if label_map.is_file() else None

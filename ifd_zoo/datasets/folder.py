@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from ifd_zoo.datasets.base import MODES, DatasetError, Protocol, Record, ReIDDataset, Split
-from ifd_zoo.datasets.common import is_hidden
+from ifd_zoo.datasets.common import find_label_map, is_hidden
 
 SPLITS = ('train', 'query', 'gallery')
 SUFFIXES = ('.jpg', '.jpeg', '.png')
@@ -50,7 +50,7 @@ def _read_splits(root: Path, splits: tuple[str, ...]) -> dict[str, tuple[Record,
                 pid=pids[path.parts[-3]],
                 camid=_camera(path),
                 clothes_id=clothes_ids[path.parts[-3:-1]],
-                label_map=_label_map(root, path),
+                label_map=find_label_map(root, path),
             )
             for path in paths
         )
@@ -69,8 +69,3 @@ def _camera(path: Path) -> int:
     if not match:
         raise DatasetError(f'{path}: the file name must be c<camera>_<number>, as in c3_0.jpg')
     return int(match[1])
-
-
-def _label_map(root: Path, path: Path) -> Path | None:
-    label_map = (root / 'parsing' / path.relative_to(root)).with_suffix('.png')
-    return label_map if label_map.is_file() else None

@@ -5,28 +5,32 @@ from pathlib import Path
 import timm
 import torch
 from safetensors.torch import load_file
+from timm.models._features import FeatureGetterNet  # not public; features_only has no way to keep the final norm
 from torch import Tensor, nn
 
 LAST_STRIDES = (1, 2)
 
 
 class Backbone(nn.Module):
-    """Any timm convolutional network as `image -> last feature map`, with the last stride of re-ID.
+    """Any timm convolutional network or plain vision transformer as `image -> last feature map`.
 
     Re-ID sets the last down-sampling stride to 1 and keeps every convolution undilated (Luo et al., "Bag of tricks",
     CVPRW 2019). timm's `output_stride=16` also sets the stride but dilates the convolutions behind it, which gives
     other features from the same weights: the dilation is taken out again here.
 
+    A vision transformer has one resolution from its first layer on, so there is no stride to remove. Its feature map is
+    made of the patch tokens behind the final norm; images of any size are padded to whole patches.
+
     Args:
         name: timm model name, with or without a pretrained tag (`resnet50.tv_in1k`).
         in_chans: image channels.
-        last_stride: 1 as described, or 2 to leave the network as it is.
+        last_stride: 1 as described, or 2 to leave the network as it is; without effect on a transformer.
 
     Attributes:
         num_features: channels C of the feature map.
 
     Raises:
-        ValueError: timm does not know the name, or the network has no removable last stride.
+        ValueError: timm does not know the name, or the network has no removable last stride and is no transformer.
     """
 
     def __init__(self, name: str, in_chans: int = 3, last_stride: int = 1) -> None:
@@ -39,6 +43,14 @@ class Backbone(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x)[-1]  # (B, C, h, w)
+
+    @torch.no_grad()
+    def fix_size(self, size: tuple[int, int]) -> None:
+        """Fit a transformer's positions to images of one size (H, W); nothing changes for other networks."""
+        if isinstance(self.net, FeatureGetterNet):
+            patch = self.net.model.patch_embed.patch_size
+            padded = tuple(-(-side // p) * p for side, p in zip(size, patch, strict=True))
+            self.net.model.set_input_size(img_size=padded)
 
     @torch.no_grad()
     def load_imagenet(self) -> None:
@@ -73,6 +85,8 @@ class Backbone(nn.Module):
             close = timm.list_models(f'*{self.name.split(".")[0]}*')[:5]
             hint = f'; close names: {", ".join(close)}' if close else ''
             raise ValueError(f'timm has no backbone {self.name!r}{hint}')
+        if timm.models.is_model_in_modules(self.name.split('.')[0], ('vision_transformer',)):
+            return _create_transformer(self.name, self.in_chans, pretrained)
         options = {'features_only': True, 'out_indices': (-1,), 'in_chans': self.in_chans}
         if self.last_stride == 1:
             options['output_stride'] = 16
@@ -84,6 +98,13 @@ class Backbone(nn.Module):
             ) from error
         _remove_dilation(net)
         return net
+
+
+def _create_transformer(name: str, in_chans: int, pretrained: bool) -> nn.Module:
+    options = {'num_classes': 0, 'dynamic_img_size': True, 'dynamic_img_pad': True}
+    net = timm.create_model(name, pretrained=pretrained, in_chans=in_chans, **options)
+    # timm's features_only leaves the final norm out, without which the tokens of DINOv2 differ widely in length.
+    return FeatureGetterNet(net, out_indices=[-1], norm=True)
 
 
 def _remove_dilation(net: nn.Module) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
 
-from ifd_zoo.models.cfg import bundled, reid_cfg
+from ifd_zoo.models.cfg import RENDERED, bundled, reid_cfg, trained
 from ifd_zoo.models.ifd import ClothingBiasDiminishing, IFDOutput, Stream
 
 
@@ -72,13 +72,25 @@ def _cfg(first_conv: str = 'conv1', **kwargs: Any) -> dict[str, Any]:
     return reid_cfg(('main_stream',), first_conv, **kwargs)
 
 
+def _small(**kwargs: Any) -> dict[str, Any]:
+    return _cfg('conv1.0', input_size=(3, 128, 64), **kwargs)
+
+
 default_cfgs = generate_default_cfgs({
-    'ifd_baseline_resnet10t.synthetic': _cfg(
-        'conv1.0', input_size=(3, 128, 64), **bundled('ifd_baseline_resnet10t.synthetic')
+    'ifd_baseline_resnet10t.synthetic': _small(
+        **bundled('ifd_baseline_resnet10t.synthetic'), **trained('--recipe synthetic --variant baseline', RENDERED)
+    ),
+    'ifd_baseline_resnet10t.ablation': _small(**trained('--recipe ablation --variant baseline', RENDERED)),
+    'ifd_baseline_resnet10t.ablation_cbd': _small(
+        **trained('--recipe ablation --variant cbd --tag ablation_cbd', RENDERED)
     ),
     'ifd_baseline_resnet18': _cfg(),
     'ifd_baseline_resnet50': _cfg(input_size=(3, 384, 192)),
+    'ifd_baseline_resnet50.prcc': _cfg(input_size=(3, 384, 192), **trained('--recipe prcc --variant baseline', 'PRCC')),
+    'ifd_baseline_resnet50.ltcc': _cfg(input_size=(3, 384, 192), **trained('--recipe ltcc --variant baseline', 'LTCC')),
     'ifd_baseline_mobilenetv4_conv_small': _cfg('conv_stem'),
+    'ifd_baseline_convnext_tiny': _cfg('stem_0'),
+    'ifd_baseline_vit_small_patch14_dinov2': _cfg('model.patch_embed.proj', input_size=(3, 252, 126)),
 })
 
 
@@ -109,3 +121,17 @@ def ifd_baseline_mobilenetv4_conv_small(pretrained: bool = False, **kwargs: Any)
     """Baseline twin of `ifd_mobilenetv4_conv_small`."""
     model_args = dict(dict(backbone='mobilenetv4_conv_small'), **kwargs)
     return _create_baseline('ifd_baseline_mobilenetv4_conv_small', pretrained, **model_args)
+
+
+@register_model
+def ifd_baseline_convnext_tiny(pretrained: bool = False, **kwargs: Any) -> Baseline:
+    """Baseline twin of `ifd_convnext_tiny`."""
+    model_args = dict(dict(backbone='convnext_tiny.in12k_ft_in1k'), **kwargs)
+    return _create_baseline('ifd_baseline_convnext_tiny', pretrained, **model_args)
+
+
+@register_model
+def ifd_baseline_vit_small_patch14_dinov2(pretrained: bool = False, **kwargs: Any) -> Baseline:
+    """Baseline twin of `ifd_vit_small_patch14_dinov2`."""
+    model_args = dict(dict(backbone='vit_small_patch14_dinov2.lvd142m'), **kwargs)
+    return _create_baseline('ifd_baseline_vit_small_patch14_dinov2', pretrained, **model_args)

@@ -11,6 +11,8 @@ PAPER = {
     'origin_url': 'https://arxiv.org/abs/2501.05851',
 }
 
+RENDERED = 'rendered people'
+
 
 def reid_cfg(streams: tuple[str, ...], first_conv: str = 'conv1', **kwargs: Any) -> dict[str, Any]:
     """A timm pretrained_cfg for a re-ID network.
@@ -38,3 +40,13 @@ def reid_cfg(streams: tuple[str, ...], first_conv: str = 'conv1', **kwargs: Any)
 def bundled(name: str) -> dict[str, str]:
     """Fields of a weights table for weights that come with this package, in the folder `weights/<name>`."""
     return {'file': str(WEIGHTS_DIR / name / 'model.safetensors'), 'license': 'apache-2.0'}
+
+
+def trained(flags: str, data: str) -> dict[str, Any]:
+    """Fields of a weights table for a training run, which say how its weights are made.
+
+    Args:
+        flags: of `train/run.py`, without folders; they must give the architecture and the tag of the entry.
+        data: what the run is trained on, for people.
+    """
+    return {'notes': (f'python train/run.py {flags}',), 'description': data}

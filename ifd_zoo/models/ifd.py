@@ -19,7 +19,7 @@ from timm.models import build_model_with_cfg, generate_default_cfgs, register_mo
 from torch import Tensor, nn
 
 from ifd_zoo.models.backbone import Backbone
-from ifd_zoo.models.cfg import bundled, reid_cfg
+from ifd_zoo.models.cfg import RENDERED, bundled, reid_cfg, trained
 from ifd_zoo.models.layers import HeadOutput, IdentityHead
 
 CLOTHING_RESIZES = ('area', 'nearest')
@@ -177,11 +177,24 @@ def _cfg(first_conv: str = 'conv1', **kwargs: Any) -> dict[str, Any]:
     return reid_cfg(('main_stream', 'attention_stream'), first_conv, **kwargs)
 
 
+def _small(**kwargs: Any) -> dict[str, Any]:
+    return _cfg('conv1.0', input_size=(3, 128, 64), **kwargs)
+
+
 default_cfgs = generate_default_cfgs({
-    'ifd_resnet10t.synthetic': _cfg('conv1.0', input_size=(3, 128, 64), **bundled('ifd_resnet10t.synthetic')),
+    'ifd_resnet10t.synthetic': _small(
+        **bundled('ifd_resnet10t.synthetic'), **trained('--recipe synthetic', RENDERED)
+    ),
+    'ifd_resnet10t.ablation': _small(**trained('--recipe ablation', RENDERED)),
+    'ifd_resnet10t.ablation_ikt': _small(**trained('--recipe ablation --variant ikt --tag ablation_ikt', RENDERED)),
+    'ifd_resnet10t.ablation_cl': _small(**trained('--recipe ablation --variant ifd_cl --tag ablation_cl', RENDERED)),
     'ifd_resnet18': _cfg(),
     'ifd_resnet50': _cfg(input_size=(3, 384, 192)),
+    'ifd_resnet50.prcc': _cfg(input_size=(3, 384, 192), **trained('--recipe prcc', 'PRCC')),
+    'ifd_resnet50.ltcc': _cfg(input_size=(3, 384, 192), **trained('--recipe ltcc', 'LTCC')),
     'ifd_mobilenetv4_conv_small': _cfg('conv_stem'),
+    'ifd_convnext_tiny': _cfg('stem_0'),
+    'ifd_vit_small_patch14_dinov2': _cfg('model.patch_embed.proj', input_size=(3, 252, 126)),
 })
 
 
@@ -212,3 +225,17 @@ def ifd_mobilenetv4_conv_small(pretrained: bool = False, **kwargs: Any) -> IFD:
     """IFD over MobileNetV4-Conv-Small."""
     model_args = dict(dict(backbone='mobilenetv4_conv_small'), **kwargs)
     return _create_ifd('ifd_mobilenetv4_conv_small', pretrained, **model_args)
+
+
+@register_model
+def ifd_convnext_tiny(pretrained: bool = False, **kwargs: Any) -> IFD:
+    """IFD over ConvNeXt-T."""
+    model_args = dict(dict(backbone='convnext_tiny.in12k_ft_in1k'), **kwargs)
+    return _create_ifd('ifd_convnext_tiny', pretrained, **model_args)
+
+
+@register_model
+def ifd_vit_small_patch14_dinov2(pretrained: bool = False, **kwargs: Any) -> IFD:
+    """IFD over ViT-S/14 with the weights of DINOv2; images in multiples of 14 pixels, others are padded."""
+    model_args = dict(dict(backbone='vit_small_patch14_dinov2.lvd142m'), **kwargs)
+    return _create_ifd('ifd_vit_small_patch14_dinov2', pretrained, **model_args)

@@ -14,16 +14,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ifd_zoo.datasets import DATASETS, DatasetError, Record, ReIDDataset, load_dataset
+from ifd_zoo.datasets import DATASETS, DatasetError, Record, load_dataset
 from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.files import replacing
 from ifd_zoo.inference import DeviceError
+from ifd_zoo.parsing.base import ParserError
 from ifd_zoo.parsing.cache import BATCH_SIZE, MapFolder, check_origin
-from ifd_zoo.parsing.coverage import KINDS, contact_sheet, measure_coverage
+from ifd_zoo.parsing.coverage import KINDS, contact_sheet, coverage_text, measure_coverage
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.mapfile import LABELS_VERSION
 from ifd_zoo.parsing.masksets import SUMMARY, read_summary
-from ifd_zoo.parsing.parser import ParserError, load_parser
+from ifd_zoo.parsing.registry import load_parser, portable_name
 from ifd_zoo.processes import ProcessError, Processes, process_group
 
 SHEET = 'contact_sheet.jpg'
@@ -33,7 +34,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         'python -m ifd_zoo.parsing', description='Make label maps for a data set.', allow_abbrev=False
     )
-    parser.add_argument('--parser', default='bundled', help='name of a parser, or a folder with one')
+    parser.add_argument('--parser', default='bundled', help='name of a parser, name:PATH, folder, or hf-hub:org/name')
+    parser.add_argument('--accept-licence', action='store_true', help="accept the parser's own terms, if it has any")
     parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
     parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
     parser.add_argument('--output', required=True, type=Path, help='folder for the label maps')
@@ -48,10 +50,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def parse_dataset(args: argparse.Namespace, group: Processes) -> str:
     """Make this process's share of the label maps, and in the main process the summary; returns what to print."""
     root, output = args.root.expanduser(), args.output.expanduser()
-    maps = MapFolder(load_parser(args.parser, group.pick_device(args.device)), root, output)
+    parser = load_parser(args.parser, group.pick_device(args.device), args.accept_licence)
+    maps = MapFolder(parser, root, output)
     if (output / SUMMARY).is_file():
         _require_parser(output, maps.parser_id)
-    records = maps.point(_all_records(load_dataset(args.data, root)))
+    records = maps.point(load_dataset(args.data, root).records)
     if not records:
         raise DatasetError(f'{root}: no images in the layout of {args.data!r}')
     mine = group.share(records)
@@ -64,17 +67,12 @@ def parse_dataset(args: argparse.Namespace, group: Processes) -> str:
     with replacing(output / SHEET) as temporary:
         contact_sheet(records).save(temporary, format='JPEG', quality=90)
     labels = {'labels': LABELS, 'labels_version': LABELS_VERSION}
-    name = Path(args.parser).name
+    name = portable_name(args.parser)
     summary = {'parser': maps.parser_id, 'name': name, **labels, 'data': args.data, **coverage}
     with replacing(output / SUMMARY) as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + '\n')
-    shares = [f'{k.replace("_", " ")} in {coverage[k]["images"]} ({coverage[k]["share"]:.1%})' for k in KINDS]
-    return f'{output}: label maps of {len(records)} images by {name} ({maps.parser_id}); {", ".join(shares)}'
-
-
-def _all_records(dataset: ReIDDataset) -> tuple[Record, ...]:
-    """Each image once, in the order of the splits."""
-    return tuple({record.path: record for split in dataset.splits for record in split.records}.values())
+    counts = {'images': len(records), **{kind: coverage[kind]['images'] for kind in KINDS}}
+    return f'{output}: label maps of {len(records)} images by {name} ({maps.parser_id}); {coverage_text(counts)}'
 
 
 def _require_parser(output: Path, parser: str) -> None:

@@ -1,7 +1,5 @@
 """Label maps of a parser, kept on disk beside a data set that has none of its own (or whose own are to be replaced)."""
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,27 +8,19 @@ from PIL import Image
 from tqdm import tqdm
 
 from ifd_zoo.datasets.base import DatasetError, Record, UnreadableImage, read_image
-from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.parsing.mapfile import PARSER, SOURCE, label_fault, write_label_map
-from ifd_zoo.parsing.parser import NoParser, Parser
+from ifd_zoo.parsing.registry import HumanParser
 from ifd_zoo.processes import is_main
 
 BATCH_SIZE = 64
-SETTINGS = ('backbone', 'width', 'size')
 
 
-def parser_id(parser: Parser | NoParser) -> str:
-    """Tells label maps of one parser from those of another: its backbone, and a hash of weights and input size."""
-    if isinstance(parser, NoParser):
-        return 'none'
-    settings = {key: parser.config[key] for key in SETTINGS if key in parser.config}
-    digest = hashlib.sha256((json.dumps(settings, sort_keys=True) + hash_weights(parser.net)).encode()).hexdigest()
-    return f'{settings.get("backbone", type(parser.net).__name__)}:{digest[:16]}'
+def parser_id(parser: HumanParser) -> str:
+    """Tells label maps of one parser from those of another."""
+    return parser.identify()
 
 
-def with_parsed_maps(
-    records: Sequence[Record], parser: Parser | NoParser, root: Path, folder: Path
-) -> tuple[Record, ...]:
+def with_parsed_maps(records: Sequence[Record], parser: HumanParser, root: Path, folder: Path) -> tuple[Record, ...]:
     """The records with label maps by this parser; arguments and errors as of `MapFolder`."""
     maps = MapFolder(parser, root, folder)
     pointed = maps.point(records)
@@ -50,7 +40,7 @@ class MapFolder:
 
     def __init__(
         self,
-        parser: Parser | NoParser,
+        parser: HumanParser,
         root: Path,
         folder: Path,
         read: Callable[[Path], Image.Image] = read_image,
@@ -93,11 +83,13 @@ class MapFolder:
         images, readable = [], []
         for record in records:
             try:
-                images.append(self.read(record.path))
+                image = self.read(record.path)
             except UnreadableImage:
                 if not skip_unreadable:
                     raise
             else:
+                image.filename = str(record.path)  # as Pillow does; label maps on disk are found by it
+                images.append(image)
                 readable.append(record)
         for record, label_map in zip(readable, self.parser.parse(images), strict=True):
             try:

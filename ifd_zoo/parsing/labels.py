@@ -23,6 +23,14 @@ LABELS = (
 CLOTHING = ('upper', 'lower', 'dress', 'coat', 'shoes', 'bag', 'accessory')
 """Default for what is erased from the image and for C of eq. 3: garments, shoes, bag, scarf and belt; a hat stays."""
 
+MASK_SETS = {
+    'default': CLOTHING,
+    'with_hat': (*CLOTHING, 'hat'),
+    'garments_only': ('upper', 'lower', 'dress', 'coat'),
+    'no_bag': tuple(name for name in CLOTHING if name != 'bag'),
+}
+"""Names that stand for several labels wherever labels are named: what is erased, and what psi covers."""
+
 PALETTE = (
     (0, 0, 0),
     (200, 60, 20),
@@ -43,13 +51,17 @@ PALETTE = (
 
 
 def class_indices(names: Iterable[str]) -> tuple[int, ...]:
-    """Values in a label map of the named classes.
+    """Values in a label map of the named classes, each once, in the order in which they are named.
+
+    Args:
+        names: out of `LABELS` and `MASK_SETS`.
 
     Raises:
-        ValueError: a name is not in `LABELS`; the message lists the names that are.
+        ValueError: a name is in neither; the message lists the names that are.
     """
-    names = tuple(names)
+    names = [label for name in names for label in MASK_SETS.get(name, (name,))]
     unknown = sorted(set(names) - set(LABELS))
     if unknown:
-        raise ValueError(f'unknown label {", ".join(unknown)}; the labels are: {", ".join(LABELS)}')
-    return tuple(LABELS.index(name) for name in names)
+        known = f'the labels are: {", ".join(LABELS)}; sets of them: {", ".join(MASK_SETS)}'
+        raise ValueError(f'unknown label {", ".join(unknown)}; {known}')
+    return tuple(LABELS.index(name) for name in dict.fromkeys(names))

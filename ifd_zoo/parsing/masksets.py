@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from ifd_zoo.datasets.base import DatasetError, Record
+from ifd_zoo.parsing.base import ParserError
 from ifd_zoo.parsing.cache import check_origin, parser_id, point_to_maps, with_parsed_maps
-from ifd_zoo.parsing.parser import ParserError, list_parsers, load_parser
+from ifd_zoo.parsing.registry import load_parser, portable_name, split_name
 
 LABEL_MAPS, NO_MASKS = 'label-maps', 'none'
 SUMMARY = 'masks.json'
@@ -51,17 +52,18 @@ class MaskSource:
         if self.masks in (LABEL_MAPS, NO_MASKS):
             return
         folder = Path(masks).expanduser()
-        if self.masks not in list_parsers() and (folder / SUMMARY).is_file():
+        is_path = not split_name(masks)[0]
+        if is_path and (folder / SUMMARY).is_file():
             summary = read_summary(folder)
             self._folder_parser, self.name = summary['parser'], f'{summary["name"]} ({summary["parser"]})'
             return
-        if self.masks not in list_parsers() and folder.is_dir() and not (folder / 'config.json').is_file():
+        if is_path and folder.is_dir() and not (folder / 'config.json').is_file():
             raise ParserError(
                 f'{folder}: neither a parser (no config.json) nor a finished folder of label maps (no {SUMMARY}); if '
                 'python -m ifd_zoo.parsing was stopped, run it again'
             )
         self.parser = load_parser(masks, device)
-        self.name = f'{Path(masks).name} ({parser_id(self.parser)})'
+        self.name = f'{portable_name(masks)} ({parser_id(self.parser)})'
 
     def apply(self, records: Sequence[Record], root: Path, folder: Path) -> tuple[Record, ...]:
         """The records with their label maps; None in each for `none`.

@@ -63,4 +63,19 @@ class ParsingNet(nn.Module):
         Returns:
             (B, K, H, W).
         """
-        return F.interpolate(self.forward_stride(images), size=images.shape[-2:], mode='bilinear')
+        # In float32 also under autocast: classes that differ in the third digit would often be equal in bfloat16.
+        return F.interpolate(self.forward_stride(images).float(), size=images.shape[-2:], mode='bilinear')
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Of each class at the input's size, as the mean over an image and its mirror image.
+
+        What the network is unsure of it often gets right from one of the two sides.
+
+        Args:
+            images: (B, 3, H, W), normalised.
+
+        Returns:
+            (B, K, H, W), 1 in sum over the classes.
+        """
+        seen, mirrored = self(images).softmax(1), self(images.flip(-1)).softmax(1)
+        return (seen + mirrored.flip(-1)) / 2

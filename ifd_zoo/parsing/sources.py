@@ -5,10 +5,11 @@ a *set* of labels; the loss then asks only that the prediction lies in the set. 
 in `TARGETS`: below `len(LABELS)` one exact class, above it such a set.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from ifd_zoo.parsing.labels import CLOTHING, LABELS
 
@@ -16,6 +17,9 @@ from ifd_zoo.parsing.labels import CLOTHING, LABELS
 class SourceError(ValueError):
     """Training pictures or their label maps are not what they should be; the message names the file."""
 
+
+Pair = tuple[Path, Path]
+"""Files of an image and of its label map."""
 
 BODY = ('face', 'arms', 'legs', 'neck')
 
@@ -148,6 +152,36 @@ def photo_pairs(root: Path) -> Iterator[tuple[Path, Path]]:
         raise SourceError(f'no photos NNNN.jpg in {root / "photos"}')
     for photo in photos:
         yield photo, _existing(root / 'labels' / f'{photo.stem}.png')
+
+
+def split_photos(root: Path) -> tuple[list[Pair], list[Pair]]:
+    """Training and validation photos; every photo whose number ends in 1 validates."""
+    pairs = list(photo_pairs(root))
+    held_out = [pair for pair in pairs if int(pair[0].stem) % 10 == 1]
+    return [pair for pair in pairs if pair not in held_out], held_out
+
+
+class Source:
+    """Pairs of image and label map, with the map brought to positions in `TARGETS`.
+
+    Args:
+        pairs: paths of image and label map.
+        lookup: (classes of the source,) uint8, or none where the map holds positions already (rendered people).
+    """
+
+    def __init__(self, pairs: Sequence[Pair], lookup: np.ndarray | None = None) -> None:
+        self.pairs = pairs
+        self.lookup = lookup
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, np.ndarray]:
+        """RGB image and (H, W) uint8 targets."""
+        with Image.open(self.pairs[index][0]) as picture, Image.open(self.pairs[index][1]) as label_map:
+            image, targets = picture.convert('RGB'), np.asarray(label_map)
+        image.filename = str(self.pairs[index][0])
+        return image, targets if self.lookup is None else self.lookup[targets]
 
 
 def _existing(label_map: Path) -> Path:

@@ -1,0 +1,136 @@
+"""How well label maps agree with those by people, where a pixel's target may be a set of labels.
+
+Targets are positions in `ifd_zoo.parsing.sources.TARGETS`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.utils.data import Dataset, Subset
+
+from ifd_zoo.parsing.labels import CLOTHING, LABELS, class_indices
+from ifd_zoo.parsing.registry import HumanParser
+from ifd_zoo.parsing.sources import BODY, TARGETS, allowed_table, clothing_targets
+
+CHUNK = 64  # pictures held in memory at a time while measuring
+TOLERANCE = 0.0075  # of the diagonal, as in Csurka et al.
+
+
+def confusion(label_map: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """How often each target was parsed as each label: (targets, K) int64.
+
+    Args:
+        label_map: (H, W) in `LABELS`.
+        targets: (H, W).
+    """
+    cells = targets.astype(np.int64) * len(LABELS) + label_map
+    return np.bincount(cells.ravel(), minlength=len(TARGETS) * len(LABELS)).reshape(len(TARGETS), len(LABELS))
+
+
+def count_pixels(parser: HumanParser, source: Sequence) -> np.ndarray:
+    """`confusion` over all pictures.
+
+    Args:
+        source: has `len` and gives (image, targets of that size) by index.
+    """
+    counts = np.zeros((len(TARGETS), len(LABELS)), dtype=np.int64)
+    for start in range(0, len(source), CHUNK):
+        pairs = [source[index] for index in range(start, min(start + CHUNK, len(source)))]
+        for label_map, (_, targets) in zip(parser.parse([image for image, _ in pairs]), pairs, strict=True):
+            counts += confusion(label_map, targets)
+    return counts
+
+
+def figures(counts: np.ndarray) -> dict:
+    """Intersection over union (IoU), in [0, 1], from the counts of `confusion`.
+
+    A pixel whose set holds the parsed label counts as right and is left out of the IoU of all other labels.
+
+    Returns:
+        `miou`: mean over `classes`; `classes`: labels that occur as an exact target; `clothing`: of the clothing mask,
+        without targets that leave open whether they are clothing; `skin`: face, arms, legs and neck as one, where the
+        source has any of them.
+    """
+    classes = {}
+    for index, name in enumerate(LABELS):
+        if counts[index].sum():
+            missed = counts[index].sum() - counts[index, index]
+            classes[name] = _iou(counts[allowed_table()[:, index], index].sum(), missed, counts[:, index].sum())
+    result = {'miou': round(float(np.mean(list(classes.values()))), 4), 'clothing': clothing_iou(counts)}
+    is_skin = [set(names) <= set(BODY) for names in TARGETS]
+    if counts[is_skin].sum():
+        columns = list(class_indices(BODY))
+        right, parsed = counts[is_skin][:, columns].sum(), counts[:, columns].sum()
+        result['skin'] = _iou(right, counts[is_skin].sum() - right, parsed)
+    return {**result, 'classes': classes}
+
+
+def measure(parser: HumanParser, sources: Mapping[str, Dataset], most: int | None = None) -> dict[str, dict]:
+    """Figures for each validation source; at most so many pictures, evenly spread."""
+    result = {}
+    for name, source in sources.items():
+        step = max(1, len(source) // most) if most else 1
+        result[name] = figures(count_pixels(parser, Subset(source, range(0, len(source), step))))
+    return result
+
+
+def clothing_iou(counts: np.ndarray) -> float:
+    """Clothing against the rest, without the targets that leave it open."""
+    is_clothing, unclear = clothing_targets()
+    columns = list(class_indices(CLOTHING))
+    right = counts[is_clothing][:, columns].sum()
+    return _iou(right, counts[is_clothing].sum() - right, counts[~unclear][:, columns].sum())
+
+
+def _iou(right: int, missed: int, parsed: int) -> float:
+    """Right over the union of what was parsed (right ones included) and what was missed."""
+    return round(float(right / max(parsed + missed, 1)), 4)
+
+
+def clothing_boundary(label_map: np.ndarray, targets: np.ndarray) -> float | None:
+    """Boundary F-score of the clothing mask, in [0, 1]; None when neither has a boundary.
+
+    The harmonic mean of the shares of boundary pixels of one mask that lie near one of the other. Boundary: pixels of
+    the mask with one of their four neighbours outside of it; the edge of the picture is none. Near: at most 0.75 % of
+    the picture's diagonal away, and at least one pixel, in rows and in columns. Targets that leave open whether they
+    are clothing count as what they were parsed as. After Csurka et al., "What is a good evaluation measure for semantic
+    segmentation?", BMVC 2013.
+
+    Args:
+        label_map: (H, W) in `LABELS`.
+        targets: (H, W).
+    """
+    is_clothing, unclear = clothing_targets()
+    parsed = np.isin(label_map, class_indices(CLOTHING))
+    wanted = is_clothing[targets] | (unclear[targets] & parsed)
+    tolerance = max(1, round(TOLERANCE * float(np.hypot(*label_map.shape))))
+    return boundary_score(parsed, wanted, tolerance)
+
+
+def boundary_score(parsed: np.ndarray, wanted: np.ndarray, tolerance: int) -> float | None:
+    """F-score of the boundaries of two masks (H, W) bool; None when neither has one."""
+    edges = _boundary(parsed), _boundary(wanted)
+    if not edges[0].any() and not edges[1].any():
+        return None
+    near = [_widen(edge, tolerance) for edge in edges]
+    precision, recall = ((a & b).sum() / max(a.sum(), 1) for a, b in ((edges[0], near[1]), (edges[1], near[0])))
+    return float(2 * precision * recall / max(precision + recall, 1e-9))
+
+
+def _boundary(mask: np.ndarray) -> np.ndarray:
+    padded = np.pad(mask, 1, mode='edge')
+    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    return mask & ~np.logical_and.reduce(neighbours)
+
+
+def _widen(mask: np.ndarray, by: int) -> np.ndarray:
+    pixels = torch.from_numpy(mask.astype(np.float32))[None, None]
+    return F.max_pool2d(pixels, 2 * by + 1, stride=1, padding=by)[0, 0].numpy() > 0
+
+
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """Mean of those that are there, to four digits; None without any."""
+    values = [value for value in values if value is not None]
+    return round(float(np.mean(values)), 4) if values else None

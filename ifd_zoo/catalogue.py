@@ -1,0 +1,148 @@
+"""What the zoo has: every architecture and every training run, with size, figures and where the weights are."""
+
+import json
+import math
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import timm
+import torch
+
+from ifd_zoo.hub.files import CONFIG
+from ifd_zoo.hub.names import how_to_make, hub_source, list_bundled, list_models, list_tagged
+from ifd_zoo.hub.remote import PREFIX, list_cached
+
+
+class Size(NamedTuple):
+    parameters: int
+    """Of both streams, without classifier."""
+    gflops: float
+    """10^9 floating-point operations, two for each multiply-add, of one image and its masked twin, not mirrored."""
+    embedding: int
+    """D, numbers in an embedding."""
+    backbone: str
+    """timm name."""
+
+
+class Entry(NamedTuple):
+    model: str
+    tag: str
+    """Names the training run; empty for an architecture of which no run is known."""
+    input_size: tuple[int, int]
+    """(H, W) in pixels."""
+    size: Size
+    data: str
+    """What it is trained on."""
+    figures: dict[str, dict[str, float]]
+    """Protocol to `rank1` and `mAP` in percent, as measured by the training run; empty when not known here."""
+    license: str
+    where: str
+    """`bundled`, `cached`, `Hub` or `not published`, the second and third with the repository."""
+    command: str
+    """That trains these weights."""
+
+    @property
+    def name(self) -> str:
+        return '.'.join(filter(None, (self.model, self.tag)))
+
+
+def catalogue(pattern: str = '*') -> list[Entry]:
+    """All entries whose name fits the pattern, sorted; reads no network.
+
+    Args:
+        pattern: with `*` and `?`.
+    """
+    tagged = list_tagged()
+    untagged = [name for name in list_models() if not any(other.startswith(f'{name}.') for other in tagged)]
+    cached = list_cached()
+    return [_entry(name, cached) for name in sorted([*tagged, *untagged]) if fnmatch(name, pattern)]
+
+
+def _entry(name: str, cached: list[str]) -> Entry:
+    cfg = timm.get_pretrained_cfg(name)
+    model, _, tag = name.partition('.')
+    where, folder = _place(name, cached)
+    info = json.loads((folder / CONFIG).read_text()).get('ifd', {}) if folder else {}
+    figures = {
+        row['protocol']: {key: round(row[key], 1) for key in ('rank1', 'mAP')} for row in info.get('figures', [])
+    }
+    size = measure_size(model, cfg.input_size)
+    license = cfg.license or ('-' if where == 'not published' else 'see its card')
+    description = cfg.description or '-'
+    return Entry(model, tag, cfg.input_size[1:], size, description, figures, license, where, how_to_make(name))
+
+
+def _place(name: str, cached: list[str]) -> tuple[str, Path | None]:
+    """Where the weights are, and the release folder if it is on this machine."""
+    if name in list_bundled():
+        return 'bundled', Path(timm.get_pretrained_cfg(name).file).parent
+    source = hub_source(name)
+    if source in cached:
+        return f'cached {source.removeprefix(PREFIX)}', cached_folder(source)
+    return (f'Hub {source.removeprefix(PREFIX)}', None) if source else ('not published', None)
+
+
+def cached_folder(source: str) -> Path | None:
+    """The folder in the cache of the Hub that holds the last known state of a repository."""
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(source.removeprefix(PREFIX), CONFIG)
+    return Path(path).parent if isinstance(path, str) else None
+
+
+def measure_size(model: str, input_size: tuple[int, int, int]) -> Size:
+    """Size of an architecture, counted on a network without numbers in it.
+
+    Args:
+        model: name of the architecture.
+        input_size: (3, H, W).
+    """
+    from torch.utils.flop_counter import FlopCounterMode  # not for every import of the zoo
+
+    with torch.device('meta'):
+        network = timm.create_model(model, num_classes=0).eval()
+        images = torch.empty(1, *input_size)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(images, images)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    backbone = network.main_stream.backbone.name
+    return Size(parameters, counter.get_total_flops() / 1e9, network.num_features, backbone)
+
+
+HEADS = (
+    'model', 'tag', 'backbone', 'input', 'parameters', 'GFLOPs', 'embedding', 'data', 'cc rank-1 / mAP', 'licence',
+    'weights',
+)
+
+
+def format_table(entries: list[Entry]) -> str:
+    """The catalogue for people: one line for each entry, and below how to make what is not published."""
+    rows = [HEADS, *map(_cells, entries)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines.insert(1, '  '.join('-' * width for width in widths))
+    missing = [entry for entry in entries if entry.where == 'not published']
+    if missing:
+        lines += ['', 'Not published; each of these makes one:']
+        width = max(len(entry.name) for entry in missing)
+        lines += [f'  {entry.name:<{width}}  {entry.command}' for entry in missing]
+    return '\n'.join(lines)
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    size, (height, width) = entry.size, entry.input_size
+    # The protocol that the zoo is about; of PRCC, whose protocols have longer names, the one with all of camera A.
+    protocol = next((name for name in ('cc', 'cc-all', 'general') if name in entry.figures), None)
+    figures = entry.figures.get(protocol, {'rank1': math.nan, 'mAP': math.nan})
+    measured = f'{figures["rank1"]:.1f} / {figures["mAP"]:.1f}' if protocol else '-'
+    marked = measured if protocol in (None, 'cc', 'cc-all') else f'{measured} ({protocol})'
+    return (
+        entry.model, entry.tag or '-', size.backbone, f'{height}x{width}', f'{size.parameters / 1e6:.1f} M',
+        f'{size.gflops:.2f}', str(size.embedding), entry.data, marked, entry.license, entry.where,
+    )
+
+
+def to_json(entries: list[Entry]) -> list[dict[str, Any]]:
+    """The catalogue for programs."""
+    return [{'name': entry.name, **entry._asdict(), 'size': entry.size._asdict()} for entry in entries]

@@ -1,0 +1,177 @@
+"""A model as an ONNX file, compared with torch in onnxruntime before it is left behind."""
+
+import copy
+import importlib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ifd_zoo.files import replacing
+from ifd_zoo.hub.loading import eval_transform
+from ifd_zoo.parsing.labels import LABELS, class_indices
+from ifd_zoo.parsing.masks import erase
+from ifd_zoo.parsing.parser import MEAN, STD, Parser
+
+TOLERANCE = 1e-4
+"""How far onnxruntime may be from torch; embeddings have unit length, attention is in [0, 1]."""
+
+REQUIRED = ('onnx', 'onnxscript', 'onnxruntime')
+
+
+class ExportError(ValueError):
+    """A model could not be exported; the message says why."""
+
+
+class Embedder(nn.Module):
+    """`infer` as one network: images in, embedding and attention out.
+
+    Args:
+        model: of the zoo, in eval mode, for images of one size.
+        flip: add the mirror image.
+    """
+
+    def __init__(self, model: nn.Module, flip: bool = True) -> None:
+        super().__init__()
+        self.model = model
+        self.flip = flip
+
+    def forward(self, image: Tensor, masked: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Embedding (B, D) of unit length and, for two streams, W_I (B, 1, h, w); of I and M (B, 3, H, W)."""
+        output = self.model(image, masked)
+        embedding = output.embedding
+        if self.flip:
+            embedding = embedding + self.model(image.flip(-1), None if masked is None else masked.flip(-1)).embedding
+        embedding = F.normalize(embedding, dim=1)
+        return (embedding,) if output.attention is None else (embedding, output.attention)
+
+
+class ParsingEmbedder(nn.Module):
+    """Parser, clothing erased, model: photos in, embedding and attention out.
+
+    Args:
+        embedder: for the model.
+        net: of the parser.
+        parser_size: (height, width) at which it reads the photo.
+        transform: of the model.
+    """
+
+    def __init__(self, embedder: Embedder, net: nn.Module, parser_size: tuple[int, int], transform: Any) -> None:
+        super().__init__()
+        self.embedder, self.net, self.parser_size = embedder, net, parser_size
+        self.fill = transform.masking.fill
+        table = torch.zeros(len(LABELS), dtype=torch.bool)
+        table[list(class_indices(transform.masking.mask_classes))] = True
+        self.register_buffer('erased', table)
+        for name, values in {'mean': transform.mean, 'std': transform.std, 'net_mean': MEAN, 'net_std': STD}.items():
+            self.register_buffer(name, torch.tensor(values).view(3, 1, 1))
+
+    def forward(self, photo: Tensor) -> tuple[Tensor, ...]:
+        """As `Embedder`, of photos (B, 3, H, W) in [0, 1]."""
+        small = F.interpolate(photo, self.parser_size, mode='bilinear', align_corners=False)
+        scores = self.net.probabilities((small - self.net_mean) / self.net_std)
+        scores = F.interpolate(scores, photo.shape[-2:], mode='bilinear', align_corners=False)
+        mask = self.erased[scores.argmax(1, keepdim=True)]  # (B, 1, H, W)
+        masked = erase(photo, mask, self.fill)
+        return self.embedder((photo - self.mean) / self.std, (masked - self.mean) / self.std)
+
+
+def export_onnx(model: nn.Module, path: str | Path, parser: Parser | None = None, flip: bool = True) -> float:
+    """Write an ONNX file for any number of images of the model's input size.
+
+    Inputs `image` and, for two streams, `masked` (B, 3, H, W), normalised; with a parser instead `photo` (B, 3, H, W),
+    RGB in [0, 1] at the input size. Outputs `embedding` (B, D), unit length, and `attention` (B, 1, h, w).
+
+    Args:
+        model: of `load_model`.
+        path: of the file.
+        parser: to be put in front of a model with two streams.
+        flip: add the mirror image to the embedding, as everywhere else in the zoo.
+
+    Returns:
+        The largest deviation of onnxruntime from torch.
+
+    Raises:
+        ExportError: a package is missing, the parser does not fit, or onnxruntime computes something else.
+    """
+    for package in REQUIRED:
+        _require(package)
+    network = _network(model, parser, flip)
+    names = _input_names(model, parser)
+    size = eval_transform(model).size
+    outputs = ('embedding', 'attention') if model.needs_mask else ('embedding',)
+    with replacing(Path(path)) as temporary, warnings.catch_warnings():
+        # Both inputs have the same batch axis, which the exporter remarks on.
+        warnings.filterwarnings('ignore', 'The axis name|# The axis name', UserWarning)
+        program = torch.onnx.export(
+            network,
+            _images(len(names), 2, size, parser is not None),
+            input_names=names,
+            output_names=list(outputs),
+            dynamic_shapes=tuple({0: 'batch'} for _ in names),
+            dynamo=True,
+            verbose=False,
+        )
+        program.save(temporary)
+        deviation = _compare(network, temporary, names, size)
+    return deviation
+
+
+def _require(package: str) -> None:
+    try:
+        importlib.import_module(package)
+    except ImportError as error:
+        raise ExportError(f'{package} is missing: pip install {" ".join(REQUIRED)}') from error
+
+
+def _network(model: nn.Module, parser: Parser | None, flip: bool) -> nn.Module:
+    """A copy of the model for its one input size, so that no position has to be interpolated in the graph."""
+    model = copy.deepcopy(model).cpu().eval()
+    transform = eval_transform(model)
+    for stream in model.streams():
+        stream.backbone.fix_size(transform.size)
+    embedder = Embedder(model, flip)
+    if parser is None:
+        return embedder.eval()
+    if not model.needs_mask:
+        raise ExportError('the model has one stream and needs no masks: leave the parser out')
+    if not hasattr(parser, 'net'):
+        raise ExportError('this parser has no network that could be exported')
+    if transform.masking.fill == 'noise':
+        raise ExportError('erased pixels of this model are noise, which a graph cannot repeat: leave the parser out')
+    return ParsingEmbedder(embedder, copy.deepcopy(parser.net), tuple(parser.letterbox.size), transform).cpu().eval()
+
+
+def _input_names(model: nn.Module, parser: Parser | None) -> list[str]:
+    if parser is not None:
+        return ['photo']
+    return ['image', 'masked'] if model.needs_mask else ['image']
+
+
+def _images(inputs: int, batch: int, size: tuple[int, int], positive: bool) -> tuple[Tensor, ...]:
+    """Smooth random pictures (batch, 3, H, W)."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = [torch.rand(batch, 3, 8, 4, generator=generator) for _ in range(inputs)]
+    images = [F.interpolate(image, size, mode='bilinear') for image in coarse]
+    return tuple(image if positive else 4 * image - 2 for image in images)
+
+
+def _compare(network: nn.Module, path: Path, names: list[str], size: tuple[int, int]) -> float:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=['CPUExecutionProvider'])
+    deviation = 0.0
+    for batch in (1, 3):
+        images = _images(len(names), batch, size, names == ['photo'])
+        with torch.inference_mode():
+            expected = network(*images)
+        found = session.run(None, {name: image.numpy() for name, image in zip(names, images, strict=True)})
+        pairs = zip(found, expected, strict=True)
+        deviation = max(deviation, *(float(np.abs(a - b.numpy()).max()) for a, b in pairs))
+    if not deviation <= TOLERANCE:
+        raise ExportError(f'onnxruntime differs from torch by {deviation:.1e}, more than {TOLERANCE:g}: not written')
+    return deviation

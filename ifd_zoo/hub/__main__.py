@@ -1,0 +1,97 @@
+"""Make, check and publish releases.
+
+    python -m ifd_zoo.hub save --model ifd_resnet10t.synthetic --output DIR
+    python -m ifd_zoo.hub save --parser bundled --output DIR
+    python -m ifd_zoo.hub card DIR
+    python -m ifd_zoo.hub check DIR
+    python -m ifd_zoo.hub push DIR --org ORG --dry-run
+
+`save` takes whatever `ifd_zoo.create_model` does, or a human parser of our own; the others see in config.json which of
+the two a folder holds. `check` also takes hf-hub:org/name[@revision].
+"""
+
+import argparse
+import sys
+
+from ifd_zoo.hub.check import check_release
+from ifd_zoo.hub.files import PREFIX, RELEASE_FILES, LoadError, ReleaseError
+from ifd_zoo.hub.loading import load_model
+from ifd_zoo.hub.names import ORGANISATION
+from ifd_zoo.hub.parsers import save_parser_again
+from ifd_zoo.hub.push import list_files, push_release, repo_name
+from ifd_zoo.hub.release import PRECISIONS, save_again, write_card
+from ifd_zoo.hub.remote import fetch
+from ifd_zoo.parsing.base import ParserError
+
+
+def save(args: argparse.Namespace) -> str:
+    if not args.parser:
+        return f'release: {save_again(load_model(args.model), args.output, args.precision)}'
+    if args.precision != 'fp16':
+        raise ReleaseError('the weights of a parser are stored in fp16')
+    return f'release: {save_parser_again(args.parser, args.output)}'
+
+
+def card(args: argparse.Namespace) -> str:
+    return f'model card: {write_card(args.folder)}'
+
+
+def check(args: argparse.Namespace) -> str:
+    return check_release(fetch(args.folder, RELEASE_FILES) if args.folder.startswith(PREFIX) else args.folder)
+
+
+def push(args: argparse.Namespace) -> str:
+    repo = repo_name(args.folder, args.org, args.name)
+    if args.dry_run:
+        files = list_files(args.folder)
+        lines = [f'{size:>12,}  {name}' for name, size in files]
+        visibility = 'public' if args.public else 'private'
+        total = f'{sum(size for _, size in files):>12,}  bytes in {len(files)} files'
+        return '\n'.join([f'would push to {repo} ({visibility} if it is new):', *lines, total])
+    pushed = push_release(args.folder, repo, args.public)
+    what = 'commit' if pushed.changed else 'nothing to do, the Hub has it already: commit'
+    return f'{pushed.repo}: {what} {pushed.commit}\n{pushed.url}'
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser('python -m ifd_zoo.hub', description='Releases.', allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, metavar='save|card|check|push')
+
+    command = commands.add_parser('save', help='make a release folder of any model or own parser that can be loaded')
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument('--model', help='name, folder, file or hf-hub:org/name')
+    what.add_argument('--parser', help='a parser of our own: bundled, a folder, or hf-hub:org/name')
+    command.add_argument('--output', required=True, help='folder, made when missing')
+    command.add_argument('--precision', default='fp16', choices=PRECISIONS, help='of the stored weights; parsers: fp16')
+    command.set_defaults(run=save)
+
+    command = commands.add_parser('card', help='write the model card from config.json again')
+    command.add_argument('folder')
+    command.set_defaults(run=card)
+
+    command = commands.add_parser('check', help='compare a release with its golden tensors and SHA-256')
+    command.add_argument('folder', help='release folder, or hf-hub:org/name[@revision]')
+    command.set_defaults(run=check)
+
+    command = commands.add_parser('push', help='check a release and put it on the Hub')
+    command.add_argument('folder')
+    command.add_argument('--org', help=f'organisation or user; default: the environment variable {ORGANISATION}')
+    command.add_argument('--name', help='of the repository; default: architecture.tag, or parser_backbone')
+    command.add_argument('--public', action='store_true', help='a repository that is made now is public')
+    command.add_argument('--dry-run', action='store_true', help='only list files and sizes')
+    command.set_defaults(run=push)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        print(args.run(args))
+    except (LoadError, ReleaseError, ParserError, OSError) as error:  # OSError: a full disk, a folder that is a file
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

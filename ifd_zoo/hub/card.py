@@ -1,0 +1,202 @@
+"""The model card of a release: metadata that the Hub understands, and what a reader has to know."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from ifd_zoo.hub.release import release_name
+from ifd_zoo.models.cfg import PAPER
+
+TASK = 'image-feature-extraction'
+METRICS = {'rank1': 'rank-1', 'mAP': 'mAP'}
+DATA_NAMES = {
+    'prcc': 'PRCC', 'ltcc': 'LTCC', 'vc_clothes': 'VC-Clothes', 'last': 'LaST', 'deepchange': 'DeepChange',
+    'celeb_reid': 'Celeb-reID', 'market1501': 'Market-1501',
+}
+
+TEXT = """# {name}
+
+A model of the IFD zoo for clothing-change person re-identification, an open implementation of
+[{paper}]({url}).
+It turns a photo of one person into an embedding of {num_features} numbers; the cosine of two embeddings says how alike
+two people look{attention}.
+
+## Use
+
+```python
+from ifd_zoo import Predictor
+
+predictor = Predictor('hf-hub:ORG/{name}')  # or with @REVISION; or a folder with these files
+embeddings = predictor.embed(['a.jpg', 'b.jpg'])  # (2, {num_features}) float32, unit length
+matches = predictor.rank('query.jpg', ['a.jpg', 'b.jpg'], top_k=2)
+```
+
+In a folder, and with timm alone (`import ifd_zoo` registers the architecture; without `pretrained=True` timm would give
+random weights):
+
+    hf download ORG/{name} --local-dir DIR
+
+```python
+import ifd_zoo, timm
+
+model = timm.create_model('local-dir:DIR', pretrained=True).eval()
+```
+
+`python -m ifd_zoo.hub check DIR` compares the model with `golden.safetensors` and every file with its SHA-256.
+
+## Input
+
+{input_text}
+
+## Training
+
+{training}
+
+## Measured
+
+{figures}
+
+## Limits
+
+{limits}
+
+## Responsible use
+
+Re-identification can be used to follow people who have not agreed to it. Use it on data you have the right to use, tell
+people, and do not decide about a person on a similarity score: the figures above say how often the first answer is
+wrong on data like the training data, and on other cameras, light and people it is wrong more often.
+
+## Citation and licence
+
+Cite the paper: Xu, Li, Niu, "{paper}", ICASSP 2025, {url}. {license}
+"""
+
+
+def model_card(config: dict[str, Any]) -> str:
+    """The text of README.md.
+
+    Args:
+        config: of the release; what it does not record is said to be unknown.
+    """
+    info, name = config.get('ifd', {}), release_name(config)
+    single = config['architecture'].startswith('ifd_baseline_')
+    text = TEXT.format(
+        name=name,
+        paper=PAPER['paper_name'],
+        url=PAPER['origin_url'],
+        num_features=config['num_features'],
+        attention='' if single else ', and an attention map says where the network looked',
+        input_text=_input_text(config, info.get('training', {}), single),
+        training=_training_text(info),
+        figures=_figures_table(info.get('figures', [])),
+        limits=_limits(info),
+        license=_license_text(config),
+    )
+    return f'---\n{card_data(config).to_yaml()}\n---\n\n{text}'
+
+
+def card_data(config: dict[str, Any]) -> ModelCardData:
+    """The metadata: library, tags, pipeline, licence, data set, and the measured figures as a model index."""
+    info = config.get('ifd', {})
+    data = _data_id(info.get('data', {}))
+    license = config['pretrained_cfg'].get('license')
+    terms = {} if license else {'license_name': 'terms-of-the-training-data', 'license_link': 'README.md'}
+    results = list(_eval_results(info))
+    return ModelCardData(
+        library_name='ifd_zoo',
+        pipeline_tag=TASK,
+        tags=['timm', 'person-re-identification', 'clothing-change', 'image-retrieval', 'arxiv:2501.05851'],
+        license=license or 'other',
+        datasets=[data] if data else None,
+        metrics=sorted(METRICS.values()) if results else None,
+        model_name=release_name(config),
+        eval_results=results or None,
+        **terms,
+    )
+
+
+def _eval_results(info: dict[str, Any]) -> Iterable[EvalResult]:
+    data = info.get('data', {})
+    for row in info.get('figures', []):
+        for key, name in METRICS.items():
+            yield EvalResult(
+                task_type=TASK,
+                task_name='Clothing-change person re-identification',
+                dataset_type=_data_id(data) or 'unknown',
+                dataset_name=_data_name(data),
+                dataset_config=row['protocol'],
+                dataset_split='test',
+                metric_type=name,
+                metric_name=f'{name} ({row["protocol"]}), percent',
+                metric_value=round(row[key], 2),
+            )
+
+
+def _data_id(data: dict[str, Any]) -> str | None:
+    name = data.get('name')
+    return data.get('folder', name) if name == 'folder' else name
+
+
+def _data_name(data: dict[str, Any]) -> str:
+    name = data.get('name', 'unknown')
+    return DATA_NAMES.get(name) or data.get('folder') or name
+
+
+def _input_text(config: dict[str, Any], training: dict[str, Any], single: bool) -> str:
+    height, width = config['pretrained_cfg']['input_size'][1:]
+    lines = [f'RGB, resized to {height}x{width} (height x width), normalised by the mean and deviation in config.json.']
+    if single:
+        return f'{lines[0]} One stream; it needs no clothing mask.'
+    erased = ', '.join(training.get('mask_classes', [])) or 'not recorded'
+    lines.append(f'The attention stream sees the image with these classes erased ({training.get("fill", "black")}): ')
+    masks = training.get('masks', 'not recorded')
+    lines.append(f'{erased}.\nLabel maps in training: {masks}; `Predictor` makes them with its own parser.')
+    return '\n'.join(lines[:2]) + lines[2]
+
+
+def _training_text(info: dict[str, Any]) -> str:
+    data, training = info.get('data', {}), info.get('training', {})
+    rows = {
+        'command': f'`{info["command"]}`' if 'command' in info else None,
+        'data': _data_name(data) if data else None,
+        'training images, people': _join(data.get('train_images'), data.get('train_pids')),
+        'recipe': training.get('recipe'),
+        'seed': training.get('seed'),
+        'code revision': info.get('code_revision'),
+        'torch': training.get('torch'),
+        'weights stored as': info.get('precision'),
+    }
+    return '\n'.join(f'- {name}: {"not recorded" if value is None else value}' for name, value in rows.items())
+
+
+def _join(*values: object) -> str | None:
+    return None if None in values else ', '.join(map(str, values))
+
+
+def _figures_table(figures: list[dict[str, Any]]) -> str:
+    if not figures:
+        return 'Nothing: the data of this run have no query and gallery.'
+    head = '| protocol | queries | gallery | rank-1 | rank-5 | mAP | mINP |\n|---|---|---|---|---|---|---|\n'
+    keys = ('rank1', 'rank5', 'mAP', 'mINP')
+    rows = (
+        f'| {row["protocol"]} | {row.get("valid_queries", row["queries"])} | {row["gallery"]} | '
+        + ' | '.join(f'{row[key]:.1f}' if key in row else '-' for key in keys) + ' |'
+        for row in figures
+    )
+    note = '\n\nPercent, single query, cosine of image plus mirror image, no re-ranking.'
+    return head + '\n'.join(rows) + note
+
+
+def _limits(info: dict[str, Any]) -> str:
+    if info.get('data', {}).get('name') == 'folder':
+        return (
+            'Trained on the folder of pictures named above, not on a public benchmark; the `synthetic` runs of the zoo '
+            'have only\nseen rendered people. It has not been measured on photographs of other people.'
+        )
+    return 'Trained and measured on the data set named above only; expect less on other cameras, clothes and people.'
+
+
+def _license_text(config: dict[str, Any]) -> str:
+    license = config['pretrained_cfg'].get('license')
+    return f'Weights: {license}.' if license else 'Weights: the terms of the training data apply; ask its authors.'

@@ -1,0 +1,53 @@
+"""Check that a release is complete and that this machine gets out of it what was put into it."""
+
+from pathlib import Path
+
+from huggingface_hub import ModelCard
+from safetensors.torch import load_file
+
+from ifd_zoo.hub.files import CARD, CONFIG, GOLDEN, RELEASE_FILES, WEIGHTS, ReleaseError, hash_file
+from ifd_zoo.hub.golden import ATOL
+from ifd_zoo.hub.kinds import read_release
+
+CARD_FIELDS = ('library_name', 'tags', 'pipeline_tag', 'license')
+
+
+def check_release(folder: str | Path) -> str:
+    """Every file against its SHA-256, the model card, and the network against golden tensors.
+
+    A model is loaded by us and by timm, a parser by us.
+
+    `python -m ifd_zoo.hub check` does this in a process of its own, in which nothing but the folder is known.
+
+    Returns:
+        One line with the largest deviations.
+
+    Raises:
+        ReleaseError: something is missing or differs; the message says what.
+        LoadError, ParserError: the network cannot be loaded.
+    """
+    folder = Path(folder).expanduser()
+    missing = [name for name in RELEASE_FILES if not (folder / name).is_file()]
+    if missing:
+        raise ReleaseError(f'{folder}: no {", ".join(missing)}; `python -m ifd_zoo.hub save` makes a whole release')
+    kind, config = read_release(folder)
+    hashes = kind.info(config).get('sha256', {})
+    for name in (WEIGHTS, GOLDEN):
+        if hashes.get(name) != hash_file(folder / name):
+            raise ReleaseError(f'{folder / name}: not the file whose SHA-256 is in {CONFIG}')
+    _check_card(folder / CARD)
+    deviations = kind.deviations(folder, load_file(folder / GOLDEN))
+    far = [f'{name} by {deviation:.1e}' for name, deviation in deviations.items() if not deviation <= ATOL]
+    if far:
+        raise ReleaseError(f'{folder}: differs from {GOLDEN}: {", ".join(far)} (allowed: {ATOL:g})')
+    return f'{folder}: as released; ' + ', '.join(f'{name} within {value:.1e}' for name, value in deviations.items())
+
+
+def _check_card(path: Path) -> None:
+    try:
+        data = ModelCard(path.read_text()).data
+    except Exception as error:  # YAML's and the Hub's own classes, and KeyError for an incomplete model index
+        raise ReleaseError(f'{path}: its metadata cannot be read ({str(error).splitlines()[0]})') from error
+    missing = [name for name in CARD_FIELDS if not getattr(data, name)]
+    if missing:
+        raise ReleaseError(f'{path}: its metadata lacks {", ".join(missing)}')

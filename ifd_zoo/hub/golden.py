@@ -1,0 +1,89 @@
+"""Golden tensors: a made-up input and what the network made of it when it was released."""
+
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ifd_zoo.hub.files import GOLDEN, ReleaseError
+from ifd_zoo.hub.loading import eval_transform, load_model
+from ifd_zoo.inference import infer
+from ifd_zoo.parsing.labels import LABELS
+
+ATOL = 1e-5
+"""How far another machine may be from the golden tensors; embeddings have unit length, the rest is in [0, 1]."""
+
+BANDS = ('background', 'hair', 'face', 'upper', 'lower', 'legs', 'shoes', 'background')
+"""Label map from top to bottom."""
+
+
+def make_golden(model: nn.Module) -> dict[str, Tensor]:
+    """Two pictures at the network's size, their label maps, and the answers.
+
+    Args:
+        model: of the zoo, in eval mode, with what `eval_transform` reads.
+
+    Returns:
+        `images` (2, H, W, 3) uint8; `label_maps` (2, H, W) uint8 in `LABELS`; `embedding` (2, D) and, for two streams,
+        `attention` (2, 1, h, w), float32, as `infer` gives them.
+    """
+    height, width = model.pretrained_cfg['input_size'][1:]
+    rows = np.array([LABELS.index(name) for name in BANDS], dtype=np.uint8)[np.arange(height) * len(BANDS) // height]
+    label_maps = np.repeat(rows[None, :, None], 2, axis=0).repeat(width, axis=2)
+    label_maps[1, :, : width // 2] = LABELS.index('background')
+    inputs = {'images': make_pictures(height, width), 'label_maps': torch.from_numpy(label_maps)}
+    return {**inputs, **answer(model, inputs)}
+
+
+def make_pictures(height: int, width: int) -> Tensor:
+    """Two pictures (2, H, W, 3) uint8 of soft patches, each in a colour of its own; the same in every call."""
+    noise = np.random.default_rng(0).integers(0, 256, (2, 8, 4, 3), dtype=np.uint8)
+    images = [np.asarray(Image.fromarray(patches).resize((width, height))) for patches in noise]
+    return torch.from_numpy(np.stack(images))
+
+
+def answer(model: nn.Module, golden: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What the network says to the input of golden tensors: their other entries.
+
+    Raises:
+        ValueError: the picture is not of the network's size.
+    """
+    transform = eval_transform(model)
+    if golden['images'].shape[1:3] != transform.size:
+        raise ValueError(f'golden images of size {tuple(golden["images"].shape[1:3])}, input size {transform.size}')
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # for erased pixels that are filled with noise
+        pairs = zip(golden['images'].numpy(), golden['label_maps'].numpy(), strict=True)
+        samples = [transform(Image.fromarray(image), label_map) for image, label_map in pairs]
+    # The golden tensors are of the CPU: other devices round differently.
+    result = infer(
+        model.cpu(), torch.stack([sample.image for sample in samples]), torch.stack([s.masked for s in samples])
+    )
+    return {name: value for name, value in result._asdict().items() if value is not None}
+
+
+def model_deviations(folder: Path, golden: dict[str, Tensor]) -> dict[str, float]:
+    """How far each answer of a released model is from the golden tensors.
+
+    Raises:
+        ReleaseError: the golden picture is not of its size, or timm loads other weights than we do.
+        LoadError: it cannot be loaded.
+    """
+    model = load_model(folder)
+    try:
+        found = answer(model, golden)
+    except ValueError as error:
+        raise ReleaseError(f'{folder / GOLDEN}: {error}') from error
+    _require_same_as_timm(model, folder)
+    return {name: (value - golden[name]).abs().max().item() for name, value in found.items()}
+
+
+def _require_same_as_timm(model: nn.Module, folder: Path) -> None:
+    theirs = timm.create_model(f'local-dir:{folder}', pretrained=True).state_dict()
+    ours = model.state_dict()
+    different = [key for key in ours if key not in theirs or not torch.equal(ours[key].cpu(), theirs[key])]
+    if different:
+        raise ReleaseError(f'{folder}: timm loads other weights than ifd_zoo: {", ".join(different[:3])}')

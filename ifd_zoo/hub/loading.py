@@ -1,0 +1,183 @@
+"""Load a model by name, tag, folder, file or Hub id. There is no way here to random weights under a trained name."""
+
+import dataclasses
+import inspect
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import timm
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from ifd_zoo.hub.files import (
+    CONFIG,
+    PICKLES,
+    PREFIX,
+    WEIGHTS,
+    LoadError,
+    check_weights,
+    describe_mismatch,
+    find_weights,
+    read_config,
+    stored_shapes,
+)
+from ifd_zoo.hub.names import default_tag, how_to_make, hub_source, is_known, list_bundled, list_models
+from ifd_zoo.hub.remote import fetch, list_cached
+from ifd_zoo.models import IFD, Baseline
+from ifd_zoo.transforms import EvalTransform, Masking
+
+SOURCES = ('url', 'file', 'state_dict', 'hf_hub_id', 'hf_hub_filename', 'source', 'custom_load')
+"""Fields of a pretrained_cfg that tell timm where weights are."""
+
+ARGUMENTS = inspect.signature(IFD).parameters.keys() | inspect.signature(Baseline).parameters.keys()
+
+
+class Release(NamedTuple):
+    """Weights that have been found, checked and not yet loaded."""
+
+    source: str
+    config: dict[str, Any]
+    weights: Path
+
+
+def create_model(source: str | Path, pretrained: bool = False, **kwargs: Any) -> nn.Module:
+    """A model, in training mode as timm gives it; what its config.json records is in `release_info`.
+
+    Args:
+        source: an architecture or `architecture.tag`; or a release folder, a `.safetensors` file, or
+            `hf-hub:org/name[@revision]`, which always come with their weights.
+        pretrained: trained weights for a name; without a tag its first one that has some. Fresh ones otherwise.
+        kwargs: as for `timm.create_model`, such as `num_classes` or `in_chans`; they win over the release.
+
+    Raises:
+        LoadError: there are no such weights, or they are not what they should be.
+    """
+    if is_known(str(source)) and not pretrained:
+        model = timm.create_model(str(source), **kwargs)
+        model.release_info = {}
+        return model
+    return build(find_release(source), **kwargs)
+
+
+def load_model(source: str | Path) -> nn.Module:
+    """A trained model in eval mode, without classifier. Arguments and errors as for `create_model`."""
+    return build(find_release(source), num_classes=0).eval()
+
+
+def read_info(source: str | Path) -> dict[str, Any]:
+    """The section `ifd` of a release's config.json: command, seed, data, figures. Arguments as for `create_model`."""
+    return find_release(source).config.get('ifd', {})
+
+
+def find_release(source: str | Path) -> Release:
+    """Where the weights of that name are, after every check that needs no network to be built.
+
+    Raises:
+        LoadError: nothing is found under that name, or the files do not hold what they should.
+    """
+    source = str(source)
+    path = Path(source).expanduser()
+    if source.startswith(PREFIX):
+        return _in_folder(source, _fetch(source))
+    if path.is_dir():
+        return _in_folder(source, path)
+    if path.is_file() or path.suffix in ('.safetensors', *PICKLES):
+        return _in_file(source, path)
+    if not is_known(source):
+        raise LoadError(
+            f'no trained model {source!r}: give a release folder, a .safetensors file, hf-hub:org/name, or one of: '
+            f'{", ".join(list_bundled()) or "none"}'
+        )
+    name = default_tag(source)
+    if name in list_bundled():
+        return _in_folder(source, Path(timm.get_pretrained_cfg(name).file).parent)
+    if hub_source(name):
+        return _in_folder(source, _fetch(hub_source(name), f'; to make them: {how_to_make(name)}'))
+    raise LoadError(
+        f'{source}: its weights are not published; make them with `{how_to_make(name)}`, and give the release folder '
+        f'of that run; with weights: {", ".join(list_bundled())}'
+    )
+
+
+def _fetch(source: str, hint: str = '') -> Path:
+    try:
+        return fetch(source)
+    except LoadError as error:
+        have = f'in the cache: {", ".join(list_cached()) or "none"}; bundled: {", ".join(list_bundled())}'
+        raise LoadError(f'{error}; {have}{hint}') from error
+
+
+def _in_folder(source: str, folder: Path) -> Release:
+    config = read_config(folder / CONFIG)
+    return Release(source, config, find_weights(folder, config.get('ifd', {}).get('sha256', {}).get(WEIGHTS)))
+
+
+def _in_file(source: str, path: Path) -> Release:
+    if not path.is_file():
+        raise LoadError(f'{path}: no such file; give a release folder, a .safetensors file or hf-hub:org/name')
+    if path.name == WEIGHTS and (path.parent / CONFIG).is_file():
+        return _in_folder(source, path.parent)
+    check_weights(path)
+    with safe_open(path, 'pt') as file:
+        recorded = (file.metadata() or {}).get('config')
+    if recorded is None:
+        raise LoadError(f'{path}: does not say which architecture it is of; put it as {WEIGHTS} beside its {CONFIG}')
+    return Release(source, json.loads(recorded), path)
+
+
+def build(release: Release, **kwargs: Any) -> nn.Module:
+    """The model with its weights, in training mode. Errors as for `create_model`."""
+    config = release.config
+    if not is_known(config['architecture']):
+        raise LoadError(
+            f'{release.source}: {config["architecture"]} is no architecture of this version of the zoo; known are '
+            f'{", ".join(list_models())}'
+        )
+    # Nothing in a config decides what is read: only the file that has been checked.
+    cfg = {key: value for key, value in config['pretrained_cfg'].items() if key not in SOURCES}
+    cfg |= {'architecture': config['architecture'], 'file': os.fspath(release.weights)}
+    options = {**_model_args(release), **kwargs}
+    try:
+        # pretrained=True always: without it timm silently returns random weights.
+        model = timm.create_model(config['architecture'], pretrained=True, pretrained_cfg=cfg, **options)
+    except Exception as error:  # timm raises whatever its sources raise: RuntimeError, KeyError, OSError ...
+        reason = _mismatch(release) or f'{type(error).__name__}: {str(error).splitlines()[0]}'
+        raise LoadError(
+            f'{release.source}: cannot be loaded as the IFD model {config["architecture"]}: {reason}'
+        ) from error
+    model.release_info = config.get('ifd', {})
+    return model
+
+
+def _model_args(release: Release) -> dict[str, Any]:
+    """What the network was constructed with."""
+    options = dict(release.config.get('model_args', {}), num_classes=release.config.get('num_classes', 0))
+    unknown = sorted(options.keys() - ARGUMENTS)
+    if unknown:  # among them those by which timm reads further files
+        raise LoadError(f'{release.source}: model_args in its {CONFIG} that no model takes: {", ".join(unknown)}')
+    return options
+
+
+def _mismatch(release: Release) -> str:
+    """How the tensors of the file differ from what the network wants; empty when that is not what is wrong."""
+    with torch.device('meta'):
+        network = timm.create_model(release.config['architecture'], **_model_args(release))
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    text = describe_mismatch(expected, stored_shapes(release.weights))
+    return f'of {len(expected)} tensors {text}' if text else ''
+
+
+def eval_transform(model: nn.Module) -> EvalTransform:
+    """What the model expects of its input: size, statistics, and the masks that it was trained with."""
+    cfg = model.pretrained_cfg
+    masking = Masking(**masking_fields(getattr(model, 'release_info', {})))
+    return EvalTransform(tuple(cfg['input_size'][1:]), cfg['mean'], cfg['std'], masking)
+
+
+def masking_fields(info: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `Masking` as far as a release records them."""
+    training = info.get('training', {})
+    return {field.name: training[field.name] for field in dataclasses.fields(Masking) if field.name in training}

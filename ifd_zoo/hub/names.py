@@ -1,0 +1,62 @@
+"""Names of the zoo: architectures, and `architecture.training-run` for trained weights."""
+
+import os
+from pathlib import Path
+
+import timm
+
+import ifd_zoo.models  # noqa: F401  (registers the architectures)
+
+ORGANISATION = 'IFD_HUB_ORG'
+"""Environment variable with the organisation on the Hub where names without published weights are looked for."""
+
+
+def list_models() -> list[str]:
+    """Architectures of the zoo, sorted."""
+    return timm.list_models('ifd_*')
+
+
+def list_tagged() -> list[str]:
+    """`architecture.tag` of every training run that the zoo knows, with published weights or without, sorted."""
+    return sorted(name for name in timm.list_models('ifd_*', include_tags=True) if '.' in name)
+
+
+def list_bundled() -> list[str]:
+    """Names (`architecture.tag`) whose weights come with this package, sorted."""
+    return [name for name in list_pretrained() if Path(timm.get_pretrained_cfg(name).file or '').is_file()]
+
+
+def list_pretrained() -> list[str]:
+    """Names (`architecture.tag`) whose weights are bundled or published on the Hub, sorted; reads no network."""
+    return sorted(timm.list_pretrained('ifd_*'))
+
+
+def is_known(name: str) -> bool:
+    """Whether the zoo has this architecture, and this tag of it if there is one."""
+    return name in list_models() or name in list_tagged()
+
+
+def default_tag(name: str) -> str:
+    """The name itself, or for an architecture its first tag with weights; without any the architecture."""
+    with_weights = [tagged for tagged in list_pretrained() if tagged.split('.')[0] == name]
+    return with_weights[0] if '.' not in name and with_weights else name
+
+
+def hub_source(name: str) -> str:
+    """`hf-hub:org/name` where a tagged name is looked for on the Hub; empty when it is nowhere."""
+    published = timm.get_pretrained_cfg(name).hf_hub_id
+    organisation = os.environ.get(ORGANISATION)
+    if published:
+        return f'hf-hub:{published}'
+    return f'hf-hub:{organisation}/{name}' if organisation and '.' in name else ''
+
+
+def how_to_make(name: str) -> str:
+    """The command that trains these weights."""
+    command = (timm.get_pretrained_cfg(name).notes or ('',))[0]
+    if not command:
+        architecture = name.split('.')[0]
+        single = architecture.startswith('ifd_baseline_')
+        backbone = architecture.removeprefix('ifd_baseline_' if single else 'ifd_')
+        command = f'python train/run.py --backbone {backbone}{" --variant baseline" if single else ""}'
+    return f'{command} --root DIR --output DIR'

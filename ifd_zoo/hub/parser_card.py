@@ -1,0 +1,167 @@
+"""The model card of a released human parser: metadata that the Hub understands, and what a reader has to know."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from ifd_zoo.parsing.labels import CLOTHING
+
+TASK = 'image-segmentation'
+SOURCES = {'rendered': 'rendered people', 'photos': 'photos in the layout of Clothing Co-Parsing'}
+FIGURES = {'clothing': 'clothing IoU', 'skin': 'skin IoU', 'miou': 'mean IoU'}
+
+TEXT = """# {name}
+
+A human parser of the IFD zoo, an open implementation of clothing-change person re-identification: it tells for every
+pixel of a photo of one person which part of body or clothing it shows. The zoo erases clothing with it.
+
+## Use
+
+```python
+from PIL import Image
+from ifd_zoo import Predictor, load_parser
+
+parser = load_parser('hf-hub:ORG/{name}')  # or with @REVISION; or a folder with these files
+(label_map,) = parser.parse([Image.open('a.jpg')])  # (H, W) uint8, values in the order of the labels below
+predictor = Predictor('ifd_resnet10t.synthetic', parser='hf-hub:ORG/{name}')
+```
+
+In a folder, for `load_parser('DIR')` and for every command that takes `--parser` or `--masks`:
+
+    hf download ORG/{name} --local-dir DIR
+
+`python -m ifd_zoo.hub check DIR` compares the parser with `golden.safetensors` and every file with its SHA-256.
+
+## Labels
+
+{labels}
+
+Clothing, as the zoo understands it: {clothing}.
+
+## Input
+
+RGB of any size, fitted into {height}x{width} (height x width) with its aspect ratio kept, the rest filled with the mean
+colour; normalised by the mean and deviation in config.json. Label maps come at the photo's own size.
+
+## Training
+
+{training}
+
+## Measured
+
+{figures}
+
+## Limits
+
+{limits}
+
+## Responsible use
+
+Finding what people wear helps to follow them. Use it on data you have the right to use, tell people, and do not decide
+about a person on what it finds: the figures above say how often a pixel is wrong on data like the training data, and on
+other cameras, clothes and people it is wrong more often.
+
+## Licence
+
+{license}
+"""
+
+
+def parser_name(config: dict[str, Any]) -> str:
+    """`parser_backbone` of a release's config, with `.tag` if it records one."""
+    return '.'.join(filter(None, (f'parser_{config["backbone"]}', config.get('tag'))))
+
+
+def parser_card(config: dict[str, Any]) -> str:
+    """The text of README.md.
+
+    Args:
+        config: of the release; what it does not record is said to be unknown.
+    """
+    height, width = config['size']
+    license = config.get('license')
+    text = TEXT.format(
+        name=parser_name(config),
+        labels=', '.join(f'{index} {name}' for index, name in enumerate(config['labels'])) + '.',
+        clothing=', '.join(CLOTHING),
+        height=height,
+        width=width,
+        training=_training_text(config),
+        figures=_figures_text(config.get('figures', {})),
+        limits=config.get('limits', 'Expects one person in the picture, as in the pictures that it was trained on.'),
+        license=f'Weights: {license}.' if license else 'Weights: the terms of the training data apply.',
+    )
+    return f'---\n{card_data(config).to_yaml()}\n---\n\n{text}'
+
+
+def card_data(config: dict[str, Any]) -> ModelCardData:
+    """The metadata: library, tags, pipeline, licence, and the measured figures as a model index."""
+    results = list(_eval_results(config.get('figures', {})))
+    license = config.get('license')
+    terms = {} if license else {'license_name': 'terms-of-the-training-data', 'license_link': 'README.md'}
+    return ModelCardData(
+        library_name='ifd_zoo',
+        pipeline_tag=TASK,
+        tags=['human-parsing', 'clothing-segmentation', 'semantic-segmentation', 'person-re-identification'],
+        license=license or 'other',
+        metrics=['mean_iou'] if results else None,
+        model_name=parser_name(config),
+        eval_results=results or None,
+        **terms,
+    )
+
+
+def _eval_results(figures: dict[str, dict]) -> Iterable[EvalResult]:
+    for source, row in figures.items():
+        for key, name in FIGURES.items():
+            if key in row:
+                yield EvalResult(
+                    task_type=TASK,
+                    task_name='Human parsing',
+                    dataset_type=source,
+                    dataset_name=SOURCES.get(source, source),
+                    dataset_split='validation',
+                    metric_type='mean_iou' if key == 'miou' else 'iou',
+                    metric_name=f'{name}, percent',
+                    metric_value=round(100 * row[key], 2),
+                )
+
+
+def _training_text(config: dict[str, Any]) -> str:
+    images = config.get('images', {})
+    counts = [f'{SOURCES.get(name, name)} ({row["train"]} to train, {row["validation"]} to measure)'
+              for name, row in images.items()]  # fmt: skip
+    rows = {
+        'command': f'`{config["command"]}`' if 'command' in config else None,
+        'data': ', '.join(counts) or None,
+        'network': f'`{config["backbone"]}`, decoder of width {config["width"]}, from scratch',
+        'epochs': config.get('epochs'),
+        'minutes': config.get('minutes'),
+        'seed': config.get('seed'),
+        'code revision': config.get('code_revision'),
+    }
+    lines = [f'- {name}: {"not recorded" if value is None else value}' for name, value in rows.items()]
+    origins, origin = [], config.get('init')
+    while origin:
+        origins.append(f'- started from: `{origin.get("command")}`, {origin.get("epochs")} epochs')
+        origin = origin.get('init')
+    note = f'\n\n{config["note"]}' if config.get('note') else ''
+    return '\n'.join([*lines, *origins]) + note
+
+
+def _figures_text(figures: dict[str, dict]) -> str:
+    if not figures:
+        return 'Nothing.'
+    names = [SOURCES.get(source, source) for source in figures]
+    labels = list(dict.fromkeys(label for row in figures.values() for label in row.get('classes', {})))
+    rows = [(title, [row.get(key) for row in figures.values()]) for key, title in FIGURES.items()]
+    rows += [(label, [row.get('classes', {}).get(label) for row in figures.values()]) for label in labels]
+    lines = [f'| percent | {" | ".join(names)} |', '|---' * (1 + len(names)) + '|']
+    lines += [f'| {title} | {" | ".join(map(_percent, values))} |' for title, values in rows]
+    note = 'Intersection over union (IoU) at the pictures\' own size, on pictures held out of the training.'
+    return '\n'.join(lines) + f'\n\n{note}'
+
+
+def _percent(value: float | None) -> str:
+    return '-' if value is None else f'{100 * value:.1f}'

@@ -1,0 +1,85 @@
+"""Releases of human parsers of our own: golden tensors, and how far a parser is from them."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ifd_zoo.hub.files import GOLDEN, ReleaseError
+from ifd_zoo.hub.golden import make_pictures
+from ifd_zoo.parsing.parser import Parser, load_folder, normalise, save_parser
+from ifd_zoo.parsing.registry import load_parser
+
+STEP = 8
+"""Probabilities are kept of every so many-th pixel in rows and in columns: of all they would outweigh the network."""
+
+
+def make_parser_golden(parser: Parser) -> dict[str, Tensor]:
+    """Two pictures at the network's size and what the parser makes of them, in float32 on the CPU.
+
+    Args:
+        parser: on the CPU; it computes in float32 from now on.
+
+    Returns:
+        `images` (2, H, W, 3) uint8; `label_maps` (2, H, W) uint8 in `LABELS`; `probabilities` (2, K, h, w) float32,
+        those of every eighth pixel.
+    """
+    images = make_pictures(*parser.letterbox.size)
+    label_maps, probabilities = _answer(parser, images)
+    return {'images': images, 'label_maps': label_maps, 'probabilities': _sample(probabilities)}
+
+
+def parser_deviations(folder: Path, golden: dict[str, Tensor]) -> dict[str, float]:
+    """How far a released parser is from its golden tensors.
+
+    Returns:
+        `label maps`: at a pixel that comes out as another class, by how much the two classes differ in probability, so
+        that a near tie, which another machine may break the other way, does not count; and `probabilities`.
+
+    Raises:
+        ReleaseError: the golden tensors are not of its size.
+        ParserError: it cannot be loaded.
+    """
+    parser = load_folder(folder)
+    size = tuple(golden['images'].shape[1:3])
+    if size != tuple(parser.letterbox.size):
+        raise ReleaseError(f'{folder / GOLDEN}: golden images of size {size}, input size {parser.letterbox.size}')
+    label_maps, probabilities = _answer(parser, golden['images'])
+    found, expected = (probabilities.gather(1, maps[:, None].long()) for maps in (label_maps, golden['label_maps']))
+    return {
+        'label maps': (found - expected).abs().max().item(),
+        'probabilities': (_sample(probabilities) - golden['probabilities']).abs().max().item(),
+    }
+
+
+@torch.inference_mode()
+def _answer(parser: Parser, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Label maps (B, H, W) and probabilities (B, K, H, W) of images (B, H, W, 3)."""
+    parser.precision = 'fp32'
+    label_maps = torch.from_numpy(np.stack(parser.parse([Image.fromarray(image) for image in images.numpy()])))
+    inputs = normalise(images.movedim(-1, 1)).contiguous(memory_format=torch.channels_last)
+    return label_maps, parser.net.probabilities(inputs)
+
+
+def _sample(probabilities: Tensor) -> Tensor:
+    return probabilities[..., ::STEP, ::STEP].contiguous()
+
+
+def save_parser_again(name: str, folder: str | Path) -> Path:
+    """Save a parser of our own as a complete release folder, with what it records of itself.
+
+    Args:
+        name: as for `load_parser`.
+        folder: made when missing; existing files are replaced.
+
+    Raises:
+        ReleaseError: the parser is not one of our own.
+        ParserError: it cannot be loaded.
+    """
+    parser = load_parser(name)
+    if not isinstance(parser, Parser):
+        raise ReleaseError(f'{name}: only parsers of our own are released: bundled, a folder, or hf-hub:org/name')
+    save_parser(parser.net, folder, parser.config)
+    return Path(folder)

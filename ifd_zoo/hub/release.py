@@ -1,0 +1,130 @@
+"""Save a model as a release folder."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors.torch import save_file
+from timm.models._hub import save_config_for_hf  # timm's only writer of the config without the weights
+from torch import nn
+
+from ifd_zoo.hub.files import CARD, CONFIG, GOLDEN, WEIGHTS, ReleaseError, hash_file
+from ifd_zoo.hub.golden import make_golden
+from ifd_zoo.hub.loading import masking_fields
+
+PRECISIONS = {'fp16': torch.float16, 'fp32': torch.float32}
+
+
+def save_release(
+    model: nn.Module, folder: str | Path, tag: str, info: dict[str, Any], precision: str = 'fp16'
+) -> Path:
+    """Write a release folder: weights without classifiers, config.json, golden tensors and the model card.
+
+    The model itself is left as it is.
+
+    Args:
+        model: an architecture of the zoo.
+        folder: made when missing; existing files are replaced.
+        tag: names the training run, as in `ifd_resnet10t.synthetic`.
+        info: JSON values: `input_size` (3, H, W), command, seed, data, figures; `license` of the weights, by default
+            that of the release the model was loaded from, and none for a new training.
+        precision: of the stored weights, `fp16` or `fp32`.
+
+    Raises:
+        ReleaseError: a weight is too large for that precision, or the model is not made for RGB images.
+    """
+    folder = Path(folder)
+    released, state = _released_copy(model, tag, info, PRECISIONS[precision])
+    folder.mkdir(parents=True, exist_ok=True)
+    # What loading needs is in the weights too, so that the one file can be loaded alone; nothing else, such as seconds,
+    # so that equal runs give equal files. One entry only: safetensors writes several in any order.
+    _write_config(released, folder, {'training': masking_fields(info)})
+    save_file(state, folder / WEIGHTS, metadata={'config': (folder / CONFIG).read_text()})
+    save_file(make_golden(released), folder / GOLDEN)
+    hashes = {name: hash_file(folder / name) for name in (WEIGHTS, GOLDEN)}
+    _write_config(released, folder, {**info, 'precision': precision, 'sha256': hashes})
+    write_card(folder)
+    return folder
+
+
+def _released_copy(
+    model: nn.Module, tag: str, info: dict[str, Any], dtype: torch.dtype
+) -> tuple[nn.Module, dict[str, torch.Tensor]]:
+    """The model as it will be loaded, and the tensors to store."""
+    architecture, model_args = model.pretrained_cfg['architecture'], dict(getattr(model, '_model_args', None) or {})
+    model_args.pop('num_classes', None)
+    if model_args.get('in_chans', 3) != 3:
+        raise ReleaseError(f'a release reads RGB images, and this model {model_args["in_chans"]} channels')
+    released = timm.create_model(architecture, num_classes=0, **model_args).eval()
+    state = {key: value for key, value in model.state_dict().items() if '.classifier.' not in key}
+    state = _at_precision(state, dtype)
+    released.load_state_dict(state)
+    # A new training has nothing of what the weights table says about the weights that come with the architecture.
+    loaded = model.pretrained_cfg if getattr(model, 'release_info', None) else {}
+    about = {key: loaded.get(key) for key in ('license', 'description', 'notes')}
+    about['license'] = info.get('license', about['license'])
+    released.pretrained_cfg.update(tag=tag, num_classes=0, input_size=tuple(info['input_size']), **about)
+    released.release_info = info
+    return released, state
+
+
+def _at_precision(state: dict[str, torch.Tensor], dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """Floating-point tensors of that type, others as they are; all contiguous and on the CPU."""
+    before = {key: value.detach().to('cpu').contiguous() for key, value in state.items()}
+    after = {key: value.to(dtype) if value.is_floating_point() else value for key, value in before.items()}
+    # A training that has diverged is measured and seen in its figures; here only what rounding breaks is refused.
+    broken = [key for key, value in after.items() if not torch.equal(value.isfinite(), before[key].isfinite())]
+    if broken:
+        raise ReleaseError(f'too large for {str(dtype).removeprefix("torch.")}: {", ".join(broken[:3])}')
+    return after
+
+
+def _write_config(model: nn.Module, folder: Path, info: dict[str, Any]) -> None:
+    data_config = {'input_size': tuple(model.pretrained_cfg['input_size'])}
+    save_config_for_hf(model, folder / CONFIG, model_config={'ifd': info}, data_config=data_config)
+
+
+def write_card(folder: str | Path) -> Path:
+    """Write the model card README.md of a release from its config.json; returns its path.
+
+    Raises:
+        LoadError: config.json is missing or damaged.
+    """
+    from ifd_zoo.hub.kinds import read_release  # reads YAML, which importing the zoo should not cost
+
+    kind, config = read_release(folder)
+    path = Path(folder) / CARD
+    path.write_text(kind.card(config))
+    return path
+
+
+def release_name(config: dict[str, Any]) -> str:
+    """`architecture.tag` of a release's config."""
+    return '.'.join(filter(None, (config['architecture'], config['pretrained_cfg'].get('tag'))))
+
+
+def code_revision() -> str | None:
+    """The commit of this code, with `-dirty` when files differ from it; None outside of its git repository."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / '.git').exists():  # installed, perhaps within the repository of something else
+        return None
+    try:
+        command = ['git', 'describe', '--always', '--abbrev=40', '--dirty', '--exclude', '*']
+        result = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):  # no git on this machine, or a file system that hangs
+        return None
+    return result.stdout.strip() or None
+
+
+def save_again(model: nn.Module, folder: str | Path, precision: str = 'fp16') -> Path:
+    """Save a loaded model as a complete release folder, with what its own release recorded. Errors as `save_release`.
+
+    Args:
+        model: of `load_model`.
+        folder, precision: as for `save_release`.
+    """
+    info = {key: value for key, value in model.release_info.items() if key not in ('precision', 'sha256')}
+    info.setdefault('input_size', list(model.pretrained_cfg['input_size']))
+    return save_release(model, folder, model.pretrained_cfg.get('tag') or 'untagged', info, precision)

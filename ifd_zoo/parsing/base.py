@@ -1,0 +1,152 @@
+"""What all parsing networks share: batches, precision, and no work twice for the same image."""
+
+import hashlib
+import json
+import threading
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from ifd_zoo.fingerprint import hash_weights
+from ifd_zoo.inference import precision
+
+MAX_SIDE = 1024  # class scores are never enlarged beyond this: a 12-megapixel photo would need 700 MB for them
+REMEMBERED = 16 << 20  # bytes, one per pixel: about 500 crops of 256x128
+
+
+class ParserError(ValueError):
+    """A parser could not be loaded or used; the message names the file and what is wrong."""
+
+
+class RecentMaps:
+    """The label maps of the last images, found by the images' content. Safe between threads.
+
+    Args:
+        most: pixels that are kept in all.
+    """
+
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self.most, self._pixels = most, 0
+        self._maps: OrderedDict[bytes, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def key(image: Image.Image) -> bytes:
+        """The same for images of the same size and the same pixels."""
+        return hashlib.blake2b(repr(image.size).encode() + rgb(image).tobytes(), digest_size=16).digest()
+
+    def get(self, key: bytes) -> np.ndarray | None:
+        with self._lock:
+            if key in self._maps:
+                self._maps.move_to_end(key)
+            return self._maps.get(key)
+
+    def put(self, key: bytes, label_map: np.ndarray) -> None:
+        with self._lock:
+            if key in self._maps or label_map.size > self.most:
+                return
+            self._maps[key] = label_map
+            self._pixels += label_map.size
+            while self._pixels > self.most:
+                self._pixels -= self._maps.popitem(last=False)[1].size
+
+
+class NetworkParser(ABC):
+    """Label maps from a network, which must not change any more.
+
+    Args:
+        net: put into evaluation mode.
+        config: what is known about it; of this `backbone`, `width` and `size` go into its id.
+        batch_size: images per pass.
+
+    Attributes:
+        precision: of `ifd_zoo.inference.PRECISIONS`.
+        crop_size: (height, width) to which the crop of a person is brought where sizes must be alike.
+    """
+
+    crop_size = (256, 128)
+    SETTINGS = ('backbone', 'width', 'size')
+
+    def __init__(self, net: nn.Module, config: dict, batch_size: int) -> None:
+        self.net = net.eval()
+        self.config = config
+        self.batch_size = batch_size
+        self.precision = 'fp32'
+        self._recent = RecentMaps()
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.net.parameters()).device
+
+    def identify(self) -> str:
+        """Its backbone, and a hash of weights and input size."""
+        settings = {key: self.config[key] for key in self.SETTINGS if key in self.config}
+        digest = hashlib.sha256((json.dumps(settings, sort_keys=True) + hash_weights(self.net)).encode()).hexdigest()
+        return f'{settings.get("backbone", type(self.net).__name__)}:{digest[:16]}'
+
+    def parse(self, images: Sequence[Image.Image]) -> list[np.ndarray]:
+        """The class of every pixel.
+
+        Args:
+            images: any sizes and modes. One that came a short time ago is not parsed again.
+
+        Returns:
+            For each image (H, W) uint8 at its own size, values in `range(len(LABELS))`.
+        """
+        keys = [self.precision.encode() + self._recent.key(image) for image in images]
+        maps = {key: self._recent.get(key) for key in keys}
+        new = {key: image for key, image in zip(keys, images, strict=True) if maps[key] is None}
+        pairs = list(new.items())
+        for start in range(0, len(pairs), self.batch_size):
+            batch = dict(pairs[start : start + self.batch_size])
+            parsed = self._parse_batch([rgb(image) for image in batch.values()])
+            for key, label_map in zip(batch, parsed, strict=True):
+                maps[key] = label_map
+                self._recent.put(key, label_map)
+        return [maps[key].copy() for key in keys]
+
+    def forget(self) -> None:
+        """Parse images anew also if they came a short time ago."""
+        self._recent = RecentMaps()
+
+    @torch.inference_mode()
+    def _parse_batch(self, images: list[Image.Image]) -> list[np.ndarray]:
+        with precision(self.device, self.precision):
+            scores = self._scores(images)
+        return self._label_maps(scores.float(), images)
+
+    @abstractmethod
+    def _scores(self, images: list[Image.Image]) -> Tensor:
+        """Class scores (B, K, h, w) of RGB images."""
+
+    @abstractmethod
+    def _label_maps(self, scores: Tensor, images: list[Image.Image]) -> list[np.ndarray]:
+        """Classes (H, W) of `LABELS` for each image."""
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    return image if image.mode == 'RGB' else image.convert('RGB')
+
+
+def classes_at(scores: Tensor, image: Image.Image) -> np.ndarray:
+    """Scores (K, h, w) of a whole image -> its classes (H, W) uint8 at its own size."""
+    shrink = min(1.0, MAX_SIDE / max(image.size))
+    size = [max(1, round(side * shrink)) for side in (image.height, image.width)]
+    scores = scores[None]
+    if list(scores.shape[-2:]) != size:
+        scores = F.interpolate(scores, size=size, mode='bilinear')
+    classes = scores.argmax(1, keepdim=True).to(torch.uint8)
+    if shrink < 1:
+        classes = F.interpolate(classes, size=(image.height, image.width), mode='nearest-exact')
+    return classes[0, 0].cpu().numpy()

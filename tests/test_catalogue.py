@@ -1,0 +1,67 @@
+"""The catalogue: what it lists, and that its training commands give what they promise."""
+
+import json
+
+import pytest
+
+import ifd_zoo
+from ifd_zoo.__main__ import main
+from ifd_zoo.catalogue import catalogue, measure_size
+from ifd_zoo.hub import list_models, list_tagged
+from ifd_zoo.hub.names import how_to_make
+from train.config import parse_args
+
+
+@pytest.fixture(autouse=True)
+def no_organisation(monkeypatch):
+    monkeypatch.delenv('IFD_HUB_ORG', raising=False)
+
+
+@pytest.mark.parametrize('name', [*list_tagged(), 'ifd_convnext_tiny', 'ifd_baseline_vit_small_patch14_dinov2'])
+def test_the_command_of_every_run_trains_that_architecture_under_that_tag(name):
+    config, _ = parse_args(how_to_make(name).removeprefix('python train/run.py ').split())
+    assert config.model == name.split('.')[0]
+    assert '.' not in name or (config.tag or config.data) == name.split('.')[1]
+
+
+def test_the_names_of_the_zoo():
+    assert ifd_zoo.list_pretrained() == ['ifd_baseline_resnet10t.synthetic', 'ifd_resnet10t.synthetic']
+    assert {'ifd_resnet50.prcc', 'ifd_resnet50.ltcc', 'ifd_baseline_resnet50.prcc', 'ifd_resnet10t.ablation'} <= set(
+        list_tagged()
+    )
+    assert len(list_models()) == 12 and ifd_zoo.list_models() == list_models()
+
+
+def test_every_architecture_is_listed_with_its_size_and_place(capsys):
+    assert main(['list', '*resnet10t*', '--json']) == 0
+    entries = {entry['name']: entry for entry in json.loads(capsys.readouterr().out)}
+    synthetic, ablation = entries['ifd_resnet10t.synthetic'], entries['ifd_resnet10t.ablation']
+    assert synthetic['where'] == 'bundled' and synthetic['figures']['cc'] == {'rank1': 20.8, 'mAP': 19.7}
+    assert ablation['where'] == 'not published' and ablation['command'] == how_to_make('ifd_resnet10t.ablation')
+    assert synthetic['size']['embedding'] == 512 and synthetic['license'] == 'apache-2.0'
+
+
+def test_the_table_says_where_weights_are_and_how_to_make_the_others(capsys):
+    assert main(['list', 'ifd_resnet10t.*']) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ['model', 'tag', 'backbone']
+    assert any('synthetic' in line and '20.8 / 19.7' in line and 'bundled' in line for line in lines)
+    assert '  ifd_resnet10t.ablation      python train/run.py --recipe ablation --root DIR --output DIR' in lines
+
+
+def test_a_pattern_without_model_is_an_error(capsys):
+    assert main(['list', 'nothing*']) == 2
+    assert 'no model fits' in capsys.readouterr().err
+
+
+def test_where_follows_the_organisation(monkeypatch):
+    monkeypatch.setenv('IFD_HUB_ORG', 'zoo')
+    places = {entry.name: entry.where for entry in catalogue('ifd_resnet10t.*')}
+    assert places['ifd_resnet10t.ablation'] == 'Hub zoo/ifd_resnet10t.ablation'
+    assert places['ifd_resnet10t.synthetic'] == 'bundled'
+
+
+def test_size_is_counted_right():
+    one, two = measure_size('ifd_baseline_resnet10t', (3, 128, 64)), measure_size('ifd_resnet10t', (3, 128, 64))
+    assert one.parameters == sum(p.numel() for p in ifd_zoo.create_model('ifd_baseline_resnet10t').parameters())
+    assert 2 < two.gflops / one.gflops < 2.02 and two.embedding == 512 and two.backbone == 'resnet10t'

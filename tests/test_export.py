@@ -1,0 +1,89 @@
+"""ONNX: the same numbers in onnxruntime, for any number of images."""
+
+import sys
+
+import numpy as np
+import onnxruntime
+import pytest
+import timm
+import torch
+
+from ifd_zoo import load_model, load_parser
+from ifd_zoo.__main__ import main
+from ifd_zoo.export import ExportError, export_onnx
+from ifd_zoo.inference import infer
+
+
+def run(path, **inputs):
+    session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
+    assert {i.name: i.shape[1:] for i in session.get_inputs()} == {k: [3, *v.shape[2:]] for k, v in inputs.items()}
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, {k: v.numpy() for k, v in inputs.items()}), strict=True))
+
+
+@pytest.mark.parametrize('batch', [1, 5])
+def test_the_exported_model_computes_the_embedding_of_the_zoo(exported, batch):
+    torch.manual_seed(1)
+    image, masked = torch.randn(2, batch, 3, 128, 64)
+    found = run(exported, image=image, masked=masked)
+    expected = infer(load_model('ifd_resnet10t.synthetic'), image, masked)
+    assert np.abs(found['embedding'] - expected.embedding.numpy()).max() < 1e-4
+    assert np.abs(found['attention'] - expected.attention.numpy()).max() < 1e-4
+
+
+@pytest.fixture(scope='module')
+def exported(tmp_path_factory):
+    path = tmp_path_factory.mktemp('onnx') / 'model.onnx'
+    assert main(['export', '--model', 'ifd_resnet10t.synthetic', '--output', str(path)]) == 0
+    assert [file.name for file in path.parent.iterdir()] == ['model.onnx']
+    return path
+
+
+def test_a_single_stream_has_one_input_and_no_attention(tmp_path):
+    model = small('ifd_baseline_resnet10t', (32, 16))
+    assert export_onnx(model, tmp_path / 'm.onnx', flip=False) < 1e-4
+    image = torch.randn(2, 3, 32, 16)
+    found = run(tmp_path / 'm.onnx', image=image)
+    assert found.keys() == {'embedding'}
+    assert np.abs(found['embedding'] - infer(model, image, image, flip=False).embedding.numpy()).max() < 1e-4
+
+
+def small(name, size, **options):
+    model = timm.create_model(name, **options).eval()
+    model.pretrained_cfg['input_size'] = (3, *size)
+    return model
+
+
+def test_a_transformer_with_a_size_of_no_whole_patches(tmp_path):
+    model = small('ifd_baseline_resnet10t', (40, 20), backbone='vit_tiny_patch16_224')
+    positions = model.main_stream.backbone.net.model.pos_embed.shape
+    assert export_onnx(model, tmp_path / 'm.onnx') < 1e-4
+    assert model.main_stream.backbone.net.model.pos_embed.shape == positions  # the model is left as it was
+
+
+def test_parser_and_model_in_one_graph_read_photos(tmp_path):
+    model = load_model('ifd_resnet10t.synthetic')
+    assert export_onnx(model, tmp_path / 'm.onnx', load_parser('bundled'), flip=False) < 1e-4
+    found = run(tmp_path / 'm.onnx', photo=torch.rand(2, 3, 128, 64))
+    assert np.allclose(np.linalg.norm(found['embedding'], axis=1), [1, 1], atol=1e-5)
+
+
+def test_a_missing_package_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
+    assert main(['export', '--model', 'ifd_resnet10t.synthetic', '--output', str(tmp_path / 'm.onnx')]) == 2
+    assert 'onnxruntime is missing: pip install onnx onnxscript onnxruntime' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name, match', [('ifd_baseline_resnet10t', 'has one stream'), ('ifd_resnet10t', 'noise')])
+def test_a_parser_that_cannot_be_put_in_front_is_refused(tmp_path, name, match):
+    model = timm.create_model(name).eval()
+    model.release_info = {'training': {'fill': 'noise'}}
+    with pytest.raises(ExportError, match=match):
+        export_onnx(model, tmp_path / 'm.onnx', load_parser('bundled'))
+
+
+def test_a_graph_that_computes_something_else_is_not_left_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr('ifd_zoo.export.TOLERANCE', -1.0)
+    with pytest.raises(ExportError, match='onnxruntime differs from torch'):
+        export_onnx(small('ifd_baseline_resnet10t', (32, 16)), tmp_path / 'm.onnx')
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,257 @@
+"""Releases of human parsers: what is in them, and the way over the Hub and back, from a server on this machine."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import huggingface_hub
+import numpy as np
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from ifd_zoo.hub import LoadError, ReleaseError, fetch, load_model
+from ifd_zoo.hub.__main__ import main
+from ifd_zoo.hub.check import check_release
+from ifd_zoo.hub.files import RELEASE_FILES, hash_file
+from ifd_zoo.hub.push import push_release
+from ifd_zoo.parsing import LABELS, ParserError, load_parser, save_parser
+from ifd_zoo.parsing.__main__ import main as parse
+from ifd_zoo.parsing.masksets import MaskSource
+from ifd_zoo.parsing.network import ParsingNet
+from tests import test_hub_server
+from tests.hub_server import TOKEN, hub_server
+from tests.test_hub_server import DEAD, assert_one_line, run
+from tests.trees import write_folder_tree
+from train.config import Config
+
+BACKBONE = 'mobilenetv4_conv_small_050'
+NAME = f'parser_{BACKBONE}'
+REPO, SOURCE = f'zoo/{NAME}', f'hf-hub:zoo/{NAME}'
+FIGURES = {
+    'rendered': {'miou': 0.5827, 'clothing': 0.8688, 'skin': 0.6, 'classes': {'hair': 0.6722, 'coat': 0.38}},
+    'photos': {'miou': 0.4, 'clothing': 0.7983, 'classes': {'hair': 0.4749}},
+}
+CONFIG = {
+    'backbone': BACKBONE, 'width': 16, 'size': (64, 32), 'command': 'python train/parser.py --seed 7', 'epochs': 2,
+    'images': {'rendered': {'train': 4, 'validation': 3}}, 'figures': FIGURES, 'limits': 'Sees no hats.',
+}
+
+hub = test_hub_server.hub
+
+
+@pytest.fixture(scope='module')
+def saved(tmp_path_factory):
+    torch.manual_seed(0)
+    folder, net = tmp_path_factory.mktemp('saved') / 'release', ParsingNet(BACKBONE, len(LABELS), width=16)
+    torch.nn.init.normal_(net.head.weight)
+    for _ in range(20):
+        net(torch.randn(8, 3, 64, 32))  # moves the statistics of the batch norms: otherwise all is one class
+    save_parser(net, folder, CONFIG)
+    return folder
+
+
+@pytest.fixture
+def release(saved, tmp_path):
+    return Path(shutil.copytree(saved, tmp_path / 'release'))
+
+
+@pytest.fixture
+def pushed(hub, saved):
+    """The commit of a release on that Hub."""
+    return push_release(saved, REPO).commit
+
+
+def parsed(source):
+    rng = np.random.default_rng(0)
+    images = [Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)) for size in ((64, 32), (50, 40))]
+    return np.concatenate([label_map.ravel() for label_map in load_parser(source).parse(images)])
+
+
+def change_config(folder, **change):
+    config = {**json.loads((folder / 'config.json').read_text()), **change}
+    (folder / 'config.json').write_text(json.dumps(config))
+
+
+def test_a_saved_parser_is_a_whole_release_that_passes_its_own_check(saved):
+    assert {path.name for path in saved.iterdir()} == set(RELEASE_FILES)
+    assert 'as released; label maps within 0.0e+00, probabilities within' in check_release(saved)
+    hashes = json.loads((saved / 'config.json').read_text())['sha256']
+    assert hashes == {name: hash_file(saved / name) for name in ('model.safetensors', 'golden.safetensors')}
+    golden = load_file(saved / 'golden.safetensors')
+    assert golden['images'].shape == (2, 64, 32, 3) and golden['label_maps'].shape == (2, 64, 32)
+    assert golden['probabilities'].shape == (2, len(LABELS), 8, 4)
+
+
+def test_the_card_has_metadata_that_the_hub_reads(saved):
+    data = ModelCard.load(saved / 'README.md').data
+    assert (data.library_name, data.pipeline_tag, data.license) == ('ifd_zoo', 'image-segmentation', 'other')
+    assert data.model_name == NAME and 'human-parsing' in data.tags
+    found = {(result.dataset_type, result.metric_name): result.metric_value for result in data.eval_results}
+    assert found == {
+        ('rendered', 'mean IoU, percent'): 58.27, ('rendered', 'clothing IoU, percent'): 86.88,
+        ('rendered', 'skin IoU, percent'): 60.0,
+        ('photos', 'mean IoU, percent'): 40.0, ('photos', 'clothing IoU, percent'): 79.83,
+    }  # fmt: skip
+
+
+def test_the_card_says_what_a_reader_has_to_know(saved):
+    text = (saved / 'README.md').read_text()
+    for part in (
+        f"load_parser('hf-hub:ORG/{NAME}')", f'hf download ORG/{NAME} --local-dir DIR', '0 background, 1 hair',
+        '`python train/parser.py --seed 7`', 'rendered people (4 to train, 3 to measure)', 'seed: not recorded',
+        '| hair | 67.2 | 47.5 |', '| coat | 38.0 | - |', 'Sees no hats.', '## Responsible use', '64x32',
+    ):
+        assert part in text, part
+
+
+def test_a_card_without_records_says_so(release, capsys):
+    bare = {key: json.loads((release / 'config.json').read_text())[key] for key in ('backbone', 'width', 'labels')}
+    (release / 'config.json').write_text(json.dumps({**bare, 'size': [64, 32], 'tag': 'v2', 'license': 'mit'}))
+    assert main(['card', str(release)]) == 0
+    card = ModelCard.load(release / 'README.md')
+    assert 'command: not recorded' in card.text and 'Nothing.' in card.text
+    assert (card.data.model_name, card.data.license) == (f'{NAME}.v2', 'mit')
+    assert main(['push', str(release), '--org', 'zoo', '--dry-run']) == 0
+    assert f'would push to zoo/{NAME}.v2 ' in capsys.readouterr().out
+
+
+def test_the_bundled_parser_can_be_saved_as_a_release(tmp_path, capsys):
+    folder = tmp_path / 'bundled'
+    assert main(['save', '--parser', 'bundled', '--output', str(folder)]) == 0
+    assert load_parser(folder).identify() == load_parser('bundled').identify()
+    assert load_parser(folder).config['command'] == load_parser('bundled').config['command']
+    assert main(['check', str(folder)]) == 0
+    assert 'label maps within' in capsys.readouterr().out
+    assert (folder / 'golden.safetensors').stat().st_size < 400_000
+
+
+def test_saving_again_gives_the_same_bytes(release, tmp_path):
+    assert main(['save', '--parser', str(release), '--output', str(tmp_path / 'again')]) == 0
+    assert all((release / name).read_bytes() == (tmp_path / 'again' / name).read_bytes() for name in RELEASE_FILES)
+
+
+@pytest.mark.parametrize('flags, words', [
+    (['--parser', 'none'], 'only parsers of our own are released'),
+    (['--parser', 'bundled', '--precision', 'fp32'], 'stored in fp16'),
+    (['--parser', 'nowhere'], 'unknown parser'),
+])  # fmt: skip
+def test_what_cannot_be_saved_is_one_line(tmp_path, capsys, flags, words):
+    assert main(['save', *flags, '--output', str(tmp_path)]) == 2
+    assert_one_line(capsys.readouterr().err, words)
+
+
+@pytest.mark.parametrize('entry, message', [('probabilities', 'probabilities by'), ('label_maps', 'label maps by')])
+def test_check_finds_a_parser_that_answers_differently(release, entry, message):
+    golden = load_file(release / 'golden.safetensors')
+    golden[entry][0, 0] = golden[entry][0, 0] * 0 + 13
+    save_file(golden, release / 'golden.safetensors')
+    with pytest.raises(ReleaseError, match='golden.safetensors: not the file whose SHA-256'):
+        check_release(release)
+    names = ('model.safetensors', 'golden.safetensors')
+    change_config(release, sha256={name: hash_file(release / name) for name in names})
+    with pytest.raises(ReleaseError, match=f'differs from golden.safetensors: {message}'):
+        check_release(release)
+
+
+def test_a_folder_of_an_earlier_version_loads_and_is_no_release(release):
+    expected = parsed(release)
+    change_config(release, sha256={})
+    (release / 'README.md').unlink()
+    (release / 'golden.safetensors').unlink()
+    assert (parsed(release) == expected).all()
+    with pytest.raises(ReleaseError, match='no README.md, golden.safetensors; .* save'):
+        check_release(release)
+
+
+def test_a_pickle_is_refused_with_the_line_that_converts_it(release):
+    torch.save(load_file(release / 'model.safetensors'), release / 'model.pth')
+    (release / 'model.safetensors').unlink()
+    with pytest.raises(ParserError, match='model.pth is a pickle.*convert it: python -c'):
+        load_parser(release)
+    (release / 'model.pth').rename(release / 'model.safetensors')
+    with pytest.raises(ParserError, match='a pickle, which can run code'):
+        load_parser(release)
+
+
+def test_push_hf_download_and_hf_hub_give_the_same_label_maps_in_fresh_processes(saved, tmp_path):
+    hf = Path(sys.executable).with_name('hf')
+    with hub_server() as (endpoint, state):
+        env = {'HF_ENDPOINT': endpoint, 'HF_HOME': str(tmp_path / 'home'), 'IFD_HUB_ORG': 'zoo'}
+        env |= {'HF_HUB_DISABLE_UPDATE_CHECK': '1', 'HF_HUB_DISABLE_TELEMETRY': '1'}
+        output = run(sys.executable, '-m', 'ifd_zoo.hub', 'push', str(saved), **env)
+        commit = state.repos[REPO]['commits'][-1][0]
+        assert output == f'{REPO}: commit {commit}\n{endpoint}/{REPO}/commit/{commit}\n'
+        run(str(hf), 'download', REPO, '--local-dir', str(tmp_path / 'D'), **env)
+        run(sys.executable, '-c', LOAD, f'{SOURCE}@{commit}', str(tmp_path / 'maps.npy'), **env)
+    expected = parsed(saved)
+    assert (np.load(tmp_path / 'maps.npy') == expected).all() and len(np.unique(expected)) > 1
+    assert (parsed(tmp_path / 'D') == expected).all()
+    assert load_parser(tmp_path / 'D').identify() == load_parser(saved).identify()
+
+
+LOAD = 'import sys, numpy; from tests.test_hub_parsers import parsed; numpy.save(sys.argv[2], parsed(sys.argv[1]))'
+
+
+def test_push_sends_nothing_twice_and_the_card_names_the_repository(hub, saved, capsys):
+    for words in ('commit', 'nothing to do'):
+        assert main(['push', str(saved), '--org', 'zoo']) == 0
+        assert f'{REPO}: {words}' in capsys.readouterr().out
+    files = hub.repos[REPO]['commits'][-1][1]
+    assert set(files) == {*RELEASE_FILES, '.gitattributes'} and len(hub.repos[REPO]['commits']) == 2
+    card = files['README.md'].content.decode()
+    assert f"load_parser('{SOURCE}')" in card and 'ORG/' not in card
+
+
+def test_check_takes_a_hub_id(hub, pushed, capsys):
+    assert main(['check', f'{SOURCE}@{pushed}']) == 0
+    assert 'as released; label maps within' in capsys.readouterr().out
+
+
+def test_a_filled_cache_is_enough_offline_and_with_a_dead_server(hub, pushed, saved, monkeypatch):
+    expected = parsed(SOURCE)
+    assert (expected == parsed(saved)).all()
+    monkeypatch.setattr(huggingface_hub.constants, 'ENDPOINT', DEAD)
+    assert (parsed(SOURCE) == expected).all()
+    monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_OFFLINE', True)
+    assert (parsed(f'{SOURCE}@{pushed}') == expected).all()
+
+
+@pytest.mark.parametrize('repo, token, words', [
+    ('zoo/nothing', TOKEN, 'the Hub has no zoo/nothing'), (REPO, '', 'or it is private'),
+    (f'{REPO}@v9', TOKEN, 'has no such revision'), ('broken/parser', TOKEN, 'an error of its own (500)'),
+])  # fmt: skip
+def test_a_parser_that_cannot_be_had_is_one_line(hub, pushed, monkeypatch, tmp_path, capsys, repo, token, words):
+    monkeypatch.setenv('HF_TOKEN', token)
+    with pytest.raises(ParserError) as error:
+        load_parser(f'hf-hub:{repo}')
+    assert_one_line(f'{error.value}\n', f'hf-hub:{repo}: ', words)
+    flags = ['--parser', f'hf-hub:{repo}', '--root', str(tmp_path), '--output', str(tmp_path / 'maps')]
+    assert parse(flags) == 2
+    assert_one_line(capsys.readouterr().err, words)
+
+
+def test_weights_that_changed_on_the_way_are_refused(hub, pushed):
+    path = (fetch(SOURCE) / 'model.safetensors').resolve()
+    path.write_bytes(path.read_bytes()[:-1] + b'\x01')
+    with pytest.raises(ParserError, match='not the file that was released: its SHA-256 is'):
+        load_parser(SOURCE)
+
+
+def test_a_parser_is_no_model_and_the_error_says_what_is_missing(hub, pushed):
+    with pytest.raises(LoadError, match='it lacks architecture, pretrained_cfg'):
+        load_model(SOURCE)
+
+
+def test_records_and_label_maps_name_the_repository(hub, pushed, tmp_path):
+    name = f'{SOURCE}@{pushed}'
+    root, output = write_folder_tree(tmp_path / 'data', train=2, test=1, views=2), tmp_path / 'maps'
+    assert parse(['--parser', name, '--root', str(root), '--output', str(output), '--device', 'cpu']) == 0
+    assert json.loads((output / 'masks.json').read_text())['name'] == name
+    identity = load_parser(name).identify()
+    for masks in (name, output):
+        assert MaskSource(masks).name.startswith(f'{name} ({identity}')
+    assert Config(root=root, output=output, masks=name).to_record()['masks'] == name

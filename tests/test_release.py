@@ -1,0 +1,145 @@
+"""Releases: model card, golden tensors, check, and the commands that make them."""
+
+import json
+import shutil
+
+import pytest
+import timm
+import torch
+from huggingface_hub import ModelCard
+from safetensors.torch import load_file, save_file
+
+from ifd_zoo.hub import LoadError, ReleaseError, list_bundled, save_release
+from ifd_zoo.hub.__main__ import main
+from ifd_zoo.hub.card import model_card
+from ifd_zoo.hub.check import check_release
+from ifd_zoo.hub.files import RELEASE_FILES, hash_file
+from ifd_zoo.hub.release import code_revision, write_card
+from ifd_zoo.models.cfg import WEIGHTS_DIR
+
+FIGURES = [{'protocol': 'cc-all', 'queries': 9, 'gallery': 7, 'rank1': 50.0, 'rank5': 60.0, 'mAP': 25.04, 'mINP': 2.0}]
+INFO = {
+    'command': 'python train/run.py --recipe prcc', 'input_size': [3, 64, 32], 'figures': FIGURES,
+    'data': {'name': 'prcc', 'train_images': 3, 'train_pids': 2}, 'code_revision': 'abc',
+    'training': {'seed': 4, 'recipe': 'prcc', 'fill': 'noise', 'mask_classes': ['upper', 'hair'], 'masks': 'bundled'},
+}
+
+
+@pytest.fixture(scope='session')
+def saved(tmp_path_factory):
+    torch.manual_seed(0)
+    model = timm.create_model('ifd_resnet10t', num_classes=5)
+    return save_release(model, tmp_path_factory.mktemp('saved') / 'release', 'prcc', INFO)
+
+
+@pytest.fixture
+def release(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / 'release')
+
+
+@pytest.mark.parametrize('name', list_bundled())
+def test_bundled_weights_are_whole_releases_with_the_answers_of_their_training_machine(name):
+    assert 'as released; embedding within' in check_release(WEIGHTS_DIR / name)
+    assert (WEIGHTS_DIR / name / 'golden.safetensors').stat().st_size < 100_000
+
+
+def test_a_saved_release_passes_its_own_check(release):
+    assert 'as released; embedding within' in check_release(release)
+
+
+def test_the_card_has_metadata_that_the_hub_reads(release):
+    card = ModelCard.load(release / 'README.md')
+    data = card.data
+    assert (data.library_name, data.pipeline_tag, data.license) == ('ifd_zoo', 'image-feature-extraction', 'other')
+    assert data.license_name and {'person-re-identification', 'timm'} <= set(data.tags) and data.datasets == ['prcc']
+    assert data.model_name == 'ifd_resnet10t.prcc'
+    found = {(r.dataset_name, r.dataset_config, r.metric_type): r.metric_value for r in data.eval_results}
+    assert found == {('PRCC', 'cc-all', 'rank-1'): 50.0, ('PRCC', 'cc-all', 'mAP'): 25.04}
+
+
+def test_the_card_says_what_a_reader_has_to_know(release):
+    text = (release / 'README.md').read_text()
+    for part in (
+        "Predictor('hf-hub:ORG/ifd_resnet10t.prcc')", 'hf download ORG/ifd_resnet10t.prcc --local-dir DIR',
+        '| cc-all | 9 | 7 | 50.0 | 60.0 | 25.0 | 2.0 |', 'upper, hair', 'seed: 4', 'code revision: abc', '64x32',
+        'bundled', '--recipe prcc', '## Limits', '## Responsible use', 'terms of the training data',
+    ):
+        assert part in text, part
+
+
+def test_a_card_without_records_says_so():
+    cfg = {'input_size': [3, 64, 32], 'license': 'apache-2.0'}
+    text = model_card({'architecture': 'ifd_baseline_resnet18', 'num_features': 512, 'pretrained_cfg': cfg})
+    assert 'seed: not recorded' in text and 'no query and gallery' in text and 'attention' not in text
+    assert ModelCard(text).data.license == 'apache-2.0'
+
+
+def test_the_config_records_the_run_and_what_the_files_are(release):
+    info = json.loads((release / 'config.json').read_text())['ifd']
+    assert info['training']['seed'] == 4 and info['figures'] == FIGURES and info['precision'] == 'fp16'
+    assert info['sha256'] == {n: hash_file(release / n) for n in ('model.safetensors', 'golden.safetensors')}
+
+
+@pytest.mark.parametrize('name', RELEASE_FILES)
+def test_check_names_a_missing_file(release, name):
+    (release / name).unlink()
+    with pytest.raises(ReleaseError, match=f'no {name}'):
+        check_release(release)
+
+
+def test_check_finds_a_model_that_answers_differently(release):
+    golden = load_file(release / 'golden.safetensors')
+    golden['embedding'][0, 0] += 2e-5
+    save_file(golden, release / 'golden.safetensors')
+    with pytest.raises(ReleaseError, match='SHA-256'):
+        check_release(release)
+    config = json.loads((release / 'config.json').read_text())
+    config['ifd']['sha256']['golden.safetensors'] = hash_file(release / 'golden.safetensors')
+    (release / 'config.json').write_text(json.dumps(config))
+    with pytest.raises(ReleaseError, match=r'differs from golden.safetensors: embedding by 2.0e-05 \(allowed: 1e-05\)'):
+        check_release(release)
+
+
+@pytest.mark.parametrize('text', ['# no metadata', '---\nlicense: [\n---\n', '---\nlicense: mit\n---\n'])
+def test_check_refuses_a_card_without_metadata(release, text):
+    (release / 'README.md').write_text(text)
+    with pytest.raises(ReleaseError, match='README.md: its metadata'):
+        check_release(release)
+
+
+def test_the_commands_save_card_and_check(tmp_path, capsys):
+    folder = tmp_path / 'again'
+    assert main(['save', '--model', 'ifd_baseline_resnet10t.synthetic', '--output', str(folder)]) == 0
+    source = WEIGHTS_DIR / 'ifd_baseline_resnet10t.synthetic'
+    ours, theirs = (load_file(path / 'model.safetensors') for path in (folder, source))
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    card = (folder / 'README.md').read_text()
+    (folder / 'README.md').unlink()
+    assert main(['card', str(folder)]) == 0 and (folder / 'README.md').read_text() == card
+    assert main(['check', str(folder)]) == 0
+    assert 'within 0.0e+00' in capsys.readouterr().out
+
+
+def test_saving_twice_gives_the_same_bytes(release, tmp_path):
+    for name in ('one', 'two'):
+        assert main(['save', '--model', str(release), '--output', str(tmp_path / name)]) == 0
+    one, two = ([(tmp_path / run / name).read_bytes() for name in RELEASE_FILES] for run in ('one', 'two'))
+    assert one == two
+
+
+def test_a_command_that_cannot_says_why_in_one_line(tmp_path, capsys):
+    assert main(['check', str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('error: ') and error.count('\n') == 1
+    with pytest.raises(LoadError, match='no config.json'):
+        write_card(tmp_path)
+
+
+def test_a_model_for_other_images_is_not_released(tmp_path):
+    with pytest.raises(ReleaseError, match='RGB images, and this model 1 channels'):
+        save_release(timm.create_model('ifd_resnet10t', in_chans=1), tmp_path, 'test', INFO)
+
+
+def test_the_code_revision_is_a_commit_or_nothing():
+    revision = code_revision()
+    assert revision is None or len(revision.removesuffix('-dirty')) == 40

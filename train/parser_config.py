@@ -1,0 +1,72 @@
+"""What a training of the parser is told: defaults, command line and record."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+
+import timm
+
+from ifd_zoo.parsing.registry import split_name
+
+
+@dataclass
+class Config:
+    """Defaults, command line and record of a run; `size` is heightxwidth, `threads` 0 leaves torch's choice."""
+
+    rendered: Path = field(metadata={'help': 'folder of rendered people with exact label maps'})
+    output: Path = field(metadata={'help': 'folder for checkpoint, config.json and model.safetensors'})
+    photos: Path | None = field(default=None, metadata={'help': 'folder in the layout of Clothing Co-Parsing'})
+    photo_share: float = field(default=0.6, metadata={'help': 'of the training pictures, where photos are given'})
+    epochs: int = 30
+    coarse_epochs: int = field(default=13, metadata={'help': 'first epochs at half the size: far cheaper on CPU'})
+    batch_size: int = 16
+    size: str = '256x128'
+    lr: float = 3e-3
+    weight_decay: float = 0.02
+    ema_decay: float = field(default=0.998, metadata={'help': 'of the averaged weights, which are kept'})
+    backbone: str = 'resnet10t'
+    width: int = 96
+    bf16: bool = field(default=False, metadata={'help': 'bfloat16 autocast: faster for plain ResNets on CPU'})
+    workers: int = 2
+    threads: int = 0
+    seed: int = 0
+    init: str | None = field(default=None, metadata={'help': 'parser to start from: a name or a folder'})
+    resume: bool = field(default=False, metadata={'help': 'go on from the last checkpoint in --output, if any'})
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        height, width = self.size.split('x')
+        return int(height), int(width)
+
+    @property
+    def command(self) -> str:
+        """The command line that gives this run also after defaults have changed, with DIR for the folders."""
+        words = ['python train/parser.py']
+        for entry in fields(self):
+            value, flag = getattr(self, entry.name), '--' + entry.name.replace('_', '-')
+            if value is not None and value is not False and entry.name != 'resume':
+                is_path = isinstance(value, Path) or (entry.name == 'init' and not split_name(value)[0])
+                words.append(flag if value is True else f'{flag} {"DIR" if is_path else value}')
+        return ' '.join(words)
+
+
+def parse_args(argv: Sequence[str] | None, description: str | None) -> Config:
+    """The command line; ends the process with a message when a flag is wrong."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for entry in fields(Config):
+        flag, text = '--' + entry.name.replace('_', '-'), entry.metadata.get('help', f'default {entry.default}')
+        if entry.type is bool:
+            parser.add_argument(flag, action='store_true', help=text)
+        elif entry.default is MISSING:
+            parser.add_argument(flag, type=entry.type, required=True, help=text)
+        else:
+            kind = entry.type if isinstance(entry.type, type) else entry.type.__args__[0]  # of `Path | None`
+            parser.add_argument(flag, type=kind, default=entry.default, help=text)
+    config = Config(**vars(parser.parse_args(argv)))
+    if not re.fullmatch(r'\d+x\d+', config.size):
+        parser.error(f'argument --size: HEIGHTxWIDTH in pixels, as in 256x128, got {config.size!r}')
+    if not timm.is_model(config.backbone):
+        parser.error(f'argument --backbone: timm has no {config.backbone!r}')
+    return config
