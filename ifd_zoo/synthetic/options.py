@@ -16,29 +16,29 @@ class Options:
     """Houses, walls, floors, sky and plants behind the person; else a bare wall and floor."""
     clutter: float = 0.8
     """Things that stand around behind the person."""
-    confusing: float = 0.12
+    confusing: float = 0.15
     """Cloth and patches in the colours of skin, hair and garments behind the person."""
-    defocus: float = 0.45
+    defocus: float = 0.55
     """Background out of focus."""
-    occluders: float = 0.12
+    occluders: float = 0.06
     """Things in front that hide a part of the person."""
-    passers_by: float = 0.18
+    passers_by: float = 0.08
     """Other people behind or before the person; needs bystanders."""
     shadows: float = 1.0
     """Strength of the shadow on the floor."""
     hollows: float = 1.0
     """Strength of the dark where little light comes: armpits, between the legs, under the chin."""
-    harsh: float = 0.12
+    harsh: float = 0.25
     """Hard light."""
     backlight: float = 0.07
-    night: float = 0.03
-    misaligned: float = 0.3
+    night: float = 0.02
+    misaligned: float = 0.15
     """The box lies badly around the person: off the middle, too wide, too tight."""
     stretched: float = 0.6
     """The box is narrower than the picture, which is as wide as half its height, and was stretched to fill it."""
-    cut: float = 0.08
+    cut: float = 0.05
     """The box ends above the feet or below the crown."""
-    clean: float = 0.55
+    clean: float = 0.7
     """None of what follows: a sharp, well exposed picture."""
     motion: float = 0.12
     soft: float = 0.35
@@ -51,6 +51,8 @@ class Options:
     vignette: float = 0.3
     noise: float = 0.55
     compression: float = 0.65
+    facing: float = 0.5
+    """People who come towards the camera, whichever side the view is of."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -23,6 +23,8 @@ __all__ = ['Options', 'Picture', 'Studio']
 DEFAULT = Options()
 QUARTER, SPREAD = np.pi / 2, 0.45
 """People are seen from the front, a side, the back and the other side, give or take a little; radians."""
+FACING = 0.35
+"""How far those who come towards the camera are turned away, standard deviation; radians."""
 
 
 class Picture(NamedTuple):
@@ -71,7 +73,7 @@ class Studio:
         """
         camera = self._cameras[int(draw.integers(len(self._cameras)))]
         chances = Chances(draw, self._options)
-        azimuth = float(view % 4 * QUARTER + chances.of['view'].uniform(-SPREAD, SPREAD))
+        azimuth = _azimuth(view, chances)
         scene, framing = self._scene(camera, chances), chances.framing()
         around = self._surroundings.of(scene, framing, chances, bystanders)
         shape = shape_of(dressed.posed(chances.of['pose']), azimuth)
@@ -109,3 +111,10 @@ class Studio:
             canvas = front.over(canvas)
             label_map[at_centres(front.share, self._supersampling) >= 0.5] = 0
         return canvas, label_map, 1 - np.count_nonzero(label_map) / max(whole, 1)
+
+
+def _azimuth(view: int, chances: Chances) -> float:
+    """Radians around the person, 0 in front of them."""
+    if chances.happens['facing']:
+        return float(chances.of['facing'].normal(0, FACING))
+    return float(view % 4 * QUARTER + chances.of['view'].uniform(-SPREAD, SPREAD))

@@ -14,6 +14,8 @@ from ifd_zoo.synthetic.parts import Hair, Layer
 THICKNESS = {'buzz': 0.004, 'short': 0.016, 'tousled': 0.024, 'bob': 0.016, 'long': 0.013, 'wavy': 0.017}
 THICKNESS |= {'ponytail': 0.009, 'bun': 0.010, 'afro': 0.06}
 HANGING = ('bob', 'long', 'wavy')
+SPREAD = {'bob': 0.026, 'long': 0.02, 'wavy': 0.036}
+"""Metres that hanging hair stands off below the ears."""
 ROWS = 26
 
 
@@ -122,7 +124,8 @@ def _curtain(coat: Coat, turn: np.ndarray, end: float, behind: bool) -> tuple[np
     off = THICKNESS[hair.style] * hair.volume + 0.004
     tips = np.clip((height - ragged) / 0.1, 0.25, 1)
     off = off * (1 + 0.25 * np.sin(9 * turn + hair.seed)) * tips * coat.press(height) + 0.003
-    off = off + 0.5 * hair.volume * 0.02 * np.clip((skull.eye - height) / 0.12, 0, 1) * tips
+    # Hair that is not held by the skull stands off the neck.
+    off = off + SPREAD[hair.style] * hair.volume * np.clip((skull.eye + 0.02 - height) / 0.12, 0, 1) * tips
     if hair.style == 'wavy':
         off = off + low * 0.009 * np.sin(70 * (top - height) + 3 * np.sin(5 * turn) + hair.seed)
     points = skull.around(np.broadcast_to(turn, height.shape), height, off)
@@ -130,7 +133,7 @@ def _curtain(coat: Coat, turn: np.ndarray, end: float, behind: bool) -> tuple[np
     if not behind:
         # What frames the face spreads over the chest.
         share = (np.abs(turn) - np.abs(turn).min()) / np.ptp(np.abs(turn))
-        chest = np.sign(turn) * (0.035 + 0.095 * share)
+        chest = np.sign(turn) * (0.035 + 0.115 * share)
         points[..., 0] += below * (chest - points[..., 0])
     outside = coat.depths.outside(points, 0.008 + 0.006 * hair.volume, behind)
     for _ in range(2):

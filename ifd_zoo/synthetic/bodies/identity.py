@@ -12,12 +12,12 @@ from ifd_zoo.synthetic.bodies.body import Body
 
 HEADS = ('round', 'oval', 'square', 'rectangular', 'triangular', 'diamond', 'invertedtriangular')
 ANCESTRIES = ('african', 'asian', 'caucasian')
-SKINS = {'african': (96, 61, 43), 'asian': (205, 160, 124), 'caucasian': (222, 176, 148)}
+SKINS = {'african': (110, 74, 55), 'asian': (205, 160, 124), 'caucasian': (222, 176, 148)}
 HAIR_COLOURS = {
-    'black': (18, 15, 14),
-    'dark brown': (38, 26, 20),
-    'brown': (66, 42, 28),
-    'light brown': (110, 76, 46),
+    'black': (27, 24, 23),
+    'dark brown': (48, 36, 30),
+    'brown': (76, 54, 40),
+    'light brown': (116, 86, 60),
     'dark blonde': (150, 115, 72),
     'blonde': (198, 162, 108),
     'platinum': (222, 200, 160),
@@ -32,7 +32,7 @@ HAIR_CHANCES = {
 STYLES = ('bald', 'buzz', 'short', 'tousled', 'bob', 'long', 'wavy', 'ponytail', 'bun', 'afro')
 STYLE_CHANCES = {
     'male': (0.07, 0.17, 0.36, 0.2, 0.04, 0.05, 0.04, 0.02, 0.03, 0.02),
-    'female': (0.005, 0.02, 0.06, 0.065, 0.16, 0.26, 0.21, 0.11, 0.08, 0.03),
+    'female': (0.005, 0.01, 0.05, 0.055, 0.18, 0.28, 0.25, 0.08, 0.06, 0.03),
 }
 UNCHANGED_FIELDS = ('breast', 'macrodetails', 'hands', 'feet', 'pelvis')
 UNCHANGED_WORDS = ('measure', 'pregnant', 'navel', 'valgus')
@@ -221,7 +221,7 @@ def _pairs(body: Body) -> dict[tuple[str, str, str], list[str]]:
 def _draw_hair(rng: np.random.Generator, ancestry: str, male: bool, age: float) -> Coiffure:
     names = list(HAIR_COLOURS)
     name = names[rng.choice(len(names), p=HAIR_CHANCES[ancestry])]
-    colour = np.array(HAIR_COLOURS[name]) * rng.uniform(0.9, 1.5)
+    colour = np.array(HAIR_COLOURS[name]) * rng.uniform(0.9, 1.6)
     if age > 0.5 and rng.random() < 0.6:
         name, colour = 'grey', colour * 0.3 + np.array([165, 163, 160]) * rng.uniform(0.55, 0.75)
     style = STYLES[rng.choice(len(STYLES), p=STYLE_CHANCES['male' if male else 'female'])]
@@ -229,11 +229,11 @@ def _draw_hair(rng: np.random.Generator, ancestry: str, male: bool, age: float) 
         style=style,
         colour_name=name,
         colour=np.clip(colour, 8, 238) / 255,
-        volume=float(rng.uniform(0.65, 1.35)),
+        volume=float(rng.uniform(0.7, 1.6)),
         length=float(rng.uniform(0, 1)),
         hairline=float(rng.normal(0, 0.006)),
         parting=float(np.clip(rng.normal(0, 0.5), -1, 1)),
         fringe=bool(rng.random() < 0.28),
-        front=float(rng.choice([0, 0.5, 1], p=(0.2, 0.25, 0.55))),
+        front=float(rng.choice([0, 0.5, 1], p=(0.12, 0.23, 0.65))),
         seed=float(rng.random() * 50),
     )

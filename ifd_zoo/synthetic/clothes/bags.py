@@ -8,8 +8,8 @@ from ifd_zoo.synthetic.clothes.pieces import FOREARM_BONES, HAND_BONES, ellipsoi
 from ifd_zoo.synthetic.clothes.wardrobe import Garment
 from ifd_zoo.synthetic.parts import Surface
 
-HELD = {'handbag': (0.15, 0.11, 0.06), 'tote bag': (0.15, 0.15, 0.045), 'clutch bag': (0.12, 0.07, 0.02)}
-HELD |= {'arm bag': (0.16, 0.12, 0.065)}
+HELD = {'handbag': (0.17, 0.13, 0.07), 'tote bag': (0.18, 0.19, 0.05), 'clutch bag': (0.14, 0.09, 0.025)}
+HELD |= {'arm bag': (0.19, 0.15, 0.08)}
 """Half of length, height and width, metres."""
 HANDLES = {'handbag': 0.10, 'tote bag': 0.13, 'arm bag': 0.12, 'clutch bag': 0.0}
 

@@ -101,10 +101,10 @@ def _draw_slots(rng: np.random.Generator, male: bool) -> Iterator[str]:
         yield 'top'
     if lower != 'bottom' and rng.random() < 0.3:
         yield 'legwear'
-    if rng.random() < 0.36:
+    if rng.random() < 0.5:
         yield 'outer'
     yield 'shoes'
-    for slot, chance in {'bag': 0.45, 'hat': 0.14, 'scarf': 0.09, 'sunglasses': 0.12}.items():
+    for slot, chance in {'bag': 0.5, 'hat': 0.14, 'scarf': 0.12, 'sunglasses': 0.18}.items():
         if rng.random() < chance:
             yield slot
     if rng.random() < BELT[lower]:

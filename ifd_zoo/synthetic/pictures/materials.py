@@ -184,12 +184,12 @@ class Materials:
         template = samples.mixed(layer.surface.template)
         strands = self._noise(template * np.array([160, 160, 18], np.float32) + layer.seed)
         locks = self._noise(template * np.array([45, 45, 9], np.float32) + layer.seed + 7)
-        colour = np.asarray(hair.colour, np.float32) * (0.25 + 0.8 * strands + 0.75 * locks)[:, None]
+        colour = np.asarray(hair.colour, np.float32) * (0.4 + 0.6 * strands + 0.7 * locks)[:, None]
         sideways = np.stack([strands - 0.5, locks - 0.5, 0.3 * (strands - locks)], 1)
-        normal = unit(samples.normal + 0.9 * sideways)
+        normal = unit(samples.normal + 0.6 * sideways)
         down = np.array([0, 0, -1], np.float32) + 0.5 * sideways
         strand = unit(down - np.einsum('ij,ij->i', down, normal)[:, None] * normal)
-        return Look(colour, self._constant(layer, samples), normal, 0.5, strand=strand)
+        return Look(colour, self._constant(layer, samples), normal, 0.75, strand=strand, softness=0.25)
 
     @staticmethod
     def _constant(layer: Layer, samples: Samples) -> np.ndarray:

@@ -21,6 +21,8 @@ OBJECTS: dict[str, tuple[Kind, ...]] = {
         Kind(objects.car, (1.35, 1.8)),
         Kind(objects.car, (1.35, 2.6)),
         Kind(objects.tree, (3, 7)),
+        Kind(objects.tree, (4, 9)),
+        Kind(objects.tree, (4, 9)),
         Kind(objects.pole, (2.5, 5)),
         Kind(objects.sign, (2, 3)),
         Kind(objects.railing, (0.9, 1.2)),
