@@ -32,8 +32,7 @@ def uploads(monkeypatch, tmp_path):
 def rank(desk, queries, gallery, archives=None, use_folder=False, model=IFD, **wishes):
     wanted = {'view': VIEWS[0], 'opacity': 0.5, 'top_k': 3, 'threshold': 0.0} | wishes
     values = page.rank(desk, queries, gallery, archives, use_folder, model, *wanted.values())
-    found = dict(zip(OUTPUTS, values, strict=True))
-    return found | {'matches': found['matches']['value']}
+    return dict(zip(OUTPUTS, values, strict=True))
 
 
 def some(uploads, count=4):
@@ -47,7 +46,7 @@ def test_several_queries_are_ranked_and_one_is_chosen_to_look_at(desk, uploads):
     assert [query.name for query in ranking.queries] == [path.name for path in QUERIES[:2]]
     assert found['chosen'].visible and len(found['chosen'].choices) == 2
     second = page.redraw(desk, ranking, 1, 'photo', 0.5, 2, 0.0)
-    assert len(second[1]['value']) == 2
+    assert len(second[1]) == 2
     assert second[3][0][1] == ranking.queries[1].ranking[0].name
 
 
@@ -55,7 +54,7 @@ def test_several_queries_are_ranked_and_one_is_chosen_to_look_at(desk, uploads):
 def test_every_view_of_a_ranking_can_be_shown(desk, uploads, view):
     ranking = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads, 2))['ranking']
     _, pictures, *_ = page.redraw(desk, ranking, 0, view, 0.7, 2, 0.0)
-    assert len(pictures['value']) == 2
+    assert len(pictures) == 2
     assert len(ranking.heatmaps) == (2 if view == 'Grad-CAM' else 0)
 
 
@@ -97,7 +96,7 @@ def test_the_threshold_divides_the_ranking(desk, uploads):
     rows = page.redraw(desk, found['ranking'], 0, 'photo', 0.5, 6, (third + fourth) / 2)
     assert [row[3] for row in rows[3]] == [ABOVE] * 3 + [BELOW] * 3
     assert rows[2].startswith('**3 of 6**')
-    assert ['below the threshold' in caption for _, caption in rows[1]['value']] == [False] * 3 + [True] * 3
+    assert ['below the threshold' in caption for _, caption in rows[1]] == [False] * 3 + [True] * 3
 
 
 def test_a_match_opens_beside_its_query(desk, uploads):

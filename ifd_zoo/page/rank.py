@@ -92,9 +92,7 @@ def redraw(
         pictures = ranking.pictures(desk, wish)
         rows = ranking.rows(wish)
     files = write_results(desk, rows, [head.lower() for head in HEADS], pictures)
-    # Three pictures in a row need more room than one.
-    matches = gr.update(value=pictures, elem_classes='wide' if wish.view == VIEWS[0] else 'narrow')
-    return ranking.seen(wish), matches, ranking.summary(wish), rows, *files
+    return ranking.seen(wish), pictures, ranking.summary(wish), rows, *files
 
 
 def show_pair(desk: Desk, ranking: Ranking | None, wish: Wish, place: int) -> gr.Image:
