@@ -16,7 +16,7 @@ from ifd_zoo.predictor import Predictor, rank_embeddings
 
 EXAMPLES = Path(__file__).resolve().parent / 'examples'
 PHOTO_SIDE = 1024  # pixels; more than the networks see, and cheap to draw
-CHUNK = 4  # photos between two steps of the progress
+CHUNK = 16  # photos between two steps of the progress: as many as a network takes at once
 REMEMBERED = 20_000  # embeddings of one model; 40 MB at 512 numbers each
 
 

@@ -86,8 +86,8 @@ def test_photos_are_shrunk_before_they_are_analysed(photos, tmp_path):
 
 def test_progress_counts_up_from_nothing(photos):
     told = []
-    embed_files(BrightnessPredictor(), photos, told.append)
-    assert told == [0, 4, 8]
+    embed_files(BrightnessPredictor(), photos * 4, told.append)
+    assert told == [0, 16, 32]
 
 
 def test_remembered_embeddings_are_the_same_and_made_once(photos, tmp_path):
