@@ -4,6 +4,7 @@ The start and the frame of the page; its tabs are in `ifd_zoo.page`.
 """
 
 import argparse
+import hashlib
 import ipaddress
 import os
 import signal
@@ -13,19 +14,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
+from tqdm import tqdm
 
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import LoadError, list_bundled
 from ifd_zoo.images import ImageError
+from ifd_zoo.index import GalleryIndexError
 from ifd_zoo.inference import DeviceError
-from ifd_zoo.intake import Collected, collect_folder
+from ifd_zoo.intake import Collected, Limits, collect_folder
 from ifd_zoo.page import change, compare, endpoints, masks, models, rank
 from ifd_zoo.page.desk import Desk, short_name
+from ifd_zoo.page.fence import OwnFilesOnly
+from ifd_zoo.page.files import visitor
+from ifd_zoo.page.keeping import Keeping
 from ifd_zoo.page.look import LOOK
 from ifd_zoo.page.words import KEEP_SECONDS, PRIVACY, TITLE
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.predictor import DEFAULT_MODEL, Predictors
 
+ERRORS = (LoadError, ParserError, DeviceError, ImageError, GalleryIndexError, OSError)
+HUGE = Limits(max_files=1_000_000, max_entries=2_000_000)
+"""Of the folder of `--gallery`, which is the owner's."""
+INDEX = Path(os.getenv('XDG_CACHE_HOME', '~/.cache')) / 'ifd_zoo' / 'galleries'
 SESSIONS = 200  # visitors whose last ranking is kept, at most 10 MB each
 
 
@@ -41,6 +52,8 @@ def build_demo(desk: Desk) -> gr.Blocks:
             refresh = models.build(desk, lists)
         gr.HTML(f'<p>{PRIVACY}</p>', elem_classes='small')
         endpoints.build(desk)
+        if desk.keeping:
+            demo.unload(lambda: desk.keeping.leave(visitor()))
         demo.load(refresh, None, lists, show_progress='hidden', api_visibility='private')
     demo.temp_file_sets.append(desk.temporary)
     return demo.queue(max_size=32)
@@ -59,6 +72,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--parser', default='bundled', help='human parser: name, folder, or hf-hub:org/name')
     parser.add_argument('--device', help='cpu, cuda, cuda:1, ... (default: a GPU if there is one)')
     parser.add_argument('--gallery', type=Path, help='folder of photos that can be searched without an upload')
+    parser.add_argument('--index', type=Path, default=INDEX, help='folder in which what was seen in --gallery is kept')
     parser.add_argument('--auth', metavar='USER:PASSWORD', help='who may open the page, from any machine')
     # A Space is open to anybody, and its platform sets this variable and asks for no flags.
     in_space = bool(os.getenv('SPACE_ID'))
@@ -94,22 +108,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     predictors = Predictors(_sources(args.model), args.parser, args.device)
     try:
         folder = _read_folder(args.gallery)
-        predictors.get(next(iter(predictors.sources)))  # now, so that a wrong name is told here and not in the browser
-    except (LoadError, ParserError, DeviceError, ImageError) as error:
+    except ImageError as error:
         print(f'app.py: {error}', file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the temporary folder is removed then, too
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     with tempfile.TemporaryDirectory(prefix='ifd_') as folder_of_uploads:
         os.environ['GRADIO_TEMP_DIR'] = folder_of_uploads
-        desk = Desk(predictors, folder, guarded=args.public and not args.auth)
-        return _serve(build_demo(desk), args)
+        keeping = Keeping(Path(folder_of_uploads), 2 * KEEP_SECONDS)
+        desk = Desk(predictors, folder, args.public and not args.auth, _index_of(args), keeping)
+        keeping.start()
+        return _serve(build_demo(desk), desk, args)
 
 
 def _read_folder(path: Path | None) -> Collected | None:
     if path is None:
         return None
-    found = collect_folder(path)
+    found = collect_folder(path, HUGE)
     for line in found.skipped:
         print(f'app.py: --gallery: {line}', file=sys.stderr)
     if not found.files:
@@ -117,7 +132,15 @@ def _read_folder(path: Path | None) -> Collected | None:
     return found
 
 
-def _serve(demo: gr.Blocks, args: argparse.Namespace) -> int:
+def _index_of(args: argparse.Namespace) -> Path | None:
+    """One for each gallery."""
+    if args.gallery is None:
+        return None
+    place = args.gallery.expanduser().resolve()
+    return args.index.expanduser() / f'{place.name}_{hashlib.sha256(str(place).encode()).hexdigest()[:12]}'
+
+
+def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> int:
     limits = {'allowed_paths': [str(EXAMPLES)], 'max_file_size': '250mb', 'run_history': False}
     auth = tuple(args.auth.split(':', 1)) if args.auth else None
     try:
@@ -129,6 +152,7 @@ def _serve(demo: gr.Blocks, args: argparse.Namespace) -> int:
             auth=auth,
             state_session_capacity=SESSIONS,
             **LOOK,
+            app_kwargs={'middleware': [Middleware(OwnFilesOnly)]},
             **limits,
         )
     except (OSError, OverflowError) as error:
@@ -137,9 +161,21 @@ def _serve(demo: gr.Blocks, args: argparse.Namespace) -> int:
         return 2
     print(f'IFD demo on {demo.local_url} (Ctrl+C stops it)', flush=True)
     try:
-        demo.block_thread()
+        return _get_ready(desk) or demo.block_thread() or 0
     finally:
         demo.close()
+
+
+def _get_ready(desk: Desk) -> int:
+    """While the page is there already: who is quick waits for the model. Returns the exit code, 0 to go on."""
+    try:
+        predictor = desk.get(desk.models[0])
+        if desk.folder:
+            with tqdm(total=len(desk.folder.files), desc='Looking at the gallery', unit='photos') as bar:
+                desk.look_at_folder(predictor, lambda done: bar.update(done - bar.n))
+    except ERRORS as error:
+        print(f'app.py: {error}', file=sys.stderr)
+        return 2
     return 0
 
 

@@ -145,13 +145,20 @@ def masked_picture(image: Image.Image, mask: np.ndarray) -> Image.Image:
 
 def make_study(photo: Image.Image, attention: np.ndarray | None, label_map: np.ndarray) -> Study:
     """A study of `DRAWN_SIDE`, of a photo with maps of its size; smaller photos keep theirs."""
-    scale = min(1.0, DRAWN_SIDE / max(photo.size))
-    size = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
+    small = shrink(photo)
+    size = small.size
     if attention is not None:
         # Half the memory, and still finer than the 256 colours it is drawn in.
         attention = resize_map(attention, size).astype(np.float16)
     labels = Image.fromarray(label_map).resize(size, Image.Resampling.NEAREST)
-    return Study(photo.resize(size, reducing_gap=2.0), attention, np.asarray(labels))
+    return Study(small, attention, np.asarray(labels))
+
+
+def shrink(photo: Image.Image) -> Image.Image:
+    """The photo at `DRAWN_SIDE`; a smaller one as it is."""
+    scale = min(1.0, DRAWN_SIDE / max(photo.size))
+    size = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
+    return photo.resize(size, reducing_gap=2.0)
 
 
 def resize_map(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -17,6 +17,7 @@ from ifd_zoo.predictor import Predictor, rank_embeddings
 EXAMPLES = Path(__file__).resolve().parent / 'examples'
 PHOTO_SIDE = 1024  # pixels; more than the networks see, and cheap to draw
 CHUNK = 16  # photos between two steps of the progress: as many as a network takes at once
+LISTED = 5_000  # matches of a query that are listed, so that the ranking of a huge gallery stays small
 REMEMBERED = 20_000  # embeddings of one model; 40 MB at 512 numbers each
 
 
@@ -54,7 +55,7 @@ class QueryResult(NamedTuple):
     """(D,)"""
     study: Study
     ranking: list[Found]
-    """The usable photos of the gallery, best first."""
+    """The usable photos of the gallery, best first; the first `LISTED` of them."""
 
 
 class SearchResult(NamedTuple):
@@ -62,6 +63,8 @@ class SearchResult(NamedTuple):
     """In the order in which they were given."""
     skipped: list[str]
     """For each gallery file that cannot be used its name and what is wrong with it."""
+    searched: int
+    """Gallery photos that can be used."""
 
 
 def no_progress(done: int) -> None:
@@ -146,12 +149,12 @@ def search(
         raise ValueError(f'None of the gallery files can be used. {shorten(embedded.skipped)}')
     results = []
     for query, photo, one in zip(queries, photos, analyses, strict=True):
-        matches = rank_embeddings(one.embedding, embedded.embeddings, len(embedded.indices))
+        matches = rank_embeddings(one.embedding, embedded.embeddings, LISTED)
         places = [(embedded.indices[match.index], match.similarity) for match in matches]
         ranking = [Found(index, gallery[index].name, similarity) for index, similarity in places]
         study = make_study(photo, one.attention, one.label_map)
         results.append(QueryResult(query.name, one.embedding, study, ranking))
-    return SearchResult(results, embedded.skipped)
+    return SearchResult(results, embedded.skipped, len(embedded.indices))
 
 
 def study_files(predictor: Predictor, files: Sequence[PhotoFile]) -> list[Study]:

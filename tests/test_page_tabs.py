@@ -128,23 +128,23 @@ def painted(layer):
 
 
 def test_a_mask_on_which_nothing_is_painted_is_the_parsers(desk, photo):
-    editor, file = masks.to_editor(desk, photo)
+    editor, parsed = masks.to_editor(desk, photo)
     assert editor['background'].size == Image.open(QUERY).size
-    assert (masks.corrected_map(desk, file, editor) == desk.parse(file)[1]).all()
+    assert (masks.corrected_map(desk, parsed, editor) == desk.parse(parsed.file)[1]).all()
 
 
 def test_a_corrected_mask_is_ranked_with(desk, photo):
-    editor, file = masks.to_editor(desk, photo)
+    editor, parsed = masks.to_editor(desk, photo)
     strokes = Image.new('RGBA', editor['background'].size)
     strokes.paste((0, 0, 0, 255), (0, 0, strokes.width, strokes.height // 2))
-    label_map = masks.corrected_map(desk, file, painted(strokes))
+    label_map = masks.corrected_map(desk, parsed, painted(strokes))
     half = len(label_map) // 2
-    assert (label_map[:half] == 0).all() and (label_map[half:] == desk.parse(file)[1][half:]).all()
-    text, before, after, rows = masks.rank_again(desk, file, label_map, IFD, None, None, False)
+    assert (label_map[:half] == 0).all() and (label_map[half:] == desk.parse(parsed.file)[1][half:]).all()
+    text, before, after, rows = masks.rank_again(desk, parsed, label_map, IFD, None, None, False)
     assert 'of the photo has another class' in text
     assert len(before) == len(after) == 3 and len(rows) == 10
     assert sorted(row[2] for row in rows) == list(range(1, 11))
-    text, *_ = masks.rank_again(desk, file, label_map, BASELINE, None, None, False)
+    text, *_ = masks.rank_again(desk, parsed, label_map, BASELINE, None, None, False)
     assert 'does not use the mask' in text
 
 

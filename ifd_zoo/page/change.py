@@ -12,9 +12,10 @@ from ifd_zoo.explain import DRAWN_SIDE, label_layer
 from ifd_zoo.gallery import example_gallery, example_photos
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
-from ifd_zoo.page.files import error, one_photo, take_gallery, telling
+from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, telling
 from ifd_zoo.page.look import LIGHT, NETWORK, PHOTO, RESULT
 from ifd_zoo.page.rank import RankTab, model_choices
+from ifd_zoo.page.stopping import cancel_button, stop_with, stoppable
 from ifd_zoo.parsing import LABELS
 from ifd_zoo.wardrobe import BOTTOM, PATTERNS, TOP, Edit, Recolour, Swap, movement_chart
 
@@ -38,6 +39,7 @@ def recolour(
         gr.Error: there is no usable photo, or it does not show these clothes.
     """
     file = one_photo(photo, 'photo')
+    claim(desk, file.path)
     with telling():
         image, label_map = desk.parse(file)
         found = _found(label_map)
@@ -102,9 +104,13 @@ def measure(desk: Desk, photo: dict | None, *values: object) -> tuple:
         image, label_map = desk.parse(file)
         edit = _edit(*edit_values)
         predictors, embeddings = {name: desk.get(name) for name in models}, {}
+        tell = stoppable(desk, 'Looking at the gallery', len(files))
+        if use_folder:
+            for predictor in predictors.values():
+                desk.look_at_folder(predictor, tell)
         with desk.busy:
             for name, predictor in predictors.items():
-                known = desk.embed(predictor, files, lambda done: None)
+                known = desk.embed(predictor, files, tell)
                 embeddings[name] = [files[index].name for index in known.indices], known.embeddings
             result = movement(predictors, image, label_map, embeddings, edit)
     own = movement_chart(result.names, result.by_edit, 'Similarities before and after this change of clothes')
@@ -137,9 +143,11 @@ def _input_column(desk: Desk) -> tuple:
         model_choices(desk), value=desk.pair(), multiselect=True, max_choices=MAX_COMPARED, label='Models to measure',
         elem_id='change_models',
     )
-    button = gr.Button('Measure: how do the similarities move?', variant='primary', elem_id='measure')
+    with gr.Row():
+        button = gr.Button('Measure: how do the similarities move?', variant='primary', size='lg', elem_id='measure')
+        cancel = cancel_button('measure')
     gr.Markdown('The gallery is that of the tab Rank, or the examples when nothing is there.')
-    return examples, photo, [classes, colour, pattern, second, scale, swap], models, apply, button
+    return examples, photo, [classes, colour, pattern, second, scale, swap], models, apply, [button, cancel]
 
 
 def build(desk: Desk, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
@@ -148,7 +156,7 @@ def build(desk: Desk, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
         gr.Markdown(words.CHANGE)
         with gr.Row():
             with gr.Column(scale=4, min_width=300):
-                examples, photo, controls, models, apply, button = _input_column(desk)
+                examples, photo, controls, models, apply, (button, cancel) = _input_column(desk)
             with gr.Column(scale=7, min_width=300):
                 with gr.Row():
                     edited = gr.Image(label='In other clothes', elem_id='edited', min_width=140, **RESULT)
@@ -160,14 +168,14 @@ def build(desk: Desk, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
                 fixed = gr.HTML(label='The fixed wardrobe: twelve changes', elem_id='fixed_chart', **chart)
     inputs = {'inputs': [photo, *controls], 'outputs': [edited, found], 'preprocess': False}
     edit = {**inputs, 'trigger_mode': 'always_last'}
-    live = partial(_live, desk)
-    photo.change(partial(parsed, desk), photo, shown, preprocess=False, api_visibility='private', **NETWORK).then(
+    live, change, look = (handing_over(desk, partial(function, desk)) for function in (_live, recolour, parsed))
+    photo.change(look, photo, shown, preprocess=False, api_visibility='private', **NETWORK).then(
         live, **edit, api_visibility='private', **LIGHT
     )
     gr.on([control.change for control in controls], live, **edit, api_visibility='private', **LIGHT)
-    apply.click(partial(recolour, desk), **inputs, show_progress_on=edited, api_name='recolour', **NETWORK)
+    apply.click(change, **inputs, show_progress_on=edited, api_name='recolour', **NETWORK)
     examples.click(_example, examples, photo, show_progress='hidden', api_visibility='private')
-    button.click(
+    measured = button.click(
         partial(measure, desk),
         [photo, *controls, models, *ranking.gallery],
         [own, fixed, numbers],
@@ -176,6 +184,7 @@ def build(desk: Desk, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
         api_visibility='private',
         **NETWORK,
     )
+    stop_with(desk, cancel, [measured], numbers)
     return tab, [models]
 
 

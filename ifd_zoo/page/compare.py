@@ -10,9 +10,10 @@ from ifd_zoo.gallery import PHOTO_SIDE
 from ifd_zoo.images import load_image
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
-from ifd_zoo.page.files import error, one_photo, telling
+from ifd_zoo.page.files import claim, error, handing_over, one_photo, telling
 from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES
 from ifd_zoo.page.rank import model_choices
+from ifd_zoo.page.stopping import cancel_button, stop_with
 
 SHOWN_SIDE = 512  # pixels of the drawn photos
 
@@ -28,6 +29,7 @@ def compare(
     files = [one_photo(value, what) for value, what in zip((anchor, positive, negative), ROLES, strict=True)]
     if not first or not second:
         raise error('Choose two models.')
+    claim(desk, *(file.path for file in files))
     gr.Progress()(0, desc='Looking at the photos')
     with telling():
         photos = [load_image(file.path, file.name, PHOTO_SIDE) for file in files]
@@ -74,7 +76,9 @@ def build(desk: Desk) -> tuple[gr.Tab, list[gr.Dropdown]]:
                 gr.Dropdown(choices, value=value, label=f'{which} model', elem_id=f'compare_model_{which.lower()}')
                 for value, which in zip((pair[0], pair[-1]), ('First', 'Second'), strict=True)
             ]
-        button = gr.Button('Compare', variant='primary', elem_id='compare_run')
+        with gr.Row():
+            button = gr.Button('Compare', variant='primary', size='lg', elem_id='compare_run')
+            cancel = cancel_button('compare')
         outputs = []
         with gr.Row():
             for which in ('first', 'second'):
@@ -87,10 +91,14 @@ def build(desk: Desk) -> tuple[gr.Tab, list[gr.Dropdown]]:
                         )
                     )
     run = {
-        'fn': partial(compare, desk), 'inputs': [*photos, *models], 'outputs': outputs, 'preprocess': False,
-        'show_progress_on': outputs[0], **NETWORK,
+        'fn': handing_over(desk, partial(compare, desk)),
+        'inputs': [*photos, *models],
+        'outputs': outputs,
+        'preprocess': False,
+        'show_progress_on': outputs[0],
+        **NETWORK,
     }
     fill = examples.click(triples.__getitem__, examples, photos, show_progress='hidden', api_visibility='private')
-    fill.success(**run, api_visibility='private')
-    button.click(**run, api_name='compare')
+    compared = [fill.success(**run, api_visibility='private'), button.click(**run, api_name='compare')]
+    stop_with(desk, cancel, compared, outputs[0])
     return tab, models

@@ -5,21 +5,24 @@ user.
 """
 
 import csv
+import functools
 import html
 import secrets
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import gradio as gr
+from gradio.context import LocalContext
 from gradio.utils import get_upload_folder
 from PIL import Image
 
 from ifd_zoo.gallery import PhotoFile
 from ifd_zoo.hub import LoadError
 from ifd_zoo.images import ImageError
+from ifd_zoo.index import GalleryIndexError
 from ifd_zoo.inference import DeviceError
 from ifd_zoo.intake import Collected, collect
 from ifd_zoo.page.desk import Desk
@@ -41,7 +44,7 @@ def telling(start: str = ''):
         yield
     except ImageError as fault:
         raise error(f'{start}{fault}.') from fault
-    except (LoadError, ParserError, DeviceError, ValueError) as fault:
+    except (LoadError, ParserError, DeviceError, GalleryIndexError, ValueError) as fault:
         raise error(str(fault)) from fault
 
 
@@ -56,6 +59,24 @@ def photo_file(value: dict) -> PhotoFile:
     if not path.is_relative_to(Path(get_upload_folder()).resolve()):
         raise error('That file was not uploaded here: choose it on this page.')
     return PhotoFile(path, value.get('orig_name') or path.name)
+
+
+def visitor() -> str:
+    """Whose event this is; empty outside of one."""
+    request = LocalContext.request.get(None)
+    return (request.session_hash or '') if request else ''
+
+
+def keep(desk: Desk, *paths: str | Path) -> None:
+    """These files are of the visitor of this event, and go some time after the visitor."""
+    desk.temporary.update(map(str, paths))
+    claim(desk, *paths)
+
+
+def claim(desk: Desk, *paths: str | Path) -> None:
+    """The same of uploads."""
+    if desk.keeping:
+        desk.keeping.claim(visitor(), paths)
 
 
 def one_photo(value: dict | None, what: str) -> PhotoFile:
@@ -84,8 +105,11 @@ def take_gallery(desk: Desk, gallery: list | None, archives: list | None, use_fo
     folder = desk.folder if use_folder and desk.folder else Collected([], [], [])
     if not uploads and not folder.files:
         raise error('The gallery is empty: add the photos to look through, or click an example.')
+    if not uploads:
+        return folder
     taken = collect(uploads, new_folder('gallery_'))
-    desk.temporary.update(str(file.path) for file in taken.files)
+    keep(desk, *(file.path for file in taken.files))
+    claim(desk, *(file.path for file in uploads))
     found = Collected(*(mine + its for mine, its in zip(taken, folder, strict=True)))
     if not found.files:
         raise error(f'None of the gallery files can be used. {"; ".join(found.skipped[:5])}.')
@@ -111,7 +135,7 @@ def write_results(
         for place, (picture, _) in enumerate(pictures, 1):
             with packed.open(f'match_{place:02d}.jpg', 'w') as file:
                 on_white(picture).save(file, 'JPEG', quality=90)
-    desk.temporary.update([str(table), str(archive)])
+    keep(desk, table, archive)
     return str(table), str(archive)
 
 
@@ -124,8 +148,27 @@ def on_white(picture: Image.Image) -> Image.Image:
 
 
 def save_picture(desk: Desk, picture: Image.Image) -> str:
-    """Path of a new PNG file."""
-    path = new_folder('picture_') / f'{secrets.token_hex(8)}.png'
-    picture.save(path)
-    desk.temporary.add(str(path))
+    """Path of a new file: of a JPEG, which is quick to write, or of a PNG, where the picture has transparent parts."""
+    clear = picture.mode == 'RGBA'
+    path = new_folder('picture_') / f'{secrets.token_hex(8)}.{"png" if clear else "jpg"}'
+    picture.save(path, **({'compress_level': 1} if clear else {'quality': 92}))
+    keep(desk, path)
     return str(path)
+
+
+def handing_over(desk: Desk, function: Callable[..., object]) -> Callable[..., object]:
+    """The function with paths of files in place of the pictures that it returns; what visitors are given is theirs."""
+
+    @functools.wraps(function)  # gradio names the parameters of endpoints after those of the function
+    def run(*values: object) -> object:
+        return _saved(desk, function(*values))
+
+    return run
+
+
+def _saved(desk: Desk, value: object) -> object:
+    if isinstance(value, Image.Image):
+        return save_picture(desk, value)
+    if type(value) in (tuple, list):
+        return type(value)(_saved(desk, part) for part in value)
+    return value

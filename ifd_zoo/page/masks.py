@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import gradio as gr
 import numpy as np
@@ -13,9 +14,10 @@ from ifd_zoo.explain import label_layer, read_layer, views
 from ifd_zoo.gallery import PhotoFile, QueryResult, example_gallery, example_photos, search
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
-from ifd_zoo.page.files import error, one_photo, photo_file, take_gallery, telling
+from ifd_zoo.page.files import claim, error, handing_over, one_photo, photo_file, take_gallery, telling
 from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES
 from ifd_zoo.page.rank import RankTab
+from ifd_zoo.page.stopping import cancel_button, stop_with, stoppable
 from ifd_zoo.parsing import LABELS, PALETTE, class_mask
 from ifd_zoo.wardrobe.colour import to_hex
 
@@ -34,19 +36,28 @@ class Recent(OrderedDict):
             self.popitem(last=False)
 
 
-def to_editor(desk: Desk, photo: dict | None) -> tuple[dict | None, PhotoFile | None]:
-    """The photo under its label map, to paint on; and the photo's file."""
+class Parsed(NamedTuple):
+    """A photo on which masks are painted."""
+
+    file: PhotoFile
+    parser: str
+
+
+def to_editor(desk: Desk, photo: dict | None, parser: str = '') -> tuple[dict | None, Parsed | None]:
+    """The photo under its label map, to paint on; and what it is."""
     if not photo:
         return None, None
     file = one_photo(photo, 'photo')
+    claim(desk, file.path)
+    gr.Progress()(0, desc='Parsing')
     with telling():
-        image, label_map = desk.parse(file)
+        image, label_map = desk.parse(file, parser)
     picture = Image.alpha_composite(image.convert('RGBA'), label_layer(label_map))
     picture.thumbnail((EDITED_SIDE, EDITED_SIDE))
-    return {'background': picture.convert('RGB'), 'layers': [], 'composite': None}, file
+    return {'background': picture.convert('RGB'), 'layers': [], 'composite': None}, Parsed(file, parser)
 
 
-def corrected_map(desk: Desk, file: PhotoFile | None, editor: dict | None) -> np.ndarray:
+def corrected_map(desk: Desk, parsed: Parsed | None, editor: dict | None) -> np.ndarray:
     """The label map (H, W) in `LABELS`, of the photo's size, as it was painted.
 
     Args:
@@ -55,17 +66,17 @@ def corrected_map(desk: Desk, file: PhotoFile | None, editor: dict | None) -> np
     Raises:
         gr.Error: there is no photo.
     """
-    if file is None or not editor or editor['background'] is None:
+    if parsed is None or not editor or editor['background'] is None:
         raise error('There is no mask to rank with: give a photo, and wait for its classes.')
     with telling():
-        label_map = desk.parse(file)[1]
+        label_map = desk.parse(*parsed)[1]
     for layer in editor['layers']:
         label_map = read_layer(layer, label_map)
     return label_map
 
 
 def rank_again(
-    desk: Desk, file: PhotoFile, label_map: np.ndarray, model: str, *places: object
+    desk: Desk, parsed: Parsed, label_map: np.ndarray, model: str, *places: object
 ) -> tuple[str, list, list, list]:
     """What the corrected mask changes: in words, as pictures before and after, and in the ranking.
 
@@ -81,10 +92,13 @@ def rank_again(
     if places[0] or places[1] or (places[2] and desk.folder):
         files = take_gallery(desk, *places).files
     with telling():
-        _, original = desk.parse(file)
+        _, original = desk.parse(*parsed)
         predictor = desk.get(model)
+        tell = stoppable(desk, 'Looking at the gallery', len(files))
+        if places[2]:
+            desk.look_at_folder(predictor, tell)
         with desk.busy:
-            result = search(predictor, [file, file], files, embed=desk.embed, label_maps=[original, label_map])
+            result = search(predictor, [parsed.file] * 2, files, tell, desk.embed, [original, label_map])
     before, after = result.queries
     share = float((label_map != original).mean())
     text = f'**{share:.1%}** of the photo has another class than the parser gave it.'
@@ -117,34 +131,43 @@ def build(desk: Desk, ranking: RankTab) -> gr.Tab:
                     show_label=False, elem_id='mask_examples', elem_classes='examples',
                 )
                 photo = gr.Image(label='Photo', elem_id='mask_photo', **PHOTO)
+                parser = gr.Dropdown(
+                    desk.parsers, value=desk.parsers[0], label='Parser', info=words.PARSERS, elem_id='mask_parser'
+                )
                 gr.Markdown(_key(), elem_id='mask_key')
             with gr.Column(scale=4, min_width=300):
                 editor = _editor()
-                button = gr.Button('Rank with this mask', variant='primary', elem_id='mask_run')
+                with gr.Row():
+                    button = gr.Button('Rank with this mask', variant='primary', size='lg', elem_id='mask_run')
+                    cancel = cancel_button('mask')
         text = gr.Markdown(elem_id='mask_text')
         with gr.Row():
             pictures = [_pictures('Before'), _pictures('After')]
         table = gr.Dataframe(headers=list(HEADS), show_label=False, interactive=False, elem_id='mask_table')
         # Inside, since gradio counts what lies between tabs as one of them.
-        file, label_map = (gr.State(time_to_live=words.KEEP_SECONDS) for _ in range(2))
+        parsed, label_map = (gr.State(time_to_live=words.KEEP_SECONDS) for _ in range(2))
     examples.click(
         lambda index: example_photos('query')[index], examples, photo, show_progress='hidden', api_visibility='private'
     )
-    photo.change(partial(to_editor, desk), photo, [editor, file], preprocess=False, api_visibility='private', **NETWORK)
+    gr.on(
+        [photo.change, parser.input], partial(to_editor, desk), [photo, parser], [editor, parsed], preprocess=False,
+        api_visibility='private', **NETWORK,
+    )
     # Twice, since gradio decodes either all of the inputs or none, and what was painted comes decoded only.
     read = button.click(
-        partial(corrected_map, desk), [file, editor], label_map, show_progress_on=text, api_visibility='private',
+        partial(corrected_map, desk), [parsed, editor], label_map, show_progress_on=text, api_visibility='private',
         **NETWORK,
     )
-    read.success(
-        partial(rank_again, desk),
-        [file, label_map, ranking.model, *ranking.gallery],
+    ranked = read.success(
+        handing_over(desk, partial(rank_again, desk)),
+        [parsed, label_map, ranking.model, *ranking.gallery],
         [text, *pictures, table],
         preprocess=False,
         show_progress_on=text,
         api_visibility='private',
         **NETWORK,
     )
+    stop_with(desk, cancel, [read, ranked], text)
     return tab
 
 

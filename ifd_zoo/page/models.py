@@ -8,8 +8,9 @@ import gradio as gr
 from ifd_zoo.catalogue import Entry
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk, whole_catalogue
-from ifd_zoo.page.files import error, telling
+from ifd_zoo.page.files import error, telling, visitor
 from ifd_zoo.page.rank import model_choices
+from ifd_zoo.page.stopping import cancel_button, stop_with
 
 HEADS = ('Name', 'Backbone', 'Parameters', 'GFLOPs', 'Embedding', 'cc rank-1 / mAP', 'Weights')
 
@@ -38,8 +39,10 @@ def load(desk: Desk, source: str) -> str:
     if not source or not source.strip():
         raise error('Which one? Give a name of the table, the folder of a release, or hf-hub:organisation/name.')
     gr.Progress()(0, desc='Loading the model')
+    who = visitor()
+    desk.stops.forget(who)
     with telling():
-        name = desk.add(source)
+        name = desk.add(source, lambda: desk.stops.check(who))
     return f'**Loaded** `{name.replace("`", "")}`. It can be chosen in every tab now.'
 
 
@@ -59,6 +62,7 @@ def build(desk: Desk, lists: Sequence) -> Callable:
                 scale=4, min_width=220,
             )
             button = gr.Button('Load', variant='primary', elem_id='load', scale=1, min_width=100)
+            cancel = cancel_button('load')
         status = gr.Markdown(elem_id='load_status')
         rows = gr.Dataframe(
             headers=list(HEADS), show_label=False, interactive=False, wrap=True, max_height=520, elem_id='catalogue'
@@ -69,6 +73,8 @@ def build(desk: Desk, lists: Sequence) -> Callable:
         'fn': partial(load, desk), 'inputs': source, 'outputs': status, 'show_progress_on': status,
         'concurrency_limit': 2, 'concurrency_id': 'load', 'api_visibility': 'private',
     }
-    for loaded in (button.click(**run), source.submit(**run)):
+    loads = [button.click(**run), source.submit(**run)]
+    stop_with(desk, cancel, loads, status)
+    for loaded in loads:
         loaded.success(refresh, None, list(lists), api_visibility='private', show_progress='hidden')
     return refresh

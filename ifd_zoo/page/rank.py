@@ -8,21 +8,26 @@ from typing import NamedTuple
 import gradio as gr
 
 from ifd_zoo.explain import VIEWS
-from ifd_zoo.gallery import example_photos, search, shorten
+from ifd_zoo.gallery import LISTED, example_photos, search, shorten
 from ifd_zoo.hub import list_bundled
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import BASELINE, Desk
 from ifd_zoo.page.files import (
     ARCHIVE_TYPES,
     PICTURE_TYPES,
+    claim,
     error,
+    handing_over,
     many_photos,
+    photo_file,
+    save_picture,
     take_gallery,
     telling,
     write_results,
 )
 from ifd_zoo.page.look import LIGHT, NETWORK, PICTURES, SHOW_PAIR, SHOW_RESULTS, UPLOAD
 from ifd_zoo.page.ranking import HEADS, MAX_SHOWN, Ranking, Wish
+from ifd_zoo.page.stopping import cancel_button, stop_with, stoppable
 
 MAX_QUERIES = 20
 STATE_SECONDS = words.KEEP_SECONDS
@@ -57,17 +62,22 @@ def rank(
         raise error('There is no query photo yet: upload one, or click an example.')
     if len(wanted) > MAX_QUERIES:
         raise error(f'{len(wanted)} queries are too many at once; give at most {MAX_QUERIES}.')
+    claim(desk, *(photo.path for photo in wanted))
     started, progress = time.monotonic(), gr.Progress()
     progress(0, desc='Reading the gallery')
     with telling():
         found = take_gallery(desk, gallery, archives, use_folder)
-        progress(0, desc='Loading the model')
+        progress(0, desc='Waiting for the model')
         predictor = desk.get(model)
-    tell = partial(progress, desc='Looking at the gallery', unit='photos')
+        tell = stoppable(desk, 'Looking at the gallery', len(found.files))
+        if use_folder:
+            desk.look_at_folder(predictor, tell)
     with telling('The query photo cannot be used. '), desk.busy:
-        result = search(predictor, wanted, found.files, lambda done: tell((done, len(found.files))), desk.embed)
+        result = search(predictor, wanted, found.files, tell, desk.embed)
     ranking = Ranking(model, result.queries, found.files, found.labels)
-    status = [f'<b>Ranked {len(result.queries[0].ranking)} photos</b> in {time.monotonic() - started:.1f} s.']
+    status = [f'<b>Ranked {result.searched:,} photos</b> in {time.monotonic() - started:.1f} s.']
+    if result.searched > LISTED:
+        status.append(f'The best {LISTED:,} are listed.')
     if not predictor.model.needs_mask:
         status.append('This model has no attention stream, so there is no attention map.')
     skipped = found.skipped + result.skipped
@@ -102,7 +112,7 @@ def show_pair(desk: Desk, ranking: Ranking | None, wish: Wish, place: int) -> gr
     found = ranking.queries[wish.chosen].ranking[place]
     with telling():
         picture = ranking.pair(desk, wish, place)
-    return gr.Image(picture, visible=True, label=f'Query, and #{place + 1}: {found.name}')
+    return gr.Image(save_picture(desk, picture), visible=True, label=f'Query, and #{place + 1}: {found.name}')
 
 
 def _wish(chosen: int, view: str, opacity: float, top_k: float, threshold: float) -> Wish:
@@ -117,16 +127,17 @@ def build(desk: Desk) -> RankTab:
         gr.HTML(words.INTRO, elem_id='intro')
         with gr.Row():
             with gr.Column(scale=4, min_width=300):
-                examples, inputs, wishes, button = _input_column(desk)
+                examples, inputs, wishes, buttons = _input_column(desk)
             with gr.Column(scale=7, min_width=300):
                 outputs = _output_column()
-    _wire(desk, examples, inputs, wishes, button, outputs)
+    _wire(desk, examples, inputs, wishes, buttons, outputs)
     return RankTab(tab, inputs[1:4], inputs[4])
 
 
-def _wire(desk: Desk, examples: gr.Dataset, inputs: list, wishes: list, button: gr.Button, outputs: dict) -> None:
+def _wire(desk: Desk, examples: gr.Dataset, inputs: list, wishes: list, buttons: list, outputs: dict) -> None:
+    button, cancel = buttons
     run = {
-        'fn': partial(rank, desk),
+        'fn': handing_over(desk, partial(rank, desk)),
         'inputs': [*inputs, *wishes],
         'outputs': list(outputs.values()),
         'preprocess': False,
@@ -134,15 +145,20 @@ def _wire(desk: Desk, examples: gr.Dataset, inputs: list, wishes: list, button: 
         **NETWORK,
     }
     fill = examples.click(_example, examples, inputs[:3], show_progress='hidden', api_visibility='private')
-    for searched in (button.click(**run, api_name='rank'), fill.success(**run, api_visibility='private')):
+    searches = [button.click(**run, api_name='rank'), fill.success(**run, api_visibility='private')]
+    for searched in searches:
         searched.then(fn=None, js=SHOW_RESULTS)
+    stop_with(desk, cancel, searches, outputs['status'])
+    for given in inputs[:3]:  # so that a photo goes with its visitor also if it is never searched for
+        noted = [inputs[0], inputs[1], inputs[2]]
+        given.upload(partial(_note, desk), noted, None, preprocess=False, api_visibility='private', **LIGHT)
     for started in (button, examples):
         started.click(fn=None, js=SHOW_RESULTS)
     shown = [outputs['ranking'], outputs['chosen'], *wishes]
     view, opacity, top_k, threshold = wishes
     drawn = [outputs[key] for key in ('seen', 'matches', 'summary', 'table', 'csv', 'zip')]
     changes = [outputs['chosen'].input, view.input, opacity.release, top_k.release, threshold.release]
-    gr.on(changes, partial(_redraw_if_any, desk), shown, drawn, api_visibility='private', **LIGHT)
+    gr.on(changes, handing_over(desk, partial(_redraw_if_any, desk)), shown, drawn, api_visibility='private', **LIGHT)
 
     # Gradio finds the parameter for the event by its annotation, which it does not look for in a partial.
     def selected(ranking, chosen, view, opacity, top_k, threshold, event: gr.SelectData):
@@ -152,11 +168,16 @@ def _wire(desk: Desk, examples: gr.Dataset, inputs: list, wishes: list, button: 
     pair.then(fn=None, js=SHOW_PAIR)
 
 
+def _note(desk: Desk, queries: list | None, gallery: list | None, archives: list | None) -> None:
+    uploads = [*many_photos(queries), *many_photos(gallery), *map(photo_file, archives or [])]
+    claim(desk, *(photo.path for photo in uploads))
+
+
 def _redraw_if_any(desk: Desk, ranking: Ranking | None, *wishes: object) -> tuple:
     return tuple([gr.skip()] * 6) if ranking is None else redraw(desk, ranking, *wishes)
 
 
-def _input_column(desk: Desk) -> tuple[gr.Dataset, list, list, gr.Button]:
+def _input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
     gr.HTML(words.EXAMPLES_HEADING, elem_classes='small')
     samples = [[path] for path in example_photos('query')]
     thumbnail = gr.Image(render=False, label='Query photo')
@@ -182,14 +203,16 @@ def _input_column(desk: Desk) -> tuple[gr.Dataset, list, list, gr.Button]:
     text = f'Search the {len(folder.files):,} photos of this machine as well' if folder else 'No folder was given'
     use_folder = gr.Checkbox(value=bool(folder), label=text, visible=bool(folder), elem_id='folder')
     model = gr.Radio(model_choices(desk), value=desk.models[0], label='Model', elem_id='model')
-    button = gr.Button('Find matches', variant='primary', size='lg', elem_id='run')
+    with gr.Row():
+        button = gr.Button('Find matches', variant='primary', size='lg', elem_id='run', min_width=160)
+        cancel = cancel_button('run')
     with gr.Accordion('What is shown', open=True):
         view = gr.Radio(list(VIEWS), value=VIEWS[0], label='On each match', elem_id='view')
         with gr.Row():
             opacity = gr.Slider(0, 1, value=0.5, step=0.05, label='Opacity', elem_id='opacity', min_width=140)
             top_k = gr.Slider(1, MAX_SHOWN, value=8, step=1, label='Matches', elem_id='top_k', min_width=140)
             threshold = gr.Slider(-1, 1, value=0, step=0.01, label='Threshold', elem_id='threshold', min_width=140)
-    return examples, [query, gallery, archives, use_folder, model], [view, opacity, top_k, threshold], button
+    return examples, [query, gallery, archives, use_folder, model], [view, opacity, top_k, threshold], [button, cancel]
 
 
 def _output_column() -> dict:

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from ifd_zoo.comparison import heatmaps
-from ifd_zoo.explain import Study, draw, masked_picture, side_by_side, views
-from ifd_zoo.gallery import PhotoFile, QueryResult, study_files
-from ifd_zoo.images import ImageError
+from ifd_zoo.explain import Study, draw, masked_picture, shrink, side_by_side, views
+from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, QueryResult
+from ifd_zoo.images import ImageError, load_image
 from ifd_zoo.intake import Label, Mark, mark, read_label
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.parsing import class_mask
@@ -34,13 +34,12 @@ class Wish:
 
 @dataclass
 class Ranking:
-    """The answers to all queries of one search. What was drawn once is kept."""
+    """The answers to all queries of one search. Heatmaps that were made once are kept."""
 
     model: str
     queries: list[QueryResult]
     files: list[PhotoFile]
     labels: list[Label | None]
-    studies: dict[int, Study] = field(default_factory=dict)
     heatmaps: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
 
     def rows(self, wish: Wish) -> list[list]:
@@ -59,20 +58,18 @@ class Ranking:
             ImageError: a photo has been deleted meanwhile.
         """
         best = self.queries[wish.chosen].ranking[: wish.top_k]
-        self._prepare(desk, wish, [one.index for one in best])
         captions = [
             '  \u2003 '.join(filter(None, [f'#{place}', similarity[:-1], name, said, _below(line)]))
             for place, name, similarity, line, said in self.rows(wish)[: wish.top_k]
         ]
-        drawn = [self._draw(one.index, wish) for one in best]
-        return list(zip(drawn, captions, strict=True))
+        return list(zip(self._draw(desk, wish, [one.index for one in best]), captions, strict=True))
 
     def pair(self, desk: Desk, wish: Wish, place: int) -> Image.Image:
         """The query and the match at a place of the ranking, side by side and large."""
         query, found = self.queries[wish.chosen], self.queries[wish.chosen].ranking[place]
-        self._prepare(desk, wish, [found.index])
         # A heatmap belongs to the match; the query itself is shown as a photo.
-        return side_by_side([draw(query.study, wish.view, wish.opacity), self._draw(found.index, wish)], 420, 12)
+        shown = [draw(query.study, wish.view, wish.opacity), *self._draw(desk, wish, [found.index])]
+        return side_by_side(shown, 420, 12)
 
     def seen(self, wish: Wish) -> list[tuple[Image.Image, str]]:
         """The query, as the model sees it."""
@@ -101,29 +98,28 @@ class Ranking:
         label = read_label(query.name)
         return [mark(label, self.labels[one.index]) for one in query.ranking]
 
-    def _prepare(self, desk: Desk, wish: Wish, indices: Sequence[int]) -> None:
-        """Studies, and for Grad-CAM heatmaps, of gallery photos that have none yet."""
-        new = [index for index in indices if index not in self.studies]
-        unmapped = [i for i in indices if wish.view == 'Grad-CAM' and (wish.chosen, i) not in self.heatmaps]
-        if not new and not unmapped:
-            return
+    def _draw(self, desk: Desk, wish: Wish, indices: Sequence[int]) -> list[Image.Image]:
+        """Gallery photos in the view that is wanted. A network runs only where that view needs one."""
+        files = [self.files[index] for index in indices]
+        try:
+            if wish.view == 'photo':
+                return [shrink(load_image(file.path, file.name, PHOTO_SIDE)) for file in files]
+            studies = dict(zip(indices, desk.studies(self.model, files), strict=True))
+        except ImageError as error:
+            raise ImageError(error.name, 'has been deleted meanwhile; rank again') from error
+        if wish.view == 'Grad-CAM':
+            self._make_heatmaps(desk, wish.chosen, studies)
+        return [draw(studies[i], wish.view, wish.opacity, self.heatmaps.get((wish.chosen, i))) for i in indices]
+
+    def _make_heatmaps(self, desk: Desk, chosen: int, studies: dict[int, Study]) -> None:
+        """Of those of the photos that have none yet."""
+        new = [index for index in studies if (chosen, index) not in self.heatmaps]
         predictor = desk.get(self.model)
         with desk.busy:
-            try:
-                self.studies |= dict(zip(new, study_files(predictor, [self.files[i] for i in new]), strict=True))
-            except ImageError as error:
-                raise ImageError(error.name, 'has been deleted meanwhile; rank again') from error
-            studies = [self.studies[index] for index in unmapped]
-            found = heatmaps(
-                predictor,
-                [study.photo for study in studies],
-                [study.label_map for study in studies],
-                self.queries[wish.chosen].embedding[None],
-            )
-        self.heatmaps |= {(wish.chosen, index): values for index, values in zip(unmapped, found, strict=True)}
-
-    def _draw(self, index: int, wish: Wish) -> Image.Image:
-        return draw(self.studies[index], wish.view, wish.opacity, self.heatmaps.get((wish.chosen, index)))
+            photos, label_maps = ([getattr(studies[i], name) for i in new] for name in ('photo', 'label_map'))
+            found = heatmaps(predictor, photos, label_maps, self.queries[chosen].embedding[None])
+        # Half the memory, and still finer than the 256 colours that are drawn.
+        self.heatmaps |= {(chosen, i): values.astype(np.float16) for i, values in zip(new, found, strict=True)}
 
 
 def _below(line: str) -> str:

@@ -33,6 +33,7 @@ itself: to the same person). On the examples the baseline is fooled by the cloth
 MASKS = """### What counts as clothing
 The parser's classes lie over the photo. Paint with the colour of a class to correct it, black where there is only
 background; the eraser takes back what you painted. Then rank again and see what it changes."""
+PARSERS = 'Others than the first are fetched from the Hub when they are chosen.'
 MODELS = """### Models
 All that the zoo has. Load another one by its name in the table, by the folder of a release, or from the Hub as
 `hf-hub:organisation/name`. Until it is there, and if it fails, the others keep working."""
