@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ifd_zoo.gallery import PhotoFile
-from ifd_zoo.images import load_image
-from ifd_zoo.intake import Label, Limits, collect
+from ifd_zoo.images import ImageError, load_image
+from ifd_zoo.intake import Label, Limits, check_photo, collect
 from ifd_zoo.intake.names import LONGEST, Names, clean
 from tests.zips import picture, write_zip
 
@@ -80,6 +80,16 @@ def test_an_unusable_file_is_named_with_a_reason_alone_and_in_a_zip(name, tmp_pa
         assert len(result.skipped) == 1 and result.skipped[0].startswith(f'{start}: ')
         assert re.search(reason, result.skipped[0])
         assert str(tmp_path) not in result.skipped[0]
+    with pytest.raises(ImageError, match=f'^{re.escape(alone.skipped[0])}$'):
+        check_photo(upload(tmp_path, name, content))
+
+
+def test_a_photo_by_itself_has_a_name_to_show_and_is_no_zip(tmp_path):
+    photo = upload(tmp_path, f'../{"x" * 300}\n.png', picture())
+    path, name = check_photo(photo)
+    assert path == photo.path and len(name) == LONGEST and name.startswith('xxx') and name.endswith('xxx.png')
+    with pytest.raises(ImageError, match='a.zip: is a ZIP, not a picture; unpack it'):
+        check_photo(PhotoFile(write_zip(tmp_path / 'a.zip', {'a.png': picture()}), 'a.zip'))
 
 
 def test_an_animation_is_kept_and_its_first_frame_shown(tmp_path, into):

@@ -115,6 +115,23 @@ def collect(uploads: Sequence[str | Path | PhotoFile], into: Path, limits: Limit
     return intake.result
 
 
+def check_photo(file: PhotoFile, limits: Limits = DEFAULT_LIMITS) -> PhotoFile:
+    """A photo that is given by itself, as a query is, looked at as `collect` does. Returns it with a name to show.
+
+    Raises:
+        ImageError: its first bytes or its header say that it is no picture of a usable size.
+    """
+    path, name = Path(file.path), shorten_middle(clean(file.name))
+    head = read_head(path, name)
+    if is_zip(head):
+        raise ImageError(name, 'is a ZIP, not a picture; unpack it, and give one picture of it')
+    if fault := fault_of(head, name):
+        raise ImageError(name, fault)
+    check_bytes(path, name, limits)
+    check_picture(path, name, limits)
+    return PhotoFile(path, name)
+
+
 def _remove(paths: Sequence[Path]) -> None:
     for path in paths:
         path.unlink(missing_ok=True)
