@@ -50,7 +50,7 @@ def build_demo(desk: Desk) -> gr.Blocks:
             masks.build(desk, ranking)
             lists = [ranking.model, *to_measure, *to_compare]
             refresh = models.build(desk, lists)
-        gr.HTML(f'<p>{PRIVACY}</p>', elem_classes='small')
+        gr.Markdown(PRIVACY, elem_classes='small', elem_id='footer')
         endpoints.build(desk)
         if desk.keeping:
             demo.unload(lambda: desk.keeping.leave(visitor()))

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from ifd_zoo.parsing.labels import PALETTE
+from ifd_zoo.parsing.labels import LABELS, PALETTE
 from ifd_zoo.parsing.masks import class_mask
 
 INFERNO = (
@@ -56,6 +56,29 @@ def colour_map(values: np.ndarray) -> np.ndarray:
     steps = np.linspace(0, 1, 256)
     fine = np.stack([np.interp(steps, np.linspace(0, 1, len(table)), channel) for channel in table.T], axis=-1)
     return np.round(fine).astype(np.uint8)[np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)]
+
+
+def colour_bar(width: int = 256, height: int = 12) -> Image.Image:
+    """The colours of `colour_map`, from 0 at the left to 1 at the right."""
+    return Image.fromarray(colour_map(np.tile(np.linspace(0, 1, width, dtype=np.float32), (height, 1))))
+
+
+def label_key(columns: int = 3, width: int = 112, height: int = 28) -> Image.Image:
+    """The classes of `LABELS`, each written on its colour of `PALETTE`, row by row.
+
+    Args:
+        width, height: of one of them, in pixels.
+    """
+    rows = -(-len(LABELS) // columns)
+    key, font = Image.new('RGBA', (columns * width, rows * height)), ImageFont.load_default(height // 2)
+    pen = ImageDraw.Draw(key)
+    for place, (name, colour) in enumerate(zip(LABELS, PALETTE, strict=True)):
+        left, top = place % columns * width, place // columns * height
+        pen.rounded_rectangle((left + 1, top + 1, left + width - 3, top + height - 3), 5, colour, (128, 128, 128))
+        bright = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 140
+        middle = left + width // 2 - 1, top + height // 2 - 1
+        pen.text(middle, name, 'black' if bright else 'white', font, anchor='mm')
+    return key
 
 
 def attention_overlay(

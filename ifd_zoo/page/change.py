@@ -113,8 +113,8 @@ def measure(desk: Desk, photo: dict | None, *values: object) -> tuple:
                 known = desk.embed(predictor, files, tell)
                 embeddings[name] = [files[index].name for index in known.indices], known.embeddings
             result = movement(predictors, image, label_map, embeddings, edit)
-    own = movement_chart(result.names, result.by_edit, 'Similarities before and after this change of clothes')
-    fixed = movement_chart(result.names, result.by_wardrobe, 'Similarities over a fixed set of changes of clothes')
+    own = movement_chart(result.names, result.by_edit, 'This change of clothes')
+    fixed = movement_chart(result.names, result.by_wardrobe, 'The fixed wardrobe: twelve changes of clothes')
     return gr.HTML(own, visible=True), gr.HTML(fixed, visible=True), _numbers(result, len(files))
 
 
@@ -136,7 +136,7 @@ def _input_column(desk: Desk) -> tuple:
         colour = gr.ColorPicker('#b3202a', label='Colour', elem_id='change_colour', min_width=100)
         second = gr.ColorPicker('#ece6da', label='Second colour', elem_id='change_second', min_width=100)
     pattern = gr.Radio(list(PATTERNS), value='plain', label='Pattern', elem_id='change_pattern')
-    scale = gr.Slider(0.02, 0.2, value=0.05, step=0.01, label='Size of the pattern, as a share of the person')
+    scale = gr.Slider(0.02, 0.2, value=0.05, step=0.01, label='Pattern size')
     swap = gr.Checkbox(False, label='Swap the looks of top and bottom instead', elem_id='change_swap')
     apply = gr.Button('Apply the change', elem_id='change_apply')
     models = gr.Dropdown(
@@ -144,9 +144,9 @@ def _input_column(desk: Desk) -> tuple:
         elem_id='change_models',
     )
     with gr.Row():
-        button = gr.Button('Measure: how do the similarities move?', variant='primary', size='lg', elem_id='measure')
+        button = gr.Button('Measure', variant='primary', size='lg', elem_id='measure')
         cancel = cancel_button('measure')
-    gr.Markdown('The gallery is that of the tab Rank, or the examples when nothing is there.')
+    gr.Markdown(words.MEASURE)
     return examples, photo, [classes, colour, pattern, second, scale, swap], models, apply, [button, cancel]
 
 
@@ -163,7 +163,7 @@ def build(desk: Desk, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
                     shown = gr.Image(label='What the parser found', elem_id='change_map', min_width=140, **RESULT)
                 found = gr.Markdown(elem_id='found')
                 numbers = gr.Markdown(elem_id='sensitivity')
-                chart = {'visible': False, 'container': True, 'show_label': True, 'elem_classes': 'chart'}
+                chart = {'visible': False, 'container': True, 'show_label': False, 'elem_classes': 'chart'}
                 own = gr.HTML(label='This change', elem_id='own_chart', **chart)
                 fixed = gr.HTML(label='The fixed wardrobe: twelve changes', elem_id='fixed_chart', **chart)
     inputs = {'inputs': [photo, *controls], 'outputs': [edited, found], 'preprocess': False}

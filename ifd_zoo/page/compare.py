@@ -73,7 +73,13 @@ def build(desk: Desk) -> tuple[gr.Tab, list[gr.Dropdown]]:
         choices, pair = model_choices(desk), desk.pair()
         with gr.Row():
             models = [
-                gr.Dropdown(choices, value=value, label=f'{which} model', elem_id=f'compare_model_{which.lower()}')
+                gr.Dropdown(
+                    choices,
+                    value=value,
+                    label=f'{which} model',
+                    elem_id=f'compare_model_{which.lower()}',
+                    min_width=280,
+                )
                 for value, which in zip((pair[0], pair[-1]), ('First', 'Second'), strict=True)
             ]
         with gr.Row():

@@ -8,7 +8,7 @@ from ifd_zoo.catalogue import to_json
 from ifd_zoo.gallery import PHOTO_SIDE
 from ifd_zoo.images import load_image
 from ifd_zoo.page.desk import Desk, whole_catalogue
-from ifd_zoo.page.files import claim, error, photo_file, telling
+from ifd_zoo.page.files import checked, claim, error, photo_file, telling
 from ifd_zoo.page.look import NETWORK
 
 MAX_PHOTOS = 256
@@ -26,6 +26,7 @@ def embed(desk: Desk, photos: list[dict], model: str) -> list[list[float]]:
         raise error(f'{len(photos)} photos are too many at once; give at most {MAX_PHOTOS}.')
     files = list(map(photo_file, photos))
     claim(desk, *(file.path for file in files))
+    files = list(map(checked, files))
     with telling():
         predictor = desk.get(model)
         images = [load_image(file.path, file.name, PHOTO_SIDE) for file in files]

@@ -24,7 +24,7 @@ from ifd_zoo.hub import LoadError
 from ifd_zoo.images import ImageError
 from ifd_zoo.index import GalleryIndexError
 from ifd_zoo.inference import DeviceError
-from ifd_zoo.intake import Collected, collect
+from ifd_zoo.intake import Collected, check_photo, collect
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.parsing import ParserError
 
@@ -35,6 +35,11 @@ ARCHIVE_TYPES = ['.zip', 'image']
 def error(message: str) -> gr.Error:
     # Escaped, since gradio shows messages as HTML and file names are the user's.
     return gr.Error(html.escape(message), duration=30, print_exception=False)
+
+
+def plain(text: str) -> str:
+    """Text with names of files, as Markdown that shows it as it is."""
+    return '`{}`'.format(text.replace('`', '\u2019'))
 
 
 @contextmanager
@@ -83,11 +88,21 @@ def one_photo(value: dict | None, what: str) -> PhotoFile:
     """The file of a gr.Image.
 
     Raises:
-        gr.Error: there is none, or it was not uploaded here.
+        gr.Error: there is none, or it was not uploaded here, or is no picture.
     """
     if not value or not value.get('path'):
         raise error(f'There is no {what} yet: upload one, or click an example.')
-    return photo_file(value)
+    return checked(photo_file(value))
+
+
+def checked(file: PhotoFile, start: str = '') -> PhotoFile:
+    """A photo that is given by itself, with a name to show.
+
+    Raises:
+        gr.Error: it is no picture of a usable size; the message begins with `start`.
+    """
+    with telling(start):
+        return check_photo(file)
 
 
 def many_photos(value: list | None) -> list[PhotoFile]:

@@ -26,6 +26,7 @@ class Keeping:
         self.folder, self.longest = folder, longest
         self._files: dict[str, set[Path]] = {}
         self._left: dict[str, float] = {}
+        self._own: set[Path] = set()
         self._lock, self._end = Lock(), Event()
 
     def claim(self, visitor: str, paths: Iterable[str | Path]) -> None:
@@ -59,11 +60,12 @@ class Keeping:
             if path.is_dir() and not path.is_symlink():
                 if age >= grace:
                     _remove_if_empty(path)
-            elif age >= self.longest:
+            elif age >= self.longest and path not in self._own:
                 _delete(path)
 
     def start(self) -> None:
-        """Sweep every few seconds, until `stop`."""
+        """Sweep every few seconds, until `stop`. What is there now is the page's own, and stays."""
+        self._own = set(self.folder.rglob('*'))
         Thread(target=self._run, name='keeping', daemon=True).start()
 
     def stop(self) -> None:

@@ -21,6 +21,15 @@ PHOTO = {
     'height': 280,
     'elem_classes': 'photo',
 }
+STILL = {
+    'show_label': False,
+    'interactive': False,
+    'container': False,
+    'buttons': [],
+    'format': 'png',
+    'elem_classes': 'still',
+}
+"""Of a picture that belongs to the page."""
 RESULT = {'interactive': False, 'buttons': ['download', 'fullscreen'], 'height': 420, 'elem_classes': 'photo'}
 
 # On a phone progress and results lie below the form.

@@ -10,12 +10,12 @@ import numpy as np
 from gradio.components.image_editor import EditorData
 from PIL import Image
 
-from ifd_zoo.explain import label_layer, read_layer, views
+from ifd_zoo.explain import label_key, label_layer, read_layer, views
 from ifd_zoo.gallery import PhotoFile, QueryResult, example_gallery, example_photos, search
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.files import claim, error, handing_over, one_photo, photo_file, take_gallery, telling
-from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES
+from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES, STILL
 from ifd_zoo.page.rank import RankTab
 from ifd_zoo.page.stopping import cancel_button, stop_with, stoppable
 from ifd_zoo.parsing import LABELS, PALETTE, class_mask
@@ -134,7 +134,8 @@ def build(desk: Desk, ranking: RankTab) -> gr.Tab:
                 parser = gr.Dropdown(
                     desk.parsers, value=desk.parsers[0], label='Parser', info=words.PARSERS, elem_id='mask_parser'
                 )
-                gr.Markdown(_key(), elem_id='mask_key')
+                gr.Markdown(words.MASK_KEY)
+                gr.Image(label_key(), label=f'{words.MASK_KEY} {", ".join(LABELS)}', elem_id='mask_key', **STILL)
             with gr.Column(scale=4, min_width=300):
                 editor = _editor()
                 with gr.Row():
@@ -143,7 +144,13 @@ def build(desk: Desk, ranking: RankTab) -> gr.Tab:
         text = gr.Markdown(elem_id='mask_text')
         with gr.Row():
             pictures = [_pictures('Before'), _pictures('After')]
-        table = gr.Dataframe(headers=list(HEADS), show_label=False, interactive=False, elem_id='mask_table')
+        table = gr.Dataframe(
+            headers=list(HEADS),
+            column_widths=['220px', '120px', '120px', '160px', '160px'],
+            show_label=False,
+            interactive=False,
+            elem_id='mask_table',
+        )
         # Inside, since gradio counts what lies between tabs as one of them.
         parsed, label_map = (gr.State(time_to_live=words.KEEP_SECONDS) for _ in range(2))
     examples.click(
@@ -183,7 +190,7 @@ def _editor() -> gr.ImageEditor:
     upper = colours[LABELS.index('upper')]
     editor = gr.ImageEditor(
         type='pil',
-        label='Classes over the photo',
+        label='Mask',
         sources=[],
         transforms=[],
         brush=gr.Brush(default_size=14, colors=colours, default_color=upper, color_mode='fixed'),
@@ -205,7 +212,3 @@ def guarded(decode: Callable, payload: EditorData | None) -> dict | None:
             photo_file(sent.model_dump())
     return decode(payload)
 
-
-def _key() -> str:
-    """Which colour is which class."""
-    return f'Brush colours, in their order: {", ".join(LABELS)}.'

@@ -13,6 +13,7 @@ from ifd_zoo.page.rank import model_choices
 from ifd_zoo.page.stopping import cancel_button, stop_with
 
 HEADS = ('Name', 'Backbone', 'Parameters', 'GFLOPs', 'Embedding', 'cc rank-1 / mAP', 'Weights')
+WIDTHS = ['330px', '250px', '110px', '90px', '100px', '140px', '130px']
 
 
 def table() -> list[list[str]]:
@@ -56,16 +57,20 @@ def build(desk: Desk, lists: Sequence) -> Callable:
     """The tab. Returns what brings the lists of models of a page that is opened later up to date."""
     with gr.Tab('Models', id='models') as tab:
         gr.Markdown(words.MODELS)
-        with gr.Row(equal_height=True):
-            source = gr.Textbox(
-                label='Model to load', placeholder='ifd_resnet50.prcc, a folder, or hf-hub:org/name', elem_id='source',
-                scale=4, min_width=220,
-            )
-            button = gr.Button('Load', variant='primary', elem_id='load', scale=1, min_width=100)
+        source = gr.Textbox(
+            label='Model to load', placeholder='ifd_resnet50.prcc, a folder, or hf-hub:org/name', elem_id='source'
+        )
+        with gr.Row():
+            button = gr.Button('Load', variant='primary', size='lg', elem_id='load', min_width=100)
             cancel = cancel_button('load')
         status = gr.Markdown(elem_id='load_status')
         rows = gr.Dataframe(
-            headers=list(HEADS), show_label=False, interactive=False, wrap=True, max_height=520, elem_id='catalogue'
+            headers=list(HEADS),
+            column_widths=WIDTHS,
+            show_label=False,
+            interactive=False,
+            max_height=520,
+            elem_id='catalogue',
         )
     tab.select(table, None, rows, api_visibility='private', concurrency_limit=1)
     refresh = partial(choices, desk, len(lists))

@@ -1,13 +1,12 @@
 """Rank: one or more queries against a gallery."""
 
-import html
 import time
 from functools import partial
 from typing import NamedTuple
 
 import gradio as gr
 
-from ifd_zoo.explain import VIEWS
+from ifd_zoo.explain import VIEWS, colour_bar
 from ifd_zoo.gallery import LISTED, example_photos, search, shorten
 from ifd_zoo.hub import list_bundled
 from ifd_zoo.page import words
@@ -15,21 +14,24 @@ from ifd_zoo.page.desk import BASELINE, Desk
 from ifd_zoo.page.files import (
     ARCHIVE_TYPES,
     PICTURE_TYPES,
+    checked,
     claim,
     error,
     handing_over,
     many_photos,
     photo_file,
+    plain,
     save_picture,
     take_gallery,
     telling,
     write_results,
 )
-from ifd_zoo.page.look import LIGHT, NETWORK, PICTURES, SHOW_PAIR, SHOW_RESULTS, UPLOAD
+from ifd_zoo.page.look import LIGHT, NETWORK, PICTURES, SHOW_PAIR, SHOW_RESULTS, STILL, UPLOAD
 from ifd_zoo.page.ranking import HEADS, MAX_SHOWN, Ranking, Wish
 from ifd_zoo.page.stopping import cancel_button, stop_with, stoppable
 
 MAX_QUERIES = 20
+BAD_QUERY = 'The query photo cannot be used. '
 STATE_SECONDS = words.KEEP_SECONDS
 
 
@@ -63,6 +65,7 @@ def rank(
     if len(wanted) > MAX_QUERIES:
         raise error(f'{len(wanted)} queries are too many at once; give at most {MAX_QUERIES}.')
     claim(desk, *(photo.path for photo in wanted))
+    wanted = [checked(photo, BAD_QUERY) for photo in wanted]
     started, progress = time.monotonic(), gr.Progress()
     progress(0, desc='Reading the gallery')
     with telling():
@@ -72,10 +75,10 @@ def rank(
         tell = stoppable(desk, 'Looking at the gallery', len(found.files))
         if use_folder:
             desk.look_at_folder(predictor, tell)
-    with telling('The query photo cannot be used. '), desk.busy:
+    with telling(BAD_QUERY), desk.busy:
         result = search(predictor, wanted, found.files, tell, desk.embed)
     ranking = Ranking(model, result.queries, found.files, found.labels)
-    status = [f'<b>Ranked {result.searched:,} photos</b> in {time.monotonic() - started:.1f} s.']
+    status = [f'**Ranked {result.searched:,} photos** in {time.monotonic() - started:.1f} s.']
     if result.searched > LISTED:
         status.append(f'The best {LISTED:,} are listed.')
     if not predictor.model.needs_mask:
@@ -83,12 +86,12 @@ def rank(
     skipped = found.skipped + result.skipped
     if skipped:
         total = len(found.files) + len(found.skipped)
-        status.append(f'<b>Skipped {len(skipped)} of {total}.</b> {html.escape(shorten(skipped))}')
-        gr.Warning(status[-1], duration=20)
+        status.append(f'**Skipped {len(skipped)} of {total}.** {plain(shorten(skipped))}')
+        gr.Warning(f'Skipped {len(skipped)} of {total}: see below the status.', duration=10)
     names = [(f'{place}: {one.name}', place - 1) for place, one in enumerate(result.queries, 1)]
     chosen = gr.Dropdown(names, value=0, visible=len(names) > 1)
     shown = redraw(desk, ranking, 0, view, opacity, top_k, threshold)
-    return '<br>'.join(status), gr.Column(visible=True), *shown, chosen, ranking, gr.Image(None, visible=False)
+    return '\n\n'.join(status), gr.Column(visible=True), *shown, chosen, ranking, gr.Image(None, visible=False)
 
 
 def redraw(
@@ -124,8 +127,8 @@ def _wish(chosen: int, view: str, opacity: float, top_k: float, threshold: float
 
 def build(desk: Desk) -> RankTab:
     with gr.Tab('Rank', id='rank') as tab:
-        gr.HTML(words.INTRO, elem_id='intro')
-        with gr.Row():
+        gr.Markdown(words.INTRO, elem_id='intro')
+        with gr.Row(elem_id='search'):
             with gr.Column(scale=4, min_width=300):
                 examples, inputs, wishes, buttons = _input_column(desk)
             with gr.Column(scale=7, min_width=300):
@@ -178,16 +181,16 @@ def _redraw_if_any(desk: Desk, ranking: Ranking | None, *wishes: object) -> tupl
 
 
 def _input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
-    gr.HTML(words.EXAMPLES_HEADING, elem_classes='small')
+    gr.Markdown(words.EXAMPLES_HEADING, elem_classes='small')
     samples = [[path] for path in example_photos('query')]
     thumbnail = gr.Image(render=False, label='Query photo')
     examples = gr.Dataset(components=[thumbnail], samples=samples, type='index', show_label=False, elem_id='examples')
     with gr.Row():
         with gr.Column(min_width=120, scale=2):
-            gr.HTML('<h3>Query</h3>')
+            gr.Markdown('### Query')
             query = gr.Gallery(file_types=PICTURE_TYPES, label='Query photos', buttons=[], elem_id='query', **UPLOAD)
         with gr.Column(min_width=150, scale=3):
-            gr.HTML('<h3>Gallery</h3>')
+            gr.Markdown('### Gallery')
             gallery = gr.Gallery(
                 file_types=PICTURE_TYPES, label='Gallery photos', buttons=[], elem_id='gallery', **UPLOAD
             )
@@ -217,12 +220,14 @@ def _input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
 
 def _output_column() -> dict:
     """Components by name, in the order of what `rank` returns."""
-    status = gr.HTML(words.WELCOME, elem_id='status')
+    status = gr.Markdown(words.WELCOME, elem_id='status')
     with gr.Column(visible=False) as results:
         chosen = gr.Dropdown([], label='Query', visible=False, elem_id='chosen')
-        gr.HTML('<h3>The query, as the model sees it</h3>')
+        gr.Markdown('### The query, as the model sees it')
         seen = gr.Gallery(columns=4, buttons=[], label='The query', elem_id='seen', **PICTURES)
-        gr.HTML(f'<h3>Best matches: click one to see the pair</h3><p id="legend">{words.LEGEND}</p>')
+        gr.Markdown('### Best matches: click one to see the pair')
+        gr.Image(colour_bar(), label='Colours from low to high', elem_id='bar', **STILL)
+        gr.Markdown(words.LEGEND, elem_classes='small')
         summary = gr.Markdown(elem_id='summary')
         pair = gr.Image(
             visible=False, interactive=False, label='Pair', buttons=['download', 'fullscreen'], elem_id='pair'
@@ -230,11 +235,11 @@ def _output_column() -> dict:
         matches = gr.Gallery(
             columns=2, buttons=['fullscreen'], allow_preview=False, label='Matches', elem_id='matches', **PICTURES
         )
-        gr.HTML('<h3>Whole ranking</h3>')
+        gr.Markdown('### Whole ranking')
         table = gr.Dataframe(
             headers=list(HEADS),
             datatype=['number', 'str', 'str', 'str', 'str'],
-            column_widths=['12%', '38%', '18%', '16%', '16%'],
+            column_widths=['70px', '220px', '110px', '110px', '100px'],
             show_label=False,
             interactive=False,
             max_height=320,

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 WIDTH = 560
-LEFT, RIGHT, TOP, BOTTOM = 150, 16, 34, 40  # room for the texts around the plot
+LEFT, RIGHT, BOTTOM = 150, 16, 40  # room for the texts around the plot
+TITLE, LINE = 26, 18  # heights of the title, and of a model in the legend
 LANE, GAP = 15, 12  # height of one model's line, and space between gallery photos
-NAME_LENGTH = 22  # characters that fit beside the plot
+NAME_LENGTH, LEGEND_LENGTH = 22, 70  # characters that fit beside the plot, and above it
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 COLOURS = ('#2f81d8', '#d97700', '#2c9a57')
 """Of the first, second and third model; each has a contrast of 3 at least to white and to black."""
@@ -32,12 +33,13 @@ class Series(NamedTuple):
 def movement_chart(names: Sequence[str], series: Sequence[Series], title: str) -> str:
     """For each gallery photo and model a dot at the similarity before, a tick for each change, and a line over all.
 
-    Text has the colour of the text around the picture. The numbers are in its description, for who cannot see it.
+    Below the title is a legend. Text has the colour of the text around the picture. The numbers are in its description,
+    for who cannot see it.
 
     Args:
         names: of the G gallery photos, from top to bottom; any text.
         series: up to `len(COLOURS)` models, for the same photos.
-        title: read aloud in place of the picture.
+        title: above the plot, and read aloud in place of the picture.
 
     Raises:
         ValueError: there is no photo, or no model, or too many, or their numbers do not fit together.
@@ -45,11 +47,13 @@ def movement_chart(names: Sequence[str], series: Sequence[Series], title: str) -
     _check(names, series)
     low, high, ticks = _range(np.concatenate([np.vstack([one.base, one.changed]).ravel() for one in series]))
     span = LANE * len(series) + GAP
-    height = TOP + span * len(names) + BOTTOM
+    start = TITLE + LINE * len(series) + 14  # of the plot
+    height = start + span * len(names) + BOTTOM
     lines = [_sentence(name, series, index) for index, name in enumerate(names)]
-    body = [_frame(ticks, (low, high), height), _legend(series)]
+    heading = f'<g font-size="15" font-weight="600">{_text(10, 18, title, "start")}</g>'
+    body = [heading, _legend(series), _frame(ticks, (low, high), (start, height))]
     for index, (name, line) in enumerate(zip(names, lines, strict=True)):
-        top = TOP + span * index + GAP / 2
+        top = start + span * index + GAP / 2
         middle = top + LANE * len(series) / 2 + 4
         lanes = [_lane(one, index, (low, high), top + LANE * (place + 0.5), place) for place, one in enumerate(series)]
         label = _text(LEFT - 10, middle, _short(name), 'end')
@@ -106,18 +110,19 @@ def _mark(x: float, y: float, place: int) -> str:
 
 
 def _legend(series: Sequence[Series]) -> str:
-    parts = []
-    for place, one in enumerate(series):
-        x = LEFT + place * (WIDTH - LEFT - RIGHT) / len(series)
-        parts.append(_mark(x + 5, 12, place) + _text(x + 16, 16, _short(one.name), 'start'))
-    return ''.join(parts)
+    lines = [TITLE + LINE * (place + 0.5) for place in range(len(series))]
+    return ''.join(
+        _mark(16, y, place) + _text(28, y + 4, _short(one.name, LEGEND_LENGTH), 'start')
+        for place, (one, y) in enumerate(zip(series, lines, strict=True))
+    )
 
 
-def _frame(ticks: Sequence[float], ends: tuple[float, float], height: int) -> str:
+def _frame(ticks: Sequence[float], ends: tuple[float, float], rows: tuple[int, int]) -> str:
+    start, height = rows
     parts = []
     for tick in ticks:
         x = _place(tick, ends)
-        parts.append(f'<path d="M{x:.1f} {TOP - 6}V{height - BOTTOM}" stroke="currentColor" opacity=".18"/>')
+        parts.append(f'<path d="M{x:.1f} {start - 6}V{height - BOTTOM}" stroke="currentColor" opacity=".18"/>')
         parts.append(_text(x, height - BOTTOM + 16, f'{round(tick, 6) + 0.0:g}', 'middle'))
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, height - 5, 'similarity', 'middle'))
     return ''.join(parts)
@@ -134,8 +139,8 @@ def _sentence(name: str, series: Sequence[Series], index: int) -> str:
     return f'{name}: {"; ".join(parts)}.'
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= NAME_LENGTH else f'{name[: NAME_LENGTH // 2]}\u2026{name[-NAME_LENGTH // 2 + 1 :]}'
+def _short(name: str, most: int = NAME_LENGTH) -> str:
+    return name if len(name) <= most else f'{name[: most // 2]}\u2026{name[-most // 2 + 1 :]}'
 
 
 def _safe(text: str) -> str:
