@@ -18,6 +18,9 @@ IFD, BASELINE = 'ifd_resnet10t', 'ifd_baseline_resnet10t'
 class HalvesParser:
     """A shirt above and trousers below, but for the outer columns."""
 
+    def identify(self):
+        return 'halves'
+
     def parse(self, images):
         maps = []
         for image in images:

@@ -14,7 +14,8 @@ from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, telling
 from ifd_zoo.page.look import LIGHT, NETWORK, PHOTO, RESULT
-from ifd_zoo.page.rank import RankTab, model_choices
+from ifd_zoo.page.rank import RankTab
+from ifd_zoo.page.rank_form import model_choices
 from ifd_zoo.page.stopping import cancel_button, stop_with, stoppable
 from ifd_zoo.parsing import LABELS
 from ifd_zoo.wardrobe import BOTTOM, PATTERNS, TOP, Edit, Recolour, Swap, movement_chart
@@ -160,7 +161,7 @@ def build(desk: Desk, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
             with gr.Column(scale=7, min_width=300):
                 with gr.Row():
                     edited = gr.Image(label='In other clothes', elem_id='edited', min_width=140, **RESULT)
-                    shown = gr.Image(label='What the parser found', elem_id='change_map', min_width=140, **RESULT)
+                    shown = gr.Image(label='Classes', elem_id='change_map', min_width=140, **RESULT)
                 found = gr.Markdown(elem_id='found')
                 numbers = gr.Markdown(elem_id='sensitivity')
                 chart = {'visible': False, 'container': True, 'show_label': False, 'elem_classes': 'chart'}

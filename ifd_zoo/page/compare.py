@@ -12,7 +12,7 @@ from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.files import claim, error, handing_over, one_photo, telling
 from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES
-from ifd_zoo.page.rank import model_choices
+from ifd_zoo.page.rank_form import model_choices
 from ifd_zoo.page.stopping import cancel_button, stop_with
 
 SHOWN_SIDE = 512  # pixels of the drawn photos

@@ -9,7 +9,7 @@ from ifd_zoo.catalogue import Entry
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk, whole_catalogue
 from ifd_zoo.page.files import error, telling, visitor
-from ifd_zoo.page.rank import model_choices
+from ifd_zoo.page.rank_form import model_choices
 from ifd_zoo.page.stopping import cancel_button, stop_with
 
 HEADS = ('Name', 'Backbone', 'Parameters', 'GFLOPs', 'Embedding', 'cc rank-1 / mAP', 'Weights')

@@ -6,14 +6,11 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from ifd_zoo.explain import VIEWS, colour_bar
+from ifd_zoo.explain import VIEWS
 from ifd_zoo.gallery import LISTED, example_photos, search, shorten
-from ifd_zoo.hub import list_bundled
 from ifd_zoo.page import words
-from ifd_zoo.page.desk import BASELINE, Desk
+from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.files import (
-    ARCHIVE_TYPES,
-    PICTURE_TYPES,
     checked,
     claim,
     error,
@@ -26,13 +23,13 @@ from ifd_zoo.page.files import (
     telling,
     write_results,
 )
-from ifd_zoo.page.look import LIGHT, NETWORK, PICTURES, SHOW_PAIR, SHOW_RESULTS, STILL, UPLOAD
+from ifd_zoo.page.look import LIGHT, NETWORK, SHOW_PAIR, SHOW_RESULTS
+from ifd_zoo.page.rank_form import input_column, output_column
 from ifd_zoo.page.ranking import HEADS, MAX_SHOWN, Ranking, Wish
-from ifd_zoo.page.stopping import cancel_button, stop_with, stoppable
+from ifd_zoo.page.stopping import stop_with, stoppable
 
 MAX_QUERIES = 20
 BAD_QUERY = 'The query photo cannot be used. '
-STATE_SECONDS = words.KEEP_SECONDS
 
 
 class RankTab(NamedTuple):
@@ -87,7 +84,7 @@ def rank(
     if skipped:
         total = len(found.files) + len(found.skipped)
         status.append(f'**Skipped {len(skipped)} of {total}.** {plain(shorten(skipped))}')
-        gr.Warning(f'Skipped {len(skipped)} of {total}: see below the status.', duration=10)
+        gr.Warning(f'Skipped {len(skipped)} of {total}: the status names them.', duration=10)
     names = [(f'{place}: {one.name}', place - 1) for place, one in enumerate(result.queries, 1)]
     chosen = gr.Dropdown(names, value=0, visible=len(names) > 1)
     shown = redraw(desk, ranking, 0, view, opacity, top_k, threshold)
@@ -130,9 +127,9 @@ def build(desk: Desk) -> RankTab:
         gr.Markdown(words.INTRO, elem_id='intro')
         with gr.Row(elem_id='search'):
             with gr.Column(scale=4, min_width=300):
-                examples, inputs, wishes, buttons = _input_column(desk)
+                examples, inputs, wishes, buttons = input_column(desk)
             with gr.Column(scale=7, min_width=300):
-                outputs = _output_column()
+                outputs = output_column()
     _wire(desk, examples, inputs, wishes, buttons, outputs)
     return RankTab(tab, inputs[1:4], inputs[4])
 
@@ -178,92 +175,6 @@ def _note(desk: Desk, queries: list | None, gallery: list | None, archives: list
 
 def _redraw_if_any(desk: Desk, ranking: Ranking | None, *wishes: object) -> tuple:
     return tuple([gr.skip()] * 6) if ranking is None else redraw(desk, ranking, *wishes)
-
-
-def _input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
-    gr.Markdown(words.EXAMPLES_HEADING, elem_classes='small')
-    samples = [[path] for path in example_photos('query')]
-    thumbnail = gr.Image(render=False, label='Query photo')
-    examples = gr.Dataset(components=[thumbnail], samples=samples, type='index', show_label=False, elem_id='examples')
-    with gr.Row():
-        with gr.Column(min_width=120, scale=2):
-            gr.Markdown('### Query')
-            query = gr.Gallery(file_types=PICTURE_TYPES, label='Query photos', buttons=[], elem_id='query', **UPLOAD)
-        with gr.Column(min_width=150, scale=3):
-            gr.Markdown('### Gallery')
-            gallery = gr.Gallery(
-                file_types=PICTURE_TYPES, label='Gallery photos', buttons=[], elem_id='gallery', **UPLOAD
-            )
-    with gr.Accordion('A gallery as ZIP, or many files', open=False):
-        archives = gr.File(
-            label='ZIP archives and photos',
-            file_count='multiple',
-            file_types=ARCHIVE_TYPES,
-            height=140,
-            elem_id='archives',
-        )
-    folder = desk.folder
-    text = f'Search the {len(folder.files):,} photos of this machine as well' if folder else 'No folder was given'
-    use_folder = gr.Checkbox(value=bool(folder), label=text, visible=bool(folder), elem_id='folder')
-    model = gr.Radio(model_choices(desk), value=desk.models[0], label='Model', elem_id='model')
-    with gr.Row():
-        button = gr.Button('Find matches', variant='primary', size='lg', elem_id='run', min_width=160)
-        cancel = cancel_button('run')
-    with gr.Accordion('What is shown', open=True):
-        view = gr.Radio(list(VIEWS), value=VIEWS[0], label='On each match', elem_id='view')
-        with gr.Row():
-            opacity = gr.Slider(0, 1, value=0.5, step=0.05, label='Opacity', elem_id='opacity', min_width=140)
-            top_k = gr.Slider(1, MAX_SHOWN, value=8, step=1, label='Matches', elem_id='top_k', min_width=140)
-            threshold = gr.Slider(-1, 1, value=0, step=0.01, label='Threshold', elem_id='threshold', min_width=140)
-    return examples, [query, gallery, archives, use_folder, model], [view, opacity, top_k, threshold], [button, cancel]
-
-
-def _output_column() -> dict:
-    """Components by name, in the order of what `rank` returns."""
-    status = gr.Markdown(words.WELCOME, elem_id='status')
-    with gr.Column(visible=False) as results:
-        chosen = gr.Dropdown([], label='Query', visible=False, elem_id='chosen')
-        gr.Markdown('### The query, as the model sees it')
-        seen = gr.Gallery(columns=4, buttons=[], label='The query', elem_id='seen', **PICTURES)
-        gr.Markdown('### Best matches: click one to see the pair')
-        gr.Image(colour_bar(), label='Colours from low to high', elem_id='bar', **STILL)
-        gr.Markdown(words.LEGEND, elem_classes='small')
-        summary = gr.Markdown(elem_id='summary')
-        pair = gr.Image(
-            visible=False, interactive=False, label='Pair', buttons=['download', 'fullscreen'], elem_id='pair'
-        )
-        matches = gr.Gallery(
-            columns=2, buttons=['fullscreen'], allow_preview=False, label='Matches', elem_id='matches', **PICTURES
-        )
-        gr.Markdown('### Whole ranking')
-        table = gr.Dataframe(
-            headers=list(HEADS),
-            datatype=['number', 'str', 'str', 'str', 'str'],
-            column_widths=['70px', '220px', '110px', '110px', '100px'],
-            show_label=False,
-            interactive=False,
-            max_height=320,
-            elem_id='table',
-        )
-        with gr.Row():
-            csv = gr.DownloadButton('Download the ranking as CSV', size='md', elem_id='csv')
-            packed = gr.DownloadButton('Ranking and pictures as ZIP', size='md', elem_id='zip')
-    ranking = gr.State(time_to_live=STATE_SECONDS)
-    return {
-        'status': status, 'results': results, 'seen': seen, 'matches': matches, 'summary': summary, 'table': table,
-        'csv': csv, 'zip': packed, 'chosen': chosen, 'ranking': ranking, 'pair': pair,
-    }
-
-
-def model_choices(desk: Desk) -> list[tuple[str, str]]:
-    """Labels and names of the loaded models."""
-    return [(_label(name), name) for name in desk.models]
-
-
-def _label(name: str) -> str:
-    if name not in list_bundled():
-        return name
-    return f'{"Baseline" if BASELINE in name else "IFD"} \u2003 {name}'
 
 
 def _example(index: int) -> tuple[list[str], list[str], None]:
