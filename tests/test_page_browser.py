@@ -18,6 +18,7 @@ import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import save_release
 from tests.browser import App, find_browser, open_page
+from tests.screenshots import open_tab
 from tests.zips import write_zip
 
 QUERIES = sorted((EXAMPLES / 'query').glob('*.jpg'))
@@ -66,14 +67,6 @@ def wait_for_result(page, text):
 def assert_healthy(server):
     assert server.serves()
     assert 'Traceback' not in server.log()
-
-
-def open_tab(page, name):
-    tab = page.locator('#tabs button[role=tab]:visible', has_text=name)
-    if not tab.count():  # on a phone the last tabs are in a menu
-        page.click('#tabs .overflow-menu > button')
-        tab = page.locator('#tabs .overflow-dropdown button', has_text=name)
-    tab.first.click()
 
 
 def test_a_click_on_a_match_opens_the_pair_and_views_are_switched(page, server):

@@ -1,0 +1,74 @@
+"""The pictures of the app in the README: `python -m tests.screenshots --output .github`. They show rendered people."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from tests.browser import App, find_browser, open_page
+
+WIDTH, HEIGHT = 1280, 900
+
+
+def open_tab(page, name):
+    """On a phone the last tabs are in a menu."""
+    tab = page.locator('#tabs button[role=tab]:visible', has_text=name)
+    if not tab.count():
+        page.click('#tabs .overflow-menu > button')
+        tab = page.locator('#tabs .overflow-dropdown button', has_text=name)
+    tab.first.click()
+
+
+def rank(page):
+    page.click('#examples button >> nth=0')
+    page.wait_for_function("document.querySelector('#status').innerText.includes('Ranked')")
+    page.wait_for_selector('#matches .gallery-item:nth-child(8) img')
+
+
+def change(page):
+    open_tab(page, 'Change clothes')
+    page.click('#change_examples button >> nth=1')
+    page.wait_for_selector('#edited img')
+    page.click('#change_pattern label >> nth=1')
+    page.click('#measure')
+    page.wait_for_selector('#fixed_chart svg')
+
+
+def compare(page):
+    open_tab(page, 'Compare')
+    page.click('#compare_examples button >> nth=1')
+    page.wait_for_selector('#cam_second .gallery-item:nth-child(3) img')
+
+
+SHOTS = {
+    'app_rank': (rank, 'light', 1350),
+    'app_change': (change, 'dark', 1250),
+    'app_compare': (compare, 'light', 1350),
+}
+"""What is done, the colours, and how many pixels of the page's height are shown."""
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--output', type=Path, required=True, help='folder')
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        app = App(Path(folder) / 'app')
+        try:
+            with open_page(find_browser(), app.url) as page:
+                rank(page)  # so that no picture shows how long the first search takes on this machine
+            for name, (show, scheme, height) in SHOTS.items():
+                with open_page(find_browser(), app.url, (WIDTH, HEIGHT), scheme) as page:
+                    show(page)
+                    page.wait_for_timeout(2000)
+                    page.screenshot(path=Path(folder) / 'shot.png', full_page=True)
+                with Image.open(Path(folder) / 'shot.png') as shot:
+                    part = shot.convert('RGB').crop((0, 0, WIDTH, min(height, shot.height)))
+                    part.save(args.output / f'{name}.jpg', quality=82, optimize=True)
+        finally:
+            app.stop()
+
+
+if __name__ == '__main__':
+    main()
