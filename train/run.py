@@ -18,6 +18,8 @@ if __name__ == '__main__':
 
 from eval.report import evaluate_protocols, markdown_table
 from ifd_zoo.datasets import DatasetError
+from ifd_zoo.hub import ReleaseError
+from ifd_zoo.hub.release import as_stored
 from ifd_zoo.inference import DeviceError
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.coverage import count_coverage, coverage_text
@@ -31,7 +33,7 @@ from train.engine import Engine, Position, Stage, make_accelerator, place_model
 from train.release import Outcome, write_release
 from train.tracker import EpochReport, Tracker
 
-ERRORS = (ConfigError, DatasetError, CheckpointError, DeviceError, ParserError, FloatingPointError)
+ERRORS = (ConfigError, DatasetError, CheckpointError, DeviceError, ParserError, ReleaseError, FloatingPointError)
 
 
 class Run:
@@ -130,7 +132,7 @@ class Run:
         config, protocols, figures = self.config, self.dataset.protocols, []
         if protocols:
             options = {'workers': config.workers, 'flip': config.test_flip}
-            figures = evaluate_protocols(self.model, protocols, self.transform, **options)
+            figures = evaluate_protocols(as_stored(self.model), protocols, self.transform, **options)
         self.log(markdown_table(figures) if figures else 'nothing measured: the data set has no query and gallery')
         outcome = Outcome(figures, self.coverage, self.tracker.seconds())
         path = write_release(self.model, config, self.dataset, self.size, outcome)
