@@ -156,6 +156,7 @@ def test_backbone_weights_that_do_not_fit_or_hide_code_are_refused(root, tmp_pat
         (['--size', '8x8'], 'size'),
         (['--lr', 'nan'], 'lr'),
         (['--T-end', '-1'], 'T_end'),
+        (['--ema-decay', '1'], 'ema_decay'),
         (['--sampler', 'random'], '--sampler'),
         (['--learning-rate', '1'], '--learning-rate'),
         (['--variant', 'idf'], '--variant'),
