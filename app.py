@@ -1,208 +1,67 @@
 """The demo: find the same person in other clothes. Run `python app.py` and open http://127.0.0.1:7860.
 
-Layout and wiring; what is computed and drawn comes from `ifd_zoo.gallery`.
+The start and the frame of the page; its tabs are in `ifd_zoo.page`.
 """
 
 import argparse
-import csv
-import html
+import hashlib
+import ipaddress
 import os
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import gradio as gr
-from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
+from tqdm import tqdm
 
-from ifd_zoo.explain import CLOTHING_COLOUR, INFERNO
-from ifd_zoo.gallery import EXAMPLES, Found, PhotoFile, example_photos, search, shorten
+from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import LoadError, list_bundled
 from ifd_zoo.images import ImageError
+from ifd_zoo.index import GalleryIndexError
 from ifd_zoo.inference import DeviceError
+from ifd_zoo.intake import Collected, Limits, collect_folder
+from ifd_zoo.page import change, compare, endpoints, masks, models, rank
+from ifd_zoo.page.desk import Desk, short_name
+from ifd_zoo.page.fence import OwnFilesOnly
+from ifd_zoo.page.files import visitor
+from ifd_zoo.page.keeping import Keeping
+from ifd_zoo.page.look import LOOK
+from ifd_zoo.page.words import KEEP_SECONDS, PRIVACY, TITLE
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.predictor import DEFAULT_MODEL, Predictors
 
-CSS = Path(__file__).resolve().parent / 'ifd_zoo' / 'app.css'
-MAX_SHOWN = 30
-KEEP_SECONDS = 3600  # uploads of this age are deleted every so many seconds, and all of them when the app stops
-
-TITLE = 'Same person, other clothes'
-INTRO = f"""<h1>{TITLE}</h1><p>IFD ranks photos by <b>who</b> is in them and not by what they wear. Click an example,
-or give a photo of one person and a gallery to look for that person in.</p>"""
-EXAMPLES_HEADING = """<h3>Try an example</h3><p>Rendered people. The gallery shows each of them in three other outfits,
-and strangers in similar clothes; the number after <i>p</i> in a file name is the person.</p>"""
-WELCOME = """<p><b>Results appear here.</b></p><ol>
-<li><b>Clothing.</b> A human parser finds what each person wears.</li>
-<li><b>Attention.</b> One stream of the network sees the photo without the clothing, and learns where identity is.</li>
-<li><b>Ranking.</b> The other stream sees the whole photo through it; its features are compared.</li></ol>"""
-RAMP = f'linear-gradient(90deg, {", ".join(f"rgb{colour}" for colour in INFERNO)})'
-LEGEND = f"""<span><span class="ramp" style="background: {RAMP}"></span> attention, from ignored to attended (contrast
-stretched per photo)</span> <span><span class="ramp" style="background: rgb{CLOTHING_COLOUR}; width: 1.4rem"></span>
-clothing</span>"""
-PRIVACY = f"""Photos stay on the machine that runs this page: they lie in a temporary folder for at most
-{2 * KEEP_SECONDS // 3600} hours and are sent nowhere. A high similarity is a hint and no proof of identity: search only
-for people who agreed to it, and let a human decide."""
+ERRORS = (LoadError, ParserError, DeviceError, ImageError, GalleryIndexError, OSError)
+HUGE = Limits(max_files=1_000_000, max_entries=2_000_000)
+"""Of the folder of `--gallery`, which is the owner's."""
+INDEX = Path(os.getenv('XDG_CACHE_HOME', '~/.cache')) / 'ifd_zoo' / 'galleries'
+SESSIONS = 200  # visitors whose last ranking is kept, at most 10 MB each
 
 
-def rank(predictors: Predictors, query: dict | None, gallery: list | None, model: str, top_k: float) -> tuple:
-    """Values for the page's result components.
-
-    Files come as gradio's raw values: its own decoding of a bad picture ends in a message that helps no user.
-
-    Raises:
-        gr.Error: there is nothing to search for, or nothing to search in.
-    """
-    files = [_photo_file(item.get('image') or item['video']) for item in gallery or []]
-    if not query or not query.get('path'):
-        raise _error('There is no query photo yet: upload one, or click an example.')
-    if not files:
-        raise _error('The gallery is empty: add the photos to look through, or click an example.')
-    if model not in predictors.sources:
-        raise _error('Choose one of the models.')
-    started, progress = time.monotonic(), gr.Progress()
-    progress(0, desc='Loading the model')
-    tell = partial(progress, desc='Looking at the gallery', unit='photos')
-    try:
-        predictor = predictors.get(model)
-        result = search(predictor, _photo_file(query), files, lambda done: tell((done, len(files))))
-    except ImageError as error:
-        raise _error(f'The query photo cannot be used. {error}.') from error
-    except ValueError as error:
-        raise _error(str(error)) from error
-    status = [f'<b>Ranked {len(result.ranking)} photos</b> in {time.monotonic() - started:.1f} s.']
-    if not predictor.model.needs_mask:
-        status.append('This model has no attention stream, so there is no attention map.')
-    if result.skipped:
-        status.append(f'<b>Skipped {len(result.skipped)} of {len(files)}.</b> {html.escape(shorten(result.skipped))}')
-        gr.Warning(status[-1], duration=20)
-    return '<br>'.join(status), gr.Column(visible=True), result.query_views, *_ranking(result.ranking, top_k)
-
-
-def _ranking(ranking: list[Found], top_k: float) -> tuple[list, list, str]:
-    """The best matches as captioned pictures, the whole ranking as rows, and as a CSV file."""
-    rows = [[place, one.name, f'{one.similarity:.4f}'] for place, one in enumerate(ranking, 1)]
-    shown = ranking[: max(1, min(int(top_k), MAX_SHOWN))]
-    captions = [f'#{place} \u2003 {one.similarity:.3f} \u2003 {one.name}' for place, one in enumerate(shown, 1)]
-    # Inside gradio's own temporary folder, so that it is deleted with the uploads.
-    path = Path(tempfile.mkdtemp(prefix='ranking_', dir=get_upload_folder())) / 'ranking.csv'
-    with path.open('w', newline='', encoding='utf-8') as file:
-        csv.writer(file).writerows([['rank', 'file', 'similarity'], *rows])
-    return [(one.picture, caption) for one, caption in zip(shown, captions, strict=True)], rows, str(path)
-
-
-def _photo_file(value: dict) -> PhotoFile:
-    path = Path(value['path']).resolve()
-    # Raw values are checked here: gradio overlooks a path whose `meta` does not say that it is a file.
-    if not path.is_relative_to(Path(get_upload_folder()).resolve()):
-        raise _error('That file was not uploaded here: choose it on this page.')
-    return PhotoFile(path, value.get('orig_name') or path.name)
-
-
-def _error(message: str) -> gr.Error:
-    # Escaped, since gradio shows messages as HTML and file names are the user's.
-    return gr.Error(html.escape(message), duration=30, print_exception=False)
-
-
-THEME = gr.themes.Soft(
-    primary_hue='indigo',
-    neutral_hue='slate',
-    font=['system-ui', 'Segoe UI', 'Roboto', 'DejaVu Sans', 'sans-serif'],
-    font_mono=['ui-monospace', 'DejaVu Sans Mono', 'monospace'],
-)
-LOOK = {'theme': THEME, 'css_paths': CSS, 'footer_links': [], 'ssr_mode': False}
-# On a phone progress and results lie below the form.
-SHOW_RESULTS = "() => { if (innerWidth < 700) document.getElementById('status').scrollIntoView({behavior: 'smooth'}); }"
-UPLOAD = {'height': 180, 'show_label': False, 'interactive': True, 'render': False}
-PICTURES = {'show_label': False, 'interactive': False, 'object_fit': 'contain', 'height': 'auto', 'container': False}
-
-
-def build_demo(predictors: Predictors) -> gr.Blocks:
+def build_demo(desk: Desk) -> gr.Blocks:
     """The page; `launch` gives it its look."""
     with gr.Blocks(title=f'IFD: {TITLE}', analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
-        gr.HTML(INTRO, elem_id='intro')
-        with gr.Row():
-            with gr.Column(scale=4, min_width=300):
-                examples, inputs, button = _input_column(predictors)
-            with gr.Column(scale=7, min_width=300):
-                outputs = _output_column()
-        gr.HTML(f'<p>{PRIVACY}</p>', elem_classes='small')
-        run = {
-            'fn': partial(rank, predictors),
-            'inputs': inputs,
-            'outputs': outputs,
-            'preprocess': False,
-            'show_progress_on': outputs[0],
-            'concurrency_id': 'search',
-            'concurrency_limit': 1,  # one search uses all cores
-        }
-        fill = examples.click(_example, examples, inputs[:2], show_progress='hidden', api_visibility='private')
-        for searched in (button.click(**run, api_name='rank'), fill.success(**run, api_visibility='private')):
-            searched.then(fn=None, js=SHOW_RESULTS)
-        for started in (button, examples):
-            started.click(fn=None, js=SHOW_RESULTS)
+        with gr.Tabs(elem_id='tabs'):
+            ranking = rank.build(desk)
+            _, to_measure = change.build(desk, ranking)
+            _, to_compare = compare.build(desk)
+            masks.build(desk, ranking)
+            lists = [ranking.model, *to_measure, *to_compare]
+            refresh = models.build(desk, lists)
+        gr.Markdown(PRIVACY, elem_classes='small', elem_id='footer')
+        endpoints.build(desk)
+        if desk.keeping:
+            demo.unload(lambda: desk.keeping.leave(visitor()))
+        demo.load(refresh, None, lists, show_progress='hidden', api_visibility='private')
+    demo.temp_file_sets.append(desk.temporary)
     return demo.queue(max_size=32)
-
-
-def _input_column(predictors: Predictors) -> tuple[gr.Dataset, list, gr.Button]:
-    query = gr.Image(type='filepath', sources=['upload', 'clipboard'], label='Query photo', elem_id='query', **UPLOAD)
-    gr.HTML(EXAMPLES_HEADING, elem_classes='small')
-    samples = [[path] for path in example_photos('query')]
-    examples = gr.Dataset(components=[query], samples=samples, type='index', show_label=False, elem_id='examples')
-    with gr.Row():
-        with gr.Column(min_width=120, scale=2):
-            gr.HTML('<h3>Query</h3>')
-            query.render()
-        with gr.Column(min_width=150, scale=3):
-            gr.HTML('<h3>Gallery</h3>')
-            gallery = gr.Gallery(file_types=['image'], label='Gallery photos', buttons=[], elem_id='gallery', **UPLOAD)
-            gallery.render()
-    names = list(predictors.sources)
-    model = gr.Radio([(_label(name), name) for name in names], value=names[0], label='Model', elem_id='model')
-    top_k = gr.Slider(1, MAX_SHOWN, value=8, step=1, label='Matches to show', elem_id='top_k')
-    button = gr.Button('Find matches', variant='primary', size='lg', elem_id='run')
-    return examples, [query, gallery, model, top_k], button
-
-
-def _output_column() -> list:
-    status = gr.HTML(WELCOME, elem_id='status')
-    with gr.Column(visible=False) as results:
-        gr.HTML('<h3>The query, as the model sees it</h3>')
-        seen = gr.Gallery(columns=3, buttons=[], elem_id='seen', **PICTURES)
-        gr.HTML(f'<h3>Best matches, and what the model sees in them</h3><p id="legend">{LEGEND}</p>')
-        matches = gr.Gallery(columns=2, buttons=['fullscreen'], elem_id='matches', **PICTURES)
-        gr.HTML('<h3>Whole ranking</h3>')
-        table = gr.Dataframe(
-            headers=['Rank', 'File', 'Similarity'],
-            datatype=['number', 'str', 'str'],
-            column_widths=['18%', '46%', '36%'],
-            show_label=False,
-            interactive=False,
-            max_height=320,
-            elem_id='table',
-        )
-        download = gr.DownloadButton('Download the ranking as CSV', size='md', elem_id='csv')
-    return [status, results, seen, matches, table, download]
-
-
-def _label(name: str) -> str:
-    if name not in list_bundled():
-        return name
-    return f'{"Baseline" if name.startswith("ifd_baseline_") else "IFD"} \u2003 {name}'
-
-
-def _example(index: int) -> tuple[str, list[str]]:
-    return example_photos('query')[index], example_photos('gallery')
 
 
 def _sources(model: str) -> dict[str, str]:
     """The model asked for, then those that come with the package. Folders go by their last part on the page."""
-    bundled = list_bundled()
-    first = model if model in bundled else Path(model).name
-    return {first: model} | {name: name for name in bundled}
+    return {short_name(model): model} | {name: name for name in list_bundled()}
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -212,37 +71,111 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--model', default=DEFAULT_MODEL, help='bundled name, release folder, or hf-hub:org/name')
     parser.add_argument('--parser', default='bundled', help='human parser: name, folder, or hf-hub:org/name')
     parser.add_argument('--device', help='cpu, cuda, cuda:1, ... (default: a GPU if there is one)')
+    parser.add_argument('--gallery', type=Path, help='folder of photos that can be searched without an upload')
+    parser.add_argument('--index', type=Path, default=INDEX, help='folder in which what was seen in --gallery is kept')
+    parser.add_argument('--auth', metavar='USER:PASSWORD', help='who may open the page, from any machine')
+    # A Space is open to anybody, and its platform sets this variable and asks for no flags.
+    in_space = bool(os.getenv('SPACE_ID'))
+    parser.add_argument('--public', action='store_true', default=in_space, help='anybody may open the page')
     return parser.parse_args(argv)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == 'localhost'
+
+
+def _refusal(args: argparse.Namespace) -> str | None:
+    """What is wrong with the flags, if anything."""
+    if args.auth is not None and not all(args.auth.partition(':')):
+        return '--auth must be USER:PASSWORD, neither of them empty'
+    if not _is_loopback(args.host) and not args.auth and not args.public:
+        return (
+            f'--host {args.host} lets other machines in: give --auth USER:PASSWORD, or --public if anybody may use '
+            'this page and its processor'
+        )
+    return None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serves the page until it is stopped. Returns the exit code: 2 when it cannot start."""
     args = parse_args(argv)
+    if refusal := _refusal(args):
+        print(f'app.py: {refusal}', file=sys.stderr)
+        return 2
     predictors = Predictors(_sources(args.model), args.parser, args.device)
     try:
-        predictors.get(next(iter(predictors.sources)))  # now, so that a wrong name is told here and not in the browser
-    except (LoadError, ParserError, DeviceError) as error:
+        folder = _read_folder(args.gallery)
+    except ImageError as error:
         print(f'app.py: {error}', file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the temporary folder is removed then, too
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
-    with tempfile.TemporaryDirectory(prefix='ifd_') as folder:
-        os.environ['GRADIO_TEMP_DIR'] = folder
-        return _serve(build_demo(predictors), args.host, args.port)
+    with tempfile.TemporaryDirectory(prefix='ifd_') as folder_of_uploads:
+        os.environ['GRADIO_TEMP_DIR'] = folder_of_uploads
+        keeping = Keeping(Path(folder_of_uploads), 2 * KEEP_SECONDS)
+        desk = Desk(predictors, folder, args.public and not args.auth, _index_of(args), keeping)
+        keeping.start()
+        return _serve(build_demo(desk), desk, args)
 
 
-def _serve(demo: gr.Blocks, host: str, port: int) -> int:
+def _read_folder(path: Path | None) -> Collected | None:
+    if path is None:
+        return None
+    found = collect_folder(path, HUGE)
+    for line in found.skipped:
+        print(f'app.py: --gallery: {line}', file=sys.stderr)
+    if not found.files:
+        raise ImageError(str(path), 'holds no pictures that can be used; give a folder of photos')
+    return found
+
+
+def _index_of(args: argparse.Namespace) -> Path | None:
+    """One for each gallery."""
+    if args.gallery is None:
+        return None
+    place = args.gallery.expanduser().resolve()
+    return args.index.expanduser() / f'{place.name}_{hashlib.sha256(str(place).encode()).hexdigest()[:12]}'
+
+
+def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> int:
     limits = {'allowed_paths': [str(EXAMPLES)], 'max_file_size': '250mb', 'run_history': False}
+    auth = tuple(args.auth.split(':', 1)) if args.auth else None
     try:
-        demo.launch(server_name=host, server_port=port, quiet=True, prevent_thread_lock=True, **LOOK, **limits)
+        demo.launch(
+            server_name=args.host,
+            server_port=args.port,
+            quiet=True,
+            prevent_thread_lock=True,
+            auth=auth,
+            state_session_capacity=SESSIONS,
+            **LOOK,
+            app_kwargs={'middleware': [Middleware(OwnFilesOnly)]},
+            **limits,
+        )
     except (OSError, OverflowError) as error:
-        print(f'app.py: cannot listen on {host}:{port}; choose another --port ({error})', file=sys.stderr)
+        text = f'cannot listen on {args.host}:{args.port}; choose another --port ({error})'
+        print(f'app.py: {text}', file=sys.stderr)
         return 2
     print(f'IFD demo on {demo.local_url} (Ctrl+C stops it)', flush=True)
     try:
-        demo.block_thread()
+        return _get_ready(desk) or demo.block_thread() or 0
     finally:
         demo.close()
+
+
+def _get_ready(desk: Desk) -> int:
+    """While the page is there already: who is quick waits for the model. Returns the exit code, 0 to go on."""
+    try:
+        predictor = desk.get(desk.models[0])
+        if desk.folder:
+            with tqdm(total=len(desk.folder.files), desc='Looking at the gallery', unit='photos') as bar:
+                desk.look_at_folder(predictor, lambda done: bar.update(done - bar.n))
+    except ERRORS as error:
+        print(f'app.py: {error}', file=sys.stderr)
+        return 2
     return 0
 
 

@@ -1,19 +1,24 @@
-"""Search a gallery of photo files for the person of a query; files that cannot be used are named and skipped."""
+"""Search a gallery of photo files for the people of queries; files that cannot be used are named and skipped."""
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from PIL import Image
 
-from ifd_zoo.explain import side_by_side, views
+from ifd_zoo.explain import Study, make_study
 from ifd_zoo.images import ImageError, load_image
 from ifd_zoo.predictor import Predictor, rank_embeddings
 
 EXAMPLES = Path(__file__).resolve().parent / 'examples'
 PHOTO_SIDE = 1024  # pixels; more than the networks see, and cheap to draw
-CHUNK = 4  # photos between two steps of the progress
+CHUNK = 16  # photos between two steps of the progress: as many as a network takes at once
+LISTED = 5_000  # matches of a query that are listed, so that the ranking of a huge gallery stays small
+REMEMBERED = 20_000  # embeddings of one model; 40 MB at 512 numbers each
 
 
 class PhotoFile(NamedTuple):
@@ -22,54 +27,148 @@ class PhotoFile(NamedTuple):
     """As the user calls it, which after an upload is not how it is called on disk."""
 
 
-class Found(NamedTuple):
-    name: str
-    similarity: float
-    """Cosine, in [-1, 1]."""
-    picture: Image.Image
-    """Photo, attention and clothing side by side."""
-
-
-class SearchResult(NamedTuple):
-    query_views: list[tuple[Image.Image, str]]
-    """Photo, attention (unless the model has none) and clothing of the query, each with a caption."""
-    ranking: list[Found]
-    """The usable photos of the gallery, best first."""
+class Embedded(NamedTuple):
+    embeddings: np.ndarray
+    """(N, D) float32, unit length, of the files that can be used."""
+    indices: list[int]
+    """Their places in the list of files."""
     skipped: list[str]
     """For each other file its name and what is wrong with it."""
 
 
+Progress = Callable[[int], None]
+"""Called with the number of gallery files done."""
+Embed = Callable[[Predictor, Sequence[PhotoFile], Progress], Embedded]
+
+
+class Found(NamedTuple):
+    index: int
+    """Place in the gallery as it was given."""
+    name: str
+    similarity: float
+    """Cosine, in [-1, 1]."""
+
+
+class QueryResult(NamedTuple):
+    name: str
+    embedding: np.ndarray
+    """(D,)"""
+    study: Study
+    ranking: list[Found]
+    """The usable photos of the gallery, best first; the first `LISTED` of them."""
+
+
+class SearchResult(NamedTuple):
+    queries: list[QueryResult]
+    """In the order in which they were given."""
+    skipped: list[str]
+    """For each gallery file that cannot be used its name and what is wrong with it."""
+    searched: int
+    """Gallery photos that can be used."""
+
+
+def no_progress(done: int) -> None:
+    """For who does not want to know."""
+
+
+def embed_files(predictor: Predictor, files: Sequence[PhotoFile], progress: Progress = no_progress) -> Embedded:
+    """Embeddings of photo files, a few at a time."""
+    embeddings = [np.empty((0, predictor.model.num_features), dtype=np.float32)]
+    indices, skipped = [], []
+    for start in range(0, len(files), CHUNK):
+        progress(start)
+        photos = []
+        for index, file in enumerate(files[start : start + CHUNK], start):
+            try:
+                photos.append(load_image(file.path, file.name, PHOTO_SIDE))
+                indices.append(index)
+            except ImageError as error:
+                skipped.append(str(error))
+        embeddings.append(predictor.embed(photos))
+    return Embedded(np.concatenate(embeddings), indices, skipped)
+
+
+class RememberedEmbeddings:
+    """`embed_files` that looks at no content twice, for each predictor. Safe between threads."""
+
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._most, self._lock = most, Lock()
+        self._known: WeakKeyDictionary[Predictor, OrderedDict[bytes, np.ndarray]] = WeakKeyDictionary()
+
+    def __call__(
+        self, predictor: Predictor, files: Sequence[PhotoFile], progress: Progress = no_progress
+    ) -> Embedded:
+        keys = [hash_content(file.path) for file in files]
+        with self._lock:
+            known = self._known.setdefault(predictor, OrderedDict())
+            rows = {key: known[key] for key in keys if key in known}
+        new = [index for index, key in enumerate(keys) if key not in rows]
+        done = embed_files(predictor, [files[i] for i in new], lambda count: progress(len(files) - len(new) + count))
+        rows |= {keys[new[index]]: row for index, row in zip(done.indices, done.embeddings, strict=True)}
+        with self._lock:
+            known.update({key: rows[key] for key in keys if key in rows})
+            while len(known) > self._most:
+                known.popitem(last=False)
+        indices = [index for index, key in enumerate(keys) if key in rows]
+        empty = np.empty((0, predictor.model.num_features), dtype=np.float32)
+        return Embedded(np.stack([rows[keys[i]] for i in indices]) if indices else empty, indices, done.skipped)
+
+
+def hash_content(path: str | Path) -> bytes:
+    """SHA-256 of a file; of a file that is gone, of its path."""
+    try:
+        with Path(path).open('rb') as file:
+            return hashlib.file_digest(file, 'sha256').digest()
+    except OSError:  # told by name where the photo is read
+        return hashlib.sha256(str(path).encode()).digest()
+
+
 def search(
     predictor: Predictor,
-    query: PhotoFile,
+    queries: Sequence[PhotoFile],
     gallery: Sequence[PhotoFile],
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = no_progress,
+    embed: Embed = embed_files,
+    label_maps: Sequence[np.ndarray] | None = None,
 ) -> SearchResult:
-    """Rank a gallery, and draw what the model sees in each photo.
+    """Rank a gallery for each query.
 
     Args:
-        progress: called with the number of gallery files done.
+        embed: makes the embeddings of the gallery, or knows them from before.
+        label_maps: of the queries, (H, W) in `LABELS`, of the size that `load_image(path, max_side=PHOTO_SIDE)` has;
+            instead of the parser's.
 
     Raises:
-        ImageError: the query cannot be used.
+        ImageError: a query cannot be used.
         ValueError: nothing in the gallery can be used.
     """
-    target = _study(predictor, [load_image(query.path, query.name, PHOTO_SIDE)])[0]
-    names, embeddings, pictures, skipped = [], [], [], []
-    for start in range(0, len(gallery), CHUNK):
-        progress(start)
-        photos, usable, unusable = _load(gallery[start : start + CHUNK])
-        studied = _study(predictor, photos)
-        names += usable
-        skipped += unusable
-        embeddings += [embedding for embedding, _ in studied]
-        # One small picture of each photo is kept: a gallery may have hundreds of them.
-        pictures += [side_by_side([picture for picture, _ in drawn]) for _, drawn in studied]
-    if not names:
-        raise ValueError(f'None of the gallery files can be used. {shorten(skipped)}')
-    matches = rank_embeddings(target[0], np.stack(embeddings), len(names))
-    ranking = [Found(names[match.index], match.similarity, pictures[match.index]) for match in matches]
-    return SearchResult(target[1], ranking, skipped)
+    photos = [load_image(query.path, query.name, PHOTO_SIDE) for query in queries]
+    analyses = predictor.analyze(photos, label_maps)
+    embedded = embed(predictor, gallery, progress)
+    if not embedded.indices:
+        raise ValueError(f'None of the gallery files can be used. {shorten(embedded.skipped)}')
+    results = []
+    for query, photo, one in zip(queries, photos, analyses, strict=True):
+        matches = rank_embeddings(one.embedding, embedded.embeddings, LISTED)
+        places = [(embedded.indices[match.index], match.similarity) for match in matches]
+        ranking = [Found(index, gallery[index].name, similarity) for index, similarity in places]
+        study = make_study(photo, one.attention, one.label_map)
+        results.append(QueryResult(query.name, one.embedding, study, ranking))
+    return SearchResult(results, embedded.skipped, len(embedded.indices))
+
+
+def study_files(predictor: Predictor, files: Sequence[PhotoFile]) -> list[Study]:
+    """What the model sees in each photo.
+
+    Raises:
+        ImageError: a photo cannot be used.
+    """
+    studies = []
+    for start in range(0, len(files), CHUNK):
+        photos = [load_image(file.path, file.name, PHOTO_SIDE) for file in files[start : start + CHUNK]]
+        analyses = predictor.analyze(photos)
+        studies += [make_study(p, one.attention, one.label_map) for p, one in zip(photos, analyses, strict=True)]
+    return studies
 
 
 def example_photos(kind: str) -> list[str]:
@@ -77,27 +176,12 @@ def example_photos(kind: str) -> list[str]:
     return [str(path) for path in sorted((EXAMPLES / kind).glob('*.jpg'))]
 
 
+def example_gallery() -> list[PhotoFile]:
+    """The gallery that comes with the package."""
+    return [PhotoFile(path, Path(path).name) for path in example_photos('gallery')]
+
+
 def shorten(lines: Sequence[str], most: int = 5) -> str:
     """The first `most` lines as one sentence, and how many more there are."""
     more = f'; and {len(lines) - most} more' if len(lines) > most else ''
     return '; '.join(lines[:most]) + more + '.'
-
-
-def _load(files: Sequence[PhotoFile]) -> tuple[list[Image.Image], list[str], list[str]]:
-    """Photos, their names, and messages about the files that are none."""
-    photos, names, messages = [], [], []
-    for file in files:
-        try:
-            photos.append(load_image(file.path, file.name, PHOTO_SIDE))
-            names.append(file.name)
-        except ImageError as error:
-            messages.append(str(error))
-    return photos, names, messages
-
-
-def _study(predictor: Predictor, photos: Sequence[Image.Image]) -> list[tuple[np.ndarray, list]]:
-    """For each photo its embedding (D,) and its `views`."""
-    analyses = predictor.analyze(photos)
-    return [
-        (one.embedding, views(photo, one.attention, one.clothing)) for photo, one in zip(photos, analyses, strict=True)
-    ]

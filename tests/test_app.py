@@ -4,6 +4,7 @@ import csv
 import os
 import re
 import socket
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -62,8 +63,12 @@ def browser_or_skip():
 
 
 def rank(client, query, gallery, top_k=3, model='ifd_resnet10t'):
-    items = [{'image': handle_file(path), 'caption': None} for path in gallery]
-    return client.predict(handle_file(query) if query else None, items, model, top_k, api_name='/rank')
+    """What the page shows: status, query, matches, summary, table, CSV, ZIP."""
+    queries, items = ([{'image': handle_file(path), 'caption': None} for path in side] for side in (query, gallery))
+    values = client.predict(
+        queries, items, None, False, model, 'side by side', 0.5, top_k, 0.0, api_name='/rank'
+    )
+    return values[:7]
 
 
 def assert_healthy(server):
@@ -75,15 +80,19 @@ def assert_healthy(server):
 
 
 def test_a_search_gives_pictures_table_and_csv(client, server):
-    status, seen, matches, table, path = rank(client, QUERIES[0], [*GALLERY[:4], QUERIES[0]])
+    status, seen, matches, summary, table, path, packed = rank(client, QUERIES[:1], [*GALLERY[:4], QUERIES[0]])
     assert 'Ranked 5 photos' in status
-    assert [re.sub(r'[\d.]+', '0', one['caption']) for one in seen] == ['photo', 'attention 0 to 0', 'clothing']
+    captions = [re.sub(r'[\d.]+', '0', one['caption']) for one in seen]
+    assert captions == ['photo', 'attention 0 to 0', 'clothing', 'masked input']
     assert len(matches) == 3
-    assert matches[0]['caption'].split() == ['#1', '1.000', QUERIES[0].name]
+    assert matches[0]['caption'].split() == ['#1', '1.000', QUERIES[0].name, '\u2713', 'right']
+    assert summary.startswith('**') and 'by the file names' in summary.lower()
     with open(path, newline='') as file:
         rows = list(csv.DictReader(file))
     assert [row['rank'] for row in rows] == ['1', '2', '3', '4', '5']
-    assert [[int(row['rank']), row['file'], row['similarity']] for row in rows] == table['data']
+    assert [[int(row['rank']), *list(row.values())[1:]] for row in rows] == table['data']
+    with zipfile.ZipFile(packed) as archive:
+        assert archive.namelist() == ['ranking.csv', *(f'match_{place:02d}.jpg' for place in (1, 2, 3))]
     assert rows[0]['file'] == QUERIES[0].name
     with Image.open(matches[0]['image']) as tile:
         assert tile.height == 320 and tile.width == 3 * 160 + 2 * 6
@@ -96,7 +105,7 @@ def test_two_hundred_gallery_files_are_ranked(client, server, tmp_path):
         pixels = np.random.default_rng(index).integers(0, 256, (32, 16, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f'{index}.jpg')
         files.append(tmp_path / f'{index}.jpg')
-    status, _, matches, table, _ = rank(client, files[123], files, top_k=30)
+    status, _, matches, _, table, *_ = rank(client, files[123:124], files, top_k=30)
     assert 'Ranked 200 photos' in status
     assert len(matches) == 30 and len(table['data']) == 200
     assert table['data'][0][1] == '123.jpg'
@@ -104,9 +113,9 @@ def test_two_hundred_gallery_files_are_ranked(client, server, tmp_path):
 
 
 def test_several_users_at_once_get_what_each_would_get_alone(client, server):
-    alone = [rank(client, query, GALLERY[:4])[3]['data'] for query in QUERIES]
+    alone = [rank(client, [query], GALLERY[:4])[4]['data'] for query in QUERIES]
     with ThreadPoolExecutor(len(QUERIES)) as pool:
-        together = list(pool.map(lambda query: rank(client, query, GALLERY[:4])[3]['data'], QUERIES))
+        together = list(pool.map(lambda query: rank(client, [query], GALLERY[:4])[4]['data'], QUERIES))
     assert together == alone
     assert_healthy(server)
 
@@ -137,11 +146,11 @@ def odd_files(folder):
 
 def test_bad_gallery_files_are_skipped_by_name_and_the_odd_ones_ranked(client, server, tmp_path):
     reasons, odd = bad_files(tmp_path), odd_files(tmp_path)
-    status, _, _, table, _ = rank(client, QUERIES[0], [tmp_path / name for name in [*reasons, *odd]], top_k=30)
+    status, _, _, _, table, *_ = rank(client, QUERIES[:1], [tmp_path / name for name in [*reasons, *odd]], top_k=30)
     assert f'Ranked {len(odd)} photos' in status and f'Skipped {len(reasons)} of' in status
     for name, reason in reasons.items():
         assert re.search(rf'{name}: [^;]*{reason}', status)
-    similarity = {name: float(value) for _, name, value in table['data']}
+    similarity = {name: float(value) for _, name, value, *_ in table['data']}
     assert sorted(similarity) == sorted(odd)
     assert similarity['sixty.jpg'] > 0.99 and similarity['transparent.png'] > 0.999
     assert_healthy(server)
@@ -150,18 +159,32 @@ def test_bad_gallery_files_are_skipped_by_name_and_the_odd_ones_ranked(client, s
 def test_a_bad_query_is_refused_by_name(client, server, tmp_path):
     for name, reason in bad_files(tmp_path).items():
         with pytest.raises(AppError, match=f'query photo cannot be used. {name}: .*{reason}'):
-            rank(client, tmp_path / name, GALLERY[:1])
+            rank(client, [tmp_path / name], GALLERY[:1])
     assert_healthy(server)
 
 
 def test_nothing_to_search_for_or_in_is_told(client, server, tmp_path):
     with pytest.raises(AppError, match='no query photo'):
-        rank(client, None, GALLERY[:1])
+        rank(client, [], GALLERY[:1])
     with pytest.raises(AppError, match='gallery is empty'):
-        rank(client, QUERIES[0], [])
+        rank(client, QUERIES[:1], [])
     bad_files(tmp_path)
     with pytest.raises(AppError, match='None of the gallery files can be used. text.jpg'):
-        rank(client, QUERIES[0], [tmp_path / 'text.jpg'])
+        rank(client, QUERIES[:1], [tmp_path / 'text.jpg'])
+    assert_healthy(server)
+
+
+def test_embeddings_models_and_comparisons_are_endpoints(client, server):
+    rows = client.predict([handle_file(path) for path in QUERIES[:2]], 'ifd_resnet10t', api_name='/embed')
+    assert len(rows) == 2 and np.linalg.norm(rows[0]) == pytest.approx(1, abs=1e-5)
+    models = client.predict(api_name='/models')
+    assert 'ifd_resnet10t' in models['loaded']
+    assert {'ifd_resnet50.prcc', 'ifd_resnet10t.synthetic'} <= {entry['name'] for entry in models['catalogue']}
+    photos = [handle_file(path) for path in (QUERIES[0], *GALLERY[:2])]
+    first, pictures, second, _ = client.predict(
+        *photos, 'ifd_resnet10t', 'ifd_baseline_resnet10t.synthetic', api_name='/compare'
+    )
+    assert 'ifd_resnet10t' in first and 'baseline' in second and len(pictures) == 3
     assert_healthy(server)
 
 
@@ -177,7 +200,8 @@ def test_a_path_that_was_not_uploaded_is_never_read(releases, tmp_path):
 
         def outcome(path, meta=('_type', 'gradio.FileData')):
             query, photo = ({'path': one, 'orig_name': 'x.jpg', 'meta': dict([meta])} for one in (path, uploaded))
-            call = httpx.post(f'{api}/call/rank', json={'data': [query, [{'image': photo}], 'ifd_resnet10t', 3]})
+            data = [[{'image': query}], [{'image': photo}], None, False, 'ifd_resnet10t', 'photo', 0.5, 3, 0]
+            call = httpx.post(f'{api}/call/rank', json={'data': data})
             return httpx.get(f'{api}/call/rank/{call.json()["event_id"]}', timeout=60).text.splitlines()[-3]
 
         assert outcome(uploaded) == 'event: complete'
@@ -213,7 +237,7 @@ def test_a_port_in_use_ends_with_code_2_and_a_message(capsys, releases, monkeypa
 def test_nothing_is_left_behind_when_it_stops(releases, tmp_path):
     running = App(tmp_path / 'app', '--model', str(releases / 'ifd_baseline_resnet10t'), '--parser', 'none')
     client = Client(running.url, verbose=False, download_files=str(tmp_path / 'downloads'))
-    status, seen, *_ = rank(client, QUERIES[0], GALLERY[:2], model='ifd_baseline_resnet10t')
+    status, seen, *_ = rank(client, QUERIES[:1], GALLERY[:2], model='ifd_baseline_resnet10t')
     assert 'no attention stream' in status
     assert [one['caption'] for one in seen] == ['photo', 'clothing']
     assert any(path.is_file() for path in running.temporary.rglob('*'))
@@ -226,7 +250,7 @@ def test_nothing_is_left_behind_when_it_stops(releases, tmp_path):
 
 def upload(page, query, gallery):
     page.set_input_files('#query input[type=file]', query)
-    page.wait_for_selector('#query img')
+    page.wait_for_selector('#query .gallery-item')
     page.set_input_files('#gallery input[type=file]', gallery)
     page.wait_for_selector(f'#gallery .gallery-item:nth-child({len(gallery)})')
 
@@ -247,7 +271,7 @@ def test_upload_rank_see_the_overlay_and_download_the_table(page, server, tmp_pa
         page.click('#csv')
     download.value.save_as(tmp_path / 'ranking.csv')
     rows = list(csv.reader((tmp_path / 'ranking.csv').open(newline='')))
-    assert rows[0] == ['rank', 'file', 'similarity'] and len(rows) == 7
+    assert rows[0] == ['rank', 'file', 'similarity', 'threshold', 'label'] and len(rows) == 7
     assert not page.errors
     assert_healthy(server)
 

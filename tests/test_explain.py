@@ -73,3 +73,63 @@ def test_side_by_side_has_one_height_and_gaps():
     row = explain.side_by_side([PHOTO, Image.new('RGB', (100, 50))], height=80, gap=5)
     assert row.size == (40 + 5 + 160, 80)
     assert row.getpixel((42, 40))[3] == 0 and row.getpixel((39, 40)) == (10, 200, 90, 255)
+
+
+def study(attention=0.25):
+    label_map = np.where(LEFT, LABELS.index('upper'), 0).astype(np.uint8)
+    return explain.Study(PHOTO, None if attention is None else np.full((40, 20), attention, np.float32), label_map)
+
+
+def test_every_view_can_be_drawn_and_no_other():
+    heatmap = LEFT.astype(np.float32)
+    drawn = {view: explain.draw(study(), view, 0.5, heatmap) for view in explain.VIEWS}
+    assert drawn['side by side'].width > 3 * 160 and drawn['photo'].tobytes() == PHOTO.tobytes()
+    assert all(picture.size == PHOTO.size for view, picture in drawn.items() if view != 'side by side')
+    assert len({picture.tobytes() for picture in drawn.values()}) == len(explain.VIEWS)
+    with pytest.raises(ValueError, match='view must be one of side by side, '):
+        explain.draw(study(), 'x-ray')
+
+
+def test_what_a_model_does_not_have_is_drawn_as_the_photo():
+    assert explain.draw(study(attention=None), 'attention').tobytes() == PHOTO.tobytes()
+    assert explain.draw(study(), 'Grad-CAM').tobytes() == PHOTO.tobytes()
+
+
+def test_the_masked_input_is_black_where_clothes_were():
+    pixels = np.asarray(explain.masked_picture(PHOTO, LEFT))
+    assert (pixels[:, :10] == 0).all() and (pixels[:, 10:] == PHOTO.getpixel((0, 0))).all()
+
+
+def test_a_study_is_shrunk_with_its_maps_and_never_enlarged():
+    large = explain.make_study(Image.new('RGB', (500, 1000)), np.full((1000, 500), 0.3), np.ones((1000, 500), np.uint8))
+    assert large.photo.size == (192, 384) and large.attention.shape == large.label_map.shape == (384, 192)
+    assert np.abs(large.attention - 0.3).max() < 1e-3 and (large.label_map == 1).all()
+    assert explain.make_study(PHOTO, None, LEFT.astype(np.uint8)).photo.size == PHOTO.size
+
+
+def test_an_empty_layer_corrects_nothing_and_a_full_one_everything():
+    label_map = np.random.default_rng(0).integers(0, len(LABELS), (40, 20)).astype(np.uint8)
+    assert (explain.read_layer(Image.new('RGBA', (20, 40)), label_map) == label_map).all()
+    full = explain.label_map_picture(label_map).convert('RGBA')
+    assert (explain.read_layer(full, np.zeros((40, 20), np.uint8)) == label_map).all()
+
+
+def test_a_layer_over_a_photo_leaves_background_transparent():
+    label_map = np.where(LEFT, 3, 0).astype(np.uint8)
+    layer = explain.label_layer(label_map, 0.4)
+    assert layer.getpixel((2, 2)) == (*PALETTE[3], 102) and layer.getpixel((15, 2))[3] == 0
+
+
+def test_a_stroke_is_its_class_on_any_size_also_when_its_colour_is_a_little_off():
+    before = np.full((40, 20), LABELS.index('upper'), np.uint8)
+    layer = Image.new('RGBA', (40, 80))
+    layer.paste((*(min(255, part + 3) for part in PALETTE[LABELS.index('coat')]), 255), (10, 20, 30, 60))
+    layer.paste((2, 1, 0, 255), (0, 0, 10, 10))
+    after = explain.read_layer(layer, before)
+    assert (after[10:30, 5:15] == LABELS.index('coat')).all() and (after[:5, :5] == 0).all()
+    assert (after[31:] == LABELS.index('upper')).all()
+
+
+def test_maps_of_other_sizes_are_fitted_and_stay_in_range():
+    values = explain.resize_map(np.eye(4, dtype=np.float32), (20, 40))
+    assert values.shape == (40, 20) and 0 <= values.min() <= values.max() <= 1

@@ -1,10 +1,12 @@
 """Searching photo files: order, pictures, and files that cannot be used."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, search, shorten
+from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, RememberedEmbeddings, embed_files, search, shorten, study_files
 from ifd_zoo.images import ImageError
 from ifd_zoo.predictor import Analysis
 
@@ -13,17 +15,24 @@ class BrightnessPredictor:
     """Stands in for a model: photos of similar brightness are similar."""
 
     def __init__(self):
-        self.largest = 0
+        self.model = SimpleNamespace(num_features=2)
+        self.largest = self.embedded = 0
 
-    def analyze(self, images):
-        return [self._analysis(image) for image in images]
+    def analyze(self, images, label_maps=None):
+        maps = label_maps or [None] * len(images)
+        return [self._analysis(image, label_map) for image, label_map in zip(images, maps, strict=True)]
 
-    def _analysis(self, image):
+    def embed(self, images):
+        self.embedded += len(images)
+        return np.array([one.embedding for one in self.analyze(images)], np.float32).reshape(-1, 2)
+
+    def _analysis(self, image, label_map):
         self.largest = max(self.largest, *image.size)
         angle = np.asarray(image).mean() / 255
         embedding = np.asarray([np.cos(angle), np.sin(angle)], np.float32)
         shape = (image.height, image.width)
-        return Analysis(embedding, np.full(shape, 0.5, np.float32), np.ones(shape, bool), np.ones(shape, np.uint8))
+        label_map = np.ones(shape, np.uint8) if label_map is None else label_map
+        return Analysis(embedding, np.full(shape, 0.5, np.float32), np.ones(shape, bool), label_map)
 
 
 @pytest.fixture
@@ -34,38 +43,79 @@ def photos(tmp_path):
     return [PhotoFile(tmp_path / f'{index}.png', f'brightness {index}') for index in range(10)]
 
 
-def test_the_ranking_is_by_similarity_and_has_a_picture_of_each(photos):
-    result = search(BrightnessPredictor(), photos[0], photos[::-1])
-    assert [found.name for found in result.ranking] == [photo.name for photo in photos]
-    assert result.ranking[0].similarity == pytest.approx(1)
-    assert all(found.picture.height == 320 for found in result.ranking)
-    assert [caption for _, caption in result.query_views] == ['photo', 'attention 0.50 to 0.50', 'clothing']
+def test_the_ranking_is_by_similarity_and_says_where_each_photo_was(photos):
+    result = search(BrightnessPredictor(), photos[:1], photos[::-1])
+    (query,) = result.queries
+    assert [found.name for found in query.ranking] == [photo.name for photo in photos]
+    assert [found.index for found in query.ranking] == list(range(9, -1, -1))
+    assert query.ranking[0].similarity == pytest.approx(1)
+    assert query.name == photos[0].name and query.study.photo.size == (20, 40)
     assert result.skipped == []
+
+
+def test_each_query_has_a_ranking_of_its_own(photos):
+    result = search(BrightnessPredictor(), [photos[0], photos[9]], photos)
+    assert [query.ranking[0].name for query in result.queries] == ['brightness 0', 'brightness 9']
+
+
+def test_a_corrected_label_map_takes_the_place_of_the_parsers(photos):
+    label_map = np.full((40, 20), 5, np.uint8)
+    result = search(BrightnessPredictor(), photos[:1], photos, label_maps=[label_map])
+    assert (result.queries[0].study.label_map == 5).all()
 
 
 def test_unusable_files_are_named_and_the_others_ranked(photos, tmp_path):
     (tmp_path / 'x').write_bytes(b'no picture')
     bad = PhotoFile(tmp_path / 'x', 'holiday.jpg')
-    result = search(BrightnessPredictor(), photos[3], [bad, *photos, bad])
-    assert len(result.ranking) == 10 and result.ranking[0].name == 'brightness 3'
+    result = search(BrightnessPredictor(), [photos[3]], [bad, *photos, bad])
+    ranking = result.queries[0].ranking
+    assert len(ranking) == 10 and ranking[0].name == 'brightness 3' and ranking[0].index == 4
     assert len(result.skipped) == 2 and all(line.startswith('holiday.jpg: is not a picture') for line in result.skipped)
     with pytest.raises(ImageError, match='^holiday.jpg: '):
-        search(BrightnessPredictor(), bad, photos)
+        search(BrightnessPredictor(), [bad], photos)
     with pytest.raises(ValueError, match='None of the gallery files can be used. holiday.jpg'):
-        search(BrightnessPredictor(), photos[0], [bad])
+        search(BrightnessPredictor(), photos[:1], [bad])
 
 
 def test_photos_are_shrunk_before_they_are_analysed(photos, tmp_path):
     Image.new('RGB', (1000, 3000)).save(tmp_path / 'large.png')
     predictor = BrightnessPredictor()
-    search(predictor, photos[0], [PhotoFile(tmp_path / 'large.png', 'large.png')])
+    search(predictor, photos[:1], [PhotoFile(tmp_path / 'large.png', 'large.png')])
     assert predictor.largest == PHOTO_SIDE
 
 
 def test_progress_counts_up_from_nothing(photos):
     told = []
-    search(BrightnessPredictor(), photos[0], photos, told.append)
-    assert told == [0, 4, 8]
+    embed_files(BrightnessPredictor(), photos * 4, told.append)
+    assert told == [0, 16, 32]
+
+
+def test_remembered_embeddings_are_the_same_and_made_once(photos, tmp_path):
+    predictor, embed = BrightnessPredictor(), RememberedEmbeddings()
+    (tmp_path / 'x').write_bytes(b'no picture')
+    files = [photos[0], PhotoFile(tmp_path / 'x', 'x.jpg'), *photos]
+    first, plain = embed(predictor, files), embed_files(BrightnessPredictor(), files)
+    assert first.indices == plain.indices and (first.embeddings == plain.embeddings).all()
+    seen = predictor.embedded
+    told = []
+    again = embed(predictor, files, told.append)
+    assert predictor.embedded == seen and (again.embeddings == plain.embeddings).all()
+    assert again.skipped == plain.skipped and told == [len(files) - 1]
+    other = BrightnessPredictor()
+    embed(other, files[:1])
+    assert other.embedded == 1
+
+
+def test_more_embeddings_than_are_remembered_are_still_given(photos):
+    embed = RememberedEmbeddings(most=3)
+    assert len(embed(BrightnessPredictor(), photos).embeddings) == 10
+
+
+def test_studies_are_small_and_in_the_order_of_the_files(photos, tmp_path):
+    Image.new('RGB', (1000, 2000), 'white').save(tmp_path / 'large.png')
+    studies = study_files(BrightnessPredictor(), [PhotoFile(tmp_path / 'large.png', 'large.png'), photos[2]])
+    assert [study.photo.size for study in studies] == [(192, 384), (20, 40)]
+    assert studies[0].attention.shape == studies[0].label_map.shape == (384, 192)
 
 
 def test_long_lists_are_cut_and_counted():

@@ -1,0 +1,141 @@
+"""Models compared on the same photos: what each finds alike, where it looks, and how clothes move its similarities."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ifd_zoo.explain import attention_overlay, resize_map
+from ifd_zoo.gallery import EXAMPLES, PhotoFile
+from ifd_zoo.gradcam import gradcam
+from ifd_zoo.predictor import Predictor
+from ifd_zoo.wardrobe import Edit, Series, clothing_sensitivity
+
+ROLES = ('anchor', 'same person, other clothes', 'other person, similar clothes')
+SHOWN = 10  # gallery photos in a chart
+
+TRIPLES = (
+    ('1_p152_o0_c1.jpg', 'p152_o2_c5.jpg', 'p157_o0_c0.jpg'),
+    ('2_p157_o3_c0.jpg', 'p157_o2_c4.jpg', 'p149_o1_c1.jpg'),
+    ('3_p149_o0_c0.jpg', 'p149_o3_c5.jpg', 'p152_o2_c5.jpg'),
+    ('4_p181_o3_c4.jpg', 'p181_o0_c0.jpg', 'p191_o3_c1.jpg'),
+)
+"""Anchor, positive and negative among the examples, on which the bundled baseline fails and the bundled IFD does not.
+
+Of all such triples of an anchor, the one with the widest margins of both models.
+"""
+
+
+class Comparison(NamedTuple):
+    """What one model makes of three photos."""
+
+    name: str
+    similarities: tuple[float, float]
+    """Cosine of the anchor to the positive, and to the negative."""
+    pictures: list[Image.Image]
+    """Grad-CAM over the photos: of their similarity to the anchor, and of the anchor's to the positive."""
+
+
+class Movement(NamedTuple):
+    """How the similarities of a query to the best gallery photos move, of one or more models."""
+
+    names: list[str]
+    """Of the gallery photos, best first by the first model."""
+    by_edit: list[Series]
+    """By the one edit."""
+    by_wardrobe: list[Series]
+    """By the fixed set of changes `WARDROBE`."""
+    sensitivity: dict[str, float]
+    """S of `clothing_sensitivity` over the whole gallery, by the name of the model."""
+    left_out: tuple[str, ...]
+    """Changes of the set that do not apply to the query."""
+
+
+def example_triples() -> list[list[PhotoFile]]:
+    """Anchor, positive and negative, several times, of the examples that come with the package."""
+    folders = ('query', 'gallery', 'gallery')
+    return [
+        [PhotoFile(EXAMPLES / folder / name, name) for folder, name in zip(folders, names, strict=True)]
+        for names in TRIPLES
+    ]
+
+
+def heatmaps(
+    predictor: Predictor,
+    photos: Sequence[Image.Image],
+    label_maps: Sequence[np.ndarray],
+    references: np.ndarray,
+) -> list[np.ndarray]:
+    """Grad-CAM of the similarity of each photo to a reference, (H, W) float32 in [0, 1] at the photo's size.
+
+    Args:
+        label_maps: of the photos, (H, W) in `LABELS`.
+        references: embeddings (1, D), or one for each photo.
+    """
+    found = []
+    for index, (photo, label_map) in enumerate(zip(photos, label_maps, strict=True)):
+        sample = predictor.transform(photo, label_map)
+        image, masked = (tensor[None].to(predictor.device) for tensor in (sample.image, sample.masked))
+        reference = torch.from_numpy(references[[min(index, len(references) - 1)]]).to(predictor.device)
+        found.append(resize_map(gradcam(predictor.model, image, masked, reference).heatmap[0], photo.size))
+    return found
+
+
+def compare(
+    predictors: Mapping[str, Predictor],
+    photos: Sequence[Image.Image],
+    opacity: float = 0.5,
+) -> list[Comparison]:
+    """Fig. 3 of the paper: three photos, seen by several models.
+
+    Args:
+        predictors: by the names of their models; they share a parser.
+        photos: anchor, positive and negative, RGB.
+        opacity: of the heatmaps, in [0, 1].
+    """
+    results, label_maps = [], None
+    for name, predictor in predictors.items():
+        analyses = predictor.analyze(photos, label_maps)
+        label_maps = [one.label_map for one in analyses]
+        embeddings = np.stack([one.embedding for one in analyses])
+        maps = heatmaps(predictor, photos, label_maps, embeddings[[1, 0, 0]])
+        pictures = [attention_overlay(*pair, opacity) for pair in zip(photos, maps, strict=True)]
+        positive, negative = (embeddings[1:] @ embeddings[0]).tolist()
+        results.append(Comparison(name, (positive, negative), pictures))
+    return results
+
+
+def movement(
+    predictors: Mapping[str, Predictor],
+    query: Image.Image,
+    label_map: np.ndarray,
+    gallery: Mapping[str, tuple[Sequence[str], np.ndarray]],
+    edit: Edit,
+) -> Movement:
+    """How the similarities of a query move when its clothes change.
+
+    Args:
+        predictors: by the names of their models.
+        query: RGB.
+        label_map: of the query, (H, W) in `LABELS`.
+        gallery: for each model the names of G photos and their embeddings (G, D).
+        edit: a change that is shown by itself, beside the fixed set.
+
+    Raises:
+        ValueError: the edit, or no change of the set, applies to the query; or the gallery is empty.
+    """
+    changed = edit.apply(query, label_map)
+    names, best, movement = [], [], Movement([], [], [], {}, ())
+    for name, predictor in predictors.items():
+        names, embeddings = gallery[name]
+        result = clothing_sensitivity(predictor, query, embeddings, label_map)
+        if not movement.sensitivity:
+            best = np.argsort(-result.base, kind='stable')[:SHOWN]
+            movement = movement._replace(names=[names[i] for i in best], left_out=result.outfits.left_out)
+        moved = np.clip(predictor.embed([changed], [label_map]) @ embeddings.T, -1, 1)
+        movement.by_edit.append(Series(name, result.base[best], moved[:, best]))
+        movement.by_wardrobe.append(Series(name, result.base[best], result.changed[:, best]))
+        movement.sensitivity[name] = result.value
+    return movement

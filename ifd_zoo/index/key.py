@@ -1,0 +1,49 @@
+"""What decides the embeddings of an index: two indexes of the same key can be compared, others cannot."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from ifd_zoo.fingerprint import hash_weights, model_name
+from ifd_zoo.predictor import Predictor
+
+PRECISION = 'fp32'
+
+
+def index_key(predictor: Predictor, precision: str = PRECISION) -> dict[str, Any]:
+    """JSON values that are the same for predictors with the same embeddings.
+
+    A parser counts only for a model that needs its masks.
+
+    Args:
+        precision: see `ifd_zoo.inference.precision`.
+    """
+    transform = predictor.transform
+    values = {
+        'model': model_name(predictor.model),
+        'weights_sha256': hash_weights(predictor.model),
+        'parser': predictor.parser.identify() if predictor.model.needs_mask else 'none',
+        'input_size': list(transform.size),
+        'mean': list(transform.mean),
+        'std': list(transform.std),
+        'masking': asdict(transform.masking),
+        'precision': precision,
+    }
+    return as_json(values)
+
+
+def as_json(key: dict[str, Any]) -> dict[str, Any]:
+    """The key as it comes back from a file: with lists for tuples."""
+    return json.loads(json.dumps(key))
+
+
+def describe_difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """The fields in which two keys differ, with both values; empty when they are the same."""
+    wanted = as_json(wanted)
+    names = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
+    return '; '.join(f'{name} is {_short(found.get(name))}, not {_short(wanted.get(name))}' for name in names)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f'{text[:16]}...'

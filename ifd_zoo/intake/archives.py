@@ -1,0 +1,160 @@
+"""ZIP archives, of which nothing is believed: neither sizes nor names, nor that there is one file in each place."""
+
+import io
+import secrets
+import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from ifd_zoo.images import ImageError
+from ifd_zoo.intake.content import fault_of, is_zip, picture_suffix, reading, too_many_bytes
+from ifd_zoo.intake.limits import DIRECTORY_BYTES, SMALL_FILE, Budget, Limits, megabytes
+from ifd_zoo.intake.names import shorten_middle
+
+CHUNK_BYTES = 65536
+HEADER_BYTES = 30  # before the name of each file in the archive
+END_BYTES = 2**17  # the end of an archive, with a comment of 65,535 bytes
+UTF8_FLAG, ENCRYPTED_FLAG = 0x800, 0x1
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How files may be packed. Python unpacks the other methods in steps that have no bound."""
+
+
+class _BoundedReader(io.BufferedReader):
+    """No step of reading brings more than `most` bytes into memory, whatever sizes the file tells of itself."""
+
+    def __init__(self, path: Path, name: str, most: int) -> None:
+        super().__init__(io.FileIO(path))
+        self._name, self._most = name, min(most, path.stat().st_size)  # so much memory is taken for a step
+
+    def read(self, size: int | None = -1) -> bytes:
+        most = self._most + 1
+        data = super().read(most if size is None or size < 0 else min(size, most))
+        if len(data) == most:
+            raise ImageError(self._name, 'has an unusually large table of contents; give smaller ZIPs')
+        return data
+
+
+@contextmanager
+def open_archive(path: Path, name: str, limits: Limits) -> Iterator[zipfile.ZipFile]:
+    """An archive whose entries lie side by side in its file.
+
+    Raises:
+        ImageError: it is too large, damaged, or entries share bytes.
+    """
+    with reading(name):
+        size = path.stat().st_size
+        file = _BoundedReader(path, name, max(limits.max_entries * DIRECTORY_BYTES, END_BYTES))
+    if size > limits.max_total_bytes:
+        file.close()
+        raise ImageError(name, f'has more than {megabytes(limits.max_total_bytes)}, the limit; give smaller ZIPs')
+    with file:
+        with _faults(name):
+            archive = zipfile.ZipFile(file)
+        with archive:
+            if len(archive.infolist()) > limits.max_entries:
+                raise ImageError(name, f'holds more than {limits.max_entries:,} files, the limit; give smaller ZIPs')
+            if _overlapping(archive.infolist(), size):
+                raise ImageError(name, 'holds files that overlap, as in a ZIP bomb; make it again from the pictures')
+            yield archive
+
+
+def _overlapping(entries: list[zipfile.ZipInfo], size: int) -> bool:
+    # Once no bytes are shared, the packed sizes are true: together they are no more than the file.
+    end = 0
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset < end:
+            return True
+        end = entry.header_offset + HEADER_BYTES + len(entry.orig_filename) + entry.compress_size
+    return end > size
+
+
+def entry_name(entry: zipfile.ZipInfo) -> str:
+    """As it was meant: archives of a Mac have UTF-8 and do not say so."""
+    if entry.flag_bits & UTF8_FLAG or entry.orig_filename.isascii():
+        return entry.orig_filename
+    try:
+        return entry.orig_filename.encode('cp437').decode('utf-8')
+    except UnicodeError:
+        return entry.orig_filename
+
+
+def is_folder(entry: zipfile.ZipInfo) -> bool:
+    return entry.orig_filename.endswith(('/', '\\')) or stat.S_ISDIR(entry.external_attr >> 16)
+
+
+def extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, into: Path, budget: Budget) -> Path:
+    """Write an entry to a new file of a random name; of anything but a picture only the first bytes are read.
+
+    Args:
+        name: of the entry in messages.
+
+    Raises:
+        ImageError: the entry is no picture, damaged, encrypted, a link, or too large; no file is left.
+        LimitReached: `budget` is used up; no file is left.
+    """
+    _check_entry(entry, name)
+    with closing(_chunks(archive, entry, name, budget)) as chunks:
+        head = next(chunks, b'')
+        if is_zip(head):
+            raise ImageError(name, 'is a ZIP inside a ZIP, which is not opened; unpack it first')
+        if fault := fault_of(head, name):
+            raise ImageError(name, fault)
+        path = into / f'{secrets.token_hex(16)}{picture_suffix(head)}'
+        try:
+            with path.open('xb') as file:
+                file.write(head)
+                for chunk in chunks:
+                    file.write(chunk)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+    return path
+
+
+def _check_entry(entry: zipfile.ZipInfo, name: str) -> None:
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        raise ImageError(name, 'is a link, which is not followed; put the picture itself into the ZIP')
+    if kind not in (0, stat.S_IFREG):
+        raise ImageError(name, 'is not an ordinary file; put the picture itself into the ZIP')
+    if entry.flag_bits & ENCRYPTED_FLAG:
+        raise ImageError(name, 'is encrypted; make the ZIP without a password')
+    if entry.compress_type not in METHODS:
+        method = zipfile.compressor_names.get(entry.compress_type, f'method {entry.compress_type}')
+        raise ImageError(name, f'is packed with {method}, which is not opened; make an ordinary ZIP')
+
+
+def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, budget: Budget) -> Iterator[bytes]:
+    """The content in pieces, counted as it is read. What is read and thrown away counts as well: it costs time."""
+    limits, total = budget.limits, 0
+    most_by_ratio = max(SMALL_FILE, limits.max_ratio * entry.compress_size)
+    with _faults(name):
+        stream = archive.open(entry)
+    with stream:
+        while True:
+            with _faults(name):
+                chunk = stream.read(CHUNK_BYTES)
+            if not chunk:
+                return
+            total += len(chunk)
+            budget.add_bytes(len(chunk))
+            if total > most_by_ratio:
+                grown = f'grows more than {limits.max_ratio} times as it is unpacked, as a ZIP bomb does'
+                raise ImageError(name, f'{grown}; give the picture itself')
+            if total > limits.max_file_bytes:
+                raise ImageError(name, too_many_bytes(limits))
+            yield chunk
+
+
+@contextmanager
+def _faults(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ImageError:
+        raise
+    # Damaged bytes lead zipfile to BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, ValueError ...
+    except Exception as error:
+        fault = shorten_middle(str(error) or type(error).__name__)  # it may quote a name of any length
+        raise ImageError(name, f'is damaged or incomplete ({fault}); copy it or make it again') from error

@@ -1,0 +1,90 @@
+"""A folder of this machine as a gallery."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ifd_zoo.images import ImageError
+from ifd_zoo.intake.collecting import Collected, Intake
+from ifd_zoo.intake.content import (
+    OTHER_SUFFIXES,
+    PICTURE_SUFFIXES,
+    check_bytes,
+    fault_of,
+    is_zip,
+    picture_suffix,
+    read_head,
+    reading,
+)
+from ifd_zoo.intake.labels import read_label
+from ifd_zoo.intake.limits import DEFAULT_LIMITS, Limits
+from ifd_zoo.intake.names import clean, is_hidden, is_system, shorten_middle
+
+
+def collect_folder(root: str | Path, limits: Limits = DEFAULT_LIMITS) -> Collected:
+    """All pictures in a folder and the folders in it, sorted by their paths, which are also their names.
+
+    Nothing is copied. A file is taken for what its first bytes say. A file that has neither the bytes nor the suffix of
+    a picture or archive, such as `README.txt`, is left out silently, as are hidden files and folders and those that an
+    operating system adds; everything else that is left out is named in `skipped`. Links are not followed, ZIPs not
+    opened. Labels are read from absolute paths, so that folders above `root` count.
+
+    Args:
+        root: may itself be a link.
+
+    Raises:
+        ImageError: there is no such folder, or it cannot be read.
+    """
+    root = Path(root).expanduser()
+    if not root.is_dir():
+        raise ImageError(str(root), 'no such folder; give one that holds pictures')
+    root, intake = root.resolve(), Intake(limits)
+    with reading(str(root)):
+        os.scandir(root).close()
+    with intake.stopping():
+        for entry, name in _walk(root, intake):
+            intake.at = shorten_middle(name)
+            intake.budget.add_entry()
+            with intake.skipping():
+                _take(intake, entry, name, root)
+    return intake.result
+
+
+def _walk(root: Path, intake: Intake) -> Iterator[tuple[os.DirEntry, str]]:
+    """Files and links with their names, hidden ones aside; folders that are left out become messages."""
+    waiting, most = _entries(root), intake.budget.limits.max_depth
+    while waiting:
+        entry = waiting.pop()
+        # A backslash is part of a name here, and would be taken for a separator.
+        name = clean(os.path.relpath(entry.path, root).replace('\\', '_'))
+        if is_system(name) or is_hidden(name):
+            continue
+        if not entry.is_dir(follow_symlinks=False):
+            yield entry, name
+            continue
+        shown = shorten_middle(name)
+        with intake.skipping(), reading(shown):
+            if name.count('/') >= most:
+                raise ImageError(shown, f'is more than {most} folders deep, the limit; move its pictures up')
+            waiting += _entries(entry.path)
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry]:
+    """Last name first."""
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name, reverse=True)
+
+
+def _take(intake: Intake, entry: os.DirEntry, name: str, root: Path) -> None:
+    path, shown = Path(entry.path), intake.at
+    if entry.is_symlink():
+        raise ImageError(shown, 'is a link, which is not followed; copy the picture itself into the folder')
+    head = read_head(path, shown)
+    if not picture_suffix(head) and path.suffix.lower() not in PICTURE_SUFFIXES | OTHER_SUFFIXES:
+        return
+    if is_zip(head):
+        raise ImageError(shown, 'is a ZIP, which is not opened in a folder; unpack it')
+    if fault := fault_of(head, name):
+        raise ImageError(shown, fault)
+    check_bytes(path, shown, intake.budget.limits)
+    intake.keep(path, name, read_label(f'{root}/{name}'))

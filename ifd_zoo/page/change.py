@@ -1,0 +1,197 @@
+"""Change clothes: other colours and patterns for the person of a photo, and what they do to similarities."""
+
+import re
+from functools import partial
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from ifd_zoo.comparison import Movement, movement
+from ifd_zoo.explain import DRAWN_SIDE, label_layer
+from ifd_zoo.gallery import example_gallery, example_photos
+from ifd_zoo.page import words
+from ifd_zoo.page.desk import Desk
+from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, telling
+from ifd_zoo.page.look import LIGHT, NETWORK, PHOTO, RESULT
+from ifd_zoo.page.rank import RankTab
+from ifd_zoo.page.rank_form import model_choices
+from ifd_zoo.page.stopping import cancel_button, stop_with, stoppable
+from ifd_zoo.parsing import LABELS
+from ifd_zoo.wardrobe import BOTTOM, PATTERNS, TOP, Edit, Recolour, Swap, movement_chart
+
+CLASSES = ('upper', 'lower', 'dress', 'coat', 'shoes', 'bag')
+MAX_COMPARED = 3  # models in a chart
+
+
+def recolour(
+    desk: Desk,
+    photo: dict | None,
+    classes: list[str],
+    colour: str,
+    pattern: str,
+    second: str,
+    scale: float,
+    swap: bool,
+) -> tuple[Image.Image, str]:
+    """The photo in other clothes, and what clothes were found in it.
+
+    Raises:
+        gr.Error: there is no usable photo, or it does not show these clothes.
+    """
+    file = one_photo(photo, 'photo')
+    claim(desk, file.path)
+    with telling():
+        image, label_map = desk.parse(file)
+        found = _found(label_map)
+        edit = _edit(classes, colour, pattern, second, scale, swap)
+        if not edit.applies(label_map):
+            wanted = 'both a top and a bottom' if swap else ' or '.join(edit.classes)
+            return image, f'{found} Nothing is changed: the photo shows no {wanted}.'
+        return edit.apply(image, label_map), found
+
+
+def _found(label_map: np.ndarray) -> str:
+    names = [LABELS[value] for value in np.unique(label_map) if LABELS[value] in CLASSES]
+    return f'Found: {", ".join(names)}.' if names else 'The parser found no clothes in this photo.'
+
+
+def _edit(classes: list[str], colour: str, pattern: str, second: str, scale: float, swap: bool) -> Edit:
+    if swap:
+        return Swap(TOP, BOTTOM)
+    if not classes:
+        raise error('Choose what to change: at least one kind of clothes.')
+    return Recolour(
+        tuple(classes), to_hex(colour), pattern, None if pattern == 'plain' else to_hex(second), float(scale)
+    )
+
+
+def to_hex(colour: str) -> str:
+    """`#rrggbb` of what a gr.ColorPicker gives, which may also be `rgba(12.3, 4, 5, 1)`; other text stays as it is."""
+    match = re.fullmatch(r'rgba?\(\s*([\d.]+)\s*,\s*([\d.]+)\s*,\s*([\d.]+)\s*(?:,\s*[\d.]+\s*)?\)', str(colour))
+    return f'#{bytes(min(255, round(float(part))) for part in match.groups()).hex()}' if match else str(colour)
+
+
+def parsed(desk: Desk, photo: dict | None) -> Image.Image | None:
+    """The label map over the photo."""
+    if not photo:
+        return None
+    with telling():
+        image, label_map = desk.parse(one_photo(photo, 'photo'))
+    picture = image.convert('RGBA')
+    picture.alpha_composite(label_layer(label_map))
+    picture.thumbnail((2 * DRAWN_SIDE, 2 * DRAWN_SIDE))
+    return picture.convert('RGB')
+
+
+def measure(desk: Desk, photo: dict | None, *values: object) -> tuple:
+    """Charts for one's own change and for the fixed wardrobe, and the sensitivity of each model.
+
+    Args:
+        values: those of the edit, then models, gallery photos, archives and whether to use the folder of the start.
+
+    Raises:
+        gr.Error: something is missing or unusable.
+    """
+    *edit_values, models, gallery, archives, use_folder = values
+    file = one_photo(photo, 'photo')
+    if not models or len(models) > MAX_COMPARED:
+        raise error(f'Choose one to {MAX_COMPARED} models.')
+    gr.Progress()(0, desc='Dressing and looking')
+    files = example_gallery()
+    if gallery or archives or (use_folder and desk.folder):
+        files = take_gallery(desk, gallery, archives, use_folder).files
+    with telling():
+        image, label_map = desk.parse(file)
+        edit = _edit(*edit_values)
+        predictors, embeddings = {name: desk.get(name) for name in models}, {}
+        tell = stoppable(desk, 'Looking at the gallery', len(files))
+        if use_folder:
+            for predictor in predictors.values():
+                desk.look_at_folder(predictor, tell)
+        with desk.busy:
+            for name, predictor in predictors.items():
+                known = desk.embed(predictor, files, tell)
+                embeddings[name] = [files[index].name for index in known.indices], known.embeddings
+            result = movement(predictors, image, label_map, embeddings, edit)
+    own = movement_chart(result.names, result.by_edit, 'This change of clothes')
+    fixed = movement_chart(result.names, result.by_wardrobe, 'The fixed wardrobe: twelve changes of clothes')
+    return gr.HTML(own, visible=True), gr.HTML(fixed, visible=True), _numbers(result, len(files))
+
+
+def _numbers(result: Movement, count: int) -> str:
+    lines = [f'- `{name.replace("`", "")}`: **S = {value:.3f}**' for name, value in result.sensitivity.items()]
+    left = f'\n\nLeft out, since they do not apply here: {", ".join(result.left_out)}.' if result.left_out else ''
+    return '\n'.join([words.MEASURED, '', *lines, '', f'Over {count} gallery photos.{left}'])
+
+
+def _input_column(desk: Desk) -> tuple:
+    thumbnail = gr.Image(render=False, label='Photo')
+    examples = gr.Dataset(
+        components=[thumbnail], samples=[[path] for path in example_photos('query')], type='index', show_label=False,
+        elem_id='change_examples', elem_classes='examples',
+    )
+    photo = gr.Image(label='Photo', elem_id='change_photo', **PHOTO)
+    classes = gr.CheckboxGroup(list(CLASSES), value=list(TOP), label='Change', elem_id='change_classes')
+    with gr.Row():
+        colour = gr.ColorPicker('#b3202a', label='Colour', elem_id='change_colour', min_width=100)
+        second = gr.ColorPicker('#ece6da', label='Second colour', elem_id='change_second', min_width=100)
+    pattern = gr.Radio(list(PATTERNS), value='plain', label='Pattern', elem_id='change_pattern')
+    scale = gr.Slider(0.02, 0.2, value=0.05, step=0.01, label='Pattern size')
+    swap = gr.Checkbox(False, label='Swap the looks of top and bottom instead', elem_id='change_swap')
+    apply = gr.Button('Apply the change', elem_id='change_apply')
+    models = gr.Dropdown(
+        model_choices(desk), value=desk.pair(), multiselect=True, max_choices=MAX_COMPARED, label='Models to measure',
+        elem_id='change_models',
+    )
+    with gr.Row():
+        button = gr.Button('Measure', variant='primary', size='lg', elem_id='measure')
+        cancel = cancel_button('measure')
+    gr.Markdown(words.MEASURE)
+    return examples, photo, [classes, colour, pattern, second, scale, swap], models, apply, [button, cancel]
+
+
+def build(desk: Desk, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
+    """The tab, and what lists models."""
+    with gr.Tab('Change clothes', id='change') as tab:
+        gr.Markdown(words.CHANGE)
+        with gr.Row():
+            with gr.Column(scale=4, min_width=300):
+                examples, photo, controls, models, apply, (button, cancel) = _input_column(desk)
+            with gr.Column(scale=7, min_width=300):
+                with gr.Row():
+                    edited = gr.Image(label='In other clothes', elem_id='edited', min_width=140, **RESULT)
+                    shown = gr.Image(label='Classes', elem_id='change_map', min_width=140, **RESULT)
+                found = gr.Markdown(elem_id='found')
+                numbers = gr.Markdown(elem_id='sensitivity')
+                chart = {'visible': False, 'container': True, 'show_label': False, 'elem_classes': 'chart'}
+                own = gr.HTML(label='This change', elem_id='own_chart', **chart)
+                fixed = gr.HTML(label='The fixed wardrobe: twelve changes', elem_id='fixed_chart', **chart)
+    inputs = {'inputs': [photo, *controls], 'outputs': [edited, found], 'preprocess': False}
+    edit = {**inputs, 'trigger_mode': 'always_last'}
+    live, change, look = (handing_over(desk, partial(function, desk)) for function in (_live, recolour, parsed))
+    photo.change(look, photo, shown, preprocess=False, api_visibility='private', **NETWORK).then(
+        live, **edit, api_visibility='private', **LIGHT
+    )
+    gr.on([control.change for control in controls], live, **edit, api_visibility='private', **LIGHT)
+    apply.click(change, **inputs, show_progress_on=edited, api_name='recolour', **NETWORK)
+    examples.click(_example, examples, photo, show_progress='hidden', api_visibility='private')
+    measured = button.click(
+        partial(measure, desk),
+        [photo, *controls, models, *ranking.gallery],
+        [own, fixed, numbers],
+        preprocess=False,
+        show_progress_on=numbers,
+        api_visibility='private',
+        **NETWORK,
+    )
+    stop_with(desk, cancel, [measured], numbers)
+    return tab, [models]
+
+
+def _live(desk: Desk, photo: dict | None, *values: object) -> tuple:
+    return recolour(desk, photo, *values) if photo else (None, '')
+
+
+def _example(index: int) -> str:
+    return example_photos('query')[index]

@@ -1,0 +1,110 @@
+"""Compare: Fig. 3 of the paper, for any three photos and two models."""
+
+from functools import partial
+
+import gradio as gr
+
+from ifd_zoo.comparison import ROLES, Comparison, example_triples
+from ifd_zoo.comparison import compare as compare_models
+from ifd_zoo.gallery import PHOTO_SIDE
+from ifd_zoo.images import load_image
+from ifd_zoo.page import words
+from ifd_zoo.page.desk import Desk
+from ifd_zoo.page.files import claim, error, handing_over, one_photo, telling
+from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES
+from ifd_zoo.page.rank_form import model_choices
+from ifd_zoo.page.stopping import cancel_button, stop_with
+
+SHOWN_SIDE = 512  # pixels of the drawn photos
+
+
+def compare(
+    desk: Desk, anchor: dict | None, positive: dict | None, negative: dict | None, first: str, second: str
+) -> tuple[str, list, str, list]:
+    """For each of two models what it decides, and Grad-CAM of the three photos.
+
+    Raises:
+        gr.Error: a photo or a model is missing or unusable.
+    """
+    files = [one_photo(value, what) for value, what in zip((anchor, positive, negative), ROLES, strict=True)]
+    if not first or not second:
+        raise error('Choose two models.')
+    claim(desk, *(file.path for file in files))
+    gr.Progress()(0, desc='Looking at the photos')
+    with telling():
+        photos = [load_image(file.path, file.name, PHOTO_SIDE) for file in files]
+        for photo in photos:
+            photo.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+        predictors = {name: desk.get(name) for name in (first, second)}
+        with desk.busy:
+            found = {one.name: one for one in compare_models(predictors, photos)}
+    return tuple(part for name in (first, second) for part in _shown(found[name]))
+
+
+def _shown(one: Comparison) -> tuple[str, list]:
+    """A verdict, and captioned pictures."""
+    positive, negative = one.similarities
+    right = positive > negative
+    verdict = 'finds the **person**' if right else 'is fooled by the **clothes**'
+    numbers = f'same person {positive:.3f}, other person {negative:.3f}, margin {positive - negative:+.3f}'
+    captions = (ROLES[0], f'{ROLES[1]}: {positive:.3f}', f'{ROLES[2]}: {negative:.3f}')
+    # Names of models may hold Markdown, so they are code here, without what would end it.
+    name = one.name.replace('`', '')
+    mark = '\u2713' if right else '\u2717'
+    return f'{mark} `{name}` {verdict}: {numbers}.', list(zip(one.pictures, captions, strict=True))
+
+
+def build(desk: Desk) -> tuple[gr.Tab, list[gr.Dropdown]]:
+    """The tab, and what lists models."""
+    with gr.Tab('Compare', id='compare') as tab:
+        gr.Markdown(words.COMPARE)
+        triples = [[str(file.path) for file in triple] for triple in example_triples()]
+        thumbnail = gr.Image(render=False, label='Example')
+        samples = [[triple[0]] for triple in triples]
+        examples = gr.Dataset(
+            components=[thumbnail], samples=samples, type='index', show_label=False, elem_id='compare_examples',
+            elem_classes='examples',
+        )
+        with gr.Row():
+            photos = [
+                gr.Image(label=role.capitalize(), elem_id=f'compare_{key}', min_width=100, **PHOTO)
+                for role, key in zip(ROLES, ('anchor', 'positive', 'negative'), strict=True)
+            ]
+        choices, pair = model_choices(desk), desk.pair()
+        with gr.Row():
+            models = [
+                gr.Dropdown(
+                    choices,
+                    value=value,
+                    label=f'{which} model',
+                    elem_id=f'compare_model_{which.lower()}',
+                    min_width=280,
+                )
+                for value, which in zip((pair[0], pair[-1]), ('First', 'Second'), strict=True)
+            ]
+        with gr.Row():
+            button = gr.Button('Compare', variant='primary', size='lg', elem_id='compare_run')
+            cancel = cancel_button('compare')
+        outputs = []
+        with gr.Row():
+            for which in ('first', 'second'):
+                with gr.Column(min_width=280):
+                    outputs.append(gr.Markdown(elem_id=f'verdict_{which}'))
+                    outputs.append(
+                        gr.Gallery(
+                            columns=3, buttons=[], label=f'Grad-CAM of the {which} model', elem_id=f'cam_{which}',
+                            elem_classes='pictures', **PICTURES,
+                        )
+                    )
+    run = {
+        'fn': handing_over(desk, partial(compare, desk)),
+        'inputs': [*photos, *models],
+        'outputs': outputs,
+        'preprocess': False,
+        'show_progress_on': outputs[0],
+        **NETWORK,
+    }
+    fill = examples.click(triples.__getitem__, examples, photos, show_progress='hidden', api_visibility='private')
+    compared = [fill.success(**run, api_visibility='private'), button.click(**run, api_name='compare')]
+    stop_with(desk, cancel, compared, outputs[0])
+    return tab, models

@@ -1,0 +1,203 @@
+"""What the tabs of a page, and all who use it at once, share: models, the gallery of the start, and what is known."""
+
+import functools
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from PIL import Image
+
+from ifd_zoo.catalogue import Entry, catalogue
+from ifd_zoo.explain import Study
+from ifd_zoo.gallery import PHOTO_SIDE, Embed, PhotoFile, Progress, RememberedEmbeddings, hash_content, study_files
+from ifd_zoo.hub import LoadError, list_bundled, list_tagged, load_model
+from ifd_zoo.images import load_image
+from ifd_zoo.indexed import IndexedFolder
+from ifd_zoo.intake import Collected
+from ifd_zoo.page.keeping import Keeping
+from ifd_zoo.page.stops import Stops
+from ifd_zoo.parsing import list_parsers, load_parser
+from ifd_zoo.parsing.registry import PARSERS, portable_name
+from ifd_zoo.predictor import Predictor, Predictors
+
+MAX_MODELS = 8  # each stays in memory until the page stops
+PHOTOS_KNOWN = 24  # photos with their label maps; 2 MB each at most
+STUDIES_KNOWN = 128  # of all visitors; half a megabyte each
+BASELINE = 'baseline'
+
+
+class Desk:
+    """Safe between threads.
+
+    Args:
+        predictors: whose parser all tabs use.
+        folder: a gallery on this machine that can be searched without an upload.
+        guarded: visitors may be anybody, so models are loaded by the names of the zoo only: neither folders of this
+            machine nor what somebody put on the Hub.
+        index: folder in which the embeddings of `folder` are kept.
+        keeping: knows which files are whose, and deletes them.
+    """
+
+    def __init__(
+        self,
+        predictors: Predictors,
+        folder: Collected | None = None,
+        guarded: bool = False,
+        index: Path | None = None,
+        keeping: Keeping | None = None,
+    ) -> None:
+        self.predictors, self.folder, self.guarded, self.keeping = predictors, folder, guarded, keeping
+        self.busy = Lock()
+        """To be held while a network of re-identification runs: Grad-CAM looks into it."""
+        indexed = IndexedFolder(folder.files, index, self.busy) if folder and index else None
+        self.embed: Embed = indexed or RememberedEmbeddings()
+        self._indexed = indexed
+        self.stops = Stops()
+        named = predictors.parser if isinstance(predictors.parser, (str, Path)) else 'own'
+        self.parsers = list(dict.fromkeys([portable_name(named), *filter(_needs_no_path, list_parsers())]))
+        """Names that `parse` knows, that of the start first."""
+        self._parsers: dict[str, object] = {}
+        self.temporary: set[str] = set()
+        """Files that were written for a visitor, to be deleted with the uploads."""
+        self._photos: OrderedDict[tuple, tuple[Image.Image, np.ndarray]] = OrderedDict()
+        self._studies: OrderedDict[tuple, Study] = OrderedDict()
+        self._lock, self._loading = Lock(), Lock()
+
+    @property
+    def models(self) -> list[str]:
+        """Names that `get` knows, the one of the start first."""
+        return list(self.predictors.sources)
+
+    def pair(self) -> list[str]:
+        """A model with attention stream and one without, if both are known, for comparisons."""
+        first = next((name for name in self.models if BASELINE not in name), self.models[0])
+        second = next((name for name in self.models if BASELINE in name), self.models[-1])
+        return list(dict.fromkeys([first, second]))
+
+    def get(self, name: str) -> Predictor:
+        """The predictor of that name.
+
+        Raises:
+            ValueError: there is none.
+            LoadError, ParserError, DeviceError: as for `Predictor`.
+        """
+        if name not in self.predictors.sources:
+            raise ValueError('That model is not loaded here: choose one of the list.')
+        return self.predictors.get(name)
+
+    def add(self, source: str, check: Callable[[], None] = lambda: None) -> str:
+        """Load another model; the others stay as they are, whatever happens.
+
+        Args:
+            source: bundled name, release folder, or hf-hub:org/name.
+            check: raises what is raised here when the model has come and is no longer wanted.
+
+        Returns:
+            Its name on the page.
+
+        Raises:
+            LoadError: it cannot be loaded, or is not allowed here, or there are too many.
+        """
+        source = source.strip()
+        name = short_name(source)
+        if self.guarded and source not in [*list_bundled(), *list_tagged()]:
+            raise LoadError(f'{name}: this page is open to anybody, and loads models by the names in the table only')
+        with self._loading:
+            if name in self.predictors.sources:
+                return name
+            if len(self.models) >= MAX_MODELS:
+                raise LoadError(f'{MAX_MODELS} models are loaded, the most this page keeps; start it again for others')
+            # A network and not its name: searches by other models go on while this one is fetched.
+            network = load_model(source)
+            check()
+            self.predictors.sources[name] = network
+            try:
+                self.predictors.get(name)
+            except BaseException:
+                del self.predictors.sources[name]
+                raise
+        return name
+
+    def parse(self, file: PhotoFile, parser: str = '') -> tuple[Image.Image, np.ndarray]:
+        """A photo and its label map (H, W) in `LABELS`; parsed once, and known by its content for a while.
+
+        Args:
+            parser: one of `parsers`; empty means the first.
+
+        Raises:
+            ImageError: the photo cannot be used.
+            ParserError: the parser cannot be loaded.
+            ValueError: there is no such parser.
+        """
+        key = parser or self.parsers[0], hash_content(file.path)
+        if known := self._recall(self._photos, key):
+            return known
+        photo = load_image(file.path, file.name, PHOTO_SIDE)
+        parsed = photo, self._parser(key[0]).parse([photo])[0]
+        self._remember(self._photos, {key: parsed}, PHOTOS_KNOWN)
+        return parsed
+
+    def studies(self, model: str, files: Sequence[PhotoFile]) -> list[Study]:
+        """What a model sees in each photo; looked at once, and known by its content for a while.
+
+        Raises:
+            ImageError: a photo cannot be used.
+        """
+        keys = [(model, hash_content(file.path)) for file in files]
+        known = {key: self._recall(self._studies, key) for key in keys}
+        new = {key: file for key, file in zip(keys, files, strict=True) if known[key] is None}
+        if new:
+            predictor = self.get(model)
+            with self.busy:
+                known |= zip(new, study_files(predictor, list(new.values())), strict=True)
+            self._remember(self._studies, {key: known[key] for key in new}, STUDIES_KNOWN)
+        return [known[key] for key in keys]
+
+    def look_at_folder(self, predictor: Predictor, progress: Progress) -> None:
+        """Bring the index of the folder up to date; to be called without holding `busy`.
+
+        Raises:
+            GalleryIndexError, OSError: as for `IndexedFolder.build`.
+        """
+        if self._indexed:
+            self._indexed.build(predictor, progress)
+
+    def _parser(self, name: str) -> object:
+        if name not in self.parsers:
+            raise ValueError(f'Choose a parser: {", ".join(self.parsers)}.')
+        if name == self.parsers[0]:
+            return self.get(self.models[0]).parser
+        with self._loading:
+            if name not in self._parsers:
+                self._parsers[name] = load_parser(name, self.get(self.models[0]).device)
+            return self._parsers[name]
+
+    def _recall(self, known: OrderedDict, key: tuple) -> object | None:
+        with self._lock:
+            if key in known:
+                known.move_to_end(key)
+            return known.get(key)
+
+    def _remember(self, known: OrderedDict, new: dict, most: int) -> None:
+        with self._lock:
+            known.update(new)
+            while len(known) > most:
+                known.popitem(last=False)
+
+
+def _needs_no_path(parser: str) -> bool:
+    return parser not in PARSERS or PARSERS[parser].source != 'required'
+
+
+def short_name(source: str) -> str:
+    """How a model goes on the page: a folder by its last part, the others by their names."""
+    is_name = source in list_bundled() or source.startswith('hf-hub:')
+    return source if is_name else Path(source).name or source
+
+
+@functools.cache
+def whole_catalogue() -> list[Entry]:
+    """Measured once: it builds every network."""
+    return catalogue()

@@ -1,0 +1,45 @@
+"""Endpoints for programs that have no button."""
+
+from typing import Any
+
+import gradio as gr
+
+from ifd_zoo.catalogue import to_json
+from ifd_zoo.gallery import PHOTO_SIDE
+from ifd_zoo.images import load_image
+from ifd_zoo.page.desk import Desk, whole_catalogue
+from ifd_zoo.page.files import checked, claim, error, photo_file, telling
+from ifd_zoo.page.look import NETWORK
+
+MAX_PHOTOS = 256
+
+
+def embed(desk: Desk, photos: list[dict], model: str) -> list[list[float]]:
+    """Embeddings of photos, of unit length: cosine similarity is their scalar product.
+
+    Raises:
+        gr.Error: a photo cannot be used, or there are too many.
+    """
+    if not isinstance(photos, list) or not all(isinstance(one, dict) and one.get('path') for one in photos):
+        raise error('photos is a list of files: [handle_file("a.jpg"), ...].')
+    if len(photos) > MAX_PHOTOS:
+        raise error(f'{len(photos)} photos are too many at once; give at most {MAX_PHOTOS}.')
+    files = list(map(photo_file, photos))
+    claim(desk, *(file.path for file in files))
+    files = list(map(checked, files))
+    with telling():
+        predictor = desk.get(model)
+        images = [load_image(file.path, file.name, PHOTO_SIDE) for file in files]
+        with desk.busy:
+            return predictor.embed(images).tolist()
+
+
+def build(desk: Desk) -> None:
+    def embed_photos(photos: list[dict], model: str = desk.models[0]) -> list[list[float]]:
+        return embed(desk, photos, model)
+
+    def list_models() -> dict[str, Any]:
+        return {'loaded': desk.models, 'catalogue': to_json(whole_catalogue())}
+
+    gr.api(embed_photos, api_name='embed', api_description='Embeddings of photos, one list of numbers each.', **NETWORK)
+    gr.api(list_models, api_name='models', api_description='The loaded models, and the whole catalogue.')

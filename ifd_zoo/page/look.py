@@ -1,0 +1,42 @@
+"""How the page looks."""
+
+from pathlib import Path
+
+import gradio as gr
+
+CSS = Path(__file__).resolve().parents[1] / 'app.css'
+THEME = gr.themes.Soft(
+    primary_hue='indigo',
+    neutral_hue='slate',
+    font=['system-ui', 'Segoe UI', 'Roboto', 'DejaVu Sans', 'sans-serif'],
+    font_mono=['ui-monospace', 'DejaVu Sans Mono', 'monospace'],
+)
+LOOK = {'theme': THEME, 'css_paths': CSS, 'footer_links': [], 'ssr_mode': False}
+UPLOAD = {'height': 180, 'show_label': False, 'interactive': True}
+PICTURES = {'show_label': False, 'interactive': False, 'object_fit': 'contain', 'height': 'auto', 'container': False}
+PHOTO = {
+    'type': 'filepath',
+    'sources': ['upload', 'clipboard'],
+    'interactive': True,
+    'height': 280,
+    'elem_classes': 'photo',
+}
+STILL = {
+    'show_label': False,
+    'interactive': False,
+    'container': False,
+    'buttons': [],
+    'format': 'png',
+    'elem_classes': 'still',
+}
+"""Of a picture that belongs to the page."""
+RESULT = {'interactive': False, 'buttons': ['download', 'fullscreen'], 'height': 420, 'elem_classes': 'photo'}
+
+# On a phone progress and results lie below the form.
+SHOW_RESULTS = "() => { if (innerWidth < 700) document.getElementById('status').scrollIntoView({behavior: 'smooth'}); }"
+SHOW_PAIR = "() => document.getElementById('pair').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
+
+NETWORK = {'concurrency_id': 'search', 'concurrency_limit': 1}
+"""Of events that run a network: one of them uses all cores."""
+LIGHT = {'concurrency_id': 'light', 'concurrency_limit': 4, 'show_progress': 'hidden'}
+"""Of events that draw."""

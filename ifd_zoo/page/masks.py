@@ -1,0 +1,214 @@
+"""Masks: see what the parser takes for clothing, correct it with a brush, and rank again."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import gradio as gr
+import numpy as np
+from gradio.components.image_editor import EditorData
+from PIL import Image
+
+from ifd_zoo.explain import label_key, label_layer, read_layer, views
+from ifd_zoo.gallery import PhotoFile, QueryResult, example_gallery, example_photos, search
+from ifd_zoo.page import words
+from ifd_zoo.page.desk import Desk
+from ifd_zoo.page.files import claim, error, handing_over, one_photo, photo_file, take_gallery, telling
+from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES, STILL
+from ifd_zoo.page.rank import RankTab
+from ifd_zoo.page.stopping import cancel_button, stop_with, stoppable
+from ifd_zoo.parsing import LABELS, PALETTE, class_mask
+from ifd_zoo.wardrobe.colour import to_hex
+
+EDITED_SIDE = 640  # pixels of the picture to paint on
+PAINTINGS = 64  # of all visitors
+SHOWN = 10  # lines of the table
+HEADS = ('File', 'Rank before', 'Rank after', 'Similarity before', 'Similarity after')
+
+
+class Recent(OrderedDict):
+    """Keeps the latest entries: what a visitor painted waits here, also if it is never asked for."""
+
+    def __setitem__(self, key: str, value: object) -> None:
+        super().__setitem__(key, value)
+        while len(self) > PAINTINGS:
+            self.popitem(last=False)
+
+
+class Parsed(NamedTuple):
+    """A photo on which masks are painted."""
+
+    file: PhotoFile
+    parser: str
+
+
+def to_editor(desk: Desk, photo: dict | None, parser: str = '') -> tuple[dict | None, Parsed | None]:
+    """The photo under its label map, to paint on; and what it is."""
+    if not photo:
+        return None, None
+    file = one_photo(photo, 'photo')
+    claim(desk, file.path)
+    gr.Progress()(0, desc='Parsing')
+    with telling():
+        image, label_map = desk.parse(file, parser)
+    picture = Image.alpha_composite(image.convert('RGBA'), label_layer(label_map))
+    picture.thumbnail((EDITED_SIDE, EDITED_SIDE))
+    return {'background': picture.convert('RGB'), 'layers': [], 'composite': None}, Parsed(file, parser)
+
+
+def corrected_map(desk: Desk, parsed: Parsed | None, editor: dict | None) -> np.ndarray:
+    """The label map (H, W) in `LABELS`, of the photo's size, as it was painted.
+
+    Args:
+        editor: the value of a gr.ImageEditor of type `pil`.
+
+    Raises:
+        gr.Error: there is no photo.
+    """
+    if parsed is None or not editor or editor['background'] is None:
+        raise error('There is no mask to rank with: give a photo, and wait for its classes.')
+    with telling():
+        label_map = desk.parse(*parsed)[1]
+    for layer in editor['layers']:
+        label_map = read_layer(layer, label_map)
+    return label_map
+
+
+def rank_again(
+    desk: Desk, parsed: Parsed, label_map: np.ndarray, model: str, *places: object
+) -> tuple[str, list, list, list]:
+    """What the corrected mask changes: in words, as pictures before and after, and in the ranking.
+
+    Args:
+        label_map: by `corrected_map`.
+        places: gallery photos, archives and whether to use the folder of the start.
+
+    Raises:
+        gr.Error: something is missing or unusable.
+    """
+    gr.Progress()(0, desc='Ranking twice')
+    files = example_gallery()
+    if places[0] or places[1] or (places[2] and desk.folder):
+        files = take_gallery(desk, *places).files
+    with telling():
+        _, original = desk.parse(*parsed)
+        predictor = desk.get(model)
+        tell = stoppable(desk, 'Looking at the gallery', len(files))
+        if places[2]:
+            desk.look_at_folder(predictor, tell)
+        with desk.busy:
+            result = search(predictor, [parsed.file] * 2, files, tell, desk.embed, [original, label_map])
+    before, after = result.queries
+    share = float((label_map != original).mean())
+    text = f'**{share:.1%}** of the photo has another class than the parser gave it.'
+    if not predictor.model.needs_mask:
+        text += ' This model does not use the mask, so nothing moves: choose one with attention in the tab Rank.'
+    return text, _views(before), _views(after), _rows(before, after)
+
+
+def _views(one: QueryResult) -> list:
+    return views(one.study.photo, one.study.attention, class_mask(one.study.label_map))
+
+
+def _rows(before: QueryResult, after: QueryResult) -> list[list]:
+    """Of the best by the corrected mask, under `HEADS`."""
+    old = {found.index: (place, found.similarity) for place, found in enumerate(before.ranking, 1)}
+    return [
+        [found.name, old[found.index][0], place, f'{old[found.index][1]:.4f}', f'{found.similarity:.4f}']
+        for place, found in enumerate(after.ranking[:SHOWN], 1)
+    ]
+
+
+def build(desk: Desk, ranking: RankTab) -> gr.Tab:
+    with gr.Tab('Masks', id='masks') as tab:
+        gr.Markdown(words.MASKS)
+        with gr.Row():
+            with gr.Column(scale=2, min_width=240):
+                thumbnail = gr.Image(render=False, label='Photo')
+                examples = gr.Dataset(
+                    components=[thumbnail], samples=[[path] for path in example_photos('query')], type='index',
+                    show_label=False, elem_id='mask_examples', elem_classes='examples',
+                )
+                photo = gr.Image(label='Photo', elem_id='mask_photo', **PHOTO)
+                parser = gr.Dropdown(
+                    desk.parsers, value=desk.parsers[0], label='Parser', info=words.PARSERS, elem_id='mask_parser'
+                )
+                gr.Markdown(words.MASK_KEY)
+                gr.Image(label_key(), label=f'{words.MASK_KEY} {", ".join(LABELS)}', elem_id='mask_key', **STILL)
+            with gr.Column(scale=4, min_width=300):
+                editor = _editor()
+                with gr.Row():
+                    button = gr.Button('Rank with this mask', variant='primary', size='lg', elem_id='mask_run')
+                    cancel = cancel_button('mask')
+        text = gr.Markdown(elem_id='mask_text')
+        with gr.Row():
+            pictures = [_pictures('Before'), _pictures('After')]
+        table = gr.Dataframe(
+            headers=list(HEADS),
+            column_widths=['220px', '120px', '120px', '160px', '160px'],
+            show_label=False,
+            interactive=False,
+            elem_id='mask_table',
+        )
+        # Inside, since gradio counts what lies between tabs as one of them.
+        parsed, label_map = (gr.State(time_to_live=words.KEEP_SECONDS) for _ in range(2))
+    examples.click(
+        lambda index: example_photos('query')[index], examples, photo, show_progress='hidden', api_visibility='private'
+    )
+    gr.on(
+        [photo.change, parser.input], partial(to_editor, desk), [photo, parser], [editor, parsed], preprocess=False,
+        api_visibility='private', **NETWORK,
+    )
+    # Twice, since gradio decodes either all of the inputs or none, and what was painted comes decoded only.
+    read = button.click(
+        partial(corrected_map, desk), [parsed, editor], label_map, show_progress_on=text, api_visibility='private',
+        **NETWORK,
+    )
+    ranked = read.success(
+        handing_over(desk, partial(rank_again, desk)),
+        [parsed, label_map, ranking.model, *ranking.gallery],
+        [text, *pictures, table],
+        preprocess=False,
+        show_progress_on=text,
+        api_visibility='private',
+        **NETWORK,
+    )
+    stop_with(desk, cancel, [read, ranked], text)
+    return tab
+
+
+def _pictures(label: str) -> gr.Gallery:
+    with gr.Column(min_width=280):
+        gr.Markdown(f'**{label}**')
+        identity = {'elem_id': f'mask_{label.lower()}', 'elem_classes': 'pictures'}
+        return gr.Gallery(columns=3, buttons=[], label=label, **identity, **PICTURES)
+
+
+def _editor() -> gr.ImageEditor:
+    colours = [to_hex(colour) for colour in PALETTE]
+    upper = colours[LABELS.index('upper')]
+    editor = gr.ImageEditor(
+        type='pil',
+        label='Mask',
+        sources=[],
+        transforms=[],
+        brush=gr.Brush(default_size=14, colors=colours, default_color=upper, color_mode='fixed'),
+        eraser=gr.Eraser(default_size=18),
+        layers=gr.LayerOptions(allow_additional_layers=False, disabled=True),
+        format='png',
+        height=620,
+        elem_id='editor',
+    )
+    editor.blob_storage = Recent()
+    editor.preprocess = partial(guarded, editor.preprocess)
+    return editor
+
+
+def guarded(decode: Callable, payload: EditorData | None) -> dict | None:
+    """What an editor sends, decoded when none of its files lies elsewhere than among the uploads."""
+    for sent in [payload.background, payload.composite, *payload.layers] if payload else []:
+        if sent:
+            photo_file(sent.model_dump())
+    return decode(payload)
+

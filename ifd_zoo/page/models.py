@@ -1,0 +1,85 @@
+"""Models: what the zoo has, and loading another one."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import gradio as gr
+
+from ifd_zoo.catalogue import Entry
+from ifd_zoo.page import words
+from ifd_zoo.page.desk import Desk, whole_catalogue
+from ifd_zoo.page.files import error, telling, visitor
+from ifd_zoo.page.rank_form import model_choices
+from ifd_zoo.page.stopping import cancel_button, stop_with
+
+HEADS = ('Name', 'Backbone', 'Parameters', 'GFLOPs', 'Embedding', 'cc rank-1 / mAP', 'Weights')
+WIDTHS = ['330px', '250px', '110px', '90px', '100px', '140px', '130px']
+
+
+def table() -> list[list[str]]:
+    """The catalogue, under `HEADS`."""
+    return [_row(entry) for entry in whole_catalogue()]
+
+
+def _row(entry: Entry) -> list[str]:
+    # The protocol that the zoo is about; others would not fit.
+    figures = [f'{one["rank1"]:.1f} / {one["mAP"]:.1f}' for name, one in entry.figures.items() if name.startswith('cc')]
+    size = entry.size
+    return [
+        entry.name, size.backbone, f'{size.parameters / 1e6:.1f} M', f'{size.gflops:.1f}', str(size.embedding),
+        next(iter(figures), '-'), entry.where,
+    ]
+
+
+def load(desk: Desk, source: str) -> str:
+    """Load a model. Returns what there is to tell.
+
+    Raises:
+        gr.Error: it cannot be loaded; the others work as before.
+    """
+    if not source or not source.strip():
+        raise error('Which one? Give a name of the table, the folder of a release, or hf-hub:organisation/name.')
+    gr.Progress()(0, desc='Loading the model')
+    who = visitor()
+    desk.stops.forget(who)
+    with telling():
+        name = desk.add(source, lambda: desk.stops.check(who))
+    return f'**Loaded** `{name.replace("`", "")}`. It can be chosen in every tab now.'
+
+
+def choices(desk: Desk, count: int) -> list | dict:
+    """Updates of `count` components that list the models."""
+    updates = [gr.update(choices=model_choices(desk)) for _ in range(count)]
+    return updates if count > 1 else updates[0]
+
+
+def build(desk: Desk, lists: Sequence) -> Callable:
+    """The tab. Returns what brings the lists of models of a page that is opened later up to date."""
+    with gr.Tab('Models', id='models') as tab:
+        gr.Markdown(words.MODELS)
+        source = gr.Textbox(
+            label='Model to load', placeholder='ifd_resnet50.prcc, a folder, or hf-hub:org/name', elem_id='source'
+        )
+        with gr.Row():
+            button = gr.Button('Load', variant='primary', size='lg', elem_id='load', min_width=100)
+            cancel = cancel_button('load')
+        status = gr.Markdown(elem_id='load_status')
+        rows = gr.Dataframe(
+            headers=list(HEADS),
+            column_widths=WIDTHS,
+            show_label=False,
+            interactive=False,
+            max_height=520,
+            elem_id='catalogue',
+        )
+    tab.select(table, None, rows, api_visibility='private', concurrency_limit=1)
+    refresh = partial(choices, desk, len(lists))
+    run = {
+        'fn': partial(load, desk), 'inputs': source, 'outputs': status, 'show_progress_on': status,
+        'concurrency_limit': 2, 'concurrency_id': 'load', 'api_visibility': 'private',
+    }
+    loads = [button.click(**run), source.submit(**run)]
+    stop_with(desk, cancel, loads, status)
+    for loaded in loads:
+        loaded.success(refresh, None, list(lists), api_visibility='private', show_progress='hidden')
+    return refresh

@@ -1,0 +1,181 @@
+"""Rank: one or more queries against a gallery."""
+
+import time
+from functools import partial
+from typing import NamedTuple
+
+import gradio as gr
+
+from ifd_zoo.explain import VIEWS
+from ifd_zoo.gallery import LISTED, example_photos, search, shorten
+from ifd_zoo.page import words
+from ifd_zoo.page.desk import Desk
+from ifd_zoo.page.files import (
+    checked,
+    claim,
+    error,
+    handing_over,
+    many_photos,
+    photo_file,
+    plain,
+    save_picture,
+    take_gallery,
+    telling,
+    write_results,
+)
+from ifd_zoo.page.look import LIGHT, NETWORK, SHOW_PAIR, SHOW_RESULTS
+from ifd_zoo.page.rank_form import input_column, output_column
+from ifd_zoo.page.ranking import HEADS, MAX_SHOWN, Ranking, Wish
+from ifd_zoo.page.stopping import stop_with, stoppable
+
+MAX_QUERIES = 20
+BAD_QUERY = 'The query photo cannot be used. '
+
+
+class RankTab(NamedTuple):
+    tab: gr.Tab
+    gallery: list
+    """Components of the gallery that other tabs search as well: photos, archives, folder of the start."""
+    model: gr.Radio
+
+
+def rank(
+    desk: Desk,
+    queries: list | None,
+    gallery: list | None,
+    archives: list | None,
+    use_folder: bool,
+    model: str,
+    view: str,
+    opacity: float,
+    top_k: float,
+    threshold: float,
+) -> tuple:
+    """Values for the page's result components.
+
+    Raises:
+        gr.Error: there is nothing to search for, or nothing to search in.
+    """
+    wanted = many_photos(queries)
+    if not wanted:
+        raise error('There is no query photo yet: upload one, or click an example.')
+    if len(wanted) > MAX_QUERIES:
+        raise error(f'{len(wanted)} queries are too many at once; give at most {MAX_QUERIES}.')
+    claim(desk, *(photo.path for photo in wanted))
+    wanted = [checked(photo, BAD_QUERY) for photo in wanted]
+    started, progress = time.monotonic(), gr.Progress()
+    progress(0, desc='Reading the gallery')
+    with telling():
+        found = take_gallery(desk, gallery, archives, use_folder)
+        progress(0, desc='Waiting for the model')
+        predictor = desk.get(model)
+        tell = stoppable(desk, 'Looking at the gallery', len(found.files))
+        if use_folder:
+            desk.look_at_folder(predictor, tell)
+    with telling(BAD_QUERY), desk.busy:
+        result = search(predictor, wanted, found.files, tell, desk.embed)
+    ranking = Ranking(model, result.queries, found.files, found.labels)
+    status = [f'**Ranked {result.searched:,} photos** in {time.monotonic() - started:.1f} s.']
+    if result.searched > LISTED:
+        status.append(f'The best {LISTED:,} are listed.')
+    if not predictor.model.needs_mask:
+        status.append('This model has no attention stream, so there is no attention map.')
+    skipped = found.skipped + result.skipped
+    if skipped:
+        total = len(found.files) + len(found.skipped)
+        status.append(f'**Skipped {len(skipped)} of {total}.** {plain(shorten(skipped))}')
+        gr.Warning(f'Skipped {len(skipped)} of {total}: the status names them.', duration=10)
+    names = [(f'{place}: {one.name}', place - 1) for place, one in enumerate(result.queries, 1)]
+    chosen = gr.Dropdown(names, value=0, visible=len(names) > 1)
+    shown = redraw(desk, ranking, 0, view, opacity, top_k, threshold)
+    return '\n\n'.join(status), gr.Column(visible=True), *shown, chosen, ranking, gr.Image(None, visible=False)
+
+
+def redraw(
+    desk: Desk, ranking: Ranking | None, chosen: int, view: str, opacity: float, top_k: float, threshold: float
+) -> tuple:
+    """Values of what changes when a visitor wants to see something else of the same ranking."""
+    if ranking is None:
+        raise error('The results of this page are gone: rank again.')
+    wish = _wish(chosen, view, opacity, top_k, threshold)
+    with telling():
+        pictures = ranking.pictures(desk, wish)
+        rows = ranking.rows(wish)
+    files = write_results(desk, rows, [head.lower() for head in HEADS], pictures)
+    return ranking.seen(wish), pictures, ranking.summary(wish), rows, *files
+
+
+def show_pair(desk: Desk, ranking: Ranking | None, wish: Wish, place: int) -> gr.Image:
+    """The match that was clicked, beside its query."""
+    if ranking is None:
+        raise error('The results of this page are gone: rank again.')
+    found = ranking.queries[wish.chosen].ranking[place]
+    with telling():
+        picture = ranking.pair(desk, wish, place)
+    return gr.Image(save_picture(desk, picture), visible=True, label=f'Query, and #{place + 1}: {found.name}')
+
+
+def _wish(chosen: int, view: str, opacity: float, top_k: float, threshold: float) -> Wish:
+    if view not in VIEWS:
+        raise error(f'Choose what to show: {", ".join(VIEWS)}.')
+    most = max(1, min(int(top_k), MAX_SHOWN))
+    return Wish(int(chosen or 0), view, min(max(float(opacity), 0.0), 1.0), most, float(threshold))
+
+
+def build(desk: Desk) -> RankTab:
+    with gr.Tab('Rank', id='rank') as tab:
+        gr.Markdown(words.INTRO, elem_id='intro')
+        with gr.Row(elem_id='search'):
+            with gr.Column(scale=4, min_width=300):
+                examples, inputs, wishes, buttons = input_column(desk)
+            with gr.Column(scale=7, min_width=300):
+                outputs = output_column()
+    _wire(desk, examples, inputs, wishes, buttons, outputs)
+    return RankTab(tab, inputs[1:4], inputs[4])
+
+
+def _wire(desk: Desk, examples: gr.Dataset, inputs: list, wishes: list, buttons: list, outputs: dict) -> None:
+    button, cancel = buttons
+    run = {
+        'fn': handing_over(desk, partial(rank, desk)),
+        'inputs': [*inputs, *wishes],
+        'outputs': list(outputs.values()),
+        'preprocess': False,
+        'show_progress_on': outputs['status'],
+        **NETWORK,
+    }
+    fill = examples.click(_example, examples, inputs[:3], show_progress='hidden', api_visibility='private')
+    searches = [button.click(**run, api_name='rank'), fill.success(**run, api_visibility='private')]
+    for searched in searches:
+        searched.then(fn=None, js=SHOW_RESULTS)
+    stop_with(desk, cancel, searches, outputs['status'])
+    for given in inputs[:3]:  # so that a photo goes with its visitor also if it is never searched for
+        noted = [inputs[0], inputs[1], inputs[2]]
+        given.upload(partial(_note, desk), noted, None, preprocess=False, api_visibility='private', **LIGHT)
+    for started in (button, examples):
+        started.click(fn=None, js=SHOW_RESULTS)
+    shown = [outputs['ranking'], outputs['chosen'], *wishes]
+    view, opacity, top_k, threshold = wishes
+    drawn = [outputs[key] for key in ('seen', 'matches', 'summary', 'table', 'csv', 'zip')]
+    changes = [outputs['chosen'].input, view.input, opacity.release, top_k.release, threshold.release]
+    gr.on(changes, handing_over(desk, partial(_redraw_if_any, desk)), shown, drawn, api_visibility='private', **LIGHT)
+
+    # Gradio finds the parameter for the event by its annotation, which it does not look for in a partial.
+    def selected(ranking, chosen, view, opacity, top_k, threshold, event: gr.SelectData):
+        return show_pair(desk, ranking, _wish(chosen, view, opacity, top_k, threshold), event.index)
+
+    pair = outputs['matches'].select(selected, shown, outputs['pair'], api_visibility='private', **LIGHT)
+    pair.then(fn=None, js=SHOW_PAIR)
+
+
+def _note(desk: Desk, queries: list | None, gallery: list | None, archives: list | None) -> None:
+    uploads = [*many_photos(queries), *many_photos(gallery), *map(photo_file, archives or [])]
+    claim(desk, *(photo.path for photo in uploads))
+
+
+def _redraw_if_any(desk: Desk, ranking: Ranking | None, *wishes: object) -> tuple:
+    return tuple([gr.skip()] * 6) if ranking is None else redraw(desk, ranking, *wishes)
+
+
+def _example(index: int) -> tuple[list[str], list[str], None]:
+    return [example_photos('query')[index]], example_photos('gallery'), None

@@ -1,0 +1,100 @@
+"""The form and the results of the tab Rank, before anything happens."""
+
+import gradio as gr
+
+from ifd_zoo.explain import VIEWS, colour_bar
+from ifd_zoo.gallery import example_photos
+from ifd_zoo.hub import list_bundled
+from ifd_zoo.page import words
+from ifd_zoo.page.desk import BASELINE, Desk
+from ifd_zoo.page.files import ARCHIVE_TYPES, PICTURE_TYPES
+from ifd_zoo.page.look import PICTURES, STILL, UPLOAD
+from ifd_zoo.page.ranking import HEADS, MAX_SHOWN
+from ifd_zoo.page.stopping import cancel_button
+
+
+def input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
+    """Examples; queries, gallery, archives, folder and model; what is shown; the buttons to search and to stop."""
+    gr.Markdown(words.EXAMPLES_HEADING, elem_classes='small')
+    samples = [[path] for path in example_photos('query')]
+    thumbnail = gr.Image(render=False, label='Query photo')
+    examples = gr.Dataset(components=[thumbnail], samples=samples, type='index', show_label=False, elem_id='examples')
+    with gr.Row():
+        with gr.Column(min_width=120, scale=2):
+            gr.Markdown('### Query')
+            query = gr.Gallery(file_types=PICTURE_TYPES, label='Query photos', buttons=[], elem_id='query', **UPLOAD)
+        with gr.Column(min_width=150, scale=3):
+            gr.Markdown('### Gallery')
+            gallery = gr.Gallery(
+                file_types=PICTURE_TYPES, label='Gallery photos', buttons=[], elem_id='gallery', **UPLOAD
+            )
+    with gr.Accordion('A gallery as ZIP, or many files', open=False):
+        archives = gr.File(
+            label='ZIP archives and photos',
+            file_count='multiple',
+            file_types=ARCHIVE_TYPES,
+            height=140,
+            elem_id='archives',
+        )
+    folder = desk.folder
+    text = f'Search the {len(folder.files):,} photos of this machine as well' if folder else 'No folder was given'
+    use_folder = gr.Checkbox(value=bool(folder), label=text, visible=bool(folder), elem_id='folder')
+    model = gr.Radio(model_choices(desk), value=desk.models[0], label='Model', elem_id='model')
+    with gr.Row():
+        button = gr.Button('Find matches', variant='primary', size='lg', elem_id='run', min_width=160)
+        cancel = cancel_button('run')
+    with gr.Accordion('What is shown', open=True):
+        view = gr.Radio(list(VIEWS), value=VIEWS[0], label='On each match', elem_id='view')
+        with gr.Row():
+            opacity = gr.Slider(0, 1, value=0.5, step=0.05, label='Opacity', elem_id='opacity', min_width=140)
+            top_k = gr.Slider(1, MAX_SHOWN, value=8, step=1, label='Matches', elem_id='top_k', min_width=140)
+            threshold = gr.Slider(-1, 1, value=0, step=0.01, label='Threshold', elem_id='threshold', min_width=140)
+    return examples, [query, gallery, archives, use_folder, model], [view, opacity, top_k, threshold], [button, cancel]
+
+
+def output_column() -> dict:
+    """Components by name, in the order of what `rank` returns."""
+    status = gr.Markdown(words.WELCOME, elem_id='status')
+    with gr.Column(visible=False) as results:
+        chosen = gr.Dropdown([], label='Query', visible=False, elem_id='chosen')
+        gr.Markdown('### The query, as the model sees it')
+        seen = gr.Gallery(columns=4, buttons=[], label='The query', elem_id='seen', **PICTURES)
+        gr.Markdown('### Best matches: click one to see the pair')
+        gr.Image(colour_bar(), label='Colours from low to high', elem_id='bar', **STILL)
+        gr.Markdown(words.LEGEND, elem_classes='small')
+        summary = gr.Markdown(elem_id='summary')
+        pair = gr.Image(
+            visible=False, interactive=False, label='Pair', buttons=['download', 'fullscreen'], elem_id='pair'
+        )
+        matches = gr.Gallery(
+            columns=2, buttons=['fullscreen'], allow_preview=False, label='Matches', elem_id='matches', **PICTURES
+        )
+        gr.Markdown('### Whole ranking')
+        table = gr.Dataframe(
+            headers=list(HEADS),
+            datatype=['number', 'str', 'str', 'str', 'str'],
+            column_widths=['70px', '220px', '110px', '110px', '100px'],
+            show_label=False,
+            interactive=False,
+            max_height=320,
+            elem_id='table',
+        )
+        with gr.Row():
+            csv = gr.DownloadButton('Download the ranking as CSV', size='md', elem_id='csv')
+            packed = gr.DownloadButton('Ranking and pictures as ZIP', size='md', elem_id='zip')
+    ranking = gr.State(time_to_live=words.KEEP_SECONDS)
+    return {
+        'status': status, 'results': results, 'seen': seen, 'matches': matches, 'summary': summary, 'table': table,
+        'csv': csv, 'zip': packed, 'chosen': chosen, 'ranking': ranking, 'pair': pair,
+    }
+
+
+def model_choices(desk: Desk) -> list[tuple[str, str]]:
+    """Labels and names of the loaded models."""
+    return [(_label(name), name) for name in desk.models]
+
+
+def _label(name: str) -> str:
+    if name not in list_bundled():
+        return name
+    return f'{"Baseline" if BASELINE in name else "IFD"} \u2003 {name}'

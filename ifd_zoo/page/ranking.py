@@ -1,0 +1,126 @@
+"""A ranking that a visitor looks at, and what of it is shown. Knows no gradio: the page keeps one for each visitor."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from ifd_zoo.comparison import heatmaps
+from ifd_zoo.explain import Study, draw, masked_picture, shrink, side_by_side, views
+from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, QueryResult
+from ifd_zoo.images import ImageError, load_image
+from ifd_zoo.intake import Label, Mark, mark, read_label
+from ifd_zoo.page.desk import Desk
+from ifd_zoo.parsing import class_mask
+
+HEADS = ('Rank', 'File', 'Similarity', 'Threshold', 'Label')
+MAX_SHOWN = 30
+MARKS = {Mark.RIGHT: '\u2713 right', Mark.WRONG: '\u2717 wrong', Mark.UNKNOWN: ''}
+ABOVE, BELOW = 'above', 'below'
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a visitor wants to see of a ranking."""
+
+    chosen: int = 0
+    """Place of the query."""
+    view: str = 'side by side'
+    opacity: float = 0.5
+    top_k: int = 8
+    threshold: float = 0.0
+
+
+@dataclass
+class Ranking:
+    """The answers to all queries of one search. Heatmaps that were made once are kept."""
+
+    model: str
+    queries: list[QueryResult]
+    files: list[PhotoFile]
+    labels: list[Label | None]
+    heatmaps: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
+
+    def rows(self, wish: Wish) -> list[list]:
+        """Of the whole ranking, under `HEADS`."""
+        marks, query = self._marks(wish.chosen), self.queries[wish.chosen]
+        rows = []
+        for place, (one, said) in enumerate(zip(query.ranking, marks, strict=True), 1):
+            line = ABOVE if one.similarity >= wish.threshold else BELOW
+            rows.append([place, one.name, f'{one.similarity:.4f}', line, MARKS[said]])
+        return rows
+
+    def pictures(self, desk: Desk, wish: Wish) -> list[tuple[Image.Image, str]]:
+        """The best matches, captioned.
+
+        Raises:
+            ImageError: a photo has been deleted meanwhile.
+        """
+        best = self.queries[wish.chosen].ranking[: wish.top_k]
+        captions = [
+            '  \u2003 '.join(filter(None, [f'#{place}', similarity[:-1], name, said, _below(line)]))
+            for place, name, similarity, line, said in self.rows(wish)[: wish.top_k]
+        ]
+        return list(zip(self._draw(desk, wish, [one.index for one in best]), captions, strict=True))
+
+    def pair(self, desk: Desk, wish: Wish, place: int) -> Image.Image:
+        """The query and the match at a place of the ranking, side by side and large."""
+        query, found = self.queries[wish.chosen], self.queries[wish.chosen].ranking[place]
+        # A heatmap belongs to the match; the query itself is shown as a photo.
+        shown = [draw(query.study, wish.view, wish.opacity), *self._draw(desk, wish, [found.index])]
+        return side_by_side(shown, 420, 12)
+
+    def seen(self, wish: Wish) -> list[tuple[Image.Image, str]]:
+        """The query, as the model sees it."""
+        study = self.queries[wish.chosen].study
+        clothing = class_mask(study.label_map)
+        pictures = views(study.photo, study.attention, clothing, wish.opacity)
+        if study.attention is not None:
+            pictures.append((masked_picture(study.photo, clothing), 'masked input'))
+        return pictures
+
+    def summary(self, wish: Wish) -> str:
+        """One line about threshold and labels."""
+        query = self.queries[wish.chosen]
+        above = sum(one.similarity >= wish.threshold for one in query.ranking)
+        parts = [f'**{above} of {len(query.ranking)}** have a similarity of {wish.threshold:.2f} or more.']
+        marks = self._marks(wish.chosen)
+        if Mark.RIGHT in marks:
+            first = marks.index(Mark.RIGHT) + 1
+            right = marks[: wish.top_k].count(Mark.RIGHT)
+            parts.append(f'By the file names, {right} of the {min(wish.top_k, len(marks))} shown are right,')
+            parts.append(f'and the first right one is at rank {first}.')
+        return ' '.join(parts)
+
+    def _marks(self, chosen: int) -> list[Mark]:
+        query = self.queries[chosen]
+        label = read_label(query.name)
+        return [mark(label, self.labels[one.index]) for one in query.ranking]
+
+    def _draw(self, desk: Desk, wish: Wish, indices: Sequence[int]) -> list[Image.Image]:
+        """Gallery photos in the view that is wanted. A network runs only where that view needs one."""
+        files = [self.files[index] for index in indices]
+        try:
+            if wish.view == 'photo':
+                return [shrink(load_image(file.path, file.name, PHOTO_SIDE)) for file in files]
+            studies = dict(zip(indices, desk.studies(self.model, files), strict=True))
+        except ImageError as error:
+            raise ImageError(error.name, 'has been deleted meanwhile; rank again') from error
+        if wish.view == 'Grad-CAM':
+            self._make_heatmaps(desk, wish.chosen, studies)
+        return [draw(studies[i], wish.view, wish.opacity, self.heatmaps.get((wish.chosen, i))) for i in indices]
+
+    def _make_heatmaps(self, desk: Desk, chosen: int, studies: dict[int, Study]) -> None:
+        """Of those of the photos that have none yet."""
+        new = [index for index in studies if (chosen, index) not in self.heatmaps]
+        predictor = desk.get(self.model)
+        with desk.busy:
+            photos, label_maps = ([getattr(studies[i], name) for i in new] for name in ('photo', 'label_map'))
+            found = heatmaps(predictor, photos, label_maps, self.queries[chosen].embedding[None])
+        # Half the memory, and still finer than the 256 colours that are drawn.
+        self.heatmaps |= {(chosen, i): values.astype(np.float16) for i, values in zip(new, found, strict=True)}
+
+
+def _below(line: str) -> str:
+    return 'below the threshold' if line == BELOW else ''

@@ -1,0 +1,33 @@
+"""Other clothes for the person in a photo, and what they do to a model's similarities.
+
+`Recolour` and `Swap` change a photo by its label map; `WARDROBE` is a fixed set of such changes; `clothing_sensitivity`
+tells how far they move a model, and `movement_chart` draws it.
+"""
+
+from ifd_zoo.wardrobe.changes import BOTTOM, TOP, WARDROBE, Change
+from ifd_zoo.wardrobe.chart import Series, movement_chart
+from ifd_zoo.wardrobe.edits import COLOURABLE, SCALES, Edit, Recolour, Swap
+from ifd_zoo.wardrobe.exchange import edit_from_json, edit_to_json
+from ifd_zoo.wardrobe.patterns import PATTERNS
+from ifd_zoo.wardrobe.sensitivity import Outfits, Sensitivity, clothing_sensitivity, try_on
+
+__all__ = [
+    'BOTTOM',
+    'COLOURABLE',
+    'PATTERNS',
+    'SCALES',
+    'TOP',
+    'WARDROBE',
+    'Change',
+    'Edit',
+    'Outfits',
+    'Recolour',
+    'Sensitivity',
+    'Series',
+    'Swap',
+    'clothing_sensitivity',
+    'edit_from_json',
+    'edit_to_json',
+    'movement_chart',
+    'try_on',
+]

@@ -1,0 +1,58 @@
+"""A desk with tiny untrained models for tests of the page, and uploads as gradio hands them over."""
+
+import shutil
+
+import numpy as np
+import timm
+import torch
+from gradio.utils import get_upload_folder
+
+import ifd_zoo.models  # noqa: F401  (registers the architectures)
+from ifd_zoo.page.desk import Desk
+from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.predictor import Predictors
+
+IFD, BASELINE = 'ifd_resnet10t', 'ifd_baseline_resnet10t'
+
+
+class HalvesParser:
+    """A shirt above and trousers below, but for the outer columns."""
+
+    def identify(self):
+        return 'halves'
+
+    def parse(self, images):
+        maps = []
+        for image in images:
+            label_map = np.zeros((image.height, image.width), np.uint8)
+            label_map[: image.height // 2, 2:-2] = LABELS.index('upper')
+            label_map[image.height // 2 :, 2:-2] = LABELS.index('lower')
+            maps.append(label_map)
+        return maps
+
+
+def make_desk(**options):
+    torch.manual_seed(0)
+    networks = {name: timm.create_model(name, num_classes=0).eval() for name in (IFD, BASELINE)}
+    for network in networks.values():
+        network.pretrained_cfg['input_size'] = (3, 64, 32)
+    return Desk(Predictors(networks, HalvesParser(), 'cpu'), **options)
+
+
+def upload(folder, path, name=None):
+    """What gradio hands over of a gr.Image, for a file that was uploaded."""
+    target = folder / path.name
+    shutil.copy(path, target)
+    return {'path': str(target), 'orig_name': name or path.name, 'meta': {'_type': 'gradio.FileData'}}
+
+
+def items(*files):
+    """The same of a gr.Gallery."""
+    return [{'image': file, 'caption': None} for file in files]
+
+
+def uploads_folder(monkeypatch, folder):
+    """A folder of uploads for one test."""
+    monkeypatch.setenv('GRADIO_TEMP_DIR', str(folder))
+    assert get_upload_folder() == str(folder)
+    return folder

@@ -1,0 +1,94 @@
+"""A folder of photos with an index on disk gives the answers that looking at every photo gives."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from ifd_zoo.gallery import EXAMPLES, PhotoFile, embed_files, search
+from ifd_zoo.indexed import IndexedFolder
+from tests.page import BASELINE, IFD, make_desk
+
+
+@pytest.fixture(scope='module')
+def desk():
+    return make_desk()
+
+
+@pytest.fixture
+def files(tmp_path):
+    folder = tmp_path / 'photos'
+    folder.mkdir()
+    for path in sorted((EXAMPLES / 'gallery').glob('*.jpg'))[:6]:
+        shutil.copy(path, folder)
+    (folder / 'broken.jpg').write_bytes(b'no picture')
+    return [PhotoFile(path, path.name) for path in sorted(folder.iterdir())]
+
+
+class Counting:
+    """A predictor that counts the photos it embeds."""
+
+    def __init__(self, predictor):
+        self.__dict__.update(predictor.__dict__)
+        self.seen, self._embed, self.analyze = 0, predictor.embed, predictor.analyze
+
+    def embed(self, photos):
+        self.seen += len(photos)
+        return self._embed(photos)
+
+
+def same(found, expected):
+    assert found.indices == expected.indices
+    assert np.allclose(found.embeddings, expected.embeddings, atol=1e-6)
+
+
+def test_the_answers_are_those_without_an_index(desk, files, tmp_path):
+    predictor, query = desk.get(IFD), [PhotoFile(EXAMPLES / 'query' / '1_p152_o0_c1.jpg', 'q')]
+    folder = IndexedFolder(files, tmp_path / 'index')
+    found, expected = (search(predictor, query, files, embed=embed) for embed in (folder, embed_files))
+    assert [one.name for one in found.queries[0].ranking] == [one.name for one in expected.queries[0].ranking]
+    assert found.skipped == expected.skipped and found.searched == 6
+    same(folder(predictor, files), embed_files(predictor, files))
+
+
+def test_a_second_start_looks_at_nothing_but_what_is_new(desk, files, tmp_path):
+    predictor = Counting(desk.get(IFD))
+    IndexedFolder(files[:4], tmp_path / 'index').build(predictor)
+    seen = predictor.seen
+    same(IndexedFolder(files, tmp_path / 'index').build(predictor), embed_files(desk.get(IFD), files))
+    assert seen >= 3 and predictor.seen - seen <= 4
+    seen = predictor.seen
+    told = []
+    IndexedFolder(files[1:], tmp_path / 'index').build(predictor, told.append)
+    assert predictor.seen == seen and told[-1] == len(files) - 1
+
+
+def test_a_build_that_was_stopped_goes_on(desk, files, tmp_path):
+    def stop(done):
+        raise KeyboardInterrupt
+
+    folder = IndexedFolder(files, tmp_path / 'index')
+    with pytest.raises(KeyboardInterrupt):
+        folder.build(desk.get(IFD), stop)
+    same(folder.build(desk.get(IFD)), embed_files(desk.get(IFD), files))
+
+
+def test_models_have_indexes_of_their_own(desk, files, tmp_path):
+    folder = IndexedFolder(files, tmp_path / 'index')
+    for name in (IFD, BASELINE):
+        same(folder.build(desk.get(name)), embed_files(desk.get(name), files))
+    assert len(list((tmp_path / 'index').iterdir())) == 2
+
+
+def test_uploads_are_searched_together_with_the_folder(desk, files, tmp_path):
+    upload = PhotoFile(EXAMPLES / 'query' / '1_p152_o0_c1.jpg', 'upload')
+    folder, mixed = IndexedFolder(files, tmp_path / 'index'), [files[3], upload, *files[:2]]
+    found, expected = (embed(desk.get(IFD), mixed) for embed in (folder, embed_files))
+    same(found, expected)
+    same(folder(desk.get(IFD), [upload]), embed_files(desk.get(IFD), [upload]))
+
+
+def test_a_photo_that_is_gone_is_not_found(desk, files, tmp_path):
+    IndexedFolder(files, tmp_path / 'index').build(desk.get(IFD))
+    left = [file for file in files if file.name != files[2].name]
+    same(IndexedFolder(left, tmp_path / 'index').build(desk.get(IFD)), embed_files(desk.get(IFD), left))

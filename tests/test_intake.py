@@ -1,0 +1,241 @@
+"""Uploads of every kind: pictures are kept, everything else is named with what to do."""
+
+import os
+import re
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from ifd_zoo.gallery import PhotoFile
+from ifd_zoo.images import ImageError, load_image
+from ifd_zoo.intake import Label, Limits, check_photo, collect
+from ifd_zoo.intake.names import LONGEST, Names, clean
+from tests.zips import picture, write_zip
+
+
+@pytest.fixture
+def into(tmp_path):
+    return tmp_path / 'taken' / 'in'
+
+
+def upload(tmp_path, name, content):
+    """A file as it lies on disk after an upload, and the name its user knows it by."""
+    path = tmp_path / f'upload{len(list(tmp_path.iterdir()))}'
+    path.write_bytes(content)
+    return PhotoFile(path, name)
+
+
+def names(collected):
+    return [file.name for file in collected.files]
+
+
+def test_pictures_stay_where_they_are_and_those_of_a_zip_are_written(tmp_path, into):
+    one = upload(tmp_path, '0002_c1s1_000451_03.jpg', picture(1, 'JPEG'))
+    archive = write_zip(tmp_path / 'more.zip', {'0012/1/a.jpg': picture(2), 'b.gif': picture(3, 'GIF')})
+    result = collect([one, archive], into)
+    assert names(result) == ['0002_c1s1_000451_03.jpg', '0012/1/a.jpg', 'b.gif']
+    assert result.files[0].path == one.path
+    assert result.labels == [Label('market1501', 2, 1, 0), Label('folder', 12, None, 1), None]
+    assert result.skipped == []
+    assert sorted(into.iterdir()) == sorted(file.path for file in result.files[1:])
+    assert [load_image(*file).size for file in result.files] == [(16, 24)] * 3
+
+
+def test_nothing_uploaded_is_nothing_collected(into):
+    assert collect([], into) == ([], [], [])
+
+
+REFUSED = {
+    'empty.jpg': (b'', r'is empty \(0 bytes\); copy it again'),
+    'text.jpg': (b'no picture\n', 'is not a picture; supported are JPEG'),
+    'IMG_1.HEIC': (b'\0\0\0\x18ftypheic' + bytes(99), 'is a HEIC or AVIF photo.*save it as JPEG'),
+    'a.avif': (b'\0\0\0\x18ftypavif' + bytes(99), 'is a HEIC or AVIF photo'),
+    'a.mp4': (b'\0\0\0\x18ftypisom' + bytes(99), 'is a video.*save a frame of it'),
+    'a.svg': (
+        b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>',
+        'is an SVG drawing.*export it as PNG',
+    ),
+    'a.pdf': (b'%PDF-1.7\n', 'is a PDF document'),
+    'rar.zip': (b'Rar!\x1a\7\0' + bytes(99), 'is a RAR archive.*put its pictures into a ZIP'),
+    'seven.zip': (b'7z\xbc\xaf\x27\x1c' + bytes(99), 'is a 7-Zip archive'),
+    'tar.zip': (bytes(257) + b'ustar' + bytes(250), 'is a tar archive'),
+    'page.zip': (b'<html>Not found</html>', 'is not a ZIP, whatever its name says'),
+    'header.png': (b'\x89PNG\r\n\x1a\n', 'is damaged'),
+    'tiny.png': (picture(size=(7, 200)), 'is 7 x 200 pixels; at least 8'),
+    'strip.png': (picture(size=(20_000, 20)), 'is 20000 x 20 pixels; .* at most 100 times as long as wide'),
+}
+
+
+@pytest.mark.parametrize('name', REFUSED)
+def test_an_unusable_file_is_named_with_a_reason_alone_and_in_a_zip(name, tmp_path, into):
+    content, reason = REFUSED[name]
+    alone = collect([upload(tmp_path, name, content)], into)
+    packed = collect([write_zip(tmp_path / 'all.zip', {name: content, 'good.png': picture()})], into)
+    assert alone.files == [] and names(packed) == ['good.png']
+    for result, start in ((alone, name), (packed, f'all.zip/{name}')):
+        assert len(result.skipped) == 1 and result.skipped[0].startswith(f'{start}: ')
+        assert re.search(reason, result.skipped[0])
+        assert str(tmp_path) not in result.skipped[0]
+    with pytest.raises(ImageError, match=f'^{re.escape(alone.skipped[0])}$'):
+        check_photo(upload(tmp_path, name, content))
+
+
+def test_a_photo_by_itself_has_a_name_to_show_and_is_no_zip(tmp_path):
+    photo = upload(tmp_path, f'../{"x" * 300}\n.png', picture())
+    path, name = check_photo(photo)
+    assert path == photo.path and len(name) == LONGEST and name.startswith('xxx') and name.endswith('xxx.png')
+    with pytest.raises(ImageError, match='a.zip: is a ZIP, not a picture; unpack it'):
+        check_photo(PhotoFile(write_zip(tmp_path / 'a.zip', {'a.png': picture()}), 'a.zip'))
+
+
+def test_an_animation_is_kept_and_its_first_frame_shown(tmp_path, into):
+    frames = [Image.new('RGB', (16, 24), colour) for colour in ('red', 'blue')]
+    frames[0].save(tmp_path / 'moving.gif', save_all=True, append_images=frames[1:])
+    result = collect([write_zip(tmp_path / 'a.zip', {'a.gif': (tmp_path / 'moving.gif').read_bytes()})], into)
+    assert load_image(*result.files[0]).getpixel((4, 4))[0] > 200
+
+
+def test_content_counts_and_not_the_suffix(tmp_path, into):
+    archive = write_zip(tmp_path / 'archive', {'a': picture(1)})
+    result = collect([upload(tmp_path, 'picture.zip', picture()), PhotoFile(archive, 'archive.jpg')], into)
+    assert names(result) == ['picture.zip', 'a'] and result.skipped == []
+
+
+def test_a_folder_a_missing_file_and_a_pipe_are_refused(tmp_path, into):
+    os.mkfifo(tmp_path / 'pipe')
+    result = collect([tmp_path, tmp_path / 'gone.jpg', tmp_path / 'pipe', tmp_path / ('x' * 300)], into)
+    reasons = [line.split(': ')[1] for line in result.skipped]
+    assert reasons[:3] == [
+        'is a folder, not a picture; give the files in it',
+        'no such file; it may have been moved or deleted',
+        'is not an ordinary file; copy the picture itself',
+    ]
+    assert reasons[3].startswith('cannot be read (File name too long)')
+
+
+def test_the_same_file_is_kept_once_and_the_other_named(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {'again.png': picture(1), 'other.png': picture(2)})
+    result = collect([upload(tmp_path, 'one.png', picture(1)), archive, archive], into)
+    assert names(result) == ['one.png', 'other.png']
+    assert len(result.skipped) == 3
+    assert result.skipped[0].startswith('a.zip/again.png: has the same content as one.png, and is kept once')
+    assert list(into.iterdir()) == [result.files[1].path]
+
+
+def test_different_files_of_one_name_are_numbered(tmp_path, into):
+    result = collect([upload(tmp_path, 'a.png', picture(number)) for number in range(3)], into)
+    assert names(result) == ['a.png', 'a (2).png', 'a (3).png']
+
+
+ODD_NAMES = {
+    'it\'s "quoted" <b>.png': 'it\'s "quoted" <b>.png',
+    '\u4eba\U0001f469\u200d\U0001f9b0 \u00e9.png': '\u4eba\U0001f469\u200d\U0001f9b0 \u00e9.png',
+    'a\x00\x1b[31m\n\r\tb\x85\u2028.png': 'a[31mb.png',
+    'a\u202egnp.exe': 'agnp.exe',
+    'bad\udcff.png': 'bad\ufffd.png',
+    '../../etc/passwd.png': 'etc/passwd.png',
+    '/etc/a.png': 'etc/a.png',
+    r'C:\Users\anna\a.png': 'Users/anna/a.png',
+    r'\\server\share\..\a.png': 'server/share/a.png',
+    '..': 'unnamed',
+    '': 'unnamed',
+    '\x01': 'unnamed',
+}
+
+
+@pytest.mark.parametrize('name', ODD_NAMES, ids=ascii)
+def test_an_odd_name_is_cleaned(name, tmp_path, into):
+    assert names(collect([upload(tmp_path, name, picture())], into)) == [ODD_NAMES[name]]
+
+
+def test_a_long_name_is_shortened_in_the_middle(tmp_path, into):
+    (name,) = names(collect([upload(tmp_path, 'first' + 'x' * 300 + 'last.png', picture())], into))
+    assert len(name) == LONGEST and name.startswith('first') and name.endswith('last.png') and '\u2026' in name
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=300))
+def test_any_name_comes_out_clean_and_stays_so(name):
+    cleaned = clean(name)
+    assert cleaned and clean(cleaned) == cleaned
+    assert cleaned.encode() and not any(ord(one) < 32 for one in cleaned)
+    assert not {'', '.', '..'} & set(cleaned.split('/'))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(['a.png', 'a (2).png', 'a (3).png', 'x' * 300, 'a.' + 'y' * 100, 'b'])))
+def test_names_are_given_once_and_are_short(wanted):
+    given_names = Names()
+    out = [given_names.give(name) for name in wanted]
+    assert len(set(out)) == len(out) and all(len(name) <= LONGEST for name in out)
+
+
+LIMITS = Limits(max_files=2, max_file_bytes=5_000, max_total_bytes=12_000, max_pixels=5_000)
+
+
+def test_a_file_over_the_limit_for_one_is_named_and_the_next_taken(tmp_path, into):
+    files = [upload(tmp_path, 'large.png', picture() + bytes(5_000)), upload(tmp_path, 'b.png', picture())]
+    result = collect(files, into, LIMITS)
+    assert names(result) == ['b.png']
+    assert result.skipped == ['large.png: has more than 0.005 MB, the limit for one picture; make it smaller']
+
+
+def test_too_many_pixels_are_refused_by_the_header(tmp_path, into):
+    files = [upload(tmp_path, 'a.png', picture(size=(80, 80))), tmp_path / 'b.png']
+    Image.new('1', (9_200, 9_200)).save(files[1])
+    assert collect(files[:1], into, LIMITS).skipped == ['a.png: has more than 0.005 megapixels; make it smaller']
+    assert collect(files[1:], into).skipped == ['b.png: has more than 80 megapixels; make it smaller']
+
+
+def test_intake_ends_at_the_number_of_pictures(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {f'{number}.png': picture(number) for number in range(5)})
+    result = collect([archive, upload(tmp_path, 'late.png', picture(9))], into, LIMITS)
+    assert names(result) == ['0.png', '1.png'] and len(list(into.iterdir())) == 2
+    assert result.skipped == [
+        'a.zip/2.png: is left out, and all files after it: a gallery has at most 2 pictures; give fewer'
+    ]
+
+
+def test_exactly_as_many_pictures_as_allowed_give_no_message(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {'1.png': picture(1), '2.png': picture(2), 'readme.txt': b'hello'})
+    result = collect([archive], into, LIMITS)
+    assert len(result.files) == 2 and len(result.skipped) == 1 and 'not a picture' in result.skipped[0]
+
+
+def test_intake_ends_at_the_number_of_bytes_alone_and_in_a_zip(tmp_path, into):
+    padded = {f'{number}.png': picture(number) + bytes(4_000) for number in range(4)}
+    alone = [upload(tmp_path, name, content) for name, content in padded.items()]
+    archive = write_zip(tmp_path / 'a.zip', padded)
+    for uploads, start in ((alone, '2.png'), ([archive], 'a.zip/2.png')):
+        result = collect(uploads, into, replace(LIMITS, max_files=9))
+        assert names(result) == ['0.png', '1.png']
+        assert result.skipped == [
+            f'{start}: is left out, and all files after it: at most 0.012 MB are unpacked; give fewer'
+        ]
+
+
+def test_five_thousand_files_in_a_zip_take_seconds(tmp_path, into):
+    members = {f'{number // 100:04d}/0/c1_{number}.png': picture(number) for number in range(5_000)}
+    archive = write_zip(tmp_path / 'many.zip', members)
+    started = time.process_time()
+    result = collect([archive], into)
+    assert time.process_time() - started < 20
+    assert len(set(names(result))) == 5_000 and result.skipped == []
+    assert result.labels[4_999] == Label('folder', 49, 1, 0)
+
+
+def test_five_thousand_files_of_one_name_take_seconds(tmp_path, into):
+    given_names = Names()
+    started = time.process_time()
+    assert len({given_names.give('a.png') for _ in range(5_000)}) == 5_000
+    assert time.process_time() - started < 5
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_and_nothing_left(tmp_path):
+    (tmp_path / 'file').write_bytes(b'')
+    with pytest.raises(OSError):
+        collect([write_zip(tmp_path / 'a.zip', {'a.png': picture()})], tmp_path / 'file')

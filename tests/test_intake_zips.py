@@ -1,0 +1,242 @@
+"""Hostile ZIP archives: nothing is written outside, nothing is unpacked beyond the limits, no partial file is left."""
+
+import os
+import stat
+import struct
+import tracemalloc
+import zipfile
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ifd_zoo.gallery import PhotoFile
+from ifd_zoo.intake import Limits, collect
+from ifd_zoo.intake.names import LONGEST
+from tests.zips import BOMB_BYTES, bomb, encrypt, lie, lie_about_size, overlap, picture, special, write_zip
+
+
+@pytest.fixture
+def into(tmp_path):
+    return tmp_path / 'into'
+
+
+def collected(archive, into, limits=None):
+    """Names, messages, and a check that exactly the kept files are there."""
+    result = collect([archive], into, limits or Limits())
+    assert sorted(into.iterdir()) == sorted(file.path for file in result.files)
+    return [file.name for file in result.files], result.skipped
+
+
+def test_a_bomb_is_stopped_by_its_ratio_and_the_next_file_taken(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {'bomb.bmp': bomb(), 'good.png': picture()})
+    names, skipped = collected(archive, into)
+    assert names == ['good.png']
+    assert len(skipped) == 1 and skipped[0].startswith('a.zip/bomb.bmp: grows more than 200 times')
+
+
+def test_a_bomb_is_stopped_by_the_bytes_of_a_file(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {'bomb.bmp': bomb(), 'good.png': picture()})
+    names, skipped = collected(archive, into, Limits(max_ratio=10_000, max_file_bytes=200_000))
+    assert names == ['good.png']
+    assert skipped == ['a.zip/bomb.bmp: has more than 0.2 MB, the limit for one picture; make it smaller']
+
+
+def test_many_bombs_are_stopped_by_the_bytes_of_all_of_which_thrown_away_ones_count(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {f'{number}.bmp': bomb(bytes([number])) for number in range(5)})
+    names, skipped = collected(archive, into, Limits(max_total_bytes=2_500_000))
+    assert names == []
+    assert skipped[-1] == ('a.zip/2.bmp: is left out, and all files after it: at most 2.5 MB are unpacked; give fewer')
+
+
+@pytest.mark.parametrize('size', [0, 1, 1000, 2**31])
+def test_a_header_that_lies_about_the_size_gets_no_more_than_the_limits(size, tmp_path, into):
+    archive = lie_about_size(write_zip(tmp_path / 'a.zip', {'bomb.bmp': bomb(), 'good.png': picture()}), size)
+    names, skipped = collected(archive, into, Limits(max_file_bytes=100_000))
+    assert names == ['good.png']
+    assert len(skipped) == 1 and skipped[0].startswith('a.zip/bomb.bmp: ')
+
+
+def test_a_header_that_lies_about_the_packed_size_is_noticed(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {'bomb.bmp': bomb(), 'good.png': picture()})
+    names, skipped = collected(lie(archive, 18, 20, 2**30), into)
+    assert names == []
+    assert skipped == ['a.zip: holds files that overlap, as in a ZIP bomb; make it again from the pictures']
+
+
+def test_overlapping_entries_are_refused(tmp_path, into):
+    names, skipped = collected(overlap(tmp_path / 'a.zip', 50), into)
+    assert names == [] and len(skipped) == 1 and 'overlap, as in a ZIP bomb' in skipped[0]
+
+
+def test_a_zip_of_too_many_entries_is_refused_by_number_and_by_the_size_of_its_table(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {f'{number}.png': b'' for number in range(20)})
+    assert collected(archive, into, Limits(max_entries=19)) == (
+        [],
+        ['a.zip: holds more than 19 files, the limit; give smaller ZIPs'],
+    )
+    archive = write_zip(tmp_path / 'b.zip', {'x' * 60_000 + str(number): b'' for number in range(5)})
+    names, skipped = collected(archive, into, Limits(max_entries=19))
+    assert names == [] and skipped == ['b.zip: has an unusually large table of contents; give smaller ZIPs']
+
+
+def test_entries_of_several_zips_count_together(tmp_path, into):
+    archives = [write_zip(tmp_path / f'{n}.zip', {f'{m}.txt': b'x' for m in range(8)}) for n in range(3)]
+    result = collect(archives, into, Limits(max_entries=19))
+    assert len(result.skipped) == 20
+    assert 'at most 19 files are looked at' in result.skipped[-1]
+
+
+def test_a_zip_larger_than_all_may_be_is_refused_unread(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {'a.png': picture() + os.urandom(5_000)})
+    limits = Limits(max_total_bytes=4_000)
+    assert collected(archive, into, limits)[1] == ['a.zip: has more than 0.004 MB, the limit; give smaller ZIPs']
+
+
+@pytest.mark.parametrize('method', [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_unpack_without_bound_are_refused(method, tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {'a.bmp': bomb()}, method)
+    names, skipped = collected(archive, into)
+    assert names == [] and 'which is not opened; make an ordinary ZIP' in skipped[0]
+
+
+def test_memory_stays_small_while_a_bomb_is_unpacked(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {'a.bmp': bomb()})
+    tracemalloc.start()
+    collected(archive, into, Limits(max_ratio=10_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < BOMB_BYTES / 2
+
+
+BAD_NAMES = [
+    '../../evil.png',
+    '/etc/evil.png',
+    r'..\..\evil.png',
+    r'C:\evil.png',
+    'C:/evil.png',
+    '//server/evil.png',
+    'nul.png',
+    'a/../../../evil.png',
+    'x' * 300 + '.png',
+    '\u4eba \U0001f600\'"<b>.png',
+    'line\nbreak\x1b.png',
+]
+
+
+@pytest.mark.parametrize('name', BAD_NAMES, ids=lambda name: ascii(name)[:30])
+def test_no_name_leads_out_of_the_folder(name, tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {name: picture()})
+    before = set(tmp_path.rglob('*'))
+    names, skipped = collected(archive, into)
+    assert len(names) == 1 and skipped == [] and len(names[0]) <= LONGEST and '..' not in names[0].split('/')
+    assert all(path == into or path.parent == into for path in set(tmp_path.rglob('*')) - before)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.text(st.characters(codec='utf-8'), min_size=1, max_size=100))
+def test_any_name_is_written_inside_and_shown_clean(name, tmp_path):
+    result = collect([write_zip(tmp_path / 'a.zip', {name: picture()})], tmp_path / 'into')
+    for file in result.files:
+        assert file.path.parent == tmp_path / 'into' and file.path.is_file()
+        assert 0 < len(file.name) <= LONGEST and not any(ord(one) < 32 for one in file.name)
+    assert {path.name for path in tmp_path.iterdir()} == {'a.zip', 'into'}
+
+
+def test_a_zip_of_a_mac_without_the_flag_has_its_names(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {'AA.png': picture(), 'B.png': picture(1)})
+    archive.write_bytes(archive.read_bytes().replace(b'AA.png', 'é.png'.encode()).replace(b'B.png', b'\x81.png'))
+    assert collected(archive, into)[0] == ['é.png', 'ü.png']
+
+
+def test_what_systems_add_and_hidden_files_are_left_out_silently(tmp_path, into):
+    system = ['__MACOSX/._a.png', '._a.png', '.DS_Store', 'in/Thumbs.db', 'desktop.ini', '.git/a.png', '@eaDir/a.png']
+    members = [('in/', b''), *((name, picture(number)) for number, name in enumerate(system)), ('a.png', picture(99))]
+    assert collected(write_zip(tmp_path / 'a.zip', members), into) == (['a.png'], [])
+
+
+def test_a_system_file_by_itself_is_left_out_but_a_hidden_picture_taken(tmp_path, into):
+    files = []
+    for number, name in enumerate(('Thumbs.db', '._a.png', '.hidden.png')):
+        (tmp_path / str(number)).write_bytes(picture(number))
+        files.append(PhotoFile(tmp_path / str(number), name))
+    result = collect(files, into)
+    assert [file.name for file in result.files] == ['.hidden.png'] and result.skipped == []
+
+
+def test_a_zip_in_a_zip_is_named_and_not_opened(tmp_path, into):
+    inner = write_zip(tmp_path / 'inner.zip', {'deep.png': picture()}).read_bytes()
+    archive = write_zip(tmp_path / 'a.zip', {'in/inner.zip': inner, 'inner.jpg': inner, 'a.png': picture()})
+    names, skipped = collected(archive, into)
+    assert names == ['a.png']
+    assert skipped == [
+        f'a.zip/{name}: is a ZIP inside a ZIP, which is not opened; unpack it first'
+        for name in ('in/inner.zip', 'inner.jpg')
+    ]
+
+
+@pytest.mark.parametrize('kind, reason', [(stat.S_IFLNK, 'is a link, which is not followed'), (stat.S_IFIFO, 'is not')])
+def test_links_and_devices_in_a_zip_are_named(kind, reason, tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', [(special('a.png', kind | 0o777), b'/etc/passwd'), ('b.png', picture())])
+    names, skipped = collected(archive, into)
+    assert names == ['b.png'] and skipped[0].startswith(f'a.zip/a.png: {reason}')
+
+
+def test_an_encrypted_file_is_named(tmp_path, into):
+    archive = encrypt(write_zip(tmp_path / 'a.zip', {'a.png': picture(), 'b.png': picture(1)}))
+    assert collected(archive, into) == (
+        ['b.png'],
+        ['a.zip/a.png: is encrypted; make the ZIP without a password'],
+    )
+
+
+@pytest.mark.filterwarnings('ignore:Duplicate name')
+def test_entries_of_one_name_are_all_kept(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', [('a.png', picture(number)) for number in range(3)])
+    assert collected(archive, into) == (['a.png', 'a (2).png', 'a (3).png'], [])
+
+
+def test_an_empty_zip_and_one_of_folders_and_system_files_are_told(tmp_path, into):
+    for members in ({}, {'in/': b'', '.DS_Store': b'x'}):
+        names, skipped = collected(write_zip(tmp_path / 'a.zip', members), into)
+        assert names == [] and skipped == ['a.zip: is a ZIP without pictures; put the pictures into it']
+
+
+@pytest.mark.parametrize('part', [0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_zip_is_told(part, tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {f'{number}.png': picture(number) for number in range(9)})
+    archive.write_bytes(archive.read_bytes()[: int(part * archive.stat().st_size)])
+    names, skipped = collected(archive, into)
+    assert names == [] and len(skipped) == 1 and skipped[0].startswith('a.zip: is damaged or incomplete (')
+
+
+def test_damaged_bytes_cost_one_file_and_leave_nothing(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {'a.png': picture() + bytes(200_000), 'b.png': picture(1)}, 0)
+    data = bytearray(archive.read_bytes())
+    data[150_000] ^= 255
+    archive.write_bytes(data)
+    names, skipped = collected(archive, into)
+    assert names == ['b.png'] and skipped[0].startswith('a.zip/a.png: is damaged or incomplete (Bad CRC-32')
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.integers(0, 10_000), value=st.integers(0, 2**32 - 1))
+def test_any_damage_gives_messages_and_no_error(position, value, tmp_path):
+    archive = write_zip(tmp_path / 'a.zip', {f'{number}.png': picture(number) for number in range(3)})
+    data = bytearray(archive.read_bytes())
+    struct.pack_into('<I', data, position % (len(data) - 4), value)
+    archive.write_bytes(data)
+    result = collect([archive], tmp_path / 'into', replace(Limits(), max_total_bytes=10**6))
+    assert len(result.files) <= 3 and len(result.files) == len(result.labels)
+
+
+def test_an_interruption_leaves_nothing(tmp_path, into):
+    def uploads():
+        yield write_zip(tmp_path / 'a.zip', {'a.png': picture()})
+        assert len(list(into.iterdir())) == 1
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        collect(uploads(), into)
+    assert list(into.iterdir()) == []

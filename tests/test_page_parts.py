@@ -1,0 +1,147 @@
+"""What the page is made of: whose files go when, what is not served, and work that is stopped."""
+
+import os
+import time
+
+import gradio as gr
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.page import files, stopping
+from ifd_zoo.page import rank as page
+from ifd_zoo.page.fence import OwnFilesOnly, is_elsewhere
+from ifd_zoo.page.keeping import Keeping
+from ifd_zoo.page.stops import Stopped, Stops
+from ifd_zoo.parsing import ParserError
+from tests.page import IFD, items, make_desk, upload, uploads_folder
+
+QUERY = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]
+GALLERY = sorted((EXAMPLES / 'gallery').glob('*.jpg'))
+
+
+@pytest.fixture
+def keeping(tmp_path):
+    return Keeping(tmp_path, 3600)
+
+
+def make_file(path, age=0.0):
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b'x')
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def test_files_go_after_their_visitor(keeping, tmp_path):
+    mine, shared = make_file(tmp_path / 'a' / 'mine'), make_file(tmp_path / 'b' / 'shared')
+    keeping.claim('me', [mine, shared])
+    keeping.claim('you', [shared])
+    keeping.leave('me')
+    keeping.sweep(grace=3600)
+    assert mine.exists()
+    keeping.sweep(grace=0)
+    assert not mine.parent.exists() and shared.exists()
+    keeping.leave('you')
+    keeping.sweep(grace=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_comes_back_in_time_keeps_the_files(keeping, tmp_path):
+    path = make_file(tmp_path / 'a' / 'mine')
+    keeping.claim('me', [path])
+    keeping.leave('me')
+    keeping.claim('me', [])
+    keeping.sweep(grace=0)
+    assert path.exists()
+
+
+def test_what_nobody_claimed_goes_by_age_and_the_pages_own_files_stay(tmp_path):
+    own = make_file(tmp_path / 'own', age=7200)
+    keeping = Keeping(tmp_path, 3600)
+    keeping.start()
+    keeping.stop()
+    old, new = make_file(tmp_path / 'old', age=7200), make_file(tmp_path / 'new')
+    (tmp_path / 'empty').mkdir()
+    keeping.sweep(grace=0)
+    assert own.exists() and new.exists() and not old.exists() and not (tmp_path / 'empty').exists()
+
+
+@pytest.mark.parametrize('path', [
+    '/gradio_api/file=http://example.org/a.png', '/file=https://example.org', '/gradio_api/file=HTTP:/example.org',
+    '/gradio_api/file/ftp://example.org', '/gradio_api/file=http%3A%2F%2Fexample.org', '/gradio_api/proxy=x.hf.space/a',
+])
+def test_addresses_elsewhere_are_told_from_files(path):
+    assert is_elsewhere(path)
+
+
+def test_files_of_the_page_are_not_elsewhere():
+    assert not is_elsewhere('/gradio_api/file=/tmp/ifd_1/abc/a.jpg') and not is_elsewhere('/gradio_api/upload')
+
+
+@pytest.mark.anyio
+async def test_a_request_for_something_elsewhere_is_refused():
+    app = FastAPI(middleware=[Middleware(OwnFilesOnly)])
+    app.get('/{path:path}')(lambda path: path)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url='http://page') as client:
+        assert (await client.get('/gradio_api/file=http://example.org')).status_code == 403
+        assert (await client.get('/gradio_api/file=/tmp/a.jpg')).status_code == 200
+
+
+def test_only_who_asked_is_stopped_and_the_next_work_is_not():
+    stops = Stops()
+    stops.ask('me')
+    stops.check('you')
+    with pytest.raises(Stopped, match='Stopped'):
+        stops.check('me')
+    stops.forget('me')
+    stops.check('me')
+
+
+def test_a_search_that_is_stopped_says_so_and_the_next_one_works(monkeypatch, tmp_path):
+    desk = make_desk()
+    folder = uploads_folder(monkeypatch, tmp_path)
+    query, gallery = items(upload(folder, QUERY)), items(*(upload(folder, path) for path in GALLERY))
+    wishes = query, gallery, None, False, IFD, 'photo', 0.5, 3, 0.0
+    monkeypatch.setattr(stopping, 'visitor', lambda: 'me')
+    forget, desk.stops.forget = desk.stops.forget, desk.stops.ask  # Cancel is pressed as soon as it has begun
+    with pytest.raises(gr.Error, match='Stopped'):
+        page.rank(desk, *wishes)
+    desk.stops.forget = forget
+    assert 'Ranked 20 photos' in page.rank(desk, *wishes)[0]
+
+
+def test_what_is_drawn_is_handed_over_as_files_of_the_visitor(monkeypatch, tmp_path):
+    folder = uploads_folder(monkeypatch, tmp_path)
+    desk = make_desk(keeping=Keeping(folder, 3600))
+    monkeypatch.setattr(files, 'visitor', lambda: 'me')
+    query = items(upload(folder, QUERY))
+    values = files.handing_over(desk, lambda *given: page.rank(desk, *given))(
+        query, items(upload(folder, GALLERY[0])), None, False, IFD, 'side by side', 0.5, 1, 0.0
+    )
+    ((path, caption),) = values[3]
+    assert caption.startswith('#1') and os.path.isfile(path)
+    desk.keeping.leave('me')
+    desk.keeping.sweep(grace=0)
+    assert [path for path in folder.rglob('*') if path.is_file()] == []
+
+
+def test_parsers_are_chosen_by_name(monkeypatch, tmp_path):
+    desk = make_desk()
+    file = files.photo_file(upload(uploads_folder(monkeypatch, tmp_path), QUERY))
+    assert desk.parsers[0] == 'own' and 'none' in desk.parsers and 'labelmap' not in desk.parsers
+    assert desk.parse(file)[1].any() and not desk.parse(file, 'none')[1].any()
+    with pytest.raises(ValueError, match='Choose a parser'):
+        desk.parse(file, '/etc')
+    with pytest.raises(ParserError, match='terms of its own'):
+        desk.parse(file, 'segformer_b2_clothes')
+
+
+def test_matches_are_looked_at_once_for_all_visitors(monkeypatch, tmp_path):
+    desk = make_desk()
+    found = [files.photo_file(upload(uploads_folder(monkeypatch, tmp_path), path)) for path in GALLERY[:3]]
+    first = desk.studies(IFD, found)
+    desk.predictors.get(IFD).analyze = None  # would be called to look again
+    assert desk.studies(IFD, found[::-1])[0] is first[2]

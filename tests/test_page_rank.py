@@ -1,0 +1,147 @@
+"""Ranking on the page, without a browser: queries, galleries, archives, labels, views, and what is refused."""
+
+import csv
+import zipfile
+
+import gradio as gr
+import pytest
+
+from ifd_zoo.explain import VIEWS
+from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.intake import collect_folder
+from ifd_zoo.page import rank as page
+from ifd_zoo.page.ranking import ABOVE, BELOW, MAX_SHOWN
+from tests.page import BASELINE, IFD, items, make_desk, upload, uploads_folder
+from tests.zips import write_zip
+
+QUERIES = sorted((EXAMPLES / 'query').glob('*.jpg'))
+GALLERY = sorted((EXAMPLES / 'gallery').glob('*.jpg'))
+OUTPUTS = ('status', 'results', 'seen', 'matches', 'summary', 'table', 'csv', 'zip', 'chosen', 'ranking', 'pair')
+
+
+@pytest.fixture(scope='module')
+def desk():
+    return make_desk()
+
+
+@pytest.fixture
+def uploads(monkeypatch, tmp_path):
+    return uploads_folder(monkeypatch, tmp_path)
+
+
+def rank(desk, queries, gallery, archives=None, use_folder=False, model=IFD, **wishes):
+    wanted = {'view': VIEWS[0], 'opacity': 0.5, 'top_k': 3, 'threshold': 0.0} | wishes
+    values = page.rank(desk, queries, gallery, archives, use_folder, model, *wanted.values())
+    return dict(zip(OUTPUTS, values, strict=True))
+
+
+def some(uploads, count=4):
+    return items(*(upload(uploads, path) for path in GALLERY[:count]))
+
+
+def test_several_queries_are_ranked_and_one_is_chosen_to_look_at(desk, uploads):
+    queries = items(*(upload(uploads, path) for path in QUERIES[:2]))
+    found = rank(desk, queries, some(uploads))
+    ranking = found['ranking']
+    assert [query.name for query in ranking.queries] == [path.name for path in QUERIES[:2]]
+    assert found['chosen'].visible and len(found['chosen'].choices) == 2
+    second = page.redraw(desk, ranking, 1, 'photo', 0.5, 2, 0.0)
+    assert len(second[1]) == 2
+    assert second[3][0][1] == ranking.queries[1].ranking[0].name
+
+
+@pytest.mark.parametrize('view', VIEWS)
+def test_every_view_of_a_ranking_can_be_shown(desk, uploads, view):
+    ranking = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads, 2))['ranking']
+    _, pictures, *_ = page.redraw(desk, ranking, 0, view, 0.7, 2, 0.0)
+    assert len(pictures) == 2
+    assert len(ranking.heatmaps) == (2 if view == 'Grad-CAM' else 0)
+
+
+def test_a_zip_is_a_gallery_and_its_files_go_with_the_uploads(desk, uploads):
+    path = write_zip(uploads / 'a.zip', {path.name: path.read_bytes() for path in GALLERY[:3]} | {'x.jpg': b'none'})
+    archive = {'path': str(path), 'orig_name': 'photos.zip'}
+    found = rank(desk, items(upload(uploads, QUERIES[0])), None, [archive])
+    assert 'Ranked 3 photos' in found['status'] and 'Skipped 1 of 4' in found['status']
+    assert all(str(file.path) in desk.temporary for file in found['ranking'].files)
+    assert {found['csv'], found['zip']} <= desk.temporary
+
+
+def test_a_folder_of_the_start_is_searched_when_it_is_asked_for(uploads):
+    desk = make_desk(folder=collect_folder(EXAMPLES / 'gallery'))
+    query = items(upload(uploads, QUERIES[0]))
+    assert f'Ranked {len(GALLERY)} photos' in rank(desk, query, None, use_folder=True)['status']
+    with pytest.raises(gr.Error, match='gallery is empty'):
+        rank(desk, query, None)
+
+
+def test_names_with_labels_are_marked_right_or_wrong(desk, uploads):
+    found = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads, 20), top_k=MAX_SHOWN)
+    person = QUERIES[0].name.split('_')[1]
+    for _, name, _, _, said in found['table']:
+        assert said == ('\u2713 right' if name.startswith(f'{person}_') else '\u2717 wrong')
+    assert 'By the file names, 3 of the 20 shown are right' in found['summary']
+    assert sum('right' in caption for _, caption in found['matches']) == 3
+
+
+def test_names_without_labels_are_not_marked(desk, uploads):
+    gallery = items(upload(uploads, GALLERY[0], 'holiday.jpg'))
+    found = rank(desk, items(upload(uploads, QUERIES[0])), gallery)
+    assert found['table'][0][4] == '' and 'right' not in found['summary']
+
+
+def test_the_threshold_divides_the_ranking(desk, uploads):
+    found = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads, 6))
+    third, fourth = (one.similarity for one in found['ranking'].queries[0].ranking[2:4])
+    rows = page.redraw(desk, found['ranking'], 0, 'photo', 0.5, 6, (third + fourth) / 2)
+    assert [row[3] for row in rows[3]] == [ABOVE] * 3 + [BELOW] * 3
+    assert rows[2].startswith('**3 of 6**')
+    assert ['below the threshold' in caption for _, caption in rows[1]] == [False] * 3 + [True] * 3
+
+
+def test_a_match_opens_beside_its_query(desk, uploads):
+    ranking = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads))['ranking']
+    shown = page.show_pair(desk, ranking, page._wish(0, 'photo', 0.5, 3, 0.0), 1)
+    assert shown.visible and shown.label.endswith(ranking.queries[0].ranking[1].name)
+
+
+def test_the_zip_of_the_results_has_the_table_and_the_pictures(desk, uploads):
+    found = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads), top_k=2)
+    with zipfile.ZipFile(found['zip']) as archive:
+        assert archive.namelist() == ['ranking.csv', 'match_01.jpg', 'match_02.jpg']
+    with open(found['csv'], newline='', encoding='utf-8') as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ['rank', 'file', 'similarity', 'threshold', 'label'] and len(rows) == 5
+
+
+def test_a_model_without_attention_says_so_and_has_no_masked_input(desk, uploads):
+    found = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads), model=BASELINE)
+    assert 'no attention stream' in found['status']
+    assert [caption for _, caption in found['seen']] == ['photo', 'clothing']
+
+
+def test_what_is_missing_or_wrong_is_told(desk, uploads):
+    query = items(upload(uploads, QUERIES[0]))
+    for arguments, options, message in (
+        ((None, some(uploads)), {}, 'no query photo'),
+        ((query, None), {}, 'gallery is empty'),
+        ((query * 21, some(uploads)), {}, 'too many at once'),
+        ((query, some(uploads)), {'model': 'nobody'}, 'not loaded here'),
+        ((query, some(uploads)), {'view': 'x-ray'}, 'Choose what to show'),
+    ):
+        with pytest.raises(gr.Error, match=message):
+            rank(desk, *arguments, **options)
+    with pytest.raises(gr.Error, match='rank again'):
+        page.redraw(desk, None, 0, 'photo', 0.5, 3, 0.0)
+
+
+def test_a_file_that_was_not_uploaded_is_refused_wherever_it_is_given(desk, uploads):
+    good, bad = upload(uploads, QUERIES[0]), {'path': str(GALLERY[0]), 'orig_name': 'a.jpg'}
+    for queries, gallery, archives in (
+        (items(bad), items(good), None),
+        (items(good), items(bad), None),
+        (items(good), None, [bad]),
+        (items(good), None, [{'path': f'{uploads}/../../etc/passwd', 'orig_name': 'a.zip'}]),
+    ):
+        with pytest.raises(gr.Error, match='not uploaded here'):
+            rank(desk, queries, gallery, archives)

@@ -1,0 +1,272 @@
+"""The other tabs without a browser: clothes are changed, masks corrected, models compared and loaded."""
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from gradio.components.image_editor import EditorData
+from gradio.data_classes import FileData
+from PIL import Image
+
+import app
+from ifd_zoo.comparison import TRIPLES, example_triples
+from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.hub import LoadError, save_release
+from ifd_zoo.intake import mark, read_label
+from ifd_zoo.page import change, compare, endpoints, masks, models
+from ifd_zoo.page.desk import MAX_MODELS
+from ifd_zoo.parsing.labels import LABELS
+from tests.page import BASELINE, IFD, make_desk, upload, uploads_folder
+
+QUERY = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]
+PLAIN = (['upper'], '#102030', 'plain', '#ffffff', 0.05, False)
+
+
+@pytest.fixture(scope='module')
+def desk():
+    return make_desk()
+
+
+@pytest.fixture
+def uploads(monkeypatch, tmp_path):
+    return uploads_folder(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def photo(uploads):
+    return upload(uploads, QUERY)
+
+
+def unsaid(outside):
+    return {'path': str(outside), 'orig_name': 'a.jpg'}
+
+
+# Change clothes
+
+
+def test_only_what_is_chosen_changes_its_colour(desk, photo):
+    edited, found = change.recolour(desk, photo, *PLAIN)
+    before, after = np.asarray(Image.open(QUERY).convert('RGB')), np.asarray(edited)
+    moved = (before != after).any(-1)
+    middle = before.shape[0] // 2
+    assert moved[: middle - 8].mean() > 0.8 and not moved[middle + 8 :].any()
+    assert found == 'Found: upper, lower.'
+
+
+def test_clothes_that_are_not_there_are_told_and_the_photo_stays(desk, photo):
+    edited, found = change.recolour(desk, photo, ['bag'], *PLAIN[1:])
+    assert np.array_equal(np.asarray(edited), np.asarray(Image.open(QUERY).convert('RGB')))
+    assert 'the photo shows no bag' in found
+
+
+def test_patterns_and_swaps_are_drawn(desk, photo):
+    plain, striped, swapped = (
+        np.asarray(change.recolour(desk, photo, ['upper'], '#102030', pattern, '#ffffff', 0.1, swap)[0])
+        for pattern, swap in (('plain', False), ('stripes', False), ('plain', True))
+    )
+    assert (plain != striped).any() and (plain != swapped).any()
+
+
+def test_bad_edits_are_told(desk, photo, uploads):
+    for values, message in (
+        (([], *PLAIN[1:]), 'Choose what to change'),
+        ((['upper'], 'blue', *PLAIN[2:]), 'a colour is #rrggbb'),
+        ((['upper'], '#102030', 'tartan', *PLAIN[3:]), 'pattern must be one of'),
+        ((['face'], *PLAIN[1:]), 'classes must be one or more of'),
+    ):
+        with pytest.raises(gr.Error, match=message):
+            change.recolour(desk, photo, *values)
+    with pytest.raises(gr.Error, match='no photo yet'):
+        change.recolour(desk, None, *PLAIN)
+    with pytest.raises(gr.Error, match='not uploaded here'):
+        change.recolour(desk, unsaid(QUERY), *PLAIN)
+
+
+def test_colours_of_the_picker_are_read():
+    assert change.to_hex('rgba(255, 0.4, 16.0, 1)') == '#ff0010' and change.to_hex('rgb(1,2,3)') == '#010203'
+    assert change.to_hex('#abcdef') == '#abcdef' and change.to_hex('blue') == 'blue'
+
+
+def test_both_models_are_measured_over_the_examples(desk, photo):
+    own, fixed, numbers = change.measure(desk, photo, *PLAIN, [IFD, BASELINE], None, None, False)
+    assert own.value.startswith('<svg') and fixed.value.startswith('<svg') and own.visible
+    assert f'`{IFD}`: **S = ' in numbers and f'`{BASELINE}`: **S = ' in numbers and 'Over 20 gallery photos' in numbers
+    with pytest.raises(gr.Error, match='Choose one to 3 models'):
+        change.measure(desk, photo, *PLAIN, [], None, None, False)
+
+
+# Compare
+
+
+def test_two_models_are_compared_on_three_photos(desk, uploads):
+    files = [upload(uploads, file.path) for file in example_triples()[0]]
+    first, pictures, second, others = compare.compare(desk, *files, IFD, BASELINE)
+    assert f'`{IFD}`' in first and f'`{BASELINE}`' in second
+    assert len(pictures) == len(others) == 3 and pictures[0][1] == 'anchor'
+    with pytest.raises(gr.Error, match='no same person, other clothes yet'):
+        compare.compare(desk, files[0], None, files[2], IFD, BASELINE)
+
+
+def test_one_model_may_be_compared_with_itself(desk, uploads):
+    files = [upload(uploads, file.path) for file in example_triples()[0]]
+    first, _, second, _ = compare.compare(desk, *files, IFD, IFD)
+    assert first == second
+
+
+def test_the_examples_are_what_they_say():
+    for names in TRIPLES:
+        anchor, positive, negative = map(read_label, names)
+        assert mark(anchor, positive) == 'right' and mark(anchor, negative) == 'wrong'
+    assert all(file.path.is_file() for triple in example_triples() for file in triple)
+
+
+# Masks
+
+
+def painted(layer):
+    return {'background': layer.convert('RGB'), 'layers': [layer], 'composite': None}
+
+
+def test_a_mask_on_which_nothing_is_painted_is_the_parsers(desk, photo):
+    editor, parsed = masks.to_editor(desk, photo)
+    assert editor['background'].size == Image.open(QUERY).size
+    assert (masks.corrected_map(desk, parsed, editor) == desk.parse(parsed.file)[1]).all()
+
+
+def test_a_corrected_mask_is_ranked_with(desk, photo):
+    editor, parsed = masks.to_editor(desk, photo)
+    strokes = Image.new('RGBA', editor['background'].size)
+    strokes.paste((0, 0, 0, 255), (0, 0, strokes.width, strokes.height // 2))
+    label_map = masks.corrected_map(desk, parsed, painted(strokes))
+    half = len(label_map) // 2
+    assert (label_map[:half] == 0).all() and (label_map[half:] == desk.parse(parsed.file)[1][half:]).all()
+    text, before, after, rows = masks.rank_again(desk, parsed, label_map, IFD, None, None, False)
+    assert 'of the photo has another class' in text
+    assert len(before) == len(after) == 3 and len(rows) == 10
+    assert sorted(row[2] for row in rows) == list(range(1, 11))
+    text, *_ = masks.rank_again(desk, parsed, label_map, BASELINE, None, None, False)
+    assert 'does not use the mask' in text
+
+
+def test_masks_that_are_missing_or_not_uploaded_are_refused(desk, photo):
+    with pytest.raises(gr.Error, match='no mask to rank with'):
+        masks.corrected_map(desk, None, painted(Image.new('RGBA', (8, 8))))
+    with pytest.raises(gr.Error, match='no mask to rank with'):
+        masks.corrected_map(desk, masks.to_editor(desk, photo)[1], None)
+    sent = EditorData(background=None, layers=[FileData(path=str(QUERY))], composite=None)
+    with pytest.raises(gr.Error, match='not uploaded here'):
+        masks.guarded(list, sent)
+    assert masks.to_editor(desk, None) == (None, None)
+
+
+def test_what_visitors_paint_and_leave_does_not_pile_up():
+    recent = masks.Recent()
+    for number in range(1000):
+        recent[str(number)] = number
+    assert list(recent.values()) == list(range(1000 - masks.PAINTINGS, 1000))
+
+
+# Models
+
+
+def test_another_model_is_loaded_and_listed(tmp_path, uploads):
+    desk = make_desk()
+    torch.manual_seed(1)
+    save_release(desk.get(IFD).model, tmp_path / 'mine', 'test', {'input_size': [3, 64, 32]})
+    assert 'Loaded' in models.load(desk, f' {tmp_path / "mine"} ')
+    assert desk.models == [IFD, BASELINE, 'mine']
+    assert [name for _, name in models.choices(desk, 2)[1]['choices']] == desk.models
+    assert desk.get('mine').embed([QUERY]).shape == (1, 512)
+
+
+def test_a_failing_load_is_told_and_leaves_the_others_working(tmp_path):
+    desk = make_desk()
+    (tmp_path / 'broken').mkdir()
+    (tmp_path / 'broken' / 'config.json').write_text('{')
+    for source in ('no_such_model', str(tmp_path / 'broken'), '   ', ''):
+        with pytest.raises(gr.Error):
+            models.load(desk, source)
+    assert desk.models == [IFD, BASELINE]
+    assert desk.get(IFD).embed([QUERY]).shape == (1, 512)
+
+
+def test_a_page_for_anybody_loads_names_of_the_zoo_only(tmp_path):
+    desk = make_desk(guarded=True)
+    for source in (str(tmp_path), 'hf-hub:someone/something', '/etc'):
+        with pytest.raises(LoadError, match='names in the table only'):
+            desk.add(source)
+    assert desk.add('ifd_resnet10t.synthetic') == 'ifd_resnet10t.synthetic'
+
+
+def test_there_is_an_end_to_the_models_in_memory():
+    desk = make_desk()
+    desk.predictors.sources |= {str(number): 'unused' for number in range(MAX_MODELS)}
+    with pytest.raises(LoadError, match='start it again'):
+        desk.add('ifd_resnet10t.synthetic')
+
+
+def test_photos_are_parsed_once(photo):
+    fresh, calls = make_desk(), []
+    parse = fresh.predictors.parser.parse
+    fresh.predictors.parser.parse = lambda images: calls.append(len(images)) or parse(images)
+    file = masks.one_photo(photo, 'photo')
+    assert fresh.parse(file)[1] is fresh.parse(file)[1]
+    assert calls == [1]
+
+
+# Endpoints
+
+
+def test_embeddings_are_lists_of_numbers(desk, photo, uploads):
+    rows = endpoints.embed(desk, [photo, photo], IFD)
+    assert len(rows) == 2 and len(rows[0]) == 512
+    expected = desk.get(IFD).embed([QUERY])[0]
+    assert np.allclose(rows[0], expected, atol=1e-6)
+    refused = ([unsaid(QUERY)], 'not uploaded here'), ('a.jpg', 'list of files'), ([{}], 'list of files')
+    for photos, message in refused:
+        with pytest.raises(gr.Error, match=message):
+            endpoints.embed(desk, photos, IFD)
+
+
+def test_only_the_named_endpoints_are_public(desk):
+    info = app.build_demo(desk).get_api_info()
+    assert set(info['named_endpoints']) == {'/rank', '/compare', '/recolour', '/embed', '/models'}
+    assert not info['unnamed_endpoints']
+    for endpoint in info['named_endpoints'].values():
+        assert all(parameter['type'] for parameter in endpoint['parameters'])
+
+
+def test_classes_that_can_be_changed_are_classes_of_the_parser():
+    assert set(change.CLASSES) <= set(LABELS)
+
+
+# The start
+
+
+@pytest.mark.parametrize('host', ['0.0.0.0', '::', '192.168.1.5', 'example.org'])
+def test_other_machines_are_let_in_only_when_it_is_said_who(host, capsys, monkeypatch):
+    monkeypatch.delenv('SPACE_ID', raising=False)
+    assert app.main(['--host', host]) == 2
+    assert '--auth USER:PASSWORD, or --public' in capsys.readouterr().err
+    for flag in (['--public'], ['--auth', 'me:secret']):
+        assert app._refusal(app.parse_args(['--host', host, *flag])) is None
+
+
+def test_this_machine_needs_no_flag_and_a_password_has_two_parts(capsys):
+    for host in ('127.0.0.1', 'localhost', '::1'):
+        assert app._refusal(app.parse_args(['--host', host])) is None
+    for auth in ('me', 'me:', ':secret', ''):
+        assert app.main(['--auth', auth]) == 2
+        assert '--auth must be USER:PASSWORD' in capsys.readouterr().err
+
+
+def test_a_space_is_public(monkeypatch):
+    monkeypatch.setenv('SPACE_ID', 'someone/ifd')
+    assert app._refusal(app.parse_args(['--host', '0.0.0.0'])) is None
+
+
+def test_a_gallery_folder_that_is_missing_or_empty_ends_with_code_2(tmp_path, capsys):
+    assert app.main(['--gallery', str(tmp_path / 'none')]) == 2
+    assert 'no such folder' in capsys.readouterr().err
+    assert app.main(['--gallery', str(tmp_path)]) == 2
+    assert 'no pictures that can be used' in capsys.readouterr().err
