@@ -10,13 +10,14 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from ifd_zoo.cores import on_each_core
 from ifd_zoo.explain import Study, make_study
 from ifd_zoo.images import ImageError, load_image
 from ifd_zoo.predictor import Predictor, rank_embeddings
 
 EXAMPLES = Path(__file__).resolve().parent / 'examples'
 PHOTO_SIDE = 1024  # pixels; more than the networks see, and cheap to draw
-CHUNK = 16  # photos between two steps of the progress: as many as a network takes at once
+CHUNK = 8  # photos between two steps of the progress
 LISTED = 5_000  # matches of a query that are listed, so that the ranking of a huge gallery stays small
 REMEMBERED = 20_000  # embeddings of one model; 40 MB at 512 numbers each
 
@@ -75,17 +76,29 @@ def embed_files(predictor: Predictor, files: Sequence[PhotoFile], progress: Prog
     """Embeddings of photo files, a few at a time."""
     embeddings = [np.empty((0, predictor.model.num_features), dtype=np.float32)]
     indices, skipped = [], []
-    for start in range(0, len(files), CHUNK):
-        progress(start)
-        photos = []
-        for index, file in enumerate(files[start : start + CHUNK], start):
-            try:
-                photos.append(load_image(file.path, file.name, PHOTO_SIDE))
-                indices.append(index)
-            except ImageError as error:
-                skipped.append(str(error))
-        embeddings.append(predictor.embed(photos))
+    starts = range(0, len(files), CHUNK)
+
+    def embed(start: int) -> Embedded:
+        return _embed_chunk(predictor, files[start : start + CHUNK])
+
+    progress(0)
+    for start, part in zip(starts, on_each_core(embed, starts, predictor.device), strict=True):
+        embeddings.append(part.embeddings)
+        indices += [start + index for index in part.indices]
+        skipped += part.skipped
+        progress(min(start + CHUNK, len(files)))
     return Embedded(np.concatenate(embeddings), indices, skipped)
+
+
+def _embed_chunk(predictor: Predictor, files: Sequence[PhotoFile]) -> Embedded:
+    photos, indices, skipped = [], [], []
+    for index, file in enumerate(files):
+        try:
+            photos.append(load_image(file.path, file.name, PHOTO_SIDE))
+            indices.append(index)
+        except ImageError as error:
+            skipped.append(str(error))
+    return Embedded(predictor.embed(photos), indices, skipped)
 
 
 class RememberedEmbeddings:

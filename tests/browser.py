@@ -20,6 +20,7 @@ BROWSER_FLAGS = (
     '--disable-component-update',
     '--disable-sync',
     '--no-first-run',
+    '--enable-unsafe-swiftshader',  # the mask editor draws with WebGL, which is not to depend on a graphics card
 )
 START_SECONDS = 120  # generous: a machine that runs tests may be busy; what is promised is measured by itself
 
@@ -82,17 +83,18 @@ class App:
 
 
 @contextmanager
-def open_page(path, url, size=(1280, 900)):
+def open_page(path, url, size=(1280, 900), scheme='light'):
     """The page in the browser at `path`; lists its requests in `page.requested`, its errors in `page.errors`."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(BROWSER_FLAGS))
-        page = browser.new_page(viewport={'width': size[0], 'height': size[1]})
-        page.set_default_timeout(60_000)
+        page = browser.new_page(viewport={'width': size[0], 'height': size[1]}, color_scheme=scheme)
+        page.set_default_timeout(120_000)
         page.requested, page.errors = [], []
         page.on('request', lambda request: page.requested.append(request.url))
         page.on('pageerror', lambda error: page.errors.append(str(error)))
+        page.on('console', lambda line: page.errors.append(line.text) if line.type == 'error' else None)
         page.goto(url)
         page.wait_for_selector('#run')
         yield page

@@ -1,11 +1,15 @@
 """Searching photo files: order, pictures, and files that cannot be used."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from ifd_zoo.cores import on_each_core
 from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, RememberedEmbeddings, embed_files, search, shorten, study_files
 from ifd_zoo.images import ImageError
 from ifd_zoo.predictor import Analysis
@@ -15,7 +19,7 @@ class BrightnessPredictor:
     """Stands in for a model: photos of similar brightness are similar."""
 
     def __init__(self):
-        self.model = SimpleNamespace(num_features=2)
+        self.model, self.device = SimpleNamespace(num_features=2), torch.device('cpu')
         self.largest = self.embedded = 0
 
     def analyze(self, images, label_maps=None):
@@ -87,7 +91,7 @@ def test_photos_are_shrunk_before_they_are_analysed(photos, tmp_path):
 def test_progress_counts_up_from_nothing(photos):
     told = []
     embed_files(BrightnessPredictor(), photos * 4, told.append)
-    assert told == [0, 16, 32]
+    assert told == [0, 8, 16, 24, 32, 40]
 
 
 def test_remembered_embeddings_are_the_same_and_made_once(photos, tmp_path):
@@ -100,7 +104,7 @@ def test_remembered_embeddings_are_the_same_and_made_once(photos, tmp_path):
     told = []
     again = embed(predictor, files, told.append)
     assert predictor.embedded == seen and (again.embeddings == plain.embeddings).all()
-    assert again.skipped == plain.skipped and told == [len(files) - 1]
+    assert again.skipped == plain.skipped and told == [len(files) - 1, len(files)]
     other = BrightnessPredictor()
     embed(other, files[:1])
     assert other.embedded == 1
@@ -121,3 +125,32 @@ def test_studies_are_small_and_in_the_order_of_the_files(photos, tmp_path):
 def test_long_lists_are_cut_and_counted():
     assert shorten(['a', 'b']) == 'a; b.'
     assert shorten(list('abcdefg')) == 'a; b; c; d; e; and 2 more.'
+
+
+def test_work_on_each_core_comes_back_in_order_and_leaves_the_threads_of_torch_as_they_were():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert list(on_each_core(lambda work: work * 2, range(20), torch.device('cpu'))) == list(range(0, 40, 2))
+        assert torch.get_num_threads() == 3
+        with ThreadPoolExecutor(1) as later:
+            assert later.submit(torch.get_num_threads).result() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_work_is_dropped_when_nobody_asks_for_it_any_more():
+    begun, before = [], torch.get_num_threads()
+
+    def work(number):
+        begun.append(number)
+        time.sleep(0.005)
+
+    torch.set_num_threads(2)
+    try:
+        results = on_each_core(work, range(200), torch.device('cpu'))
+        next(results)
+        results.close()
+        assert len(begun) < 100
+    finally:
+        torch.set_num_threads(before)

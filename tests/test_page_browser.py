@@ -1,6 +1,10 @@
-"""The tabs in a real browser, with the model and the parser that come with the package."""
+"""The tabs in a real browser, with the model and the parser that come with the package.
+
+Pictures of every tab are kept in the folder that the environment variable IFD_SCREENSHOTS names, if it does.
+"""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,15 +31,32 @@ def server(tmp_path_factory):
     running.stop()
 
 
-@pytest.fixture
-def page(server):
+def browser_or_skip():
     path = find_browser()
     if path is None:
         reason = 'no chromium on this machine (apt-get install chromium)'
         assert not os.environ.get('CI'), reason
         pytest.skip(reason)
-    with open_page(path, server.url) as page:
+    return path
+
+
+@pytest.fixture
+def page(server):
+    with open_page(browser_or_skip(), server.url) as page:
         yield page
+
+
+@pytest.fixture
+def shoot(tmp_path):
+    """Keeps a picture of the whole page."""
+    folder = Path(os.environ.get('IFD_SCREENSHOTS', tmp_path / 'screenshots'))
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def shoot(page, name):
+        page.wait_for_timeout(500)
+        page.screenshot(path=folder / f'{name}.png', full_page=True)
+
+    return shoot
 
 
 def wait_for_result(page, text):
@@ -104,23 +125,62 @@ def test_an_example_is_compared_by_two_models(page, server):
     assert_healthy(server)
 
 
-def test_a_mask_is_painted_and_ranked_with(page, server):
-    open_tab(page, 'Masks')
-    page.click('#mask_examples button >> nth=0')
-    page.wait_for_selector('#editor canvas')
-    page.wait_for_timeout(3000)  # the editor does not tell when its picture is there
+def paint(page):
+    """One stroke over the middle of the photo in the editor."""
+    page.locator('#editor canvas').first.scroll_into_view_if_needed()
+    page.wait_for_timeout(4000)  # the editor does not tell when its picture is there
     box = page.locator('#editor canvas').first.bounding_box()
     page.mouse.move(box['x'] + box['width'] * 0.48, box['y'] + box['height'] * 0.3)
     page.mouse.down()
     page.mouse.move(box['x'] + box['width'] * 0.52, box['y'] + box['height'] * 0.6, steps=8)
     page.mouse.up()
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(1500)
+
+
+def test_a_mask_is_painted_and_ranked_with(page, server):
+    open_tab(page, 'Masks')
+    page.click('#mask_examples button >> nth=0')
+    page.wait_for_selector('#editor canvas')
+    paint(page)
     page.click('#mask_run')
     page.wait_for_function("document.querySelector('#mask_text').innerText.includes('of the photo')")
     share = float(page.inner_text('#mask_text').split('%')[0])
     assert 0 < share < 60
-    assert page.locator('#mask_after img').count() == 3
+    page.wait_for_selector('#mask_after .gallery-item:nth-child(3) img')
     assert not page.errors
+    assert_healthy(server)
+
+
+def test_another_parser_is_chosen(page, server):
+    open_tab(page, 'Masks')
+    page.click('#mask_examples button >> nth=0')
+    page.wait_for_selector('#editor canvas')
+    for name, message in (('segformer_b2_clothes', 'terms of its own'), ('labelmap', '')):
+        page.click('#mask_parser input')
+        choice = page.locator('#mask_parser [role=option]', has_text=name)
+        if not message:
+            assert not choice.count()
+            continue
+        choice.click()
+        page.wait_for_selector(f'text={message}')
+    assert not page.errors
+    assert_healthy(server)
+
+
+def test_cancel_stops_a_search_that_waits_and_the_next_one_works(page, server, tmp_path):
+    files = []
+    for index in range(150):
+        files.append(tmp_path / f'{index}.jpg')
+        Image.effect_noise((64, 128), 50 + index / 10).convert('RGB').save(files[-1])
+    page.set_input_files('#query input[type=file]', QUERIES[0])
+    page.set_input_files('#gallery input[type=file]', files)
+    page.wait_for_selector(f'#gallery .gallery-item:nth-child({len(files)})')
+    page.click('#run')
+    page.wait_for_timeout(1500)
+    page.click('#run_cancel')
+    wait_for_result(page, 'Stopped')
+    page.click('#examples button >> nth=0')
+    wait_for_result(page, f'Ranked {len(GALLERY)} photos')
     assert_healthy(server)
 
 
@@ -140,15 +200,49 @@ def test_models_are_listed_loaded_and_a_wrong_name_told(page, server, tmp_path):
     assert_healthy(server)
 
 
+@pytest.mark.parametrize('scheme', ['light', 'dark'])
 @pytest.mark.parametrize('width', [390, 1280])
-def test_every_tab_fits_phone_and_desktop(page, server, width):
-    page.set_viewport_size({'width': width, 'height': 850})
-    for name in ('Change clothes', 'Compare', 'Masks', 'Models', 'Rank'):
-        open_tab(page, name)
-        page.wait_for_timeout(500)
-        assert page.evaluate('document.documentElement.scrollWidth') == width, name
-    assert not page.errors
+def test_every_tab_fits_phone_and_desktop_in_light_and_dark(server, shoot, width, scheme):
+    with open_page(browser_or_skip(), server.url, (width, 850), scheme) as page:
+        page.click('#examples button >> nth=0')
+        wait_for_result(page, f'Ranked {len(GALLERY)} photos')
+        page.wait_for_selector('#matches .gallery-item:nth-child(8) img')
+        shoot(page, f'rank_{width}_{scheme}')
+        open_tab(page, 'Change clothes')
+        page.click('#change_examples button >> nth=1')
+        page.wait_for_selector('#edited img')
+        page.click('#measure')
+        page.wait_for_selector('#fixed_chart svg')
+        shoot(page, f'change_{width}_{scheme}')
+        open_tab(page, 'Compare')
+        page.click('#compare_examples button >> nth=1')
+        page.wait_for_selector('#cam_second .gallery-item:nth-child(3) img')
+        shoot(page, f'compare_{width}_{scheme}')
+        for name in ('Masks', 'Models'):
+            open_tab(page, name)
+            shoot(page, f'{name.lower()}_{width}_{scheme}')
+        for name in ('Rank', 'Change clothes', 'Compare', 'Masks', 'Models'):
+            open_tab(page, name)
+            page.wait_for_timeout(300)
+            assert page.evaluate('document.documentElement.scrollWidth') == width, name
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        dark = max(int(part) for part in ground.strip('rgba()').split(',')[:3]) < 64
+        assert dark == (scheme == 'dark')
+        assert not page.errors
     assert_healthy(server)
+
+
+def test_every_picture_has_a_text_and_every_control_is_reached_by_the_keyboard(page):
+    page.click('#examples button >> nth=0')
+    wait_for_result(page, f'Ranked {len(GALLERY)} photos')
+    page.wait_for_selector('#matches .gallery-item:nth-child(8) img')
+    assert page.locator('#matches img[alt=""], #matches img:not([alt]), #bar img[alt=""]').count() == 0
+    page.focus('#run')
+    reached = set()
+    for _ in range(25):
+        page.keyboard.press('Tab')
+        reached.add(page.evaluate("document.activeElement.closest('[id]:not([id^=\"range_id\"])')?.id"))
+    assert {'run_cancel', 'opacity', 'top_k', 'threshold'} <= reached
 
 
 def test_clothes_are_changed_by_an_endpoint(server, tmp_path):

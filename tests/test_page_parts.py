@@ -36,16 +36,17 @@ def make_file(path, age=0.0):
 
 def test_files_go_after_their_visitor(keeping, tmp_path):
     mine, shared = make_file(tmp_path / 'a' / 'mine'), make_file(tmp_path / 'b' / 'shared')
-    keeping.claim('me', [mine, shared])
+    direct = make_file(tmp_path / 'half')
+    keeping.claim('me', [mine, shared, direct])
     keeping.claim('you', [shared])
     keeping.leave('me')
     keeping.sweep(grace=3600)
     assert mine.exists()
     keeping.sweep(grace=0)
-    assert not mine.parent.exists() and shared.exists()
+    assert not mine.parent.exists() and not direct.exists() and shared.exists()
     keeping.leave('you')
     keeping.sweep(grace=0)
-    assert list(tmp_path.iterdir()) == []
+    assert tmp_path.is_dir() and list(tmp_path.iterdir()) == []
 
 
 def test_who_comes_back_in_time_keeps_the_files(keeping, tmp_path):

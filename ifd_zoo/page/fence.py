@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from urllib.parse import unquote
 
+from starlette.requests import ClientDisconnect
+
 Receive = Callable[[], Awaitable[dict]]
 Send = Callable[[dict], Awaitable[None]]
 ROUTES = ('file=', 'file/', 'proxy=')
@@ -10,6 +12,8 @@ ROUTES = ('file=', 'file/', 'proxy=')
 
 class OwnFilesOnly:
     """ASGI middleware: an address behind `file=`, which gradio would fetch for the visitor, is refused with 403.
+
+    A visitor who hangs up is no fault, and not logged as one.
 
     Args:
         app: the application behind it.
@@ -23,7 +27,10 @@ class OwnFilesOnly:
             await send({'type': 'http.response.start', 'status': 403, 'headers': [(b'content-type', b'text/plain')]})
             await send({'type': 'http.response.body', 'body': b'Only files of this page can be fetched.'})
             return
-        await self.app(scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        except ClientDisconnect:
+            return  # an upload that was cancelled; its half file goes by age
 
 
 def is_elsewhere(path: str) -> bool:

@@ -47,6 +47,8 @@ def telling(start: str = ''):
     """What a visitor can mend becomes a message."""
     try:
         yield
+    except gr.Error:
+        raise
     except ImageError as fault:
         raise error(f'{start}{fault}.') from fault
     except (LoadError, ParserError, DeviceError, GalleryIndexError, ValueError) as fault:

@@ -51,7 +51,7 @@ class Keeping:
                 del self._left[visitor]
             # Under the lock, so that nobody claims a file between the question and its end.
             for path in files.difference(*self._files.values()):
-                _delete(path)
+                self._delete(path)
         self._sweep_old(now, grace)
 
     def _sweep_old(self, now: float, grace: float) -> None:
@@ -61,7 +61,12 @@ class Keeping:
                 if age >= grace:
                     _remove_if_empty(path)
             elif age >= self.longest and path not in self._own:
-                _delete(path)
+                self._delete(path)
+
+    def _delete(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        if path.parent != self.folder:
+            _remove_if_empty(path.parent)
 
     def start(self) -> None:
         """Sweep every few seconds, until `stop`. What is there now is the page's own, and stays."""
@@ -81,11 +86,6 @@ def _changed(path: Path) -> float:
         return path.lstat().st_mtime
     except FileNotFoundError:  # meanwhile deleted by somebody else, which is what is wanted
         return time.time()
-
-
-def _delete(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    _remove_if_empty(path.parent)
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -30,7 +30,7 @@ def input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
             )
     with gr.Accordion('A gallery as ZIP, or many files', open=False):
         archives = gr.File(
-            label='ZIP archives and photos',
+            label='ZIP archives and photos, at most 250 MB each',
             file_count='multiple',
             file_types=ARCHIVE_TYPES,
             height=140,

@@ -1,0 +1,82 @@
+"""The page over plain HTTP, as a browser asks, with nothing that would correct a request on its way."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+import timm
+import torch
+
+import ifd_zoo.models  # noqa: F401  (registers the architectures)
+from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.hub import save_release
+from tests.browser import App
+
+MODEL = 'ifd_resnet10t'
+PHOTO = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]
+
+
+def write_release(folder: Path) -> Path:
+    """A release of an untrained model of small photos: what the page does is the same, and fast."""
+    torch.manual_seed(0)
+    model = timm.create_model(MODEL, num_classes=5)
+    return save_release(model, folder / MODEL, 'test', {'input_size': [3, 128, 64]})
+
+
+def start(folder: Path, release: Path) -> App:
+    """The app with that model, on the processor."""
+    with pytest.MonkeyPatch.context() as patch:
+        # On a busy machine threads that wait for each other take many times as long as one.
+        patch.setenv('OMP_NUM_THREADS', '1')
+        return App(folder, '--model', str(release), '--parser', 'none', '--device', 'cpu')
+
+
+class Page:
+    """What a browser does, without one, so that nothing corrects a request on its way."""
+
+    def __init__(self, running):
+        self.running, self.api = running, f'{running.url}/gradio_api'
+        self.http = httpx.Client(timeout=300)
+        self.config = self.http.get(f'{running.url}/config').json()
+        self.session = os.urandom(6).hex()
+        self.good = self.upload('good.jpg', PHOTO.read_bytes())
+
+    def upload(self, name, content):
+        """What the page holds of an uploaded file."""
+        answer = self.http.post(f'{self.api}/upload', files={'files': ('upload', content)})
+        assert answer.status_code == 200, answer.text
+        return {'path': answer.json()[0], 'orig_name': name, 'meta': {'_type': 'gradio.FileData'}}
+
+    def ask(self, event, *values):
+        """The outputs of an event, named by its endpoint or by the id of its button; a message when it fails."""
+        ids = {one['id']: one['props'].get('elem_id') for one in self.config['components']}
+        number = next(
+            one['id']
+            for one in self.config['dependencies']
+            if event == one['api_name'] or [ids.get(target) for target, _ in one['targets']] == [event]
+        )
+        body = {'fn_index': number, 'data': list(values), 'session_hash': self.session}
+        self.http.post(f'{self.api}/queue/join', json=body).raise_for_status()
+        with self.http.stream('GET', f'{self.api}/queue/data', params={'session_hash': self.session}) as answer:
+            for line in answer.iter_lines():
+                told = json.loads(line[6:]) if line.startswith('data: ') else {}
+                if told.get('msg') == 'process_completed':
+                    return told['output'].get('data') or str(told['output']['error'])
+        raise AssertionError('no answer')
+
+    def rank(self, queries, gallery=(), archives=(), model=MODEL):
+        """Status and names by rank; a message when it fails."""
+        sides = ([{'image': one, 'caption': None} for one in side] for side in (queries, gallery))
+        found = self.ask('rank', *sides, list(archives), False, model, 'photo', 0.5, 2, 0.0)
+        return found if isinstance(found, str) else (found[0], [row[1] for row in found[5]['data']])
+
+    def assert_healthy(self):
+        status, names = self.rank([self.good], [self.good])
+        assert 'Ranked 1 photos' in status and names == ['good.jpg']
+        log = self.running.log()
+        # Gradio itself logs uploads that were cancelled, and paths that it refuses.
+        known = re.findall('^(?:starlette.requests.ClientDisconnect|gradio.exceptions.InvalidPathError)', log, re.M)
+        assert log.count('Traceback') == len(known), log
