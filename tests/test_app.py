@@ -4,6 +4,7 @@ import csv
 import os
 import re
 import socket
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +20,7 @@ from PIL import Image
 import app
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.hub import save_release
-from tests.browser import App, find_browser, open_page
+from tests.browser import App, find_browser, free_port, open_page
 
 QUERIES = sorted((app.EXAMPLES / 'query').glob('*.jpg'))
 GALLERY = sorted((app.EXAMPLES / 'gallery').glob('*.jpg'))
@@ -211,16 +212,22 @@ def test_a_path_that_was_not_uploaded_is_never_read(releases, tmp_path):
         running.stop()
 
 
-def test_an_unknown_model_ends_with_code_2_and_a_message(capsys):
-    assert app.main(['--model', 'no_such_model']) == 2
+@pytest.fixture
+def port(monkeypatch):
+    monkeypatch.setenv('GRADIO_TEMP_DIR', '')  # so that what `main` sets is put back
+    return str(free_port())
+
+
+def test_an_unknown_model_ends_with_code_2_and_a_message(capsys, port):
+    assert app.main(['--model', 'no_such_model', '--port', port]) == 2
     assert "no trained model 'no_such_model'" in capsys.readouterr().err
 
 
-def test_an_unusable_device_or_parser_ends_with_code_2_and_a_message(capsys, releases):
-    model = str(releases / 'ifd_resnet10t')
-    assert app.main(['--model', model, '--parser', 'none', '--device', 'no_such_device']) == 2
+def test_an_unusable_device_or_parser_ends_with_code_2_and_a_message(capsys, releases, port):
+    model = ['--port', port, '--model', str(releases / 'ifd_resnet10t')]
+    assert app.main([*model, '--parser', 'none', '--device', 'no_such_device']) == 2
     assert 'no_such_device' in capsys.readouterr().err
-    assert app.main(['--model', model, '--parser', 'no_such_parser']) == 2
+    assert app.main([*model, '--parser', 'no_such_parser']) == 2
     assert 'no_such_parser' in capsys.readouterr().err
 
 
@@ -243,6 +250,59 @@ def test_nothing_is_left_behind_when_it_stops(releases, tmp_path):
     assert any(path.is_file() for path in running.temporary.rglob('*'))
     assert running.stop() == 0
     assert not [path for path in running.temporary.rglob('*') if path.is_file()]
+
+
+def test_the_page_is_there_before_the_model_and_a_search_waits_for_it(releases, tmp_path):
+    running = App(tmp_path / 'app', '--model', str(releases / 'ifd_resnet10t'), '--parser', 'none')
+    try:
+        client = Client(running.url, verbose=False, download_files=str(tmp_path / 'downloads'))
+        assert 'Ranked 2 photos' in rank(client, QUERIES[:1], GALLERY[:2])[0]
+        assert_healthy(running)
+    finally:
+        running.stop()
+
+
+def test_a_gallery_folder_is_indexed_once_and_searched(releases, tmp_path):
+    flags = ['--model', str(releases / 'ifd_resnet10t'), '--parser', 'none', '--gallery', str(app.EXAMPLES / 'gallery')]
+    for start in ('first', 'second'):
+        running = App(tmp_path / start, *flags, '--index', str(tmp_path / 'index'))
+        try:
+            client = Client(running.url, verbose=False, download_files=str(tmp_path / 'downloads'))
+            query = [{'image': handle_file(QUERIES[0]), 'caption': None}]
+            values = client.predict(
+                query, [], None, True, 'ifd_resnet10t', 'photo', 0.5, 3, 0.0, api_name='/rank'
+            )
+            assert f'Ranked {len(GALLERY)} photos' in values[0]
+            assert_healthy(running)
+        finally:
+            running.stop()
+    (kept,) = (tmp_path / 'index').iterdir()
+    assert len(list(kept.iterdir())) == 1
+
+
+def test_other_sites_are_not_fetched(server):
+    for path in ('file=http://127.0.0.1:1/a.png', 'file=https://example.org/', 'proxy=https://x.hf.space/a'):
+        assert httpx.get(f'{server.url}/gradio_api/{path}').status_code == 403
+
+
+def files_in(folder):
+    return {path for path in folder.rglob('*') if path.is_file()}
+
+
+def test_what_a_visitor_leaves_is_deleted(releases, tmp_path):
+    running = App(tmp_path / 'app', '--model', str(releases / 'ifd_resnet10t'), '--parser', 'none')
+    try:
+        before = files_in(running.temporary)
+        client = Client(running.url, verbose=False, download_files=str(tmp_path / 'downloads'))
+        rank(client, QUERIES[:1], GALLERY[:4])
+        assert files_in(running.temporary) - before
+        client.close()
+        deadline = time.monotonic() + 120
+        while files_in(running.temporary) - before and time.monotonic() < deadline:
+            time.sleep(1)
+        assert files_in(running.temporary) - before == set()
+    finally:
+        running.stop()
 
 
 # In a browser

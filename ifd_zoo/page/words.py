@@ -4,8 +4,8 @@ KEEP_SECONDS = 3600  # uploads of this age are deleted every so many seconds, an
 
 TITLE = 'Same person, other clothes'
 INTRO = f"""# {TITLE}
-IFD is trained to rank photos by **who** is in them, not by what they wear. Click an example, or give a photo of one person and a
-gallery to look for that person in."""
+IFD is trained to rank photos by **who** is in them, not by what they wear. Click an example, or give a photo of one
+person and a gallery to look for that person in."""
 EXAMPLES_HEADING = """### Try an example
 Rendered people. The gallery shows each of them in three other outfits, and strangers in similar clothes; the number
 after *p* in a file name is the person."""
