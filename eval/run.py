@@ -18,6 +18,7 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
+from torch import nn
 
 from eval.embedding import EmbeddingError
 from eval.extract import extract
@@ -77,14 +78,18 @@ def load_protocols(args: argparse.Namespace, masks: MaskSource, maps: Path) -> t
     return dataset.with_records(dict(zip(records, masks.apply(records, root, maps), strict=True))).protocols
 
 
-def measure_model(args: argparse.Namespace) -> Measurement:
-    """Load, embed and measure.
+def measure_model(model: nn.Module, args: argparse.Namespace) -> Measurement:
+    """Embed and measure.
+
+    Args:
+        model: an architecture of the zoo, or what has its interface.
+        args: of `parse_args`; the model is given beside them.
 
     Raises:
         EmbeddingError: the model gives embeddings that are not finite.
     """
     device = pick_device(args.device)
-    model = load_model(args.model).to(device)
+    model = model.to(device)
     masks = MaskSource(args.masks, device)
     with tempfile.TemporaryDirectory() as temporary:
         protocols = load_protocols(args, masks, args.maps or Path(temporary))
@@ -125,7 +130,7 @@ def write_output(folder: Path, measurement: Measurement) -> None:
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
-        measurement = measure_model(args)
+        measurement = measure_model(load_model(args.model), args)
         print(markdown_report(measurement.report))
         if args.output:
             write_output(args.output, measurement)

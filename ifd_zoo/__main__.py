@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from ifd_zoo.catalogue import catalogue, format_table, to_json
+from ifd_zoo.commands import run_command
 from ifd_zoo.export import ExportError, export_onnx
 from ifd_zoo.hub.files import LoadError
 from ifd_zoo.hub.loading import load_model
@@ -48,13 +49,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    try:
-        print(args.run(args))
-    except (LoadError, ParserError, ExportError, OSError) as error:  # OSError: a full disk, a folder that is a file
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return 0
+    return run_command(parse_args(argv), LoadError, ParserError, ExportError)
 
 
 if __name__ == '__main__':

@@ -65,18 +65,24 @@ def run(*command, **environment):
     return result.stdout
 
 
-def test_push_hf_download_and_hf_hub_give_the_same_model_in_fresh_processes(tmp_path):
+def publish_and_fetch(release, repo, folder, load):
+    """Each step as a user does it, in a process of its own: push `release`, `hf download` it to folder/D, and run the
+    code `load` with its hf-hub: name and the file folder/answer."""
     hf = Path(sys.executable).with_name('hf')
     with hub_server() as (endpoint, state):
-        env = {'HF_ENDPOINT': endpoint, 'HF_HOME': str(tmp_path / 'home'), 'IFD_HUB_ORG': 'zoo'}
+        env = {'HF_ENDPOINT': endpoint, 'HF_HOME': str(folder / 'home'), 'IFD_HUB_ORG': repo.split('/')[0]}
         env |= {'HF_HUB_DISABLE_UPDATE_CHECK': '1', 'HF_HUB_DISABLE_TELEMETRY': '1'}
-        output = run(sys.executable, '-m', 'ifd_zoo.hub', 'push', str(RELEASE), **env)
-        commit = state.repos[REPO]['commits'][-1][0]
-        assert output == f'{REPO}: commit {commit}\n{endpoint}/{REPO}/commit/{commit}\n'
-        run(str(hf), 'download', REPO, '--local-dir', str(tmp_path / 'D'), **env)
-        run(sys.executable, '-c', LOAD, f'hf-hub:{REPO}@{commit}', str(tmp_path / 'embedding'), **env)
+        output = run(sys.executable, '-m', 'ifd_zoo.hub', 'push', str(release), **env)
+        commit = state.repos[repo]['commits'][-1][0]
+        assert output == f'{repo}: commit {commit}\n{endpoint}/{repo}/commit/{commit}\n'
+        run(str(hf), 'download', repo, '--local-dir', str(folder / 'D'), **env)
+        run(sys.executable, '-c', load, f'hf-hub:{repo}@{commit}', str(folder / 'answer'), **env)
+
+
+def test_push_hf_download_and_hf_hub_give_the_same_model_in_fresh_processes(tmp_path):
+    publish_and_fetch(RELEASE, REPO, tmp_path, LOAD)
     expected = embed(load_model(RELEASE))
-    assert torch.equal(torch.load(tmp_path / 'embedding'), expected)
+    assert torch.equal(torch.load(tmp_path / 'answer'), expected)
     assert {path.name for path in (tmp_path / 'D').iterdir() if path.is_file()} == {*RELEASE_FILES, '.gitattributes'}
     assert torch.equal(embed(Predictor(tmp_path / 'D', device='cpu').model), expected)
     assert torch.equal(embed(timm.create_model(f'local-dir:{tmp_path / "D"}', pretrained=True)), expected)

@@ -179,7 +179,8 @@ def test_cancel_stops_a_search_that_waits_and_the_next_one_works(page, server, t
 
 def test_models_are_listed_loaded_and_a_wrong_name_told(page, server, tmp_path):
     torch.manual_seed(0)
-    save_release(timm.create_model('ifd_resnet10t', num_classes=0), tmp_path / 'mine', 'test')
+    network = timm.create_model('ifd_resnet10t', num_classes=0)
+    save_release(network, tmp_path / 'mine', 'test', {'input_size': (3, 64, 32)})
     open_tab(page, 'Models')
     page.wait_for_function("document.querySelector('#catalogue').innerText.includes('ifd_resnet50')")
     page.fill('#source :is(input, textarea)', 'no_such_model')

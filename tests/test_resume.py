@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from ifd_zoo.hub import load_model
 from tests import training
 from tests.trees import write_folder_tree
 from train import checkpoint
@@ -90,6 +92,28 @@ def test_accumulated_batches_resume_to_the_same_weights(root, tmp_path):
     assert '-step000002-' in path.name  # never between two batches of one step
     (tmp_path / 'broken' / 'checkpoints').mkdir(parents=True)
     shutil.copy(path, tmp_path / 'broken' / 'checkpoints')
+    assert train_run.main(arguments(root, tmp_path / 'broken', *flags, '--resume')) == 0
+    assert weights(tmp_path / 'broken') == weights(tmp_path / 'whole')
+
+
+def test_averaged_weights_are_those_of_a_slow_average_and_resume_to_the_same(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, 'KEPT', 100)
+    flags = ['--ema-decay', '0.6', '--lr', '0.01']
+    assert train_run.main(arguments(root, tmp_path / 'whole', *flags)) == 0
+    paths = checkpoint.Checkpoints(tmp_path / 'whole' / 'checkpoints').paths()[::-1]
+    states = [torch.load(path, weights_only=True) for path in paths if path.name.startswith('stage2-')]
+    key = 'main_stream.backbone.net.conv1.0.weight'
+    expected = states[0]['model'][key]
+    for step, state in enumerate(states):
+        # timm follows closely at first: 1 - step^(-2/3), and the first two steps are taken over as they are.
+        decay = min(0.6, 1 - step ** (-2 / 3)) if step > 1 else 0.0
+        expected = decay * expected + (1 - decay) * state['model'][key]
+    assert torch.allclose(states[-1]['average'][key], expected, atol=1e-6)
+    assert not torch.allclose(states[-1]['model'][key], expected, atol=1e-4)
+    released = load_model(tmp_path / 'whole' / 'release').state_dict()[key]
+    assert torch.equal(released, states[-1]['average'][key].half().float())
+    (tmp_path / 'broken' / 'checkpoints').mkdir(parents=True)
+    shutil.copy(paths[-3], tmp_path / 'broken' / 'checkpoints')
     assert train_run.main(arguments(root, tmp_path / 'broken', *flags, '--resume')) == 0
     assert weights(tmp_path / 'broken') == weights(tmp_path / 'whole')
 

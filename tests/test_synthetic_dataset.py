@@ -116,6 +116,7 @@ def test_the_card_names_all_counts_and_shows_the_sheets(finished, rows):
     assert f'{IMAGES} images of 7 people in 10 outfits' in card
     assert f'python -m ifd_zoo.synthetic {" ".join(SMALL[:8])} --seed 0 --size 64x32' in card
     assert 'CC0 1.0' in card and all(f'| {label} |' in card for label in LABELS)
+    assert '## How hard it is' in card and '`ifd_baseline_resnet10t`' in card
     for name in ('contact', 'people', 'realism'):
         assert f'](sheets/{name}.jpg)' in card
         assert cv2.imread(str(finished / f'sheets/{name}.jpg')).std() > 10

@@ -113,6 +113,7 @@ class Config:
 
     val_pids: int = _option(0, 'identities taken out of train for validation; 0: report the test split at the end')
     seed: int = _option(0, 'decides batches, augmentation and fresh weights')
+    ema_decay: float = _option(0.0, 'the release is an exponential average of the weights of stage 2; 0: their last')
     precision: str = _option('fp32', 'bf16, fp16: autocast; bf16 is fast where the processor has it natively')
     sync_bn: bool = _option(False, 'batch normalisation over all processes (GPUs only)')
     channels_last: bool = _option(True, 'memory format of images and weights')
@@ -143,6 +144,8 @@ class Config:
                 class_indices(getattr(self, name))
             except ValueError as error:
                 raise ConfigError(f'{name}: {error}') from error
+        if not 0 <= self.ema_decay < 1:
+            raise ConfigError(f'ema_decay: must be at least 0 and below 1, got {self.ema_decay}')
         if self.crop_scale < 1:
             raise ConfigError(f'crop_scale: must be at least 1, got {self.crop_scale}')
         if self.ikt_kernel % 2 != 1:

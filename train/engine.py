@@ -88,6 +88,8 @@ class Stage:
 
     def __init__(self, number: int, task: nn.Module, epochs: int, drops: tuple[float, ...], config: Config) -> None:
         self.number, self.task, self.epochs, self.drops = number, task, epochs, drops
+        self.after_step: Callable[[int], None] = lambda step: None
+        """Called with the number of the batch in the stage behind each step of the optimiser."""
         self.optimizer = torch.optim.Adam(task.parameters(), config.lr, weight_decay=config.weight_decay, fused=True)
 
 
@@ -181,6 +183,8 @@ class Engine:
                 raise FloatingPointError(f'stage {stage.number}: a loss is {values} ({", ".join(losses)}); lower --lr')
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+            if self.accelerator.sync_gradients:
+                stage.after_step(epoch * len(self.sampler) + step)
         return dict(zip(losses, values, strict=True))
 
     def _in_layout(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

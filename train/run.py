@@ -16,8 +16,13 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from timm.utils import ModelEmaV3
+from torch import nn
+
 from eval.report import evaluate_protocols, markdown_table
 from ifd_zoo.datasets import DatasetError
+from ifd_zoo.hub import ReleaseError
+from ifd_zoo.hub.release import as_stored
 from ifd_zoo.inference import DeviceError
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.coverage import count_coverage, coverage_text
@@ -31,7 +36,7 @@ from train.engine import Engine, Position, Stage, make_accelerator, place_model
 from train.release import Outcome, write_release
 from train.tracker import EpochReport, Tracker
 
-ERRORS = (ConfigError, DatasetError, CheckpointError, DeviceError, ParserError, FloatingPointError)
+ERRORS = (ConfigError, DatasetError, CheckpointError, DeviceError, ParserError, ReleaseError, FloatingPointError)
 
 
 class Run:
@@ -55,6 +60,7 @@ class Run:
             self.log(load_backbone_weights(model, config))
         self.model = place_model(model, config, self.accelerator)
         self.stages = build_stages(self.model, config)
+        self.average = self._follow_weights()
         self.position = self._restore(state) if state else Position(self.stages[0].number)
         loader = build_loader(self.dataset, self.size, masking, config)
         self.engine = Engine(config, self.accelerator, loader, self._save, self._report)
@@ -76,6 +82,19 @@ class Run:
         self.log(f'masks for training: {coverage_text(counts)}; of these nothing is erased')
         return counts
 
+    def _follow_weights(self) -> ModelEmaV3 | None:
+        """The running average of the weights in the last stage, if the config asks for one."""
+        if not self.config.ema_decay:
+            return None
+        average = ModelEmaV3(self.model, self.config.ema_decay, use_warmup=True)
+        self.stages[-1].after_step = lambda step: average.update(self.model, step)
+        return average
+
+    @property
+    def trained(self) -> nn.Module:
+        """What the run is for: the network that is measured and released."""
+        return self.average.module if self.average else self.model
+
     def train(self) -> None:
         for stage in self.stages:
             if stage.number >= self.position.stage:
@@ -88,6 +107,7 @@ class Run:
                 **vars(position),
                 'config': json.dumps(self.config.to_record()),
                 'model': self.model.state_dict(),
+                'average': self.average and self.average.module.state_dict(),
                 'optimizer': stage.optimizer.state_dict(),
                 'scaler': self.accelerator.scaler and self.accelerator.scaler.state_dict(),
             })
@@ -107,6 +127,8 @@ class Run:
 
     def _restore(self, state: dict) -> Position:
         self.model.load_state_dict(state['model'])
+        if self.average:
+            self.average.module.load_state_dict(state['average'])
         position = Position(state['stage'], state['epoch'], state['step'], state['sums'])
         stage = next(stage for stage in self.stages if stage.number == position.stage)
         stage.optimizer.load_state_dict(state['optimizer'])
@@ -121,7 +143,7 @@ class Run:
         self.tracker.epoch(report)
         every = self.config.picture_epochs
         due = every and report.stage == 2 and (report.epoch % every == 0 or report.epoch == report.epochs)
-        picture = self.pictures(self.model, self.accelerator.device) if due else None
+        picture = self.pictures(self.trained, self.accelerator.device) if due else None
         if picture:
             self.tracker.picture('attention', report.stage, report.epoch, picture)
 
@@ -130,10 +152,10 @@ class Run:
         config, protocols, figures = self.config, self.dataset.protocols, []
         if protocols:
             options = {'workers': config.workers, 'flip': config.test_flip}
-            figures = evaluate_protocols(self.model, protocols, self.transform, **options)
+            figures = evaluate_protocols(as_stored(self.trained), protocols, self.transform, **options)
         self.log(markdown_table(figures) if figures else 'nothing measured: the data set has no query and gallery')
         outcome = Outcome(figures, self.coverage, self.tracker.seconds())
-        path = write_release(self.model, config, self.dataset, self.size, outcome)
+        path = write_release(self.trained, config, self.dataset, self.size, outcome)
         self.log(f'release: {path}')
 
 

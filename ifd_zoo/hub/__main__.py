@@ -13,6 +13,7 @@ the two a folder holds. `check` also takes hf-hub:org/name[@revision].
 import argparse
 import sys
 
+from ifd_zoo.commands import run_command
 from ifd_zoo.hub.check import check_release
 from ifd_zoo.hub.files import PREFIX, RELEASE_FILES, LoadError, ReleaseError
 from ifd_zoo.hub.loading import load_model
@@ -84,13 +85,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    try:
-        print(args.run(args))
-    except (LoadError, ReleaseError, ParserError, OSError) as error:  # OSError: a full disk, a folder that is a file
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return 0
+    return run_command(parse_args(argv), LoadError, ReleaseError, ParserError)
 
 
 if __name__ == '__main__':

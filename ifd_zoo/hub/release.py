@@ -1,5 +1,6 @@
 """Save a model as a release folder."""
 
+import copy
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,17 @@ def save_release(
     return folder
 
 
+def as_stored(model: nn.Module, precision: str = 'fp16') -> nn.Module:
+    """A copy of the model, on its device, with the weights that `save_release` stores: what figures are to be taken of.
+
+    Raises:
+        ReleaseError: a weight is too large for that precision.
+    """
+    stored = copy.deepcopy(model).eval()
+    stored.load_state_dict(model.state_dict() | _stored_state(model, PRECISIONS[precision]))
+    return stored
+
+
 def _released_copy(
     model: nn.Module, tag: str, info: dict[str, Any], dtype: torch.dtype
 ) -> tuple[nn.Module, dict[str, torch.Tensor]]:
@@ -58,8 +70,7 @@ def _released_copy(
     if model_args.get('in_chans', 3) != 3:
         raise ReleaseError(f'a release reads RGB images, and this model {model_args["in_chans"]} channels')
     released = timm.create_model(architecture, num_classes=0, **model_args).eval()
-    state = {key: value for key, value in model.state_dict().items() if '.classifier.' not in key}
-    state = _at_precision(state, dtype)
+    state = _stored_state(model, dtype)
     released.load_state_dict(state)
     # A new training has nothing of what the weights table says about the weights that come with the architecture.
     loaded = model.pretrained_cfg if getattr(model, 'release_info', None) else {}
@@ -70,8 +81,9 @@ def _released_copy(
     return released, state
 
 
-def _at_precision(state: dict[str, torch.Tensor], dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """Floating-point tensors of that type, others as they are; all contiguous and on the CPU."""
+def _stored_state(model: nn.Module, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """All but the classifiers, contiguous and on the CPU: floating-point tensors of that type, others as they are."""
+    state = {key: value for key, value in model.state_dict().items() if '.classifier.' not in key}
     before = {key: value.detach().to('cpu').contiguous() for key, value in state.items()}
     after = {key: value.to(dtype) if value.is_floating_point() else value for key, value in before.items()}
     # A training that has diverged is measured and seen in its figures; here only what rounding breaks is refused.

@@ -24,8 +24,10 @@ from ifd_zoo.synthetic.statistics import (
 
 CARD = 'README.md'
 SHEET, PEOPLE_SHEET, REALISM_SHEET = 'sheets/contact.jpg', 'sheets/people.jpg', 'sheets/realism.jpg'
-REALISM_TABLE = Path(__file__).with_name('realism.md')
-"""What each realism option does, as measured; the card goes without when there is no such file."""
+REALISM = Path(__file__).with_name('realism.md')
+"""What each realism option does, as measured."""
+DIFFICULTY = Path(__file__).with_name('difficulty.md')
+"""What trained models make of a set of the default size, as measured."""
 
 MOST_WORDS = 8
 """Of a column of words, as many are named."""
@@ -83,7 +85,8 @@ def write_card(path: Path, settings: Settings, rows: Sequence[Row]) -> None:
         'How it was made': _origin(settings),
         'Use': _use(settings),
         'Pictures': _pictures(),
-        'What the realism options do': REALISM_TABLE.read_text() if REALISM_TABLE.is_file() else '',
+        'How hard it is': DIFFICULTY.read_text(encoding='utf-8'),
+        'What the realism options do': REALISM.read_text(encoding='utf-8'),
         'Known biases': BIASES,
         'Labels': _labels(rows),
         'Views': _views(rows),

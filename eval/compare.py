@@ -1,0 +1,153 @@
+"""Several models on every test of a data set in one table: over seeds, with exact and with parsed masks.
+
+    python eval/compare.py --root DIR --models IFD=RUN0/release,RUN1/release baseline=RUN2/release --output DIR
+
+`--root` is in the `folder` layout; its tests are the folder itself, `unseen_cameras` and `hard`, those that are there.
+What comes before `=` is the name of a row, what comes after are its trainings, one for each seed. Two rows more show
+what has to be beaten: a colour histogram, and the first model's network without training. `--output` gets
+`compare.md` and `compare.json`, and keeps each measurement: a run that was stopped goes on.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+if __name__ == '__main__':
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from torch import nn
+from tqdm import tqdm
+
+from eval.compare_table import markdown, summarise_rows
+from eval.embedding import EmbeddingError
+from eval.floors import ColourHistogram, untrained_twin
+from eval.run import measure_model
+from eval.run import parse_args as measurement_args
+from ifd_zoo.datasets import DatasetError
+from ifd_zoo.files import replacing
+from ifd_zoo.fingerprint import hash_weights
+from ifd_zoo.hub import LoadError, load_model
+from ifd_zoo.inference import PRECISIONS, DeviceError
+from ifd_zoo.parsing import ParserError
+from ifd_zoo.parsing.masksets import LABEL_MAPS
+
+TESTS = {'test': '.', 'unseen cameras': 'unseen_cameras', 'look-alikes': 'hard'}
+"""Name to folder of each test in a set by `python -m ifd_zoo.synthetic`."""
+
+NO_MASKS_NEEDED = '-'
+
+
+class CompareError(ValueError):
+    """A row that cannot be made; the message names it."""
+
+
+class Row(NamedTuple):
+    name: str
+    models: tuple[nn.Module, ...]
+    """One for each seed."""
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser('eval/compare.py', description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
+    parser.add_argument('--models', required=True, nargs='+', metavar='NAME=MODEL[,MODEL...]', help='rows')
+    parser.add_argument('--masks', nargs='+', default=[LABEL_MAPS, 'bundled'], help='as --masks of eval/run.py')
+    parser.add_argument('--output', required=True, type=Path, help='folder for the table and all measurements')
+    parser.add_argument('--workers', type=int, default=2, help='processes that load images')
+    parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
+    parser.add_argument('--precision', default='fp32', choices=PRECISIONS, help='of the embeddings')
+    return parser.parse_args(argv)
+
+
+def read_row(text: str) -> Row:
+    """`NAME=MODEL,MODEL`, with the models loaded.
+
+    Raises:
+        CompareError: not of that form.
+        LoadError: one of them cannot be loaded.
+    """
+    name, _, sources = text.partition('=')
+    models = [source.strip() for source in sources.split(',') if source.strip()]
+    if not name.strip() or not models:
+        raise CompareError(f'--models {text!r}: expected NAME=MODEL[,MODEL...], as in IFD=runs/ifd/release')
+    return Row(name.strip(), tuple(load_model(source) for source in models))
+
+
+def add_floors(rows: list[Row]) -> list[Row]:
+    first = rows[0].models[0]
+    floors = [Row('colour histogram', (ColourHistogram(first),)), Row('untrained network', (untrained_twin(first),))]
+    return [*rows, *floors]
+
+
+class Task(NamedTuple):
+    """One measurement."""
+
+    row: str
+    model: nn.Module
+    test: str
+    masks: str
+
+
+def list_tasks(rows: list[Row], tests: list[str], masks: list[str]) -> Iterator[Task]:
+    for row in rows:
+        for test in tests:
+            # Masks change nothing for a model that does not look at them.
+            for name in masks if row.models[0].needs_mask else [NO_MASKS_NEEDED]:
+                yield from (Task(row.name, model, test, name) for model in row.models)
+
+
+def measure_task(task: Task, args: argparse.Namespace) -> dict[str, Any]:
+    """The report of `eval.run`, from the file of an earlier call where there is one."""
+    words = (task.model.pretrained_cfg['architecture'], hash_weights(task.model)[:12], task.test, task.masks)
+    path = args.output / 'measured' / f'{"-".join(word.replace("/", "_") for word in (*words, args.precision))}.json'
+    if path.is_file():
+        return json.loads(path.read_text())
+    root, masks = args.root / TESTS[task.test], LABEL_MAPS if task.masks == NO_MASKS_NEEDED else task.masks
+    flags = {'root': root, 'masks': masks, 'workers': args.workers, 'precision': args.precision, 'model': '-'}
+    if args.device:
+        flags['device'] = args.device
+    if masks != LABEL_MAPS:
+        flags['maps'] = args.output / 'maps' / task.test / task.masks.replace('/', '_')
+    argv = [word for flag, value in flags.items() for word in (f'--{flag}', str(value))]
+    report = measure_model(task.model, measurement_args(argv)).report
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
+    return report
+
+
+def compare(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure what has not been measured, and write the table.
+
+    Raises:
+        CompareError: a row is not well formed, or there is no test.
+    """
+    tests = [name for name, folder in TESTS.items() if (args.root / folder / 'query').is_dir()]
+    if not tests:
+        raise CompareError(f'{args.root}: no folder query in it; expected a data set in the folder layout')
+    rows = add_floors([read_row(text) for text in args.models])
+    if len({row.name for row in rows}) < len(rows):
+        raise CompareError('--models: two rows have the same name')
+    tasks = list(list_tasks(rows, tests, args.masks))
+    (args.output / 'measured').mkdir(parents=True, exist_ok=True)
+    measured = [(task, measure_task(task, args)) for task in tqdm(tasks, desc='compare', unit=' measurements')]
+    summary = summarise_rows([(task.row, task.test, task.masks, report) for task, report in measured])
+    report = {'tests': tests, 'masks': args.masks, 'rows': summary}
+    (args.output / 'compare.json').write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
+    (args.output / 'compare.md').write_text(markdown(report) + '\n')
+    return report
+
+
+def main(argv: list[str] | None = None) -> int:
+    try:
+        print(markdown(compare(parse_args(argv))))
+    except (CompareError, DatasetError, LoadError, ParserError, DeviceError, EmbeddingError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

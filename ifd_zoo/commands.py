@@ -1,0 +1,22 @@
+"""What command lines with subcommands have in common."""
+
+import argparse
+import sys
+
+
+def run_command(args: argparse.Namespace, *errors: type[Exception]) -> int:
+    """Print what `args.run(args)` returns.
+
+    Args:
+        args: `run` was set as a default of the subcommand.
+        errors: end in one line that says what is wrong; so do those of the disk, such as a full one.
+
+    Returns:
+        The exit code: 0, or 2 after an error.
+    """
+    try:
+        print(args.run(args))
+    except (*errors, OSError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return 0

@@ -1,0 +1,127 @@
+"""Several models in one table, and what they have to beat."""
+
+import json
+
+import numpy as np
+import pytest
+import timm
+import torch
+
+from eval import compare, run
+from eval.floors import ColourHistogram, untrained_twin
+from ifd_zoo.fingerprint import hash_weights
+from ifd_zoo.hub import load_model, save_release
+from tests.trees import write_folder_tree
+
+SIZE = (3, 64, 32)
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    folder = write_folder_tree(tmp_path_factory.mktemp('data') / 'people')
+    write_folder_tree(folder / 'hard', test=2)
+    return folder
+
+
+def release(folder, architecture, seed):
+    torch.manual_seed(seed)
+    model = timm.create_model(architecture, num_classes=0)
+    return save_release(model, folder, 'tiny', {'input_size': SIZE, 'training': {'seed': seed}})
+
+
+@pytest.fixture(scope='module')
+def releases(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('releases')
+    names = {'ifd': ('ifd_resnet10t', 0), 'ifd1': ('ifd_resnet10t', 1), 'base': ('ifd_baseline_resnet10t', 0)}
+    for name, (architecture, seed) in names.items():
+        release(folder / name, architecture, seed)
+    return folder
+
+
+def arguments(root, releases, output, *more):
+    models = (f'IFD={releases}/ifd,{releases}/ifd1', f'baseline={releases}/base')
+    return ['--root', str(root), '--models', *models, '--output', str(output), '--workers', '0', *more]
+
+
+def test_table_has_every_model_test_and_kind_of_masks_with_the_figures_of_eval_run(root, releases, tmp_path, capsys):
+    assert compare.main(arguments(root, releases, tmp_path / 'out')) == 0
+    report = json.loads((tmp_path / 'out' / 'compare.json').read_text())
+    found = [(row['row'], row['test'], row['masks']) for row in report['rows']]
+    two = [(test, masks) for test in ('test', 'look-alikes') for masks in ('label-maps', 'bundled')]
+    one = [(test, '-') for test in ('test', 'look-alikes')]
+    expected = [('IFD', two), ('baseline', one), ('colour histogram', one), ('untrained network', two)]
+    assert found == [(name, *kind) for name, kinds in expected for kind in kinds]
+    figures = []
+    for name in ('ifd', 'ifd1'):
+        argv = ['--model', str(releases / name), '--root', str(root / 'hard'), '--workers', '0', '--masks', 'bundled']
+        assert run.main([*argv, '--output', str(tmp_path / name)]) == 0
+        rows = json.loads((tmp_path / name / 'figures.json').read_text())['protocols']
+        figures.append({row['mode']: row for row in rows})
+    row = next(row for row in report['rows'] if (row['row'], row['test'], row['masks']) == ('IFD', *two[3]))
+    assert row['seeds'] == [0, 1]
+    for mode, values in row['figures'].items():
+        both = [run[mode]['mAP'] for run in figures]
+        assert values['mAP']['mean'] == pytest.approx(np.mean(both))
+        assert values['mAP']['std'] == pytest.approx(np.std(both, ddof=1))
+    table = capsys.readouterr().out
+    assert '**look-alikes**: 4 queries, 8 gallery images' in table and '| IFD | bundled | 0, 1 |' in table
+
+
+def test_what_has_been_measured_is_not_measured_again(root, releases, tmp_path, monkeypatch, capsys):
+    argv = arguments(root, releases, tmp_path, '--masks', 'label-maps')
+    assert compare.main(argv) == 0
+    table = capsys.readouterr().out
+    kept = sorted((tmp_path / 'measured').iterdir())
+    assert len(kept) == 10  # five models on two tests
+    kept[0].unlink()
+    measured = []
+    original = compare.measure_model
+    monkeypatch.setattr(compare, 'measure_model', lambda *args: measured.append(args) or original(*args))
+    assert compare.main(argv) == 0
+    assert capsys.readouterr().out == table and len(measured) == 1
+
+
+@pytest.mark.parametrize(
+    ('models', 'message'),
+    [
+        (['IFD'], "--models 'IFD': expected NAME=MODEL"),
+        (['=ifd_resnet10t.synthetic'], 'expected NAME=MODEL'),
+        (['IFD=nowhere/at/all'], 'nowhere/at/all'),
+        (['IFD=ifd_resnet10t.synthetic', 'IFD=ifd_baseline_resnet10t.synthetic'], 'the same name'),
+    ],
+)
+def test_rows_that_cannot_be_made_are_one_line(root, tmp_path, capsys, models, message):
+    assert compare.main(['--root', str(root), '--models', *models, '--output', str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count('\n') == 1
+
+
+def test_a_folder_without_a_test_is_one_line(tmp_path, capsys):
+    argv = ['--root', str(tmp_path), '--models', 'IFD=ifd_resnet10t.synthetic', '--output', str(tmp_path / 'out')]
+    assert compare.main(argv) == 2
+    assert 'no folder query in it' in capsys.readouterr().err
+
+
+def test_colour_histogram_equals_one_counted_pixel_by_pixel():
+    like = load_model('ifd_resnet10t.synthetic')
+    floor = ColourHistogram(like, stripes=2, levels=4)
+    pixels = torch.randint(0, 256, (2, 3, 6, 5), generator=torch.Generator().manual_seed(0)) / 255
+    mean, std = (torch.tensor(like.pretrained_cfg[name]).reshape(1, 3, 1, 1) for name in ('mean', 'std'))
+    embedding = floor((pixels - mean) / std).embedding
+    expected = np.zeros((2, 2, 4, 4, 4))
+    for index in range(2):
+        for row in range(6):
+            for column in range(5):
+                red, green, blue = (min(int(value * 4 + 1e-6), 3) for value in pixels[index, :, row, column])
+                expected[index, row // 3, red, green, blue] += 1 / 15
+    assert np.allclose(embedding.numpy() ** 2, expected.reshape(2, -1), atol=1e-6)
+
+
+def test_untrained_twin_has_the_architecture_and_none_of_the_weights():
+    model = load_model('ifd_resnet10t.synthetic')
+    state = torch.get_rng_state()
+    twin, again = untrained_twin(model), untrained_twin(model)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert twin.state_dict().keys() == model.state_dict().keys()
+    assert hash_weights(twin) == hash_weights(again) != hash_weights(model)
+    assert not any(torch.equal(a, b) for a, b in zip(twin.parameters(), model.parameters(), strict=True) if a.ndim > 1)
