@@ -98,16 +98,16 @@ def measure_size(model: str, input_size: tuple[int, int, int]) -> Size:
         model: name of the architecture.
         input_size: (3, H, W).
     """
-    from torch.utils.flop_counter import FlopCounterMode  # not for every import of the zoo
+    from ifd_zoo.flops import count_flops  # not for every import of the zoo
 
     with torch.device('meta'):
         network = timm.create_model(model, num_classes=0).eval()
         images = torch.empty(1, *input_size)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(images, images)
+    with torch.no_grad():
+        flops = count_flops(lambda: network(images, images))
     parameters = sum(parameter.numel() for parameter in network.parameters())
     backbone = network.main_stream.backbone.name
-    return Size(parameters, counter.get_total_flops() / 1e9, network.num_features, backbone)
+    return Size(parameters, flops / 1e9, network.num_features, backbone)
 
 
 HEADS = (

@@ -58,6 +58,22 @@ def test_who_comes_back_in_time_keeps_the_files(keeping, tmp_path):
     assert path.exists()
 
 
+def test_a_file_that_was_just_given_to_another_visitor_waits_for_the_claim(keeping, tmp_path):
+    given, dropped, missing = (make_file(tmp_path / name / 'example') for name in 'abc')
+    keeping.claim('me', [given, dropped, missing])
+    keeping.leave('me')
+    for path in (given, dropped):
+        make_file(path, age=-60)  # touched behind the leaving, as gradio does with what it hands out again
+    missing.unlink()
+    keeping.sweep(grace=0)
+    assert given.exists() and dropped.exists()
+    keeping.claim('you', [given])
+    for path in (given, dropped):
+        make_file(path, age=60)
+    keeping.sweep(grace=0)
+    assert given.exists() and not dropped.exists()
+
+
 def test_what_nobody_claimed_goes_by_age_and_the_pages_own_files_stay(tmp_path):
     own = make_file(tmp_path / 'own', age=7200)
     keeping = Keeping(tmp_path, 3600)

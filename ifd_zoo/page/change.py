@@ -13,7 +13,7 @@ from ifd_zoo.gallery import example_gallery, example_photos
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, telling
-from ifd_zoo.page.look import LIGHT, NETWORK, PHOTO, RESULT
+from ifd_zoo.page.look import LIGHT, NETWORK, PHOTO, RESULT, labelled
 from ifd_zoo.page.rank import RankTab
 from ifd_zoo.page.rank_form import model_choices
 from ifd_zoo.page.stopping import cancel_button, stop_with, stoppable
@@ -131,7 +131,7 @@ def _input_column(desk: Desk) -> tuple:
         components=[thumbnail], samples=[[path] for path in example_photos('query')], type='index', show_label=False,
         elem_id='change_examples', elem_classes='examples',
     )
-    photo = gr.Image(label='Photo', elem_id='change_photo', **PHOTO)
+    photo = labelled(label='Photo', elem_id='change_photo', **PHOTO)
     classes = gr.CheckboxGroup(list(CLASSES), value=list(TOP), label='Change', elem_id='change_classes')
     with gr.Row():
         colour = gr.ColorPicker('#b3202a', label='Colour', elem_id='change_colour', min_width=100)
@@ -160,8 +160,8 @@ def build(desk: Desk, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
                 examples, photo, controls, models, apply, (button, cancel) = _input_column(desk)
             with gr.Column(scale=7, min_width=300):
                 with gr.Row():
-                    edited = gr.Image(label='In other clothes', elem_id='edited', min_width=140, **RESULT)
-                    shown = gr.Image(label='Classes', elem_id='change_map', min_width=140, **RESULT)
+                    edited = labelled(label='In other clothes', elem_id='edited', min_width=140, **RESULT)
+                    shown = labelled(label='Classes', elem_id='change_map', min_width=140, **RESULT)
                 found = gr.Markdown(elem_id='found')
                 numbers = gr.Markdown(elem_id='sensitivity')
                 chart = {'visible': False, 'container': True, 'show_label': False, 'elem_classes': 'chart'}

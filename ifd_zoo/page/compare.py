@@ -11,7 +11,7 @@ from ifd_zoo.images import load_image
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.files import claim, error, handing_over, one_photo, telling
-from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES
+from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES, labelled
 from ifd_zoo.page.rank_form import model_choices
 from ifd_zoo.page.stopping import cancel_button, stop_with
 
@@ -67,7 +67,7 @@ def build(desk: Desk) -> tuple[gr.Tab, list[gr.Dropdown]]:
         )
         with gr.Row():
             photos = [
-                gr.Image(label=role.capitalize(), elem_id=f'compare_{key}', min_width=100, **PHOTO)
+                labelled(label=role.capitalize(), elem_id=f'compare_{key}', min_width=100, **PHOTO)
                 for role, key in zip(ROLES, ('anchor', 'positive', 'negative'), strict=True)
             ]
         choices, pair = model_choices(desk), desk.pair()

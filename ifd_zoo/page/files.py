@@ -188,4 +188,6 @@ def _saved(desk: Desk, value: object) -> object:
         return save_picture(desk, value)
     if type(value) in (tuple, list):
         return type(value)(_saved(desk, part) for part in value)
+    if type(value) is dict:
+        return {name: _saved(desk, part) for name, part in value.items()}
     return value

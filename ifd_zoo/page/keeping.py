@@ -1,6 +1,8 @@
 """Files of visitors: which are whose, and when they go. Knows no gradio.
 
-Uploads are named by their content, so two visitors may share one; it goes when the last of them has left.
+Uploads and copies of examples are named by their content, so two visitors may share one; it goes when the last of them
+has left. Whoever gets one that is there already touches it first and claims it a little later, so a file that was just
+touched waits.
 """
 
 import time
@@ -27,6 +29,7 @@ class Keeping:
         self._files: dict[str, set[Path]] = {}
         self._left: dict[str, float] = {}
         self._own: set[Path] = set()
+        self._waiting: set[Path] = set()
         self._lock, self._end = Lock(), Event()
 
     def claim(self, visitor: str, paths: Iterable[str | Path]) -> None:
@@ -50,7 +53,9 @@ class Keeping:
             for visitor in gone:
                 del self._left[visitor]
             # Under the lock, so that nobody claims a file between the question and its end.
-            for path in files.difference(*self._files.values()):
+            unclaimed = files.union(self._waiting).difference(*self._files.values())
+            self._waiting = {path for path in unclaimed if path.exists() and now - _changed(path) < grace}
+            for path in unclaimed - self._waiting:
                 self._delete(path)
         self._sweep_old(now, grace)
 

@@ -32,6 +32,12 @@ STILL = {
 """Of a picture that belongs to the page."""
 RESULT = {'interactive': False, 'buttons': ['download', 'fullscreen'], 'height': 420, 'elem_classes': 'photo'}
 
+
+def labelled(*value: object, label: str, **options: object) -> gr.Image:
+    """A gr.Image whose label is read to those who do not see it."""
+    return gr.Image(*value, label=label, alt_text=label, **options)
+
+
 # On a phone progress and results lie below the form.
 SHOW_RESULTS = "() => { if (innerWidth < 700) document.getElementById('status').scrollIntoView({behavior: 'smooth'}); }"
 SHOW_PAIR = "() => document.getElementById('pair').scrollIntoView({behavior: 'smooth', block: 'nearest'})"

@@ -15,7 +15,7 @@ from ifd_zoo.gallery import PhotoFile, QueryResult, example_gallery, example_pho
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.files import claim, error, handing_over, one_photo, photo_file, take_gallery, telling
-from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES, STILL
+from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES, STILL, labelled
 from ifd_zoo.page.rank import RankTab
 from ifd_zoo.page.stopping import cancel_button, stop_with, stoppable
 from ifd_zoo.parsing import LABELS, PALETTE, class_mask
@@ -130,12 +130,12 @@ def build(desk: Desk, ranking: RankTab) -> gr.Tab:
                     components=[thumbnail], samples=[[path] for path in example_photos('query')], type='index',
                     show_label=False, elem_id='mask_examples', elem_classes='examples',
                 )
-                photo = gr.Image(label='Photo', elem_id='mask_photo', **PHOTO)
+                photo = labelled(label='Photo', elem_id='mask_photo', **PHOTO)
                 parser = gr.Dropdown(
                     desk.parsers, value=desk.parsers[0], label='Parser', info=words.PARSERS, elem_id='mask_parser'
                 )
                 gr.Markdown(words.MASK_KEY)
-                gr.Image(label_key(), label=f'{words.MASK_KEY} {", ".join(LABELS)}', elem_id='mask_key', **STILL)
+                labelled(label_key(), label=f'{words.MASK_KEY} {", ".join(LABELS)}', elem_id='mask_key', **STILL)
             with gr.Column(scale=4, min_width=300):
                 editor = _editor()
                 with gr.Row():
@@ -157,8 +157,8 @@ def build(desk: Desk, ranking: RankTab) -> gr.Tab:
         lambda index: example_photos('query')[index], examples, photo, show_progress='hidden', api_visibility='private'
     )
     gr.on(
-        [photo.change, parser.input], partial(to_editor, desk), [photo, parser], [editor, parsed], preprocess=False,
-        api_visibility='private', **NETWORK,
+        [photo.change, parser.input], handing_over(desk, partial(to_editor, desk)), [photo, parser], [editor, parsed],
+        preprocess=False, api_visibility='private', **NETWORK,
     )
     # Twice, since gradio decodes either all of the inputs or none, and what was painted comes decoded only.
     read = button.click(

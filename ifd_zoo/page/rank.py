@@ -23,7 +23,7 @@ from ifd_zoo.page.files import (
     telling,
     write_results,
 )
-from ifd_zoo.page.look import LIGHT, NETWORK, SHOW_PAIR, SHOW_RESULTS
+from ifd_zoo.page.look import LIGHT, NETWORK, SHOW_PAIR, SHOW_RESULTS, labelled
 from ifd_zoo.page.rank_form import input_column, output_column
 from ifd_zoo.page.ranking import HEADS, MAX_SHOWN, Ranking, Wish
 from ifd_zoo.page.stopping import stop_with, stoppable
@@ -112,7 +112,7 @@ def show_pair(desk: Desk, ranking: Ranking | None, wish: Wish, place: int) -> gr
     found = ranking.queries[wish.chosen].ranking[place]
     with telling():
         picture = ranking.pair(desk, wish, place)
-    return gr.Image(save_picture(desk, picture), visible=True, label=f'Query, and #{place + 1}: {found.name}')
+    return labelled(save_picture(desk, picture), visible=True, label=f'Query, and #{place + 1}: {found.name}')
 
 
 def _wish(chosen: int, view: str, opacity: float, top_k: float, threshold: float) -> Wish:

@@ -8,7 +8,7 @@ from ifd_zoo.hub import list_bundled
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import BASELINE, Desk
 from ifd_zoo.page.files import ARCHIVE_TYPES, PICTURE_TYPES
-from ifd_zoo.page.look import PICTURES, STILL, UPLOAD
+from ifd_zoo.page.look import PICTURES, STILL, UPLOAD, labelled
 from ifd_zoo.page.ranking import HEADS, MAX_SHOWN
 from ifd_zoo.page.stopping import cancel_button
 
@@ -60,10 +60,10 @@ def output_column() -> dict:
         gr.Markdown('### The query, as the model sees it')
         seen = gr.Gallery(columns=4, buttons=[], label='The query', elem_id='seen', **PICTURES)
         gr.Markdown('### Best matches: click one to see the pair')
-        gr.Image(colour_bar(), label='Colours from low to high', elem_id='bar', **STILL)
+        labelled(colour_bar(), label='Colours from low to high', elem_id='bar', **STILL)
         gr.Markdown(words.LEGEND, elem_classes='small')
         summary = gr.Markdown(elem_id='summary')
-        pair = gr.Image(
+        pair = labelled(
             visible=False, interactive=False, label='Pair', buttons=['download', 'fullscreen'], elem_id='pair'
         )
         matches = gr.Gallery(

@@ -1,0 +1,39 @@
+"""How many floating-point operations a network needs."""
+
+from collections.abc import Callable
+
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+
+class _Counter(TorchDispatchMode):
+    """Sees the operations of its own thread.
+
+    `torch.utils.flop_counter.FlopCounterMode` also hooks into the modules of all other threads, and a gradient that one
+    of them takes meanwhile fails.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        count = flop_registry.get(func.overloadpacket)
+        if count is None:
+            with self:  # what it is made of may count
+                result = func.decompose(*args, **kwargs)
+            return func(*args, **kwargs) if result is NotImplemented else result
+        result = func(*args, **kwargs)
+        self.total += count(*args, **kwargs, out_val=result)
+        return result
+
+
+def count_flops(run: Callable[[], object]) -> int:
+    """Floating-point operations of all that `run` computes with torch, two for a multiplication that is added up.
+
+    Safe between threads.
+    """
+    with _Counter() as counter:
+        run()
+    return counter.total
