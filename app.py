@@ -117,8 +117,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ['GRADIO_TEMP_DIR'] = folder_of_uploads
         keeping = Keeping(Path(folder_of_uploads), 2 * KEEP_SECONDS)
         desk = Desk(predictors, folder, args.public and not args.auth, _index_of(args), keeping)
+        demo = build_demo(desk)
         keeping.start()
-        return _serve(build_demo(desk), desk, args)
+        return _serve(demo, desk, args)
 
 
 def _read_folder(path: Path | None) -> Collected | None:

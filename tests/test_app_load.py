@@ -204,4 +204,4 @@ def test_two_hundred_requests_of_twenty_users_at_once(release, known, tmp_path):
         assert wait_for_files(running.temporary, own) == own
     finally:
         code = running.stop()
-    assert code == 0 and list(running.temporary.iterdir()) == []
+    assert code == 0 and files_in(running.temporary) == []

@@ -81,6 +81,8 @@ def test_what_nobody_claimed_goes_by_age_and_the_pages_own_files_stay(tmp_path):
     keeping.stop()
     old, new = make_file(tmp_path / 'old', age=7200), make_file(tmp_path / 'new')
     (tmp_path / 'empty').mkdir()
+    keeping.claim('me', [own])  # by an upload with the same content
+    keeping.leave('me')
     keeping.sweep(grace=0)
     assert own.exists() and new.exists() and not old.exists() and not (tmp_path / 'empty').exists()
 

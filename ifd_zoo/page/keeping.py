@@ -53,7 +53,7 @@ class Keeping:
             for visitor in gone:
                 del self._left[visitor]
             # Under the lock, so that nobody claims a file between the question and its end.
-            unclaimed = files.union(self._waiting).difference(*self._files.values())
+            unclaimed = files.union(self._waiting).difference(self._own, *self._files.values())
             self._waiting = {path for path in unclaimed if path.exists() and now - _changed(path) < grace}
             for path in unclaimed - self._waiting:
                 self._delete(path)
