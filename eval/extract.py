@@ -48,7 +48,7 @@ from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
 from ifd_zoo.processes import ProcessError, Processes, is_main, process_group
 from ifd_zoo.transforms import EvalTransform
 
-SHARD_SIZE = 512
+SHARD_SIZE = 128
 """Images of a part: what a stop may lose, and by how much the shares of two processes may differ."""
 ERRORS = (DatasetError, LoadError, ParserError, DeviceError, ProcessError, EmbeddingError)
 
