@@ -5,10 +5,13 @@
 
 FILE is in the form of safetensors: `embeddings` (N, D) float32 of unit length, and of a data set `pid`, `camid` and
 `clothes_id` (N,) int64. In its metadata, each as JSON: `paths` (relative, one for each row), `splits` (likewise),
-`model`, `weights_sha256`, `masks`, `flip`, `data`, `split` and `unreadable` (images left out, and why).
+`model`, `weights_sha256`, `masks`, `flip`, `precision`, `data`, `split`, `unreadable` (images left out, and why) and
+`key` (a hash of all that decides what is in the file).
 
-A run that was stopped goes on where it was: finished parts are kept in FILE.parts until FILE is written. Several
-processes: `torchrun --nproc-per-node 2 eval/extract.py ...`, or `accelerate launch eval/extract.py ...`.
+A run that was stopped goes on where it was: finished parts are kept in FILE.parts until FILE is written; called again
+after that, with the same images and flags, it does nothing. Several processes, on one machine or on several that share
+the folders of images and FILE, write the same bytes as one: `torchrun --nproc-per-node 2 eval/extract.py ...`, or
+`accelerate launch --multi_gpu --num_processes 2 eval/extract.py ...`, on machines without GPUs, too.
 """
 
 import argparse
@@ -19,20 +22,19 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import save_file
 from torch import nn
 from tqdm import tqdm
 
 from eval.embedding import Embedded, EmbeddingError, embed_batches, split_rows
+from eval.joined import finished_rows, joined_key, write_joined
 from eval.selection import ALL, Selection, select_pictures, select_split
 from eval.shards import Part, Shard, plan_shards, read_parts, stamp
 from ifd_zoo.datasets import DATASETS, DatasetError, Record, RecordDataset
@@ -46,7 +48,8 @@ from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
 from ifd_zoo.processes import ProcessError, Processes, is_main, process_group
 from ifd_zoo.transforms import EvalTransform
 
-SHARD_SIZE = 2048
+SHARD_SIZE = 128
+"""Images of a part: what a stop may lose, and by how much the shares of two processes may differ."""
 ERRORS = (DatasetError, LoadError, ParserError, DeviceError, ProcessError, EmbeddingError)
 
 
@@ -133,6 +136,10 @@ def run(args: argparse.Namespace, group: Processes) -> str:
     setting = {**info, 'transform': [transform.size, transform.mean, transform.std, asdict(transform.masking)]}
     folder = output.with_name(output.name + '.parts')
     shards = plan_shards(folder, selection.records, selection.root, setting, args.shard_size)
+    key = joined_key(shards)
+    if ready := _finished(output, key, args.on_error):
+        group.wait()
+        return ready if group.is_main else ''
     missing = _unfinished(group.share(shards), args.on_error)
     if source.parser:
         # Hidden: a folder of pictures may be where the output goes too, and label maps are none of its pictures.
@@ -143,10 +150,18 @@ def run(args: argparse.Namespace, group: Processes) -> str:
     group.wait()
     if not group.is_main:
         return ''
-    text = _write(folder / 'joined.tmp', selection, read_parts(shards), info)
+    text = write_joined(folder / 'joined.tmp', selection, read_parts(shards), info | {'key': key})
     os.replace(folder / 'joined.tmp', output)
     shutil.rmtree(folder)
     return f'{output}: {text}'
+
+
+def _finished(output: Path, key: str, on_error: str) -> str:
+    """What to print when there is nothing to do; without the choice to skip, no file that lacks an image is enough."""
+    embeddings, left_out = finished_rows(output, key) or (0, 0)
+    if not embeddings or (left_out and on_error == 'stop'):
+        return ''
+    return f'{output}: there already with {embeddings} embeddings, {left_out} images left out'
 
 
 def _with_ready_maps(selection: Selection, source: MaskSource) -> tuple[Record, ...]:
@@ -176,13 +191,13 @@ def _with_parsed_maps(
 ) -> tuple[Record, ...]:
     """All records, those of the shards with label maps."""
     records = list(records)
-    rows = [row for shard in shards for row in range(shard.start, shard.stop)]
-    for row in rows:
+    batches = [rows for shard in shards for rows in split_rows(range(shard.start, shard.stop), args.batch_size)]
+    for row in chain.from_iterable(batches):
         # Named by content, not by path: a folder may hold a.jpg and a.png, and a file may change between two runs.
         relative = records[row].path.relative_to(maps.root).as_posix()
         name = hashlib.sha256(json.dumps([maps.parser_id, relative, stamp(records[row].path)]).encode()).hexdigest()
         records[row] = replace(records[row], label_map=maps.folder / name[:2] / f'{name[2:32]}.png')
-    maps.fill([records[row] for row in rows], args.batch_size, skip_unreadable=args.on_error == 'skip')
+    maps.fill_batches([[records[row] for row in rows] for rows in batches], skip_unreadable=args.on_error == 'skip')
     return tuple(records)
 
 
@@ -208,28 +223,6 @@ def _collect(batches: Iterable[Embedded], on_error: str, bar: tqdm) -> Part:
         bar.update(len(batch.rows) + len(batch.errors))
     joined = np.concatenate(embeddings) if rows else np.zeros((0, 0), dtype=np.float32)
     return Part(np.array(rows, dtype=np.int64), joined, unreadable)
-
-
-def _write(path: Path, selection: Selection, part: Part, info: dict[str, Any]) -> str:
-    """Write the file; returns what to print."""
-    records = [selection.records[row] for row in part.rows]
-    tensors = {'embeddings': part.embeddings}
-    if selection.splits:
-        for name in ('pid', 'camid', 'clothes_id'):
-            tensors[name] = np.array([getattr(record, name) for record in records], dtype=np.int64)
-    relative = [record.path.relative_to(selection.root).as_posix() for record in selection.records]
-    values = {
-        **info,
-        'paths': [relative[row] for row in part.rows],
-        'splits': selection.splits and [selection.splits[row] for row in part.rows],
-        'unreadable': [{'path': relative[row], 'reason': reason} for row, reason in part.unreadable.items()],
-    }
-    save_file(tensors, path, {key: json.dumps(value) for key, value in values.items()})
-    for reason in part.unreadable.values():
-        print(f'left out: {reason}', file=sys.stderr)
-    left_out = f'{len(part.unreadable)} of {len(relative)} images could not be read and are left out'
-    number, length = part.embeddings.shape
-    return f'{number} embeddings of length {length}; {left_out if part.unreadable else "no image left out"}'
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -83,7 +83,8 @@ def read_parts(shards: Sequence[Shard]) -> Part:
     for shard in shards:
         part = shard.read()
         if part is None:
-            raise DatasetError(f'{shard.path}: missing or damaged since it was written; run the command again')
+            advice = 'run the command again, on several machines with a folder that all of them share'
+            raise DatasetError(f'{shard.path}: missing or damaged since it was written; {advice}')
         parts.append(part)
     unreadable = {row: reason for part in parts for row, reason in part.unreadable.items()}
     filled = [part for part in parts if len(part.rows)]

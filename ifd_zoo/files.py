@@ -1,6 +1,7 @@
 """Files that are there in full or not at all."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,9 @@ def replacing(path: Path) -> Iterator[Path]:
         path: its folder is made when missing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not made of path.name, which may already be as long as the file system allows.
-    temporary = path.parent / f'.{os.getpid()}.tmp'
+    # Not made of path.name, which may already be as long as the file system allows; nor of the process's number, which
+    # another machine that writes to the same folder may have, too.
+    temporary = path.parent / f'.{secrets.token_hex(8)}.tmp'
     try:
         yield temporary
         os.replace(temporary, path)

@@ -7,6 +7,7 @@ os.environ.setdefault('HF_HUB_OFFLINE', '1')
 os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
 
 import pytest  # noqa: E402
+import torch  # noqa: E402
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -17,3 +18,11 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and os.environ.get('CI'):
         report.outcome = 'failed'
         report.longrepr = f'skipped under CI: {report.longrepr}'
+
+
+@pytest.fixture
+def set_threads():
+    """Number of threads of torch, as it was when the test is done."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)

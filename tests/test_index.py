@@ -46,18 +46,23 @@ def slow_search(vectors, alive, query, top_k):
 
 
 @settings(max_examples=40, deadline=None)
-@given(data=st.data(), dtype=st.sampled_from(['fp16', 'fp32']), half=st.booleans())
-def test_a_search_finds_what_loops_find_with_ties_and_removed_rows(tmp_path_factory, data, dtype, half):
+@given(
+    data=st.data(),
+    dtype=st.sampled_from(['fp16', 'fp32']),
+    half=st.booleans(),
+    scores=st.sampled_from([1, 60, 10**6]),
+)
+def test_a_search_finds_what_loops_find_with_ties_and_removed_rows(tmp_path_factory, data, dtype, half, scores):
     # Small whole numbers, so that many rows point the same way.
     number = st.tuples(*[st.integers(-2, 2)] * 4).filter(any)
     vectors = unit(data.draw(st.lists(number, min_size=1, max_size=30)))
     queries = unit(data.draw(st.lists(number, min_size=1, max_size=6)))
-    cut = data.draw(st.integers(0, len(vectors)))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(vectors)), max_size=4)))
     gone = data.draw(st.sets(st.integers(0, len(vectors) - 1), max_size=len(vectors) - 1))
     top_k = data.draw(st.integers(1, 40))
     index = GalleryIndex.create(tmp_path_factory.mktemp('index'), KEY, 4, dtype)
     names = names_of(len(vectors))
-    for part in (slice(cut), slice(cut, None)):
+    for part in map(slice, [0, *cuts], [*cuts, None]):
         index.add(names[part], vectors[part])
     index.remove([names[row] for row in gone])
     alive = [row not in gone for row in range(len(vectors))]
@@ -65,6 +70,8 @@ def test_a_search_finds_what_loops_find_with_ties_and_removed_rows(tmp_path_fact
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact, 'half_is_accurate', lambda dim: half)
         patch.setattr(exact, 'CHUNK', 3)
+        patch.setattr(exact, 'SCORES', scores)
+        patch.setattr(exact, 'QUERY_BLOCK', (2, 2))
         results = index.search(queries, top_k)
     for query, found in zip(queries, results, strict=True):
         expected = slow_search(stored, alive, query, top_k)
@@ -73,8 +80,10 @@ def test_a_search_finds_what_loops_find_with_ties_and_removed_rows(tmp_path_fact
         assert [match.name for match in found] == [names[row] for row, _ in expected]
 
 
-@pytest.mark.parametrize('queries', [1, 4, 5, 70])
-def test_the_order_is_that_of_rank_embeddings(tmp_path, queries):
+@pytest.mark.parametrize('threads', [1, 3])
+@pytest.mark.parametrize('queries', [1, 4, 5, 70, 300])
+def test_the_order_is_that_of_rank_embeddings(tmp_path, set_threads, queries, threads):
+    set_threads(threads)
     vectors = random_unit(500, 32)
     vectors[100:120] = vectors[3]
     index = filled(tmp_path, vectors, 'fp32')
@@ -227,3 +236,13 @@ def test_rows_are_found_by_what_they_were_made_from_even_when_removed(tmp_path):
     assert np.abs(index.table.find(contents[1]) - vectors[1]).max() < 1e-3
     assert index.table.find(bytes(32)) is None and index.table.state('1.jpg') is None
     assert index.table.state('2.jpg') == (contents[2], '')
+
+
+@pytest.mark.parametrize('asked_before', [True, False])
+def test_rows_that_are_added_are_found_by_what_they_were_made_from(tmp_path, asked_before):
+    vectors = random_unit(2)
+    index = filled(tmp_path, vectors[:1])
+    if asked_before:
+        assert index.table.find(bytes(32)) is None
+    index.add(['new'], vectors[1:], [bytes(32)])
+    assert np.abs(index.table.find(bytes(32)) - vectors[1]).max() < 1e-3

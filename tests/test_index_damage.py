@@ -1,9 +1,11 @@
 """Indexes that something has changed: each is refused with one line that names the file."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
 
 from ifd_zoo.index import GalleryIndex, GalleryIndexError
@@ -131,3 +133,12 @@ def test_removed_rows_that_are_none(folder):
     for rows in ([20], [-1], [1, 2]):
         save_file({'rows': np.array(rows)}, path)
         refuses(folder, 'has no positions of removed rows', verify=False)
+
+
+def test_an_embedding_that_is_not_finite_is_told_of_by_every_core(tmp_path, set_threads):
+    index = filled(tmp_path, random_unit(100))
+    index.table.shards = [SimpleNamespace(embeddings=torch.full((100, 8), torch.nan, dtype=torch.float16))]
+    set_threads(2)
+    for queries in (1, 100):
+        with pytest.raises(GalleryIndexError, match='an embedding is not finite; build the index again'):
+            index.search(random_unit(queries))

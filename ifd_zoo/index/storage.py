@@ -187,7 +187,7 @@ class GalleryIndex:
             OSError: the index cannot be written.
         """
         found = {f'name {name!r}': [self.table.row_of[name]] if name in self else [] for name in names}
-        found |= {f'label {label!r}': self.table.labelled(label) for label in labels}
+        found |= {f'label {label!r}': rows for label, rows in self.table.labelled(labels).items()}
         unknown = [f'no {what}' for what, rows in found.items() if not rows]
         if unknown:
             raise GalleryIndexError(f'{self.folder}: {", ".join(unknown[:5])} in this index; nothing was removed')

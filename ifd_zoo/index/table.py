@@ -39,7 +39,8 @@ class Table:
         self.alive = np.append(self.alive, np.ones(len(names), bool))
         self.alive[[self.row_of[name] for name in names if name in self.row_of]] = False
         self.row_of.update({name: start + row for row, name in enumerate(names)})
-        self.row_with.update({content: start + row for row, content in enumerate(_contents(shards))})
+        if 'row_with' in self.__dict__:  # else it is made of all shards when it is first asked for
+            self.row_with.update({content: start + row for row, content in enumerate(_contents(shards))})
         self.shards += shards
         self.ends = np.cumsum([len(shard) for shard in self.shards], dtype=np.int64)
 
@@ -59,10 +60,16 @@ class Table:
         """By SHA-256 of the content, removed ones as well."""
         return {content: row for row, content in enumerate(_contents(self.shards))}
 
-    def labelled(self, label: str) -> list[int]:
-        """Rows with that label that are not removed."""
-        labels = (one for shard in self.shards for one in shard.labels.all())
-        return [row for row, one in enumerate(labels) if one == label and self.alive[row]]
+    def labelled(self, labels: Iterable[str]) -> dict[str, list[int]]:
+        """For each of the labels its rows that are not removed; all are looked for in one pass."""
+        found: dict[str, list[int]] = {label: [] for label in labels}
+        if not found:
+            return found
+        every = (one for shard in self.shards for one in shard.labels.all())
+        for row, label in enumerate(every):
+            if label in found and self.alive[row]:
+                found[label].append(row)
+        return found
 
     def find(self, content: bytes) -> np.ndarray | None:
         """The embedding (D,) float32 of a row, even a removed one, made from what has this SHA-256."""

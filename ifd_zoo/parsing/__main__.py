@@ -4,7 +4,9 @@
 
 Gives one palette PNG for each image, at the image's path relative to the data set; `masks.json` with what made them and
 how many show no person or no clothing; and `contact_sheet.jpg` to look at. A run that was stopped goes on where it was.
-Several processes: `torchrun --nproc-per-node 2 -m ifd_zoo.parsing ...`, or `accelerate launch -m ifd_zoo.parsing ...`.
+Several processes, on one machine or on several that share the folders, make the same files as one:
+`torchrun --nproc-per-node 2 -m ifd_zoo.parsing ...`, or `accelerate launch --multi_gpu --num_processes 2 -m
+ifd_zoo.parsing ...`, on machines without GPUs, too.
 The folder is then a value of `--masks` of the other commands.
 """
 
@@ -12,6 +14,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from ifd_zoo.datasets import DATASETS, DatasetError, Record, load_dataset
@@ -19,7 +22,7 @@ from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.files import replacing
 from ifd_zoo.inference import DeviceError
 from ifd_zoo.parsing.base import ParserError
-from ifd_zoo.parsing.cache import BATCH_SIZE, MapFolder, check_origin
+from ifd_zoo.parsing.cache import BATCH_SIZE, MapFolder, check_origin, map_batches
 from ifd_zoo.parsing.coverage import KINDS, contact_sheet, coverage_text, measure_coverage
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.mapfile import LABELS_VERSION
@@ -57,9 +60,9 @@ def parse_dataset(args: argparse.Namespace, group: Processes) -> str:
     records = maps.point(load_dataset(args.data, root).records)
     if not records:
         raise DatasetError(f'{root}: no images in the layout of {args.data!r}')
-    mine = group.share(records)
+    mine = group.share(map_batches(records, args.batch_size))
     _remove_damaged(mine, maps.parser_id)
-    maps.fill(mine, args.batch_size)
+    maps.fill_batches(mine)
     group.wait()
     if not group.is_main:
         return ''
@@ -84,9 +87,9 @@ def _require_parser(output: Path, parser: str) -> None:
         )
 
 
-def _remove_damaged(records: Sequence[Record], parser: str) -> None:
+def _remove_damaged(batches: Sequence[Sequence[Record]], parser: str) -> None:
     """Remove label maps that the parser of that id made and something has damaged since."""
-    for record in records:
+    for record in chain.from_iterable(batches):
         if record.label_map.exists():
             check_origin(record, parser)
             try:

@@ -64,12 +64,14 @@ class MapFolder:
             DatasetError: an image cannot be read, a label map cannot be written, or one that is there is of another
                 parser or image.
         """
-        records = tuple({record.label_map: record for record in records}.values())
-        missing = [record for record in records if not self._has_map(record)]
-        bar = tqdm(total=len(missing), desc='parse', unit=' images', leave=False, disable=not (missing and is_main()))
-        with bar:
-            for start in range(0, len(missing), batch_size):
-                batch = missing[start : start + batch_size]
+        self.fill_batches(map_batches(records, batch_size), skip_unreadable)
+
+    def fill_batches(self, batches: Sequence[Sequence[Record]], skip_unreadable: bool = False) -> None:
+        """`fill` with batches that are given, so that they are the same however they are shared out."""
+        missing = [[record for record in batch if not self._has_map(record)] for batch in batches]
+        total = sum(map(len, missing))
+        with tqdm(total=total, desc='parse', unit=' images', leave=False, disable=not (total and is_main())) as bar:
+            for batch in filter(None, missing):
                 self._parse(batch, skip_unreadable)
                 bar.update(len(batch))
 
@@ -96,6 +98,12 @@ class MapFolder:
                 write_label_map(record.label_map, label_map, self.parser_id, record.path)
             except OSError as error:
                 raise DatasetError(f'{record.label_map}: label map cannot be written ({error})') from error
+
+
+def map_batches(records: Sequence[Record], batch_size: int) -> list[tuple[Record, ...]]:
+    """The records in batches, without those that share the label map of an earlier one."""
+    records = tuple({record.label_map: record for record in records}.values())
+    return [records[start : start + batch_size] for start in range(0, len(records), batch_size)]
 
 
 def point_to_maps(records: Sequence[Record], root: Path, folder: Path) -> tuple[Record, ...]:
