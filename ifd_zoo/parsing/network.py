@@ -80,7 +80,8 @@ class ParsingNet(nn.Module):
         """
         logits = self.forward_stride(torch.cat([images, images.flip(-1)]))
         # Contiguous, since in channels_last a softmax over classes takes 4 times as long; in float32 as in `forward`.
-        seen, mirrored = logits.float().contiguous().chunk(2)
+        logits = logits.float().contiguous()
+        seen, mirrored = logits[: len(images)], logits[len(images) :]
         # Mirrored back before they are enlarged, where they are few.
         both = [F.interpolate(one, size=images.shape[-2:], mode='bilinear') for one in (seen, mirrored.flip(-1))]
         return (both[0].softmax(1) + both[1].softmax(1)) / 2
