@@ -21,7 +21,7 @@ from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import LoadError, list_bundled
 from ifd_zoo.images import ImageError
 from ifd_zoo.index import GalleryIndexError
-from ifd_zoo.inference import DeviceError
+from ifd_zoo.inference import PRECISIONS, DeviceError
 from ifd_zoo.intake import Collected, Limits, collect_folder
 from ifd_zoo.page import change, compare, endpoints, masks, models, rank
 from ifd_zoo.page.desk import Desk, short_name
@@ -71,6 +71,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--model', default=DEFAULT_MODEL, help='bundled name, release folder, or hf-hub:org/name')
     parser.add_argument('--parser', default='bundled', help='human parser: name, folder, or hf-hub:org/name')
     parser.add_argument('--device', help='cpu, cuda, cuda:1, ... (default: a GPU if there is one)')
+    parser.add_argument('--precision', default='auto', choices=PRECISIONS, help='auto: fastest that keeps the answer')
     parser.add_argument('--gallery', type=Path, help='folder of photos that can be searched without an upload')
     parser.add_argument('--index', type=Path, default=INDEX, help='folder in which what was seen in --gallery is kept')
     parser.add_argument('--auth', metavar='USER:PASSWORD', help='who may open the page, from any machine')
@@ -105,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if refusal := _refusal(args):
         print(f'app.py: {refusal}', file=sys.stderr)
         return 2
-    predictors = Predictors(_sources(args.model), args.parser, args.device)
+    predictors = Predictors(_sources(args.model), args.parser, args.device, args.precision)
     try:
         folder = _read_folder(args.gallery)
     except ImageError as error:

@@ -30,7 +30,7 @@ from ifd_zoo.datasets import DatasetError
 from ifd_zoo.files import replacing
 from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.hub import LoadError, load_model
-from ifd_zoo.inference import PRECISIONS, DeviceError
+from ifd_zoo.inference import PRECISIONS, DeviceError, choose_precision, pick_device
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.masksets import LABEL_MAPS
 
@@ -102,11 +102,12 @@ def list_tasks(rows: list[Row], tests: list[str], masks: list[str]) -> Iterator[
 def measure_task(task: Task, args: argparse.Namespace) -> dict[str, Any]:
     """The report of `eval.run`, from the file of an earlier call where there is one."""
     words = (task.model.pretrained_cfg['architecture'], hash_weights(task.model)[:12], task.test, task.masks)
-    path = args.output / 'measured' / f'{"-".join(word.replace("/", "_") for word in (*words, args.precision))}.json'
+    precision = choose_precision(task.model, pick_device(args.device), args.precision)
+    path = args.output / 'measured' / f'{"-".join(word.replace("/", "_") for word in (*words, precision))}.json'
     if path.is_file():
         return json.loads(path.read_text())
     root, masks = args.root / TESTS[task.test], LABEL_MAPS if task.masks == NO_MASKS_NEEDED else task.masks
-    flags = {'root': root, 'masks': masks, 'workers': args.workers, 'precision': args.precision, 'model': '-'}
+    flags = {'root': root, 'masks': masks, 'workers': args.workers, 'precision': precision, 'model': '-'}
     if args.device:
         flags['device'] = args.device
     if masks != LABEL_MAPS:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -37,11 +38,13 @@ def embed_batches(
     model.eval()
     device = next(model.parameters()).device
     loader = DataLoader(_Guarded(dataset), batch_sampler=batches, num_workers=workers, collate_fn=_collate)
-    for rows, tensors, errors in loader:
+    for rows, images, label_maps, errors in loader:
         embeddings = np.zeros((0, 0), dtype=np.float32)
         if rows:
-            image, masked = (tensor.to(device, memory_format=torch.channels_last) for tensor in tensors)
-            embeddings = infer(model, image, masked, flip).embedding.cpu().numpy()
+            pictures = [Image.fromarray(image.numpy()) for image in images]
+            maps = [None if label_map is None else label_map.numpy() for label_map in label_maps]
+            sample = dataset.transform.batch(pictures, maps if any(one is not None for one in maps) else None, device)
+            embeddings = infer(model, sample.image, sample.masked, flip).embedding.cpu().numpy()
             _require_finite(embeddings, [dataset.records[row].path for row in rows])
         yield Embedded(rows, embeddings, errors)
 
@@ -53,26 +56,27 @@ def _require_finite(embeddings: np.ndarray, paths: list[Path]) -> None:
 
 
 class _Guarded(Dataset):
-    """Of each item its position, and image and masked image, or the error in their place.
+    """Of each item its position, and image and label map as they are on disk, or the error in their place.
 
-    As an exception it would come out of a worker process as a stack trace, and take the whole batch with it.
+    As an exception it would come out of a worker process as a stack trace, and take the whole batch with it. Bytes, and
+    as tensors: these come from a worker without being copied.
     """
 
     def __init__(self, dataset: RecordDataset) -> None:
         self.dataset = dataset
 
-    def __getitem__(self, row: int) -> tuple[int, tuple[Tensor, Tensor] | DatasetError]:
+    def __getitem__(self, row: int) -> tuple[int, tuple[Tensor, Tensor | None] | DatasetError]:
         try:
-            item = self.dataset[row]
+            image, label_map = self.dataset.load(row)
         except DatasetError as error:
             return row, error
-        return row, (item['image'], item['masked'])
+        return row, (torch.from_numpy(np.array(image)), None if label_map is None else torch.from_numpy(label_map))
 
 
-def _collate(items: list) -> tuple[list[int], list[Tensor], dict[int, DatasetError]]:
+def _collate(items: list) -> tuple[list[int], list[Tensor], list[Tensor | None], dict[int, DatasetError]]:
     good = {row: pair for row, pair in items if not isinstance(pair, DatasetError)}
     errors = {row: error for row, error in items if isinstance(error, DatasetError)}
-    return list(good), [torch.stack(tensors) for tensors in zip(*good.values(), strict=True)], errors
+    return list(good), [pair[0] for pair in good.values()], [pair[1] for pair in good.values()], errors
 
 
 def split_rows(rows: range, size: int) -> list[range]:

@@ -41,7 +41,7 @@ from ifd_zoo.datasets import DATASETS, DatasetError, Record, RecordDataset
 from ifd_zoo.datasets.base import UnreadableImage
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, eval_transform, load_model
-from ifd_zoo.inference import PRECISIONS, DeviceError, precision
+from ifd_zoo.inference import PRECISIONS, DeviceError, choose_precision, precision
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.cache import MapFolder
 from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
@@ -99,9 +99,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--shard-size', type=int, default=SHARD_SIZE, help='images that a stop may lose, per process')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
-    parser.add_argument(
-        '--precision', default='fp32', choices=PRECISIONS, help='bf16: faster on processors that have it, less exact'
-    )
+    parser.add_argument('--precision', default='auto', choices=PRECISIONS, help='auto: fastest that keeps the answer')
     parser.add_argument(
         '--on-error', choices=('stop', 'skip'), default='stop', help='what to do about an image that cannot be read'
     )
@@ -120,6 +118,7 @@ def run(args: argparse.Namespace, group: Processes) -> str:
         raise DatasetError(f'{output}: is a folder; give the name of a file')
     device = group.pick_device(args.device)
     model = load_model(args.model).to(device)
+    args.precision = choose_precision(model, device, args.precision)
     source = MaskSource(args.masks, device)
     selection = select_pictures(args.images) if args.images else select_split(args.data, args.root, args.split)
     selection = selection._replace(records=_with_ready_maps(selection, source))

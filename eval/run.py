@@ -29,7 +29,7 @@ from eval.rerank import Reranking
 from ifd_zoo.datasets import DATASETS, DatasetError, Protocol, Record, load_dataset
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, eval_transform, load_model
-from ifd_zoo.inference import PRECISIONS, DeviceError, pick_device, precision
+from ifd_zoo.inference import PRECISIONS, DeviceError, choose_precision, pick_device, precision
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.coverage import count_coverage
 from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
@@ -62,7 +62,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     parser.add_argument(
-        '--precision', default='fp32', choices=PRECISIONS, help='bf16: faster on processors that have it, less exact'
+        '--precision', default='fp32', choices=PRECISIONS, help='auto: the fastest that keeps the answer of fp32'
     )
     parser.add_argument('--rerank', action='store_true', help='rank again by k-reciprocal neighbours')
     return parser.parse_args(argv)
@@ -90,6 +90,7 @@ def measure_model(model: nn.Module, args: argparse.Namespace) -> Measurement:
     """
     device = pick_device(args.device)
     model = model.to(device)
+    args.precision = choose_precision(model, device, args.precision)
     masks = MaskSource(args.masks, device)
     with tempfile.TemporaryDirectory() as temporary:
         protocols = load_protocols(args, masks, args.maps or Path(temporary))

@@ -27,7 +27,7 @@ if __name__ == '__main__':
 import torch
 from torch import nn
 
-from eval.bench import make_pictures
+from eval.benchmarks.pictures import make_pictures
 from eval.scale import Figure, describe_machine, line
 from ifd_zoo.datasets import load_dataset
 

@@ -4,11 +4,16 @@ A network of this size has too little to do in each step to keep several cores b
 the cores wait for each other after every step.
 """
 
+import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
+
+LEAST = 4
+"""Things in a batch that is made smaller only to keep a core busy."""
 
 Work = TypeVar('Work')
 Result = TypeVar('Result')
@@ -23,8 +28,8 @@ def on_each_core(
         function: safe between threads.
         device: of its network; other devices than the CPU have cores of their own, and get one work after the other.
     """
-    cores = torch.get_num_threads()
-    if device.type != 'cpu' or cores == 1:
+    works, cores = list(works), torch.get_num_threads()
+    if device.type != 'cpu' or cores == 1 or len(works) < 2:
         yield from map(function, works)
         return
     pool = ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,))
@@ -37,3 +42,15 @@ def on_each_core(
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(cores)
+
+
+def share_out(number: int, most: int, device: torch.device) -> list[slice]:
+    """So many things in batches for `on_each_core`: of equal size, and one for each core unless they get too small.
+
+    Args:
+        most: things in a batch.
+    """
+    cores = torch.get_num_threads() if device.type == 'cpu' else 1
+    batches = max(math.ceil(number / most), min(cores, number // LEAST))
+    bounds = [number * index // max(batches, 1) for index in range(batches + 1)]
+    return [slice(*pair) for pair in itertools.pairwise(bounds)]

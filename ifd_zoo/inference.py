@@ -1,10 +1,13 @@
 """The test feature, in one place: what evaluation, `Predictor` and users all compare."""
 
+import warnings
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ifd_zoo.fingerprint import model_name
 
 
 class DeviceError(ValueError):
@@ -25,25 +28,63 @@ def pick_device(name: str | torch.device | None = None) -> torch.device:
     return device
 
 
-PRECISIONS = ('fp32', 'bf16')
+DTYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16}
+PRECISIONS = ('auto', 'fp32', *DTYPES)
+"""What can be asked for; `auto` stands for one of the others, see `choose_precision`."""
+
+MIN_COSINE = 0.999
+"""Of each embedding in a precision to the same in float32."""
+MAX_RANK1_CHANGE = 0.2
+"""Percentage points, over all queries of the check."""
 
 
 def precision(device: torch.device, name: str) -> torch.autocast:
-    """A context for `infer`: with `bf16` convolutions compute in bfloat16, which is about twice as fast on processors
-    with native support for it and changes the third digit of embeddings; `fp32` changes nothing.
+    """A context for `infer`: with `bf16` and `fp16` convolutions compute in 16 bits, which is about twice as fast on
+    processors with native support for it and changes the third digit of embeddings; `fp32` changes nothing.
     """
-    return torch.autocast(device.type, torch.bfloat16, enabled=name == 'bf16')
+    return torch.autocast(device.type, DTYPES.get(name, torch.bfloat16), enabled=name in DTYPES)
 
 
 def native_precision(device: torch.device | str) -> str:
-    """`bf16` where the processor computes in it, `fp32` where it would only be imitated."""
+    """What the processor computes fastest in: `bf16` where it has it, `fp16` on other GPUs, `fp32` elsewhere."""
     device = torch.device(device)
     if device.type == 'cuda':
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        # torch has no public name for it in all the versions that we work with.
-        native = device.type == 'cpu' and torch.cpu._is_avx512_bf16_supported()
-    return 'bf16' if native else 'fp32'
+        return 'bf16' if torch.cuda.is_bf16_supported(including_emulation=False) else 'fp16'
+    # torch has no public name for it in all the versions that we work with.
+    return 'bf16' if device.type == 'cpu' and torch.cpu._is_avx512_bf16_supported() else 'fp32'
+
+
+def choose_precision(model: nn.Module, device: torch.device, asked: str = 'auto') -> str:
+    """The precision in which a model is to compute: `auto` is the fastest of the device that keeps the answer.
+
+    Whether it does has been measured by `eval/precision.py` and is recorded in the model's release. Without such a
+    record, or where it says no, it is float32, with a warning.
+
+    Args:
+        asked: of `PRECISIONS`.
+
+    Raises:
+        ValueError: none of these.
+    """
+    if asked not in PRECISIONS:
+        raise ValueError(f'precision must be one of {", ".join(PRECISIONS)}, got {asked!r}')
+    if asked != 'auto':
+        return asked
+    native = native_precision(device)
+    if native == 'fp32':
+        return native
+    checks = getattr(model, 'release_info', {}).get('precisions', {})
+    if native in checks and keeps_answer(checks[native]):
+        return native
+    reason = f'differs too much in {native}' if native in checks else f'has not been checked in {native}'
+    text = f'{model_name(model)} {reason}, so it computes in fp32; `eval/precision.py` checks and records it'
+    warnings.warn(text, stacklevel=3)
+    return 'fp32'
+
+
+def keeps_answer(check: dict[str, float]) -> bool:
+    """Whether a precision may take the place of float32; `check` is an entry of `precisions` in a release."""
+    return check['min_cosine'] > MIN_COSINE and abs(check['rank1_change']) <= MAX_RANK1_CHANGE
 
 
 class Inference(NamedTuple):
@@ -65,9 +106,14 @@ def infer(model: nn.Module, image: Tensor, masked: Tensor, flip: bool = True) ->
         image, masked: I and M (B, 3, H, W), normalised.
         flip: average with the mirror image.
     """
+    number = len(image)
+    if flip:
+        alike = masked is image
+        image = torch.cat([image, image.flip(-1)])
+        masked = image if alike else torch.cat([masked, masked.flip(-1)])
     output = model(image, masked)
     embedding = output.embedding.float()
     if flip:
-        embedding = embedding + model(image.flip(-1), masked.flip(-1)).embedding.float()
-    attention = None if output.attention is None else output.attention.float()
+        embedding = embedding[:number] + embedding[number:]
+    attention = None if output.attention is None else output.attention[:number].float()
     return Inference(F.normalize(embedding, dim=1), attention)

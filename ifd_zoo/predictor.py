@@ -2,7 +2,7 @@
 
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,10 +12,13 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from ifd_zoo.batches import batch_size_for
+from ifd_zoo.cores import on_each_core, share_out
 from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.images import MAX_SIDE, load_image
-from ifd_zoo.inference import infer, pick_device
+from ifd_zoo.inference import choose_precision, infer, pick_device, precision
 from ifd_zoo.parsing import NoParser, load_parser
+from ifd_zoo.parsing.base import NetworkParser
 from ifd_zoo.parsing.masks import class_mask
 
 DEFAULT_MODEL = 'ifd_resnet10t.synthetic'
@@ -52,12 +55,18 @@ class Predictor:
         parser: a name or folder for `ifd_zoo.parsing.load_parser`, or an object with its `parse`; None shows the
             attention stream the whole photo, for which it was not trained.
         device: torch's name of it; None takes a GPU if there is one.
-        batch_size: photos per pass; the results do not depend on it.
+        batch_size: photos per pass; the results do not depend on it. None takes what memory allows.
+        precision: of `ifd_zoo.inference.PRECISIONS`; `auto` is the fastest that keeps the answer, see
+            `choose_precision`. With `fp32` a parser that is given by name computes in float32, too.
+
+    Attributes:
+        precision: in which the model computes.
 
     Raises:
         LoadError: there is no such model.
         DeviceError: there is no such device.
         ParserError: there is no such parser.
+        ValueError: there is no such precision.
     """
 
     def __init__(
@@ -65,18 +74,24 @@ class Predictor:
         model: str | Path | nn.Module = DEFAULT_MODEL,
         parser: object = 'bundled',
         device: str | torch.device | None = None,
-        batch_size: int = 16,
+        batch_size: int | None = None,
+        precision: str = 'auto',
     ) -> None:
         self.device = pick_device(device)
         model = model if isinstance(model, nn.Module) else load_model(model)
-        self.model = model.eval().to(self.device)
+        self.model = model.eval().to(self.device, memory_format=torch.channels_last)
+        self.precision = choose_precision(model, self.device, precision)
         if parser is None:
             if model.needs_mask:
                 warnings.warn('no parser: the attention stream sees the clothing as well', stacklevel=2)
             parser = 'none'
-        self.parser = load_parser(parser, self.device) if isinstance(parser, (str, Path)) else parser
-        self.batch_size = batch_size
+        self.parser = parser
+        if isinstance(parser, (str, Path)):
+            self.parser = load_parser(parser, self.device)
+            if precision == 'fp32' and isinstance(self.parser, NetworkParser):
+                self.parser.precision = precision
         self.transform = eval_transform(model)
+        self.batch_size = batch_size or batch_size_for(self.model, self.transform.size)
 
     def analyze(
         self,
@@ -93,25 +108,12 @@ class Predictor:
             ImageError: a photo cannot be used; the message names it.
             ValueError: label maps do not fit the photos in number or size.
         """
-        results = []
-        for batch, maps in self._batches(images, label_maps):
-            maps = self._parse(batch) if maps is None else maps
-            embeddings, attention = self._forward(batch, maps)
-            overlays = [None] * len(batch) if attention is None else map(_enlarge, attention, batch)
-            results += [
-                Analysis(embedding, overlay, class_mask(label_map), label_map)
-                for embedding, overlay, label_map in zip(embeddings, overlays, maps, strict=True)
-            ]
-        return results
+        return sum(self._each_batch(self._analyze, images, label_maps), [])
 
     def embed(self, images: Sequence[ImageSource], label_maps: Sequence[np.ndarray] | None = None) -> np.ndarray:
         """Embeddings (N, D) float32, unit length, for cosine similarity. Arguments and errors as for `analyze`."""
-        results = [np.empty((0, self.model.num_features), dtype=np.float32)]
-        for batch, maps in self._batches(images, label_maps):
-            if maps is None and self.model.needs_mask:
-                maps = self._parse(batch)
-            results.append(self._forward(batch, maps)[0])
-        return np.concatenate(results)
+        empty = np.empty((0, self.model.num_features), dtype=np.float32)
+        return np.concatenate([empty, *self._each_batch(self._embed, images, label_maps)])
 
     def attention(self, image: ImageSource) -> np.ndarray:
         """Where the network looks for identity: W_I (H, W) float32 in [0, 1], at the photo's size.
@@ -136,16 +138,32 @@ class Predictor:
             raise ValueError('the gallery is empty: give at least one photo to search in')
         return rank_embeddings(self.embed([query])[0], self.embed(gallery), top_k)
 
-    def _batches(
-        self, images: Sequence[ImageSource], label_maps: Sequence[np.ndarray] | None
-    ) -> Iterator[tuple[list[Image.Image], list[np.ndarray] | None]]:
-        """Loaded photos and their label maps (None when there are none), `batch_size` at a time."""
+    def _each_batch(
+        self, function: Callable, images: Sequence[ImageSource], label_maps: Sequence[np.ndarray] | None
+    ) -> Iterator:
+        """The function of loaded photos and their label maps (None when there are none), `batch_size` at a time."""
         if label_maps is not None and len(label_maps) != len(images):
             raise ValueError(f'{len(label_maps)} label maps for {len(images)} images')
-        for start in range(0, len(images), self.batch_size):
-            part = slice(start, start + self.batch_size)
-            batch = [_load(image, start + i) for i, image in enumerate(images[part])]
-            yield batch, None if label_maps is None else list(map(_fitted, label_maps[part], batch))
+
+        def work(part: slice) -> object:
+            batch = [_load(image, part.start + i) for i, image in enumerate(images[part])]
+            return function(batch, None if label_maps is None else list(map(_fitted, label_maps[part], batch)))
+
+        return on_each_core(work, share_out(len(images), self.batch_size, self.device), self.device)
+
+    def _analyze(self, batch: list[Image.Image], label_maps: list[np.ndarray] | None) -> list[Analysis]:
+        label_maps = self._parse(batch) if label_maps is None else label_maps
+        embeddings, attention = self._forward(batch, label_maps)
+        overlays = [None] * len(batch) if attention is None else map(_enlarge, attention, batch)
+        return [
+            Analysis(embedding, overlay, class_mask(label_map), label_map)
+            for embedding, overlay, label_map in zip(embeddings, overlays, label_maps, strict=True)
+        ]
+
+    def _embed(self, batch: list[Image.Image], label_maps: list[np.ndarray] | None) -> np.ndarray:
+        if label_maps is None and self.model.needs_mask:
+            label_maps = self._parse(batch)
+        return self._forward(batch, label_maps)[0]
 
     def _parse(self, batch: list[Image.Image]) -> list[np.ndarray]:
         maps = self.parser.parse(batch)
@@ -159,16 +177,10 @@ class Predictor:
         self, batch: list[Image.Image], label_maps: list[np.ndarray] | None
     ) -> tuple[np.ndarray, Tensor | None]:
         """Embeddings (B, D), and W_I (B, 1, h, w) of the unflipped images."""
-        maps = label_maps if label_maps is not None else [None] * len(batch)
-        samples = list(map(self.transform, batch, maps))
-        image = self._batch([sample.image for sample in samples])
-        masked = self._batch([sample.masked for sample in samples])
-        result = infer(self.model, image, masked)
+        sample = self.transform.batch(batch, label_maps, self.device)
+        with precision(self.device, self.precision):
+            result = infer(self.model, sample.image, sample.masked)
         return result.embedding.cpu().numpy(), result.attention
-
-    def _batch(self, images: list[Tensor]) -> Tensor:
-        """(B, 3, H, W) on the device, in the order of memory in which convolutions are fastest."""
-        return torch.stack(images).to(self.device, memory_format=torch.channels_last)
 
 
 class Predictors:
@@ -176,11 +188,13 @@ class Predictors:
 
     Args:
         sources: name -> what `Predictor` takes as model.
-        parser, device: as for `Predictor`.
+        parser, device, precision: as for `Predictor`.
     """
 
-    def __init__(self, sources: dict[str, str], parser: object = 'bundled', device: str | None = None) -> None:
-        self.sources, self.parser, self.device = sources, parser, device
+    def __init__(
+        self, sources: dict[str, str], parser: object = 'bundled', device: str | None = None, precision: str = 'auto'
+    ) -> None:
+        self.sources, self.parser, self.device, self.precision = sources, parser, device, precision
         self._loaded: dict[str, Predictor] = {}
         self._lock = threading.Lock()
 
@@ -188,7 +202,7 @@ class Predictors:
         """The predictor of that name; errors as for `Predictor`, and KeyError for an unknown name."""
         with self._lock:
             if name not in self._loaded:
-                self._loaded[name] = Predictor(self.sources[name], self.parser, self.device)
+                self._loaded[name] = Predictor(self.sources[name], self.parser, self.device, precision=self.precision)
                 self.parser = self._loaded[name].parser
             return self._loaded[name]
 

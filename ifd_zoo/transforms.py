@@ -2,7 +2,7 @@
 
 One geometric transform moves the image and its label map; the masked image is made *behind* it, so the three can never
 be out of line. Colour changes touch the image only. Random erasing hits image and masked image in the same place, while
-psi keeps its value.
+psi keeps its value. Until then everything is bytes, so that little goes to a device.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,20 @@ from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as TF
 
-from ifd_zoo.parsing.labels import CLOTHING
-from ifd_zoo.parsing.masks import class_mask, erase
+from ifd_zoo.batches import stack_images
+from ifd_zoo.parsing.labels import CLOTHING, LABELS, class_indices
+from ifd_zoo.parsing.masks import erase, require_labels
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+UNKNOWN = len(LABELS)
+"""Stands in the label map of an image that has none: is never erased."""
+
 
 class Sample(NamedTuple):
+    """One image, or a batch of them with one more dimension in front."""
+
     image: Tensor
     """I (3, H, W), normalised."""
     masked: Tensor
@@ -73,6 +79,9 @@ class EvalTransform:
         self.size = size
         self.mean, self.std = list(mean), list(std)
         self.masking = masking or Masking()
+        self._tables = torch.zeros(2, len(LABELS) + 1, dtype=torch.bool)
+        for row, classes in enumerate((self.masking.mask_classes, self.masking.clothing_classes)):
+            self._tables[row, list(class_indices(classes))] = True
 
     def __call__(self, image: Image.Image, label_map: np.ndarray | None = None) -> Sample:
         """One sample.
@@ -86,25 +95,62 @@ class EvalTransform:
         """
         pixels = TF.pil_to_tensor(image if image.mode == 'RGB' else image.convert('RGB'))
         if label_map is None:
-            (pixels,) = self._geometric(pixels)
-            image = self._finish(self._colour(TF.to_dtype(pixels, torch.float32, scale=True)))
-            return Sample(image, image, image.new_zeros(1, *self.size))
-        pixels, masks = self._geometric(pixels, _masks(label_map, pixels.shape[1:], self.masking))
-        pixels = TF.to_dtype(pixels, torch.float32, scale=True)
-        both = self._finish(torch.cat([self._colour(pixels), erase(pixels, masks[:1], self.masking.fill)]))
-        return Sample(both[:3], both[3:], masks[1:].float())
+            return self._assemble(*self._geometric(pixels))
+        _require_fit(label_map, pixels.shape[1:])
+        return self._assemble(*self._geometric(pixels, torch.from_numpy(label_map.astype(np.uint8))[None]))
 
-    def _geometric(self, pixels: Tensor, *masks: Tensor) -> tuple[Tensor, ...]:
+    def batch(
+        self,
+        images: Sequence[Image.Image],
+        label_maps: Sequence[np.ndarray | None] | None = None,
+        device: str | torch.device = 'cpu',
+    ) -> Sample:
+        """Many samples in one go: what `__call__` makes of each, stacked, on a device and in channels_last.
+
+        Images of the same size are resized together; only bytes go to the device.
+
+        Args:
+            images: as for `__call__`, of any sizes; at least one.
+            label_maps: of each image, or None for an image without one; None where no image has any.
+
+        Raises:
+            ValueError: label maps do not fit the images in number or size.
+        """
+        sizes = [(image.height, image.width) for image in images]
+        maps = [] if label_maps is None else [_filled(label_maps, sizes)]
+        moved: list[tuple[Tensor, ...]] = [()] * len(images)
+        for rows, pixels in stack_images(images):
+            stacks = [pixels, *(torch.from_numpy(np.stack([one[row] for row in rows]))[:, None] for one in maps)]
+            parts = self._geometric(*(stack.to(device) for stack in stacks))
+            for row, own in zip(rows, zip(*parts, strict=True), strict=True):
+                moved[row] = own
+        sample = self._assemble(*(torch.stack(parts) for parts in zip(*moved, strict=True)))
+        # Image and masked image are one where nothing is erased.
+        image, masked = (part.contiguous(memory_format=torch.channels_last) for part in sample[:2])
+        return Sample(image, image if sample.masked is sample.image else masked, sample.clothing)
+
+    def _geometric(self, pixels: Tensor, *label_maps: Tensor) -> tuple[Tensor, ...]:
         size = list(self.size)
         pixels = TF.resize(pixels, size, interpolation=InterpolationMode.BILINEAR, antialias=True)
-        return pixels, *(TF.resize(mask, size, interpolation=InterpolationMode.NEAREST) for mask in masks)
+        return pixels, *(TF.resize(one, size, interpolation=InterpolationMode.NEAREST) for one in label_maps)
+
+    def _assemble(self, pixels: Tensor, labels: Tensor | None = None) -> Sample:
+        """From images (..., 3, H, W) and label maps (..., 1, H, W) in their final place, both uint8."""
+        pixels = TF.to_dtype(pixels, torch.float32, scale=True)
+        if labels is None:
+            image = self._finish(self._colour(pixels))
+            return Sample(image, image, torch.zeros_like(image[..., :1, :, :]))
+        erased, clothing = self._tables.to(pixels.device)[:, labels.int()]
+        masked = erase(pixels, erased, self.masking.fill)
+        both = self._finish(torch.cat([self._colour(pixels), masked], dim=-3))
+        return Sample(*both.split(3, dim=-3), clothing.float())
 
     def _colour(self, pixels: Tensor) -> Tensor:
         return pixels
 
     def _finish(self, pixels: Tensor) -> Tensor:
-        """Normalise (3, H, W), or image and masked image stacked to (6, H, W)."""
-        images = len(pixels) // 3
+        """Normalise (..., 3, H, W), or image and masked image stacked to (..., 6, H, W)."""
+        images = pixels.shape[-3] // 3
         return TF.normalize(pixels, self.mean * images, self.std * images)
 
 
@@ -132,8 +178,8 @@ class TrainTransform(EvalTransform):
         # Filled with the mean colour: zero, since it comes after normalisation.
         self.erasing = v2.RandomErasing(augmentation.erasing, scale=(0.02, 0.4), ratio=(0.3, 3.3))
 
-    def _geometric(self, pixels: Tensor, *masks: Tensor) -> tuple[Tensor, ...]:
-        moved = self.move([tv_tensors.Image(pixels), *map(tv_tensors.Mask, masks)])
+    def _geometric(self, pixels: Tensor, *label_maps: Tensor) -> tuple[Tensor, ...]:
+        moved = self.move([tv_tensors.Image(pixels), *map(tv_tensors.Mask, label_maps)])
         return tuple(part.as_subclass(Tensor) for part in moved)
 
     def _colour(self, pixels: Tensor) -> Tensor:
@@ -143,9 +189,19 @@ class TrainTransform(EvalTransform):
         return self.erasing(super()._finish(pixels))
 
 
-def _masks(label_map: np.ndarray, size: torch.Size, masking: Masking) -> Tensor:
-    """(2, H, W) uint8: what is erased, what is psi."""
+def _require_fit(label_map: np.ndarray, size: Sequence[int]) -> None:
+    require_labels(label_map)
     if label_map.shape != tuple(size):
         raise ValueError(f'label map of size {label_map.shape} for an image of size {tuple(size)} (H, W)')
-    masks = [class_mask(label_map, classes) for classes in (masking.mask_classes, masking.clothing_classes)]
-    return torch.from_numpy(np.stack(masks).astype(np.uint8))
+
+
+def _filled(label_maps: Sequence[np.ndarray | None], sizes: Sequence[Sequence[int]]) -> list[np.ndarray]:
+    """uint8 label maps of images of these sizes (H, W), in place of None one that is `UNKNOWN` all over."""
+    pairs = [(label_map, size) for label_map, size in zip(label_maps, sizes, strict=True) if label_map is not None]
+    for label_map, size in pairs:
+        _require_fit(label_map, size)
+    return [
+        np.full(size, UNKNOWN, np.uint8) if label_map is None else label_map.astype(np.uint8)
+        for label_map, size in zip(label_maps, sizes, strict=True)
+    ]
+

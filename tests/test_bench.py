@@ -6,6 +6,9 @@ import pytest
 from PIL import Image
 
 from eval import bench
+from eval.benchmarks import networks, ranking, starting, training
+from eval.benchmarks.pictures import make_pictures
+from eval.benchmarks.rows import Row, best_seconds, read_ratios, table, write_json
 from tests.trees import write_folder_tree
 
 
@@ -26,14 +29,69 @@ def test_parsing_is_measured_against_two_floors(tmp_path, capsys):
     assert bench.main(['--only', 'parsing', '--root', str(root), '--rounds', '1']) == 0
     lines = capsys.readouterr().out.splitlines()[2:]
     assert len(lines) == 2 and all('| parse 16 crops 256x128' in line and ' crops/s ' in line for line in lines)
-    assert 'floor: float32 |' in lines[0] and 'floor: float32, one by one |' in lines[1]
+    assert 'floor: bare network;' in lines[0] and 'floor: float32, one by one, ' in lines[1]
+
+
+def test_embedding_and_ranking_are_measured_with_and_without_what_is_known(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(networks, 'CROPS', 4)
+    monkeypatch.setattr(ranking, 'GALLERY', 3)
+    root = make_pictures(tmp_path / 'data', people=2, views=1)
+    assert bench.main(['--only', 'embedding', 'ranking', '--root', str(root), '--rounds', '1']) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    names = [line.split(' | ')[0].removeprefix('| ') for line in lines]
+    embed = 'embed 4 crops, mirror images too'
+    assert names == [embed, embed, f'parse and {embed}', 'rank 1 x 3 known', 'rank 1 x 3 new']
+    assert 'both bare backbones;' in lines[0] and 'one by one' in lines[1] and 'all three' in lines[2]
+
+
+def test_metrics_and_search_are_measured_in_units_of_one_call(tmp_path):
+    (metrics,) = ranking.bench_metrics(tmp_path, 1, (20, 30, 5))
+    (search,) = ranking.bench_search(tmp_path, 1, 1000)
+    assert (metrics.name, metrics.unit, metrics.note) == ('metrics 20 x 30', 'seconds', 'unit: one np.argsort')
+    assert search.name == 'search 1000 x 512' and min(search.ours, search.floor, metrics.ours, metrics.floor) > 0
+
+
+def test_the_first_page_is_waited_for_and_memory_is_of_a_process_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(starting, 'PHOTOS', (1, 1))
+    (memory,) = starting.bench_memory(make_pictures(tmp_path / 'data', people=1, views=1), 1)
+    assert memory.unit == 'MB' and memory.ours > 100 and memory.floor > 100
+    with pytest.raises(RuntimeError, match='no such thing'):
+        starting.run('raise SystemExit("no such thing")')
+    monkeypatch.setattr(starting, 'REPOSITORY', tmp_path)
+    server = 'HTTPServer(("127.0.0.1", int(sys.argv[2])), SimpleHTTPRequestHandler).serve_forever()'
+    (tmp_path / 'app.py').write_text(f'import sys\nfrom http.server import *\n{server}')
+    starting.open_page()
+    (tmp_path / 'app.py').write_text('raise SystemExit("no page today")')
+    with pytest.raises(RuntimeError, match='no page today'):
+        starting.open_page()
+
+
+def test_times_are_the_best_of_turns():
+    calls = []
+    times = best_seconds({name: lambda name=name: calls.append(name) for name in 'ab'}, 2)
+    assert calls == ['a', 'b'] * 3 and 0 <= max(times.values()) < 1
+
+
+def test_a_later_run_is_compared_by_its_ratios(tmp_path, capsys):
+    kept, root = tmp_path / 'kept.json', tmp_path / 'none'
+    metrics = Row('metrics 20 x 30', 4.0, 2.0, 'seconds', 'unit: one np.argsort')
+    old = [metrics, Row('a', 1.0, 1.0, 'x/s', 'floor: b; c')]
+    write_json(old, kept)
+    assert read_ratios(kept) == {'metrics 20 x 30; unit: one np.argsort': 2.0, 'a; floor: b': 1.0}
+    now = [old[0]._replace(ours=3.0), old[1]._replace(note='floor: b; d', ours=2.0), Row('new', 1.0, 1.0, 'x/s')]
+    assert [line.split(' | ')[5] for line in table(now, read_ratios(kept)).splitlines()[2:]] == [
+        '2.00 (-25 %)', '1.00 (+100 %)', 'new'
+    ]
+    with pytest.raises(SystemExit):
+        bench.main(['--root', str(root), '--compare', str(tmp_path / 'nowhere.json')])
+    assert 'no such file' in capsys.readouterr().err
 
 
 def test_a_training_that_fails_is_shown(tmp_path):
     with pytest.raises(RuntimeError, match='no such folder'):
-        bench.baseline_recipe(tmp_path / 'nowhere', (64, 32), 0)
+        training.baseline_recipe(tmp_path / 'nowhere', (64, 32), 0)
 
 
 def test_made_up_pictures_are_people_sized_jpegs_of_two_outfits_each(tmp_path):
-    files = sorted(bench.make_pictures(tmp_path, people=2, views=1).rglob('*.jpg'))
+    files = sorted(make_pictures(tmp_path, people=2, views=1).rglob('*.jpg'))
     assert len(files) == 4 and {Image.open(path).size for path in files} == {(128, 256)}

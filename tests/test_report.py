@@ -18,6 +18,7 @@ from eval.rerank import Reranking, rerank
 from ifd_zoo.datasets import Protocol, Record, load_dataset
 from ifd_zoo.hub import eval_transform, load_model, save_release
 from ifd_zoo.inference import precision
+from ifd_zoo.transforms import EvalTransform
 from tests.trees import write_folder_tree, write_prcc_tree
 
 FIGURES = ('rank1', 'rank5', 'rank10', 'mAP', 'mINP')
@@ -185,12 +186,13 @@ def run(release, data, root, output, *more):
 @pytest.mark.filterwarnings('ignore::ifd_zoo.datasets.common.CountWarning')
 def test_every_image_is_embedded_once_in_however_many_protocols_it_is(release, tmp_path):
     model, seen = load_model(release), []
-    transform = eval_transform(model)
 
-    def counting(image, label_map):
-        seen.append(image)
-        return transform(image, label_map)
+    class Counting(EvalTransform):
+        def batch(self, images, label_maps=None, device='cpu'):
+            seen.extend(images)
+            return super().batch(images, label_maps, device)
 
+    counting = Counting(eval_transform(model).size)
     protocols = load_dataset('prcc', write_prcc_tree(tmp_path)).protocols
     rows = evaluate_protocols(model, protocols, counting)
     assert len(protocols) == 22 and len(rows) == 4 and len(seen) == 12

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from ifd_zoo.parsing.labels import LABELS
-from ifd_zoo.parsing.masks import class_mask, erase
+from ifd_zoo.parsing.masks import FILLS, class_mask, erase
 from ifd_zoo.transforms import Augmentation, EvalTransform, Masking, TrainTransform
 from tests.trees import draw_person
 
@@ -95,3 +95,53 @@ def test_fills():
     assert noise[hole].std() > 0.1 and not torch.equal(noise[hole], image[hole])
     with pytest.raises(ValueError, match='fill'):
         erase(image, mask, 'pink')
+
+
+@pytest.mark.parametrize('fill', FILLS)
+def test_a_batch_is_what_single_samples_are_stacked(fill):
+    rng = np.random.default_rng(0)
+    sizes = [(64, 32), (130, 61), (64, 32), (33, 40), (130, 61)]
+    images = [Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)) for size in sizes]
+    maps = [rng.integers(0, len(LABELS), size, dtype=np.uint8) for size in sizes]
+    maps[2] = None
+    transform = EvalTransform((64, 32), masking=Masking(('default', 'hair'), ('upper',), fill))
+    torch.manual_seed(0)
+    singles = [transform(image, label_map) for image, label_map in zip(images, maps, strict=True)]
+    torch.manual_seed(0)
+    batch = transform.batch(images, maps)
+    for name in ('image', 'clothing') if fill == 'noise' else ('image', 'masked', 'clothing'):
+        expected = torch.stack([getattr(single, name) for single in singles])
+        # The mean colour is a sum over pixels, which is rounded by its order.
+        torch.testing.assert_close(getattr(batch, name), expected, rtol=0, atol=1e-6 if fill == 'mean' else 0)
+    assert torch.equal(batch.image[2], batch.masked[2]) and not torch.equal(batch.image[0], batch.masked[0])
+    assert batch.image.is_contiguous(memory_format=torch.channels_last)
+    assert batch.masked.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_masks_are_looked_up_as_slowly_and_obviously():
+    image, label_map = Image.new('RGB', (32, 64), (200, 100, 50)), np.zeros((64, 32), np.uint8)
+    label_map[:30], label_map[40:] = LABELS.index('coat'), LABELS.index('hair')
+    transform = EvalTransform((32, 16), masking=Masking(('coat',), ('hair',)), **PLAIN)
+    sample = transform(image, label_map)
+    small = np.asarray(Image.fromarray(label_map))[::2, ::2]
+    assert np.array_equal(sample.clothing[0].numpy() > 0, class_mask(small, ('hair',)))
+    assert np.array_equal((sample.masked == 0).all(0).numpy(), class_mask(small, ('coat',)))
+
+
+def test_without_label_maps_image_and_masked_image_of_a_batch_are_one():
+    images = [white_person()[0], white_person(40, 30)[0]]
+    batch = EvalTransform((48, 24)).batch(images)
+    assert batch.masked is batch.image and batch.image.shape == (2, 3, 48, 24)
+    assert not batch.clothing.any() and batch.clothing.shape == (2, 1, 48, 24)
+
+
+def test_label_maps_of_a_batch_that_do_not_fit_are_refused():
+    (image, label_map), transform = white_person(), EvalTransform((48, 24))
+    with pytest.raises(ValueError, match='label map of size'):
+        transform.batch([image], [label_map[:-1]])
+    with pytest.raises(ValueError, match='outside the label set'):
+        transform.batch([image], [np.full_like(label_map, len(LABELS))])
+    with pytest.raises(ValueError, match='two dimensions'):
+        transform.batch([image], [label_map[None]])
+    with pytest.raises(ValueError):
+        transform.batch([image, image], [label_map])

@@ -142,10 +142,18 @@ class RecordDataset(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, index: int) -> dict:
+    def load(self, index: int) -> tuple[Image.Image, np.ndarray | None]:
+        """An image as it is on disk, RGB, and its label map (H, W) uint8, if it has one.
+
+        Raises:
+            DatasetError: one of them cannot be used.
+        """
         record = self.records[index]
         image = self.read(record.path)
-        label_map = read_label_map(record.label_map, image.size) if record.label_map else None
-        sample = self.transform(image, label_map)
+        return image, read_label_map(record.label_map, image.size) if record.label_map else None
+
+    def __getitem__(self, index: int) -> dict:
+        record = self.records[index]
+        sample = self.transform(*self.load(index))
         labels = {'pid': record.pid, 'camid': record.camid, 'clothes_id': record.clothes_id, 'index': index}
         return {**sample._asdict(), **labels}

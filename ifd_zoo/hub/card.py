@@ -6,6 +6,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from ifd_zoo.hub.release import release_name
+from ifd_zoo.inference import keeps_answer
 from ifd_zoo.models.cfg import PAPER
 
 TASK = 'image-feature-extraction'
@@ -57,6 +58,8 @@ model = timm.create_model('local-dir:DIR', pretrained=True).eval()
 
 {figures}
 
+{precisions}
+
 ## Limits
 
 {limits}
@@ -90,6 +93,7 @@ def model_card(config: dict[str, Any]) -> str:
         input_text=_input_text(config, info.get('training', {}), single),
         training=_training_text(info),
         figures=_figures_table(info.get('figures', [])),
+        precisions=_precisions_text(info.get('precisions', {})),
         limits=_limits(info),
         license=_license_text(config),
     )
@@ -186,6 +190,19 @@ def _figures_table(figures: list[dict[str, Any]]) -> str:
     )
     note = '\n\nPercent, single query, cosine of image plus mirror image, no re-ranking.'
     return head + '\n'.join(rows) + note
+
+
+def _precisions_text(checks: dict[str, dict[str, Any]]) -> str:
+    """How far the embeddings in 16 bits are from those in float32, and which are used."""
+    if not checks:
+        return 'Not checked in 16 bits: `--precision auto` computes in float32.'
+    lines = (
+        f'- {name}: cosine to float32 at least {check["min_cosine"]:.5f} over {check["images"]} images, rank-1 '
+        f'{check["rank1_change"]:+.2f} points\n  over {check["queries"]} queries of {check["data"]}; '
+        f'{"used by" if keeps_answer(check) else "too far off for"} `--precision auto`'
+        for name, check in checks.items()
+    )
+    return '16 bits in place of float32, where the processor has them:\n\n' + '\n'.join(lines)
 
 
 def _limits(info: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ from ifd_zoo.index.faiss_search import KINDS, FaissSearch, recall_at, sample_que
 from ifd_zoo.index.key import index_key
 from ifd_zoo.index.shard import DTYPES
 from ifd_zoo.index.storage import GalleryIndex
-from ifd_zoo.inference import DeviceError
+from ifd_zoo.inference import PRECISIONS, DeviceError
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.predictor import DEFAULT_MODEL, Predictor
 
@@ -37,7 +37,7 @@ RECALL_QUERIES = 200
 
 def build_index(args: argparse.Namespace) -> str:
     files = folder_files(args.images, args.labels == 'folders')
-    predictor = Predictor(args.model, args.parser, args.device)
+    predictor = Predictor(args.model, args.parser, args.device, precision=args.precision)
     index = GalleryIndex.open_or_create(args.index, index_key(predictor), predictor.model.num_features, args.dtype)
     with tqdm(total=len(files), desc='index', unit=' images', leave=False) as bar:
         built = build(index, predictor, files, lambda done: bar.update(done - bar.n))
@@ -52,7 +52,7 @@ def build_index(args: argparse.Namespace) -> str:
 
 
 def search_index(args: argparse.Namespace) -> str:
-    predictor = Predictor(args.model, args.parser, args.device)
+    predictor = Predictor(args.model, args.parser, args.device, precision=args.precision)
     index = GalleryIndex.open(args.index, index_key(predictor), args.verify)
     engine = index if args.engine == EXACT else FaissSearch.open(index, args.engine)
     results = engine.search(predictor.embed(args.query), args.top_k)
@@ -152,6 +152,7 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument('--model', default=DEFAULT_MODEL, help='name, folder, file or hf-hub:org/name')
     command.add_argument('--parser', default='bundled', help='human parser, see python -m ifd_zoo.parsing')
     command.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
+    command.add_argument('--precision', default='auto', choices=PRECISIONS, help='an index is searched as it was built')
 
 
 def main(argv: list[str] | None = None) -> int:

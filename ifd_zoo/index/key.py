@@ -7,16 +7,11 @@ from typing import Any
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.predictor import Predictor
 
-PRECISION = 'fp32'
 
-
-def index_key(predictor: Predictor, precision: str = PRECISION) -> dict[str, Any]:
+def index_key(predictor: Predictor) -> dict[str, Any]:
     """JSON values that are the same for predictors with the same embeddings.
 
     A parser counts only for a model that needs its masks.
-
-    Args:
-        precision: see `ifd_zoo.inference.precision`.
     """
     transform = predictor.transform
     values = {
@@ -27,7 +22,7 @@ def index_key(predictor: Predictor, precision: str = PRECISION) -> dict[str, Any
         'mean': list(transform.mean),
         'std': list(transform.std),
         'masking': asdict(transform.masking),
-        'precision': precision,
+        'precision': predictor.precision,
     }
     return as_json(values)
 

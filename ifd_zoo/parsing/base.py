@@ -1,6 +1,7 @@
 """What all parsing networks share: batches, precision, and no work twice for the same image."""
 
 import hashlib
+import itertools
 import json
 import threading
 from abc import ABC, abstractmethod
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from ifd_zoo.cores import on_each_core, share_out
 from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.inference import precision
 
@@ -102,13 +104,12 @@ class NetworkParser(ABC):
         keys = [self.precision.encode() + self._recent.key(image) for image in images]
         maps = {key: self._recent.get(key) for key in keys}
         new = {key: image for key, image in zip(keys, images, strict=True) if maps[key] is None}
-        pairs = list(new.items())
-        for start in range(0, len(pairs), self.batch_size):
-            batch = dict(pairs[start : start + self.batch_size])
-            parsed = self._parse_batch([rgb(image) for image in batch.values()])
-            for key, label_map in zip(batch, parsed, strict=True):
-                maps[key] = label_map
-                self._recent.put(key, label_map)
+        images = [rgb(image) for image in new.values()]
+        parts = share_out(len(images), self.batch_size, self.device)
+        parsed = on_each_core(lambda part: self._parse_batch(images[part]), parts, self.device)
+        for key, label_map in zip(new, itertools.chain.from_iterable(parsed), strict=True):
+            maps[key] = label_map
+            self._recent.put(key, label_map)
         return [maps[key].copy() for key in keys]
 
     def forget(self) -> None:
@@ -141,12 +142,16 @@ def rgb(image: Image.Image) -> Image.Image:
 
 def classes_at(scores: Tensor, image: Image.Image) -> np.ndarray:
     """Scores (K, h, w) of a whole image -> its classes (H, W) uint8 at its own size."""
-    shrink = min(1.0, MAX_SIDE / max(image.size))
-    size = [max(1, round(side * shrink)) for side in (image.height, image.width)]
-    scores = scores[None]
-    if list(scores.shape[-2:]) != size:
-        scores = F.interpolate(scores, size=size, mode='bilinear')
+    return classes_of(scores[None], image.size)[0]
+
+
+def classes_of(scores: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """Scores (n, K, h, w) of whole images of one size (width, height) -> their classes (n, H, W) uint8 at that size."""
+    shrink = min(1.0, MAX_SIDE / max(size))
+    small = [max(1, round(side * shrink)) for side in size[::-1]]
+    if list(scores.shape[-2:]) != small:
+        scores = F.interpolate(scores, size=small, mode='bilinear')
     classes = scores.max(1, keepdim=True).indices.to(torch.uint8)  # six times as fast as argmax on a processor
     if shrink < 1:
-        classes = F.interpolate(classes, size=(image.height, image.width), mode='nearest-exact')
-    return classes[0, 0].cpu().numpy()
+        classes = F.interpolate(classes, size=size[::-1], mode='nearest-exact')
+    return classes[:, 0].cpu().numpy()

@@ -23,13 +23,18 @@ def class_mask(label_map: np.ndarray, classes: Iterable[str] = CLOTHING) -> np.n
         ValueError: the map is not two-dimensional, holds a value outside the label set, or a name is unknown.
     """
     label_map = np.asarray(label_map)
+    require_labels(label_map)
+    table = np.zeros(len(LABELS), dtype=bool)
+    table[list(class_indices(classes))] = True
+    return table[label_map]
+
+
+def require_labels(label_map: np.ndarray) -> None:
+    """Raises ValueError: the map is not two-dimensional, or holds a value outside the label set."""
     if label_map.ndim != 2:
         raise ValueError(f'a label map has two dimensions, got shape {label_map.shape}')
     if label_map.size and (label_map.min() < 0 or label_map.max() >= len(LABELS)):
         raise ValueError(f'label {label_map.max()} is outside the label set of {len(LABELS)} classes')
-    table = np.zeros(len(LABELS), dtype=bool)
-    table[list(class_indices(classes))] = True
-    return table[label_map]
 
 
 FILLS = ('black', 'mean', 'noise')

@@ -1,0 +1,1 @@
+"""What `eval/bench.py` measures: a file for each group of rows."""

@@ -1,0 +1,131 @@
+"""Embedding and parsing against the bare networks at their best setting, and against float32 one by one."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from eval.benchmarks.pictures import read_crops
+from eval.benchmarks.rows import Row, best_seconds
+from ifd_zoo.cores import on_each_core, share_out
+from ifd_zoo.inference import infer, native_precision, precision
+from ifd_zoo.parsing.parser import normalise
+from ifd_zoo.predictor import Predictor
+
+CROPS = 64
+BATCH = 16
+
+
+def bare(networks: Sequence[Callable[[Tensor], object]], images: Tensor, name: str, side_by_side: bool) -> None:
+    """One network after the other over images and their mirror images, in channels_last.
+
+    Args:
+        name: of the precision.
+        side_by_side: a batch on each core; otherwise each batch on all of them.
+    """
+    device = images.device
+
+    @torch.inference_mode()
+    def work(part: slice) -> None:
+        batch = images[part].contiguous(memory_format=torch.channels_last)
+        with precision(device, name):
+            for network in networks:
+                network(torch.cat([batch, batch.flip(-1)]))
+
+    parts = share_out(len(images), BATCH, device)
+    for _ in on_each_core(work, parts, device) if side_by_side else map(work, parts):
+        pass
+
+
+def floors(networks: Sequence[Callable], images: Tensor) -> dict[str, Callable[[], None]]:
+    """The settings of which the best is the floor."""
+    names = dict.fromkeys(['fp32', native_precision(images.device)])
+    return {
+        f'{name}{", side by side" if alone else ""}': lambda name=name, alone=alone: bare(networks, images, name, alone)
+        for name in names
+        for alone in (False, True)
+    }
+
+
+def plain_copy(network: nn.Module) -> nn.Module:
+    """The network as it comes: float32 and contiguous."""
+    for parameter in network.parameters():
+        parameter.data = parameter.data.contiguous()
+    return network
+
+
+@torch.inference_mode()
+def embed_plainly(model: nn.Module, transform: Callable, crops: list[Image.Image], maps: list[np.ndarray]) -> None:
+    """As v0.1 does at batches of one: each image by itself in float32."""
+    for crop, label_map in zip(crops, maps, strict=True):
+        sample = transform(crop, label_map)
+        infer(model, sample.image[None].contiguous(), sample.masked[None].contiguous())
+
+
+def bench_embedding(root: Path, rounds: int) -> list[Row]:
+    """`Predictor.embed` with the label maps at hand, and with the parser."""
+    predictor, plain = Predictor(), plain_copy(Predictor(precision='fp32').model)
+    crops = read_crops(root, CROPS)
+    maps = predictor.parser.parse(crops)
+    images = predictor.transform.batch(crops, maps, predictor.device).image
+    streams = [stream.backbone for stream in predictor.model.streams()]
+    settings = floors(streams, images)
+
+    def embed_anew() -> None:
+        predictor.parser.forget()
+        predictor.embed(crops)
+
+    large = normalise(torch.from_numpy(np.stack([np.asarray(crop) for crop in crops])).permute(0, 3, 1, 2))
+    parsers = floors([predictor.parser.net], large.to(predictor.device))
+    times = best_seconds(
+        {
+            'ours': lambda: predictor.embed(crops, maps),
+            'anew': embed_anew,
+            'plain': lambda: embed_plainly(plain, predictor.transform, crops, maps),
+            **settings,
+            **{f'parser {name}': function for name, function in parsers.items()},
+        },
+        rounds,
+    )
+    speed = {name: len(crops) / seconds for name, seconds in times.items()}
+    best, parser = max(settings, key=speed.get), max(parsers, key=lambda name: speed[f'parser {name}'])
+    both = len(crops) / (times[best] + times[f'parser {parser}'])
+    title = f'embed {len(crops)} crops, mirror images too'
+    return [
+        Row(title, speed['ours'], speed[best], 'images/s', f'floor: both bare backbones; {best}'),
+        Row(title, speed['ours'], speed['plain'], 'images/s', 'floor: float32, one by one, without channels_last'),
+        Row(f'parse and {title}', speed['anew'], both, 'images/s', f'floor: all three bare networks; {best}'),
+    ]
+
+
+def bench_parsing(root: Path, rounds: int) -> list[Row]:
+    """The bundled parser on a batch of crops of people."""
+    predictor, plain = Predictor(), Predictor(precision='fp32')
+    parser, slow, crops = predictor.parser, plain.parser, read_crops(root, BATCH)
+    plain_copy(slow.net)
+    images = normalise(torch.from_numpy(np.stack([np.asarray(crop) for crop in crops])).permute(0, 3, 1, 2))
+    settings = floors([parser.net], images.to(parser.device))
+
+    def parse(one, batches: list[list[Image.Image]]) -> None:
+        one.forget()
+        for batch in batches:
+            one.parse(batch)
+
+    times = best_seconds(
+        {
+            'ours': lambda: parse(parser, [crops]),
+            'plain': lambda: parse(slow, [[crop] for crop in crops]),
+            **settings,
+        },
+        3 * rounds,
+    )
+    speed = {name: len(crops) / seconds for name, seconds in times.items()}
+    best = max(settings, key=speed.get)
+    title = f'parse {len(crops)} crops {images.shape[2]}x{images.shape[3]}'
+    return [
+        Row(title, speed['ours'], speed[best], 'crops/s', f'floor: bare network; {best}'),
+        Row(title, speed['ours'], speed['plain'], 'crops/s', 'floor: float32, one by one, without channels_last'),
+    ]

@@ -1,0 +1,204 @@
+"""Precision: what is asked for, what the processor has, and what the release of a model has on record."""
+
+import copy
+import json
+import shutil
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+
+from eval import precision as eval_precision
+from ifd_zoo import inference
+from ifd_zoo.batches import COPIES, MOST, batch_size_for, free_memory, of_one_size, stack_images
+from ifd_zoo.datasets import Record
+from ifd_zoo.gallery import example_photos
+from ifd_zoo.hub import load_model, save_release
+from ifd_zoo.images import load_image
+from ifd_zoo.inference import choose_precision, infer, keeps_answer, precision
+from ifd_zoo.models.backbone import ImageConv2d
+from ifd_zoo.predictor import Predictor
+from tests.trees import write_folder_tree
+
+CPU = torch.device('cpu')
+GOOD = {'min_cosine': 0.9995, 'rank1_change': -0.1}
+BUNDLED = ['ifd_resnet10t.synthetic', 'ifd_baseline_resnet10t.synthetic']
+
+
+@pytest.fixture(scope='module')
+def model():
+    torch.manual_seed(0)
+    return timm.create_model('ifd_resnet10t', num_classes=0).eval()
+
+
+@pytest.fixture
+def native_bf16(monkeypatch):
+    monkeypatch.setattr(inference, 'native_precision', lambda device: 'bf16')
+
+
+@pytest.mark.parametrize('asked', ['fp32', 'bf16', 'fp16'])
+def test_what_is_asked_for_is_taken(model, asked):
+    assert choose_precision(model, CPU, asked) == asked
+
+
+def test_another_precision_is_refused(model):
+    with pytest.raises(ValueError, match='precision must be one of auto, fp32, bf16, fp16'):
+        choose_precision(model, CPU, 'int8')
+
+
+@pytest.mark.parametrize(
+    'change, expected',
+    [({}, True), ({'min_cosine': 0.999}, False), ({'rank1_change': -0.3}, False), ({'rank1_change': 0.3}, False)],
+)
+def test_a_precision_keeps_the_answer_by_cosine_and_rank_1(change, expected):
+    assert keeps_answer(GOOD | change) is expected
+
+
+def test_auto_takes_what_is_native_and_on_record(model, native_bf16, monkeypatch):
+    monkeypatch.setattr(model, 'release_info', {'precisions': {'bf16': GOOD}}, raising=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert choose_precision(model, CPU) == 'bf16'
+
+
+@pytest.mark.parametrize(
+    'checks, words',
+    [({}, 'not been checked in bf16'), ({'bf16': GOOD | {'min_cosine': 0.99}}, 'differs too much in bf16')],
+)
+def test_auto_falls_back_to_float32_and_says_so(model, native_bf16, monkeypatch, checks, words):
+    monkeypatch.setattr(model, 'release_info', {'precisions': checks}, raising=False)
+    with pytest.warns(UserWarning, match=f'ifd_resnet10t.*{words}, so it computes in fp32'):
+        assert choose_precision(model, CPU) == 'fp32'
+
+
+def test_auto_is_float32_without_a_word_where_nothing_is_faster(model, monkeypatch):
+    monkeypatch.setattr(inference, 'native_precision', lambda device: 'fp32')
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert choose_precision(model, CPU) == 'fp32'
+
+
+@pytest.mark.parametrize('name', BUNDLED)
+def test_bundled_models_have_passed_and_keep_their_embeddings_in_bfloat16(name):
+    model = load_model(name)
+    assert keeps_answer(model.release_info['precisions']['bf16'])
+    photos = [load_image(path) for path in example_photos('gallery')[:6]]
+    exact, rounded = (Predictor(model, 'none', 'cpu', precision=one).embed(photos) for one in ('fp32', 'bf16'))
+    assert 0.999 < (exact * rounded).sum(1).min() and not np.array_equal(exact, rounded)
+
+
+def test_the_image_is_read_in_float32_by_each_stream(model):
+    seen, model = {}, copy.deepcopy(model)
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(lambda module, inputs, output, name=name: seen.update({name: output.dtype}))
+    image = torch.randn(1, 3, 64, 32)
+    with torch.no_grad(), precision(CPU, 'bf16'):
+        model(image, image)
+    exact = {name for name, dtype in seen.items() if dtype == torch.float32}
+    assert exact == {name for name, module in model.named_modules() if isinstance(module, ImageConv2d)}
+    assert exact == {f'{stream}_stream.backbone.net.conv1.0' for stream in ('main', 'attention')}
+    model.train()
+    with torch.no_grad(), precision(CPU, 'bf16'):  # training stays as it was
+        model(torch.randn(2, 3, 64, 32), image.expand(2, -1, -1, -1))
+    assert set(seen.values()) == {torch.bfloat16}
+
+
+def test_image_and_mirror_image_in_one_pass_are_two_passes(model):
+    torch.manual_seed(0)
+    image, masked = torch.randn(2, 3, 3, 64, 32)
+    with torch.inference_mode():
+        outputs = model(image, masked), model(image.flip(-1), masked.flip(-1))
+    expected = torch.nn.functional.normalize(outputs[0].embedding + outputs[1].embedding, dim=1)
+    for one in (infer(model, image, masked), infer(model, image.clone(), masked.clone())):
+        torch.testing.assert_close(one.embedding, expected, rtol=0, atol=1e-5)
+        torch.testing.assert_close(one.attention, outputs[0].attention, rtol=0, atol=1e-5)
+    torch.testing.assert_close(infer(model, image, image).embedding, infer(model, image, image.clone()).embedding)
+    assert infer(model, image, masked, flip=False).attention.shape[0] == 3
+
+
+def test_float32_makes_the_bundled_parser_exact_too(model):
+    assert Predictor(model, 'bundled', 'cpu', precision='fp32').parser.precision == 'fp32'
+
+
+def test_batches_fit_into_a_quarter_of_the_free_memory(model, monkeypatch):
+    assert free_memory(CPU) > 2**20
+    assert batch_size_for(model, (64, 32)) == MOST['cpu']
+    largest = 4 * 64 * 32 * 16  # the stem: 64 channels at half the height and width, 4 bytes each
+    monkeypatch.setattr('ifd_zoo.batches.free_memory', lambda device: 4 * COPIES * largest * 5)
+    assert batch_size_for(model, (64, 32)) == 5
+    monkeypatch.setattr('ifd_zoo.batches.free_memory', lambda device: 0)
+    assert batch_size_for(model, (64, 32)) == 1
+
+
+def test_images_of_one_size_are_stacked_together():
+    photos = [load_image(np.full((size, 10, 3), value, np.uint8)) for value, size in enumerate((9, 8, 9))]
+    assert of_one_size(photos) == [[0, 2], [1]]
+    (rows, tall), (_, short) = stack_images(photos)
+    assert rows == [0, 2] and tall.shape == (2, 3, 9, 10) and short.shape == (1, 3, 8, 10)
+    assert tall[:, 0, 0, 0].tolist() == [0, 2] and tall.dtype == torch.uint8
+
+
+def make_records(labels):
+    return [Record(Path(f'{row}.jpg'), *one) for row, one in enumerate(labels)]
+
+
+def test_rank_1_of_a_check_is_over_all_images_and_modes():
+    rng = np.random.default_rng(0)
+    records = make_records([(pid, camid, 2 * pid + camid % 2) for pid in range(4) for camid in range(3)])
+    exact = rng.normal(size=(12, 8)).astype(np.float32)
+    rounded = exact + 0.5 * rng.normal(size=exact.shape).astype(np.float32)
+    exact, rounded = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (exact, rounded))
+    hits = {'exact': 0, 'rounded': 0}
+    queries = 0
+    for mode in ('general', 'cc', 'sc'):
+        for query, one in enumerate(records):
+            right = [
+                row for row, other in enumerate(records)
+                if other.pid == one.pid and other.camid != one.camid
+                and {'general': True, 'cc': other.clothes_id != one.clothes_id,
+                     'sc': other.clothes_id == one.clothes_id}[mode]
+            ]
+            wrong = [row for row, other in enumerate(records) if other.pid != one.pid]
+            queries += bool(right)
+            for name, x in (('exact', exact), ('rounded', rounded)):
+                hits[name] += bool(right) and max(x[right] @ x[query]) > max(x[wrong] @ x[query])
+    found = eval_precision.compare_embeddings(exact, rounded, records)
+    assert found['queries'] == queries and found['images'] == 12
+    assert found['rank1'] == pytest.approx(100 * hits['rounded'] / queries, abs=1e-3)
+    assert found['rank1_change'] == pytest.approx(100 * (hits['rounded'] - hits['exact']) / queries, abs=1e-3)
+    cosines = [float(a @ b) for a, b in zip(exact, rounded, strict=True)]
+    assert found['min_cosine'] == pytest.approx(min(cosines), abs=1e-5)
+    assert found['mean_cosine'] == pytest.approx(sum(cosines) / 12, abs=1e-5)
+
+
+def test_the_command_records_its_check_in_config_and_card(model, tmp_path, capsys):
+    root = write_folder_tree(tmp_path / 'data')
+    release = save_release(model, tmp_path / 'release', 'tiny', {'input_size': [3, 64, 32]})
+    before = json.loads((release / 'config.json').read_text())
+    assert 'Not checked in 16 bits' in (release / 'README.md').read_text()
+    flags = ['--model', str(release), '--root', str(root), '--workers', '0', '--device', 'cpu']
+    assert eval_precision.main(flags) == 0
+    text = capsys.readouterr().out
+    assert 'release bf16: cosine at least' in text and 'over ' in text
+    config = json.loads((release / 'config.json').read_text())
+    check = config['ifd'].pop('precisions')['bf16']
+    assert config == before and check['data'] == 'data' and check['queries'] > 0
+    assert load_model(release).release_info['precisions'] == {'bf16': check}
+    assert f'over {check["queries"]} queries of data' in (release / 'README.md').read_text()
+
+
+def test_a_check_without_a_release_or_data_is_refused(model, tmp_path, capsys):
+    release = save_release(model, tmp_path / 'release', 'tiny', {'input_size': [3, 64, 32]})
+    assert eval_precision.main(['--model', str(release), '--root', str(tmp_path / 'nowhere')]) == 2
+    alone = shutil.copy(release / 'model.safetensors', tmp_path / 'alone.safetensors')
+    assert eval_precision.main(['--model', str(alone), '--root', str(tmp_path)]) == 2
+    errors = capsys.readouterr().err
+    assert 'nowhere' in errors and 'has no config.json to write to' in errors
+    lonely = [replace(one, camid=0) for one in make_records([(0, 0, 0), (1, 1, 1)])]
+    with pytest.raises(ValueError, match='no test image has a right answer'):
+        eval_precision.compare_embeddings(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), lonely)
