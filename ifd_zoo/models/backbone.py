@@ -18,7 +18,8 @@ class ImageConv2d(nn.Conv2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training or not torch.is_autocast_enabled(x.device.type):
+        # A network without numbers has no autocast, and asking for it is an error.
+        if self.training or x.is_meta or not torch.is_autocast_enabled(x.device.type):
             return super().forward(x)
         with torch.autocast(x.device.type, enabled=False):
             return super().forward(x.float())
