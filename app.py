@@ -31,7 +31,8 @@ from ifd_zoo.page.keeping import Keeping
 from ifd_zoo.page.look import LOOK
 from ifd_zoo.page.words import KEEP_SECONDS, PRIVACY, TITLE
 from ifd_zoo.parsing import ParserError
-from ifd_zoo.predictor import DEFAULT_MODEL, Predictors
+from ifd_zoo.predictor import DEFAULT_MODEL
+from ifd_zoo.predictors import Predictors
 
 ERRORS = (LoadError, ParserError, DeviceError, ImageError, GalleryIndexError, OSError)
 HUGE = Limits(max_files=1_000_000, max_entries=2_000_000)

@@ -18,15 +18,18 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from eval.benchmarks.networks import bench_embedding, bench_parsing
+from eval.benchmarks.onnx import bench_onnxruntime
 from eval.benchmarks.pictures import make_pictures
 from eval.benchmarks.ranking import bench_metrics, bench_ranking, bench_search
 from eval.benchmarks.rows import Row, read_ratios, table, write_json
 from eval.benchmarks.starting import bench_memory, bench_start
 from eval.benchmarks.training import bench_training
+from ifd_zoo.export import ExportError
 
 KEPT = Path(__file__).resolve().parent / 'results' / 'bench.json'
 BENCHMARKS: dict[str, Callable[[Path, int], list[Row]]] = {
     'embedding': bench_embedding,
+    'onnxruntime': bench_onnxruntime,
     'parsing': bench_parsing,
     'ranking': bench_ranking,
     'metrics': bench_metrics,
@@ -63,7 +66,10 @@ def main(argv: list[str] | None = None) -> int:
         root = args.root or make_pictures(Path(temporary))
         for name, bench in benchmarks.items():
             if not args.only or name in args.only:
-                rows += bench(root, args.rounds)
+                try:
+                    rows += bench(root, args.rounds)
+                except ExportError as error:
+                    print(f'{name}: left out: {error}', file=sys.stderr)
     print(table(rows, read_ratios(args.compare) if args.compare else None))
     if args.json:
         write_json(rows, args.json)

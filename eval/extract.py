@@ -5,8 +5,8 @@
 
 FILE is in the form of safetensors: `embeddings` (N, D) float32 of unit length, and of a data set `pid`, `camid` and
 `clothes_id` (N,) int64. In its metadata, each as JSON: `paths` (relative, one for each row), `splits` (likewise),
-`model`, `weights_sha256`, `masks`, `flip`, `precision`, `data`, `split`, `unreadable` (images left out, and why) and
-`key` (a hash of all that decides what is in the file).
+`model`, `weights_sha256`, `masks`, `flip`, `precision`, `runtime`, `data`, `split`, `unreadable` (images left out, and
+why) and `key` (a hash of all that decides what is in the file).
 
 A run that was stopped goes on where it was: finished parts are kept in FILE.parts until FILE is written; called again
 after that, with the same images and flags, it does nothing. Several processes, on one machine or on several that share
@@ -39,9 +39,11 @@ from eval.selection import ALL, Selection, select_pictures, select_split
 from eval.shards import Part, Shard, plan_shards, read_parts, stamp
 from ifd_zoo.datasets import DATASETS, DatasetError, Record, RecordDataset
 from ifd_zoo.datasets.base import UnreadableImage
+from ifd_zoo.export import ExportError
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, eval_transform, load_model
 from ifd_zoo.inference import PRECISIONS, DeviceError, choose_precision, precision
+from ifd_zoo.onnx_model import RUNTIMES
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.cache import MapFolder
 from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
@@ -50,7 +52,7 @@ from ifd_zoo.transforms import EvalTransform
 
 SHARD_SIZE = 128
 """Images of a part: what a stop may lose, and by how much the shares of two processes may differ."""
-ERRORS = (DatasetError, LoadError, ParserError, DeviceError, ProcessError, EmbeddingError)
+ERRORS = (DatasetError, LoadError, ParserError, DeviceError, ExportError, ProcessError, EmbeddingError)
 
 
 def extract(
@@ -100,12 +102,17 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     parser.add_argument('--precision', default='auto', choices=PRECISIONS, help='auto: fastest that keeps the answer')
+    parser.add_argument('--runtime', default='torch', choices=RUNTIMES, help='onnxruntime: float32, on the CPU')
     parser.add_argument(
         '--on-error', choices=('stop', 'skip'), default='stop', help='what to do about an image that cannot be read'
     )
     args = parser.parse_args(argv)
     if args.images and args.split != ALL:
         parser.error('--images has no splits')
+    if args.runtime == 'onnxruntime':
+        if args.precision not in ('auto', 'fp32') or args.device not in (None, 'cpu'):
+            parser.error('--runtime onnxruntime computes in fp32 on the CPU: leave out --precision and --device')
+        args.device = 'cpu'
     if min(args.batch_size, args.shard_size) < 1 or args.workers < 0:
         parser.error('--batch-size and --shard-size must be at least 1, --workers at least 0')
     return args
@@ -117,7 +124,7 @@ def run(args: argparse.Namespace, group: Processes) -> str:
     if output.is_dir():
         raise DatasetError(f'{output}: is a folder; give the name of a file')
     device = group.pick_device(args.device)
-    model = load_model(args.model).to(device)
+    model = RUNTIMES[args.runtime](load_model(args.model).to(device))
     args.precision = choose_precision(model, device, args.precision)
     source = MaskSource(args.masks, device)
     selection = select_pictures(args.images) if args.images else select_split(args.data, args.root, args.split)
@@ -128,6 +135,7 @@ def run(args: argparse.Namespace, group: Processes) -> str:
         'masks': source.name,
         'flip': args.flip,
         'precision': args.precision,
+        'runtime': args.runtime,
         'data': None if args.images else args.data,
         'split': None if args.images else args.split,
     }

@@ -3,6 +3,7 @@
 import copy
 import importlib
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,27 +99,45 @@ def export_onnx(model: nn.Module, path: str | Path, parser: Parser | None = None
     Raises:
         ExportError: a package is missing, the parser does not fit, or onnxruntime computes something else.
     """
-    for package in REQUIRED:
-        _require(package)
     network = _network(model, parser, flip)
     names = _input_names(model, parser)
     size = eval_transform(model).size
-    outputs = ('embedding', 'attention') if model.needs_mask else ('embedding',)
-    with replacing(Path(path)) as temporary, warnings.catch_warnings():
-        # Both inputs have the same batch axis, which the exporter remarks on.
+    with replacing(Path(path)) as temporary:
+        write_graph(network, temporary, names, output_names(model), _images(len(names), 2, size, parser is not None))
+        deviation = _compare(network, temporary, names, size)
+    return deviation
+
+
+def write_graph(
+    network: nn.Module, path: Path, inputs: Sequence[str], outputs: Sequence[str], examples: tuple[Tensor, ...]
+) -> None:
+    """The network as an ONNX file for any number of images.
+
+    Args:
+        examples: one tensor (2, ...) for each of `inputs`.
+
+    Raises:
+        ExportError: a package is missing.
+    """
+    for package in REQUIRED:
+        _require(package)
+    with warnings.catch_warnings():
+        # All inputs have the same batch axis, which the exporter remarks on.
         warnings.filterwarnings('ignore', 'The axis name|# The axis name', UserWarning)
         program = torch.onnx.export(
             network,
-            _images(len(names), 2, size, parser is not None),
-            input_names=names,
+            examples,
+            input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_shapes=tuple({0: 'batch'} for _ in names),
+            dynamic_shapes=tuple({0: 'batch'} for _ in inputs),
             dynamo=True,
             verbose=False,
         )
-        program.save(temporary)
-        deviation = _compare(network, temporary, names, size)
-    return deviation
+        program.save(path)
+
+
+def output_names(model: nn.Module) -> tuple[str, ...]:
+    return ('embedding', 'attention') if model.needs_mask else ('embedding',)
 
 
 def _require(package: str) -> None:
@@ -128,13 +147,17 @@ def _require(package: str) -> None:
         raise ExportError(f'{package} is missing: pip install {" ".join(REQUIRED)}') from error
 
 
-def _network(model: nn.Module, parser: Parser | None, flip: bool) -> nn.Module:
+def fixed_copy(model: nn.Module) -> nn.Module:
     """A copy of the model for its one input size, so that no position has to be interpolated in the graph."""
     model = copy.deepcopy(model).cpu().eval()
-    transform = eval_transform(model)
     for stream in model.streams():
-        stream.backbone.fix_size(transform.size)
-    embedder = Embedder(model, flip)
+        stream.backbone.fix_size(eval_transform(model).size)
+    return model
+
+
+def _network(model: nn.Module, parser: Parser | None, flip: bool) -> nn.Module:
+    transform = eval_transform(model)
+    embedder = Embedder(fixed_copy(model), flip)
     if parser is None:
         return embedder.eval()
     if not model.needs_mask:

@@ -1,6 +1,5 @@
 """`Predictor`: photos in; embeddings, attention maps, clothing masks and rankings out."""
 
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -181,30 +180,6 @@ class Predictor:
         with precision(self.device, self.precision):
             result = infer(self.model, sample.image, sample.masked)
         return result.embedding.cpu().numpy(), result.attention
-
-
-class Predictors:
-    """Predictors by the name of their model, loaded when first asked for; they share one parser. Safe between threads.
-
-    Args:
-        sources: name -> what `Predictor` takes as model.
-        parser, device, precision: as for `Predictor`.
-    """
-
-    def __init__(
-        self, sources: dict[str, str], parser: object = 'bundled', device: str | None = None, precision: str = 'auto'
-    ) -> None:
-        self.sources, self.parser, self.device, self.precision = sources, parser, device, precision
-        self._loaded: dict[str, Predictor] = {}
-        self._lock = threading.Lock()
-
-    def get(self, name: str) -> Predictor:
-        """The predictor of that name; errors as for `Predictor`, and KeyError for an unknown name."""
-        with self._lock:
-            if name not in self._loaded:
-                self._loaded[name] = Predictor(self.sources[name], self.parser, self.device, precision=self.precision)
-                self.parser = self._loaded[name].parser
-            return self._loaded[name]
 
 
 def rank_embeddings(query: np.ndarray, gallery: np.ndarray, top_k: int = 10) -> list[Match]:

@@ -2,12 +2,18 @@
 
 import os
 
+# Tests run side by side, one process for each core: threads of a second one would only wait for each other.
+if 'PYTEST_XDIST_WORKER' in os.environ:
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
 # Before torch or a tokenizer is imported by any test: nothing may reach out to a hub or to Gradio's analytics.
 os.environ.setdefault('HF_HUB_OFFLINE', '1')
 os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
 
 import pytest  # noqa: E402
+import timm  # noqa: E402
 import torch  # noqa: E402
+
+import ifd_zoo  # noqa: E402,F401  (registers its architectures with timm)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -26,3 +32,17 @@ def set_threads():
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope='module')
+def ifd():
+    """A two-stream network with random weights."""
+    torch.manual_seed(0)
+    return timm.create_model('ifd_resnet10t', num_classes=0).eval()
+
+
+@pytest.fixture(scope='module')
+def baseline():
+    """A one-stream network with random weights."""
+    torch.manual_seed(0)
+    return timm.create_model('ifd_baseline_resnet10t', num_classes=0).eval()

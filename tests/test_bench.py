@@ -1,12 +1,13 @@
 """`eval/bench.py` as a user runs it, on few small pictures."""
 
 import json
+import sys
 
 import pytest
 from PIL import Image
 
 from eval import bench
-from eval.benchmarks import networks, ranking, starting, training
+from eval.benchmarks import networks, onnx, ranking, starting, training
 from eval.benchmarks.pictures import make_pictures
 from eval.benchmarks.rows import Row, best_seconds, read_ratios, table, write_json
 from tests.trees import write_folder_tree
@@ -42,6 +43,23 @@ def test_embedding_and_ranking_are_measured_with_and_without_what_is_known(tmp_p
     embed = 'embed 4 crops, mirror images too'
     assert names == [embed, embed, f'parse and {embed}', 'rank 1 x 3 known', 'rank 1 x 3 new']
     assert 'both bare backbones;' in lines[0] and 'one by one' in lines[1] and 'all three' in lines[2]
+
+
+def test_onnxruntime_is_measured_against_torch(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(onnx, 'CROPS', 2)
+    monkeypatch.setattr(onnx, 'SIZE', (32, 16))
+    root = make_pictures(tmp_path / 'data', people=1, views=2)
+    assert bench.main(['--only', 'onnxruntime', '--root', str(root), '--rounds', '1']) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert len(lines) == len(onnx.MODELS)
+    assert all('by onnxruntime | ' in line and 'floor: torch' in line for line in lines)
+
+
+def test_without_onnxruntime_its_rows_are_left_out_and_the_reason_printed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
+    root = make_pictures(tmp_path / 'data', people=1, views=1)
+    assert bench.main(['--only', 'onnxruntime', '--root', str(root)]) == 0
+    assert 'onnxruntime: left out: onnxruntime is missing: pip install' in capsys.readouterr().err
 
 
 def test_metrics_and_search_are_measured_in_units_of_one_call(tmp_path):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import timm
 import torch
 
 from eval import precision as eval_precision
@@ -30,9 +29,8 @@ BUNDLED = ['ifd_resnet10t.synthetic', 'ifd_baseline_resnet10t.synthetic']
 
 
 @pytest.fixture(scope='module')
-def model():
-    torch.manual_seed(0)
-    return timm.create_model('ifd_resnet10t', num_classes=0).eval()
+def model(ifd):
+    return ifd
 
 
 @pytest.fixture

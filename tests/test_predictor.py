@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import timm
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -11,7 +10,8 @@ import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.hub import LoadError, save_release
 from ifd_zoo.images import ImageError
 from ifd_zoo.parsing.labels import LABELS
-from ifd_zoo.predictor import Predictor, Predictors, rank_embeddings
+from ifd_zoo.predictor import Predictor, rank_embeddings
+from ifd_zoo.predictors import Predictors
 from ifd_zoo.transforms import EvalTransform
 
 
@@ -32,18 +32,6 @@ class FakeParser:
 def photo(seed, width=60, height=120):
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     return Image.fromarray(pixels)
-
-
-@pytest.fixture(scope='module')
-def ifd():
-    torch.manual_seed(0)
-    return timm.create_model('ifd_resnet10t', num_classes=0).eval()
-
-
-@pytest.fixture(scope='module')
-def baseline():
-    torch.manual_seed(0)
-    return timm.create_model('ifd_baseline_resnet10t', num_classes=0).eval()
 
 
 @pytest.fixture

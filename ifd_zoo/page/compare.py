@@ -70,32 +70,11 @@ def build(desk: Desk) -> tuple[gr.Tab, list[gr.Dropdown]]:
                 labelled(label=role.capitalize(), elem_id=f'compare_{key}', min_width=100, **PHOTO)
                 for role, key in zip(ROLES, ('anchor', 'positive', 'negative'), strict=True)
             ]
-        choices, pair = model_choices(desk), desk.pair()
-        with gr.Row():
-            models = [
-                gr.Dropdown(
-                    choices,
-                    value=value,
-                    label=f'{which} model',
-                    elem_id=f'compare_model_{which.lower()}',
-                    min_width=280,
-                )
-                for value, which in zip((pair[0], pair[-1]), ('First', 'Second'), strict=True)
-            ]
+        models = _models(desk)
         with gr.Row():
             button = gr.Button('Compare', variant='primary', size='lg', elem_id='compare_run')
             cancel = cancel_button('compare')
-        outputs = []
-        with gr.Row():
-            for which in ('first', 'second'):
-                with gr.Column(min_width=280):
-                    outputs.append(gr.Markdown(elem_id=f'verdict_{which}'))
-                    outputs.append(
-                        gr.Gallery(
-                            columns=3, buttons=[], label=f'Grad-CAM of the {which} model', elem_id=f'cam_{which}',
-                            elem_classes='pictures', **PICTURES,
-                        )
-                    )
+        outputs = _outputs()
     run = {
         'fn': handing_over(desk, partial(compare, desk)),
         'inputs': [*photos, *models],
@@ -108,3 +87,30 @@ def build(desk: Desk) -> tuple[gr.Tab, list[gr.Dropdown]]:
     compared = [fill.success(**run, api_visibility='private'), button.click(**run, api_name='compare')]
     stop_with(desk, cancel, compared, outputs[0])
     return tab, models
+
+
+def _models(desk: Desk) -> list[gr.Dropdown]:
+    choices, pair = model_choices(desk), desk.pair()
+    with gr.Row():
+        return [
+            gr.Dropdown(
+                choices, value=value, label=f'{which} model', elem_id=f'compare_model_{which.lower()}', min_width=280
+            )
+            for value, which in zip((pair[0], pair[-1]), ('First', 'Second'), strict=True)
+        ]
+
+
+def _outputs() -> list[gr.Markdown | gr.Gallery]:
+    """Verdict and pictures of the first model, then of the second."""
+    outputs = []
+    with gr.Row():
+        for which in ('first', 'second'):
+            with gr.Column(min_width=280):
+                outputs.append(gr.Markdown(elem_id=f'verdict_{which}'))
+                outputs.append(
+                    gr.Gallery(
+                        columns=3, buttons=[], label=f'Grad-CAM of the {which} model', elem_id=f'cam_{which}',
+                        elem_classes='pictures', **PICTURES,
+                    )
+                )
+    return outputs

@@ -20,7 +20,8 @@ from ifd_zoo.page.keeping import Keeping
 from ifd_zoo.page.stops import Stops
 from ifd_zoo.parsing import list_parsers, load_parser
 from ifd_zoo.parsing.registry import PARSERS, portable_name
-from ifd_zoo.predictor import Predictor, Predictors
+from ifd_zoo.predictor import Predictor
+from ifd_zoo.predictors import Predictors
 
 MAX_MODELS = 8  # each stays in memory until the page stops
 PHOTOS_KNOWN = 24  # photos with their label maps; 2 MB each at most

@@ -144,13 +144,7 @@ def build(desk: Desk, ranking: RankTab) -> gr.Tab:
         text = gr.Markdown(elem_id='mask_text')
         with gr.Row():
             pictures = [_pictures('Before'), _pictures('After')]
-        table = gr.Dataframe(
-            headers=list(HEADS),
-            column_widths=['220px', '120px', '120px', '160px', '160px'],
-            show_label=False,
-            interactive=False,
-            elem_id='mask_table',
-        )
+        table = _table()
         # Inside, since gradio counts what lies between tabs as one of them.
         parsed, label_map = (gr.State(time_to_live=words.KEEP_SECONDS) for _ in range(2))
     examples.click(
@@ -183,6 +177,12 @@ def _pictures(label: str) -> gr.Gallery:
         gr.Markdown(f'**{label}**')
         identity = {'elem_id': f'mask_{label.lower()}', 'elem_classes': 'pictures'}
         return gr.Gallery(columns=3, buttons=[], label=label, **identity, **PICTURES)
+
+
+def _table() -> gr.Dataframe:
+    widths = ['220px', '120px', '120px', '160px', '160px']
+    identity = {'show_label': False, 'elem_id': 'mask_table'}
+    return gr.Dataframe(headers=list(HEADS), column_widths=widths, interactive=False, **identity)
 
 
 def _editor() -> gr.ImageEditor:

@@ -53,6 +53,8 @@ def rank(
 ) -> tuple:
     """Values for the page's result components.
 
+    So many parameters because gradio makes each the named argument of the endpoint `/rank`.
+
     Raises:
         gr.Error: there is nothing to search for, or nothing to search in.
     """
