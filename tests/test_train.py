@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from eval import run as eval_run
+from ifd_zoo.parsing import load_parser
 from tests.training import arguments, metrics
 from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree
 from train import run as train_run
@@ -134,6 +135,20 @@ def test_backbone_weights_come_from_a_file_of_timm(root, tmp_path):
         assert name in load_backbone_weights(model, config)
         for stream in model.streams():
             assert torch.equal(stream.backbone.net.state_dict()['conv1.0.weight'], weights['conv1.0.weight'])
+
+
+def test_backbone_weights_come_from_the_encoder_of_the_bundled_parser(root, tmp_path):
+    config, _ = parse_args(arguments(root, tmp_path, '--backbone-weights', 'parser'))
+    model, encoder = build_model(config, 3), load_parser('bundled').net.encoder.state_dict()
+    assert 'parser' in load_backbone_weights(model, config)
+    for stream in model.streams():
+        assert all(torch.equal(value, encoder[key]) for key, value in stream.backbone.net.state_dict().items())
+
+
+def test_an_encoder_of_another_architecture_is_refused(root, tmp_path, capsys):
+    flags = ('--backbone', 'resnet18', '--backbone-weights', 'parser')
+    assert train_run.main(arguments(root, tmp_path / 'run', *flags)) == 2
+    assert 'encoder of the bundled parser' in capsys.readouterr().err
 
 
 def test_backbone_weights_that_do_not_fit_or_hide_code_are_refused(root, tmp_path, capsys):

@@ -11,6 +11,8 @@ from torch.utils.data import DataLoader, Dataset
 from ifd_zoo.datasets import DatasetError, RecordDataset, ReIDDataset, load_dataset
 from ifd_zoo.datasets.validation import hold_out
 from ifd_zoo.hub import list_models
+from ifd_zoo.models.backbone import Backbone
+from ifd_zoo.parsing import load_parser
 from ifd_zoo.parsing.masksets import LABEL_MAPS, NO_MASKS, MaskSource
 from ifd_zoo.transforms import Augmentation, Masking, TrainTransform
 from train.config import Config, ConfigError
@@ -82,15 +84,26 @@ def load_backbone_weights(model: nn.Module, config: Config) -> str:
         return 'backbone weights: none, trained from scratch'
     for stream in model.streams():
         try:
-            stream.backbone.load_imagenet() if source == 'imagenet' else stream.backbone.load_file(Path(source))
+            _load_into(stream.backbone, source)
         except Exception as error:  # no network, no such weights: every library in between has its own errors
             reason = str(error).splitlines()[0]
             raise ConfigError(
                 f'backbone_weights: {source!r} of {stream.backbone.name} cannot be had ({reason}); connect, or give a '
                 'file with --backbone-weights PATH, or train from scratch with --backbone-weights none'
             ) from error
+    if source == 'parser':
+        return 'backbone weights: encoder of the bundled parser'
     what = f'timm {model.main_stream.backbone.net.default_cfg.get("tag", "")}' if source == 'imagenet' else source
     return f'backbone weights: {what}'
+
+
+def _load_into(backbone: Backbone, source: str) -> None:
+    if source == 'imagenet':
+        backbone.load_imagenet()
+    elif source == 'parser':
+        backbone.load_weights(load_parser('bundled').net.encoder.state_dict(), 'encoder of the bundled parser')
+    else:
+        backbone.load_file(Path(source))
 
 
 class DrawnDataset(Dataset):

@@ -1,5 +1,6 @@
 """timm backbones as plain feature extractors: the only file that knows timm's quirks."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import timm
@@ -90,11 +91,22 @@ class Backbone(nn.Module):
             weights = load_file(path) if path.suffix == '.safetensors' else torch.load(path, 'cpu', weights_only=True)
         except Exception as error:  # a torn or hostile file raises whatever its reader comes upon
             raise ValueError(f'{path}: cannot be read as weights ({str(error).splitlines()[0]})') from error
+        self.load_weights(weights, str(path))
+
+    def load_weights(self, weights: Mapping[str, Tensor], source: str) -> None:
+        """Replace the weights by those of a network of the same name, without what it has on top.
+
+        Args:
+            source: where they are from, for the message.
+
+        Raises:
+            ValueError: they do not fit this network.
+        """
         expected = self.net.state_dict()
         wrong = [key for key in expected if key not in weights or weights[key].shape != expected[key].shape]
         if wrong:
             names = ', '.join(wrong[:3])
-            raise ValueError(f'{path}: {len(wrong)} of {len(expected)} tensors of {self.name} do not fit, as {names}')
+            raise ValueError(f'{source}: {len(wrong)} of {len(expected)} tensors of {self.name} do not fit, as {names}')
         self.net.load_state_dict({key: weights[key] for key in expected})
 
     def _create(self, pretrained: bool) -> nn.Module:
