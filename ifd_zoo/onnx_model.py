@@ -25,7 +25,7 @@ class OnnxModel(nn.Module):
     index. It has no gradients, so there is no Grad-CAM and no training. The graph is made anew each time, in seconds.
 
     Args:
-        model: of the zoo, on the CPU.
+        model: of the zoo. The processor computes it, wherever its weights are.
 
     Attributes:
         only_precision: what it computes in, whatever the processor has.
@@ -47,7 +47,7 @@ class OnnxModel(nn.Module):
     def forward(self, image: Tensor, masked: Tensor | None = None) -> IFDOutput:
         """Embedding and attention; of I and, for two streams, M (B, 3, H, W) at the model's input size."""
         images = dict(zip(self._inputs, (image, masked), strict=False))
-        arrays = {name: one.contiguous().numpy() for name, one in images.items()}
+        arrays = {name: one.cpu().contiguous().numpy() for name, one in images.items()}
         embedding, *attention = map(torch.from_numpy, self._session.run(None, arrays))
         return IFDOutput(embedding, attention[0] if attention else None, None, None, None)
 
