@@ -45,12 +45,13 @@ def on_each_core(
 
 
 def share_out(number: int, most: int, device: torch.device) -> list[slice]:
-    """So many things in batches for `on_each_core`: of equal size, and one for each core unless they get too small.
+    """So many things in batches for `on_each_core`: of equal size, and as many for each core unless they get too small.
 
     Args:
         most: things in a batch.
     """
     cores = torch.get_num_threads() if device.type == 'cpu' else 1
     batches = max(math.ceil(number / most), min(cores, number // LEAST))
+    batches = min(math.ceil(batches / cores) * cores, max(batches, number // LEAST))
     bounds = [number * index // max(batches, 1) for index in range(batches + 1)]
     return [slice(*pair) for pair in itertools.pairwise(bounds)]

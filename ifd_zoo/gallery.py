@@ -10,14 +10,14 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ifd_zoo.cores import on_each_core
+from ifd_zoo.cores import on_each_core, share_out
 from ifd_zoo.explain import Study, make_study
 from ifd_zoo.images import ImageError, load_image
 from ifd_zoo.predictor import Predictor, rank_embeddings
 
 EXAMPLES = Path(__file__).resolve().parent / 'examples'
 PHOTO_SIDE = 1024  # pixels; more than the networks see, and cheap to draw
-CHUNK = 8  # photos between two steps of the progress
+CHUNK = 8  # photos between two steps of the progress, at most
 LISTED = 5_000  # matches of a query that are listed, so that the ranking of a huge gallery stays small
 REMEMBERED = 20_000  # embeddings of one model; 40 MB at 512 numbers each
 
@@ -76,17 +76,17 @@ def embed_files(predictor: Predictor, files: Sequence[PhotoFile], progress: Prog
     """Embeddings of photo files, a few at a time."""
     embeddings = [np.empty((0, predictor.model.num_features), dtype=np.float32)]
     indices, skipped = [], []
-    starts = range(0, len(files), CHUNK)
+    chunks = share_out(len(files), CHUNK, predictor.device)
 
-    def embed(start: int) -> Embedded:
-        return _embed_chunk(predictor, files[start : start + CHUNK])
+    def embed(chunk: slice) -> Embedded:
+        return _embed_chunk(predictor, files[chunk])
 
     progress(0)
-    for start, part in zip(starts, on_each_core(embed, starts, predictor.device), strict=True):
+    for chunk, part in zip(chunks, on_each_core(embed, chunks, predictor.device), strict=True):
         embeddings.append(part.embeddings)
-        indices += [start + index for index in part.indices]
+        indices += [chunk.start + index for index in part.indices]
         skipped += part.skipped
-        progress(min(start + CHUNK, len(files)))
+        progress(chunk.stop)
     return Embedded(np.concatenate(embeddings), indices, skipped)
 
 

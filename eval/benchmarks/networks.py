@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
 from eval.benchmarks.pictures import read_crops
 from eval.benchmarks.rows import Row, best_seconds
 from ifd_zoo.cores import on_each_core, share_out
+from ifd_zoo.folding import fold_norms
 from ifd_zoo.inference import infer, native_precision, precision
 from ifd_zoo.parsing.parser import normalise
 from ifd_zoo.predictor import Predictor
@@ -20,7 +22,7 @@ BATCH = 16
 
 
 def bare(networks: Sequence[Callable[[Tensor], object]], images: Tensor, name: str, side_by_side: bool) -> None:
-    """One network after the other over images and their mirror images, in channels_last.
+    """One network after the other over images, in channels_last.
 
     Args:
         name: of the precision.
@@ -33,11 +35,21 @@ def bare(networks: Sequence[Callable[[Tensor], object]], images: Tensor, name: s
         batch = images[part].contiguous(memory_format=torch.channels_last)
         with precision(device, name):
             for network in networks:
-                network(torch.cat([batch, batch.flip(-1)]))
+                network(batch)
 
     parts = share_out(len(images), BATCH, device)
     for _ in on_each_core(work, parts, device) if side_by_side else map(work, parts):
         pass
+
+
+def with_mirror_image(network: nn.Module) -> Callable[[Tensor], object]:
+    return lambda images: network(torch.cat([images, images.flip(-1)]))
+
+
+def with_half_the_size(network: nn.Module, size: tuple[int, int], device: torch.device) -> Callable[[Tensor], object]:
+    """What the parser's network is shown: each image, and once more at half the size; with its norms folded."""
+    network = fold_norms(network, torch.zeros(1, 3, *size, device=device))
+    return lambda images: (network(images), network(F.avg_pool2d(images, 2)))
 
 
 def floors(networks: Sequence[Callable], images: Tensor) -> dict[str, Callable[[], None]]:
@@ -71,7 +83,7 @@ def bench_embedding(root: Path, rounds: int) -> list[Row]:
     crops = read_crops(root, CROPS)
     maps = predictor.parser.parse(crops)
     images = predictor.transform.batch(crops, maps, predictor.device).image
-    streams = [stream.backbone for stream in predictor.model.streams()]
+    streams = [with_mirror_image(stream.backbone) for stream in predictor.model.streams()]
     settings = floors(streams, images)
 
     def embed_anew() -> None:
@@ -79,7 +91,7 @@ def bench_embedding(root: Path, rounds: int) -> list[Row]:
         predictor.embed(crops)
 
     large = normalise(torch.from_numpy(np.stack([np.asarray(crop) for crop in crops])).permute(0, 3, 1, 2))
-    parsers = floors([predictor.parser.net], large.to(predictor.device))
+    parsers = floors([parsing_network(predictor)], large.to(predictor.device))
     times = best_seconds(
         {
             'ours': lambda: predictor.embed(crops, maps),
@@ -101,13 +113,19 @@ def bench_embedding(root: Path, rounds: int) -> list[Row]:
     ]
 
 
+def parsing_network(predictor: Predictor) -> Callable[[Tensor], object]:
+    """That of the predictor's parser, as a floor is made of it."""
+    parser = predictor.parser
+    return with_half_the_size(parser.net, parser.crop_size, parser.device)
+
+
 def bench_parsing(root: Path, rounds: int) -> list[Row]:
     """The bundled parser on a batch of crops of people."""
     predictor, plain = Predictor(), Predictor(precision='fp32')
     parser, slow, crops = predictor.parser, plain.parser, read_crops(root, BATCH)
     plain_copy(slow.net)
     images = normalise(torch.from_numpy(np.stack([np.asarray(crop) for crop in crops])).permute(0, 3, 1, 2))
-    settings = floors([parser.net], images.to(parser.device))
+    settings = floors([parsing_network(predictor)], images.to(parser.device))
 
     def parse(one, batches: list[list[Image.Image]]) -> None:
         one.forget()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from eval.benchmarks.networks import floors
+from eval.benchmarks.networks import floors, parsing_network, with_mirror_image
 from eval.benchmarks.pictures import read_crops
 from eval.benchmarks.rows import Row, best_seconds
 from eval.metrics import Labels, evaluate
@@ -27,12 +27,12 @@ def bench_ranking(root: Path, rounds: int) -> list[Row]:
     crops = normalise(torch.from_numpy(np.stack([np.asarray(crop) for crop in gallery])).permute(0, 3, 1, 2))
     crops = crops.to(predictor.device)
     small = predictor.transform.batch(gallery, None, predictor.device).image
-    streams = [stream.backbone for stream in predictor.model.streams()]
+    streams = [with_mirror_image(stream.backbone) for stream in predictor.model.streams()]
     bare = {
         f'{kind} {number} {name}': function
         for number, part in (('one', slice(1)), ('all', slice(None)))
         for kind, settings in (
-            ('parser', floors([predictor.parser.net], crops[part])),
+            ('parser', floors([parsing_network(predictor)], crops[part])),
             ('backbones', floors(streams, small[part])),
         )
         for name, function in settings.items()
