@@ -32,7 +32,7 @@ class Worker(NamedTuple):
         return 1 / (1 / self.masks + 1 / self.embeddings)
 
 
-CORE = Worker('cores', 33.0, 43.0)
+CORE = Worker('cores', 61.3, 68.7)
 GPU = Worker('GPUs', 1000.0, 780.0)
 LABEL_MAP = 1926  # bytes of a PNG: mean of 2,000 rendered people, 256x128
 PLANS = ((10**7, CORE, 64), (10**7, GPU, 8), (10**9, CORE, 2048), (10**9, GPU, 64))

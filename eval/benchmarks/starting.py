@@ -16,14 +16,16 @@ LIBRARIES = 'import torch, torchvision, timm, numpy, PIL'
 PATIENCE = 300  # seconds for a page
 
 PEAK = """
-import resource, sys
+import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from ifd_zoo import Predictor
 paths = sorted(Path(sys.argv[2]).rglob('*.jpg'))[:int(sys.argv[3])]
 Predictor().embed(paths)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+status = dict(line.split(':', 1) for line in open('/proc/self/status'))
+print(int(status['VmHWM'].split()[0]) / 1024)
 """
+"""Linux only; not `ru_maxrss`, which begins with the size of the process that started this one."""
 PHOTOS = (1, 256)
 
 
