@@ -1,6 +1,7 @@
 """A model of the zoo whose forward pass onnxruntime computes.
 
-Faster than torch on processors without native bf16, and for MobileNets also on those that have it (`eval/bench.py`).
+For processors without native bf16. On one that has it torch is twice as fast for residual networks, and hardly faster
+for MobileNets (`eval/BENCH.md`).
 """
 
 import tempfile
