@@ -11,6 +11,8 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 BROWSER_FLAGS = (
@@ -28,6 +30,16 @@ START_SECONDS = 120  # generous: a machine that runs tests may be busy; what is 
 def find_browser():
     """Path of a Chromium on this machine, or None."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def browser_or_skip():
+    """The same for a test: it is skipped without one, and fails in CI, which installs one."""
+    path = find_browser()
+    if path is None:
+        reason = 'no chromium on this machine (apt-get install chromium)'
+        assert not os.environ.get('CI'), reason
+        pytest.skip(reason)
+    return path
 
 
 def free_port():
@@ -83,8 +95,11 @@ class App:
 
 
 @contextmanager
-def open_page(path, url, size=(1280, 900), scheme='light'):
-    """The page in the browser at `path`; lists its requests in `page.requested`, its errors in `page.errors`."""
+def open_page(path, url, size=(1280, 900), scheme='light', ready='#run'):
+    """The page in the browser at `path`, when it has an element `ready`.
+
+    Its requests are listed in `page.requested`, its errors in `page.errors`.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -96,6 +111,6 @@ def open_page(path, url, size=(1280, 900), scheme='light'):
         page.on('pageerror', lambda error: page.errors.append(str(error)))
         page.on('console', lambda line: page.errors.append(line.text) if line.type == 'error' else None)
         page.goto(url)
-        page.wait_for_selector('#run')
+        page.wait_for_selector(ready)
         yield page
         browser.close()

@@ -1,7 +1,6 @@
 """The page, over HTTP and in a real browser: it ranks, explains, refuses bad files by name, and goes on serving."""
 
 import csv
-import os
 import re
 import socket
 import time
@@ -20,7 +19,7 @@ from PIL import Image
 import app
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.hub import save_release
-from tests.browser import App, find_browser, free_port, open_page
+from tests.browser import App, browser_or_skip, free_port, open_page
 
 QUERIES = sorted((app.EXAMPLES / 'query').glob('*.jpg'))
 GALLERY = sorted((app.EXAMPLES / 'gallery').glob('*.jpg'))
@@ -52,15 +51,6 @@ def client(server, tmp_path_factory):
 def page(server):
     with open_page(browser_or_skip(), server.url) as page:
         yield page
-
-
-def browser_or_skip():
-    path = find_browser()
-    if path is None:
-        reason = 'no chromium on this machine (apt-get install chromium)'
-        assert not os.environ.get('CI'), reason
-        pytest.skip(reason)
-    return path
 
 
 def rank(client, query, gallery, top_k=3, model='ifd_resnet10t'):

@@ -17,7 +17,7 @@ from PIL import Image
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import save_release
-from tests.browser import App, find_browser, open_page
+from tests.browser import App, browser_or_skip, open_page
 from tests.screenshots import open_tab
 from tests.zips import write_zip
 
@@ -30,15 +30,6 @@ def server(tmp_path_factory):
     running = App(tmp_path_factory.mktemp('app'))
     yield running
     running.stop()
-
-
-def browser_or_skip():
-    path = find_browser()
-    if path is None:
-        reason = 'no chromium on this machine (apt-get install chromium)'
-        assert not os.environ.get('CI'), reason
-        pytest.skip(reason)
-    return path
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from eval.ranklists import Sides, choose_queries, rank_lists
 from eval.report import distinct_records, measure
 from eval.svg import curve_chart, histogram_chart, nice_ticks
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
-from tests.browser import BROWSER_FLAGS, find_browser
+from tests.browser import browser_or_skip, open_page
 from tests.trees import write_folder_tree
 
 HOSTILE = '<img src=x onerror=alert(1)>&"\''
@@ -286,22 +286,13 @@ def test_a_picture_that_is_gone_is_named(measured, tmp_path):
     assert not (tmp_path / 'report.html').exists()
 
 
-@pytest.mark.skipif(not find_browser(), reason='no browser on this machine')
 @pytest.mark.parametrize(('width', 'scheme'), [(390, 'dark'), (1280, 'light')])
 def test_a_browser_shows_all_pictures_without_requests_or_a_wide_page(written, width, scheme):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=list(BROWSER_FLAGS))
-        page = browser.new_page(viewport={'width': width, 'height': 800}, color_scheme=scheme)
-        requested, errors = [], []
-        page.on('request', lambda request: requested.append(request.url))
-        page.on('console', lambda message: errors.append(message.text))
-        page.goto(written.as_uri())
+    with open_page(browser_or_skip(), written.as_uri(), (width, 800), scheme, ready='body') as page:
         broken = page.evaluate('[...document.images].filter(image => !image.naturalWidth).length')
         overflow = page.evaluate('document.documentElement.scrollWidth - innerWidth')
         background = page.evaluate('getComputedStyle(document.body).backgroundColor')
-        browser.close()
+        requested, errors = list(page.requested), list(page.errors)
     assert (broken, errors) == (0, []) and overflow <= 0
     assert not [url for url in requested if not url.startswith(('data:', 'file:'))]
     assert (background == 'rgb(255, 255, 255)') == (scheme == 'light')

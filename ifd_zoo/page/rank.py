@@ -7,7 +7,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from ifd_zoo.explain import VIEWS
-from ifd_zoo.gallery import LISTED, example_photos, search, shorten
+from ifd_zoo.gallery import LISTED, PhotoFile, example_photos, search, shorten
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.files import (
@@ -27,6 +27,7 @@ from ifd_zoo.page.look import LIGHT, NETWORK, SHOW_PAIR, SHOW_RESULTS, labelled
 from ifd_zoo.page.rank_form import input_column, output_column
 from ifd_zoo.page.ranking import HEADS, MAX_SHOWN, Ranking, Wish
 from ifd_zoo.page.stopping import stop_with, stoppable
+from ifd_zoo.predictor import Predictor
 
 MAX_QUERIES = 20
 BAD_QUERY = 'The query photo cannot be used. '
@@ -58,13 +59,7 @@ def rank(
     Raises:
         gr.Error: there is nothing to search for, or nothing to search in.
     """
-    wanted = many_photos(queries)
-    if not wanted:
-        raise error('There is no query photo yet: upload one, or click an example.')
-    if len(wanted) > MAX_QUERIES:
-        raise error(f'{len(wanted)} queries are too many at once; give at most {MAX_QUERIES}.')
-    claim(desk, *(photo.path for photo in wanted))
-    wanted = [checked(photo, BAD_QUERY) for photo in wanted]
+    wanted = _take_queries(desk, queries)
     started, progress = time.monotonic(), gr.Progress()
     progress(0, desc='Reading the gallery')
     with telling():
@@ -78,19 +73,39 @@ def rank(
         result = search(predictor, wanted, found.files, tell, desk.embed)
     ranking = Ranking(model, result.queries, found.files, found.labels)
     status = [f'**Ranked {result.searched:,} photos** in {time.monotonic() - started:.1f} s.']
-    if result.searched > LISTED:
-        status.append(f'The best {LISTED:,} are listed.')
-    if not predictor.model.needs_mask:
-        status.append('This model has no attention stream, so there is no attention map.')
-    skipped = found.skipped + result.skipped
-    if skipped:
-        total = len(found.files) + len(found.skipped)
-        status.append(f'**Skipped {len(skipped)} of {total}.** {plain(shorten(skipped))}')
-        gr.Warning(f'Skipped {len(skipped)} of {total}: the status names them.', duration=10)
+    status += _remarks(predictor, result.searched)
+    status += _tell_skipped(found.skipped + result.skipped, len(found.files) + len(found.skipped))
     names = [(f'{place}: {one.name}', place - 1) for place, one in enumerate(result.queries, 1)]
     chosen = gr.Dropdown(names, value=0, visible=len(names) > 1)
     shown = redraw(desk, ranking, 0, view, opacity, top_k, threshold)
     return '\n\n'.join(status), gr.Column(visible=True), *shown, chosen, ranking, gr.Image(None, visible=False)
+
+
+def _take_queries(desk: Desk, queries: list | None) -> list[PhotoFile]:
+    photos = many_photos(queries)
+    if not photos:
+        raise error('There is no query photo yet: upload one, or click an example.')
+    if len(photos) > MAX_QUERIES:
+        raise error(f'{len(photos)} queries are too many at once; give at most {MAX_QUERIES}.')
+    claim(desk, *(photo.path for photo in photos))
+    return [checked(photo, BAD_QUERY) for photo in photos]
+
+
+def _remarks(predictor: Predictor, searched: int) -> list[str]:
+    remarks = []
+    if searched > LISTED:
+        remarks.append(f'The best {LISTED:,} are listed.')
+    if not predictor.model.needs_mask:
+        remarks.append('This model has no attention stream, so there is no attention map.')
+    return remarks
+
+
+def _tell_skipped(skipped: list[str], total: int) -> list[str]:
+    """A line of the status, and a warning that passes by; nothing when nothing was skipped."""
+    if not skipped:
+        return []
+    gr.Warning(f'Skipped {len(skipped)} of {total}: the status names them.', duration=10)
+    return [f'**Skipped {len(skipped)} of {total}.** {plain(shorten(skipped))}']
 
 
 def redraw(
