@@ -4,14 +4,16 @@
 
 `--root` is in the `folder` layout; its tests are the folder itself, `unseen_cameras` and `hard`, those that are there.
 What comes before `=` is the name of a row, what comes after are its trainings, one for each seed. Two rows more show
-what has to be beaten: a colour histogram, and the first model's network without training. `--output` gets
-`compare.md` and `compare.json`, and keeps each measurement: a run that was stopped goes on.
+what has to be beaten: a colour histogram, and the first model's network without training. A last table has what the
+models cost, which wants an idle machine. `--output` gets `compare.md` and `compare.json`, and keeps each measurement:
+a run that was stopped goes on.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ if __name__ == '__main__':
 from torch import nn
 from tqdm import tqdm
 
+from eval.compare_costs import PHOTOS, cost_table, measure_cost
 from eval.compare_table import markdown, summarise_rows
 from eval.embedding import EmbeddingError
 from eval.floors import ColourHistogram, untrained_twin
@@ -99,13 +102,20 @@ def list_tasks(rows: list[Row], tests: list[str], masks: list[str]) -> Iterator[
                 yield from (Task(row.name, model, test, name) for model in row.models)
 
 
-def measure_task(task: Task, args: argparse.Namespace) -> dict[str, Any]:
-    """The report of `eval.run`, from the file of an earlier call where there is one."""
-    words = (task.model.pretrained_cfg['architecture'], hash_weights(task.model)[:12], task.test, task.masks)
-    precision = choose_precision(task.model, pick_device(args.device), args.precision)
-    path = args.output / 'measured' / f'{"-".join(word.replace("/", "_") for word in (*words, precision))}.json'
+def kept(args: argparse.Namespace, model: nn.Module, words: tuple[str, ...], measure: Callable) -> dict[str, Any]:
+    """What `measure` returns, from the file of an earlier call where there is one; `words` tell it from others."""
+    words = (model.pretrained_cfg['architecture'], hash_weights(model)[:12], *words)
+    path = args.output / 'measured' / f'{"-".join(word.replace("/", "_") for word in words)}.json'
     if path.is_file():
         return json.loads(path.read_text())
+    measured = measure()
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(measured, indent=2, allow_nan=False) + '\n')
+    return measured
+
+
+def measure_task(task: Task, precision: str, args: argparse.Namespace) -> dict[str, Any]:
+    """The report of `eval.run`."""
     root, masks = args.root / TESTS[task.test], LABEL_MAPS if task.masks == NO_MASKS_NEEDED else task.masks
     flags = {'root': root, 'masks': masks, 'workers': args.workers, 'precision': precision, 'model': '-'}
     if args.device:
@@ -113,10 +123,14 @@ def measure_task(task: Task, args: argparse.Namespace) -> dict[str, Any]:
     if masks != LABEL_MAPS:
         flags['maps'] = args.output / 'maps' / task.test / task.masks.replace('/', '_')
     argv = [word for flag, value in flags.items() for word in (f'--{flag}', str(value))]
-    report = measure_model(task.model, measurement_args(argv)).report
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
-    return report
+    return measure_model(task.model, measurement_args(argv)).report
+
+
+def measure_all(tasks: list[Task], args: argparse.Namespace) -> Iterator[tuple[Task, dict[str, Any]]]:
+    for task in tqdm(tasks, desc='compare', unit=' measurements'):
+        precision = choose_precision(task.model, pick_device(args.device), args.precision)
+        words = (task.test, task.masks, precision)
+        yield task, kept(args, task.model, words, partial(measure_task, task, precision, args))
 
 
 def compare(args: argparse.Namespace) -> dict[str, Any]:
@@ -128,22 +142,31 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     tests = [name for name, folder in TESTS.items() if (args.root / folder / 'query').is_dir()]
     if not tests:
         raise CompareError(f'{args.root}: no folder query in it; expected a data set in the folder layout')
-    rows = add_floors([read_row(text) for text in args.models])
+    trained = [read_row(text) for text in args.models]
+    rows = add_floors(trained)
     if len({row.name for row in rows}) < len(rows):
         raise CompareError('--models: two rows have the same name')
     tasks = list(list_tasks(rows, tests, args.masks))
     (args.output / 'measured').mkdir(parents=True, exist_ok=True)
-    measured = [(task, measure_task(task, args)) for task in tqdm(tasks, desc='compare', unit=' measurements')]
-    summary = summarise_rows([(task.row, task.test, task.masks, report) for task, report in measured])
-    report = {'tests': tests, 'masks': args.masks, 'rows': summary}
+    measured = [(task.row, task.test, task.masks, report) for task, report in measure_all(tasks, args)]
+    photos = sorted((args.root / TESTS[tests[0]] / 'query').rglob('*.jpg'))[:PHOTOS]
+    costs = {
+        row.name: kept(args, row.models[0], ('cost',), partial(measure_cost, row.models[0], photos, args.device))
+        for row in trained
+    }
+    report = {'tests': tests, 'masks': args.masks, 'rows': summarise_rows(measured), 'costs': costs}
     (args.output / 'compare.json').write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
-    (args.output / 'compare.md').write_text(markdown(report) + '\n')
+    (args.output / 'compare.md').write_text(tables(report) + '\n')
     return report
+
+
+def tables(report: dict[str, Any]) -> str:
+    return f'{markdown(report)}\n\n{cost_table(report["costs"])}'
 
 
 def main(argv: list[str] | None = None) -> int:
     try:
-        print(markdown(compare(parse_args(argv))))
+        print(tables(compare(parse_args(argv))))
     except (CompareError, DatasetError, LoadError, ParserError, DeviceError, EmbeddingError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

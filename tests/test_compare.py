@@ -67,12 +67,26 @@ def test_table_has_every_model_test_and_kind_of_masks_with_the_figures_of_eval_r
     assert '**look-alikes**: 4 queries, 8 gallery images' in table and '| IFD | bundled | 0, 1 |' in table
 
 
+def test_costs_are_those_of_the_trained_models(root, releases, tmp_path, capsys):
+    assert compare.main(arguments(root, releases, tmp_path, '--masks', 'label-maps')) == 0
+    costs = json.loads((tmp_path / 'compare.json').read_text())['costs']
+    assert list(costs) == ['IFD', 'baseline']
+    for name, folder in (('IFD', 'ifd'), ('baseline', 'base')):
+        model = load_model(releases / folder)
+        assert costs[name]['parameters'] == sum(parameter.numel() for parameter in model.parameters())
+        assert costs[name]['images_per_second'] > 0
+        assert costs[name]['precision'] == 'fp32'  # 16 bits want a check of the release, and nobody has made one
+    assert costs['IFD']['gflops'] == pytest.approx(2 * costs['baseline']['gflops'], rel=0.01)
+    assert costs['IFD']['images_per_second'] < costs['baseline']['images_per_second']
+    assert '| baseline | ' in capsys.readouterr().out.partition('**cost**')[2]
+
+
 def test_what_has_been_measured_is_not_measured_again(root, releases, tmp_path, monkeypatch, capsys):
     argv = arguments(root, releases, tmp_path, '--masks', 'label-maps')
     assert compare.main(argv) == 0
     table = capsys.readouterr().out
     kept = sorted((tmp_path / 'measured').iterdir())
-    assert len(kept) == 10  # five models on two tests
+    assert len(kept) == 12  # five models on two tests, and two costs
     kept[0].unlink()
     measured = []
     original = compare.measure_model
