@@ -120,6 +120,18 @@ def test_the_commands_save_card_and_check(tmp_path, capsys):
     assert 'within 0.0e+00' in capsys.readouterr().out
 
 
+def test_whoever_saves_a_training_says_the_licence_of_its_weights(release, tmp_path, capsys):
+    folder = tmp_path / 'licensed'
+    assert main(['save', '--model', str(release), '--license', 'apache-2.0', '--output', str(folder)]) == 0
+    assert ModelCard((folder / 'README.md').read_text()).data.license == 'apache-2.0'
+    assert main(['check', str(folder)]) == 0
+    again = tmp_path / 'again'
+    assert main(['save', '--model', str(folder), '--output', str(again)]) == 0  # it is kept
+    assert 'Weights: apache-2.0.' in (again / 'README.md').read_text()
+    assert main(['save', '--parser', 'bundled', '--license', 'mit', '--output', str(tmp_path / 'parser')]) == 2
+    assert 'a parser keeps the licence of its config.json' in capsys.readouterr().err
+
+
 def test_saving_twice_gives_the_same_bytes(release, tmp_path):
     for name in ('one', 'two'):
         assert main(['save', '--model', str(release), '--output', str(tmp_path / name)]) == 0

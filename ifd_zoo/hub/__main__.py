@@ -27,9 +27,11 @@ from ifd_zoo.parsing.base import ParserError
 
 def save(args: argparse.Namespace) -> str:
     if not args.parser:
-        return f'release: {save_again(load_model(args.model), args.output, args.precision)}'
+        return f'release: {save_again(load_model(args.model), args.output, args.precision, args.license)}'
     if args.precision != 'fp16':
         raise ReleaseError('the weights of a parser are stored in fp16')
+    if args.license:
+        raise ReleaseError('--license is for models: a parser keeps the licence of its config.json')
     return f'release: {save_parser_again(args.parser, args.output)}'
 
 
@@ -64,6 +66,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     what.add_argument('--parser', help='a parser of our own: bundled, a folder, or hf-hub:org/name')
     command.add_argument('--output', required=True, help='folder, made when missing')
     command.add_argument('--precision', default='fp16', choices=PRECISIONS, help='of the stored weights; parsers: fp16')
+    command.add_argument('--license', help='of the weights, as apache-2.0; default: what the release says')
     command.set_defaults(run=save)
 
     command = commands.add_parser('card', help='write the model card from config.json again')
