@@ -221,8 +221,9 @@ def test_the_bundled_pair_differs_in_nothing_but_the_method():
     assert list_bundled() == ['ifd_baseline_resnet10t.synthetic', 'ifd_resnet10t.synthetic']
     baseline, ifd = (load_model(name).release_info for name in list_bundled())
     differ = {key for key in ifd['training'] if ifd['training'][key] != baseline['training'][key]}
-    assert differ <= {'recipe', 'model', 'streams', 'contrastive', 'stage1_epochs', 'seconds'}
-    assert ifd['data'] == baseline['data']
+    assert differ <= {'variant', 'seconds'}
+    differ = {key for key in ifd['data'] if ifd['data'][key] != baseline['data'][key]}
+    assert differ <= {'masks'}  # how many were found: the baseline looks at none
 
 
 @pytest.mark.parametrize('name', list_bundled())

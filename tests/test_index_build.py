@@ -159,24 +159,24 @@ def test_a_build_embeds_as_the_predictor_does_and_refuses_another_index(predicto
 
 def test_the_commands_build_search_describe_and_remove(tmp_path, capsys):
     index, images = str(tmp_path / 'index'), tmp_path / 'images'
-    for name in ('p149_o1_c1', 'p152_o1_c1', 'p152_o2_c5'):
-        (images / name[:4]).mkdir(parents=True, exist_ok=True)
-        shutil.copy(EXAMPLES / 'gallery' / f'{name}.jpg', images / name[:4])
-    (images / 'p149' / 'bad.jpg').write_text('no picture')
+    for name in ('p100138_o1_c1', 'p100002_o1_c0', 'p100002_o2_c2'):
+        (images / name[:7]).mkdir(parents=True, exist_ok=True)
+        shutil.copy(EXAMPLES / 'gallery' / f'{name}.jpg', images / name[:7])
+    (images / 'p100138' / 'bad.jpg').write_text('no picture')
     make = ['build', '--index', index, '--images', str(images), '--labels', 'folders', '--device', 'cpu']
     assert main(make) == 0
     out, err = capsys.readouterr()
     assert out == f'{index}: 3 images; 3 added (3 embedded), 0 there already, 1 left out, 0 removed\n'
-    assert 'left out: p149/bad.jpg: is not a picture' in err
-    query = str(EXAMPLES / 'query' / '1_p152_o0_c1.jpg')
+    assert 'left out: p100138/bad.jpg: is not a picture' in err
+    query = str(EXAMPLES / 'query' / '1_p100002_o3_c5.jpg')
     find = ['search', '--index', index, '--query', query, '--top-k', '2', '--device', 'cpu']
     assert main([*find, '--json']) == 0
     found = json.loads(capsys.readouterr().out)[query]
     assert len(found) == 2 and {'name', 'label', 'similarity', 'row'} == set(found[0])
     assert main(find) == 0 and f'{found[0]["name"]}  [{found[0]["label"]}]' in capsys.readouterr().out
-    assert main(['remove', '--index', index, '--label', 'p149']) == 0
+    assert main(['remove', '--index', index, '--label', 'p100138']) == 0
     assert '1 images removed, 2 left' in capsys.readouterr().out
-    (images / 'p152' / 'p152_o1_c1.jpg').unlink()
+    (images / 'p100002' / 'p100002_o1_c0.jpg').unlink()
     assert main([*make, '--prune']) == 0
     assert ': 2 images; 1 added (0 embedded), 1 there already, 1 left out, 1 removed' in capsys.readouterr().out
     assert main(['compact', '--index', index]) == 0 and '2 -> 1 shards, 2 removed rows' in capsys.readouterr().out

@@ -43,7 +43,7 @@ def same(found, expected):
 
 
 def test_the_answers_are_those_without_an_index(desk, files, tmp_path):
-    predictor, query = desk.get(IFD), [PhotoFile(EXAMPLES / 'query' / '1_p152_o0_c1.jpg', 'q')]
+    predictor, query = desk.get(IFD), [PhotoFile(EXAMPLES / 'query' / '1_p100002_o3_c5.jpg', 'q')]
     folder = IndexedFolder(files, tmp_path / 'index')
     found, expected = (search(predictor, query, files, embed=embed) for embed in (folder, embed_files))
     assert [one.name for one in found.queries[0].ranking] == [one.name for one in expected.queries[0].ranking]
@@ -81,7 +81,7 @@ def test_models_have_indexes_of_their_own(desk, files, tmp_path):
 
 
 def test_uploads_are_searched_together_with_the_folder(desk, files, tmp_path):
-    upload = PhotoFile(EXAMPLES / 'query' / '1_p152_o0_c1.jpg', 'upload')
+    upload = PhotoFile(EXAMPLES / 'query' / '1_p100002_o3_c5.jpg', 'upload')
     folder, mixed = IndexedFolder(files, tmp_path / 'index'), [files[3], upload, *files[:2]]
     found, expected = (embed(desk.get(IFD), mixed) for embed in (folder, embed_files))
     same(found, expected)
