@@ -15,6 +15,7 @@ from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree
 from train import run as train_run
 from train.build import build_model, load_backbone_weights
 from train.config import Config, parse_args, to_flags
+from train.engine import make_accelerator
 from train.recipes import RECIPES, VARIANTS
 from train.sampler import SAMPLERS
 from train.schedule import learning_rate_factor
@@ -217,6 +218,21 @@ def test_the_recorded_command_gives_the_same_config_again(recipe, variant):
     flags = f'--recipe {recipe} --variant {variant} --lr 0.002 --fill mean --lr-drops 0.5,0.9 --seed 3 --no-test-flip'
     config, _ = parse_args([*flags.split(), '--root', 'DIR', '--output', 'DIR'])
     assert parse_args(to_flags(config))[0] == config
+
+
+@pytest.mark.parametrize('native, precision', [(True, 'bf16'), (False, 'fp32')])
+def test_auto_is_what_the_processor_is_fastest_in_and_what_is_recorded(native, precision, monkeypatch):
+    monkeypatch.setattr(torch.cpu, '_is_avx512_bf16_supported', lambda: native)
+    config, _ = parse_args('--recipe synthetic --device cpu --root DIR --output DIR'.split())
+    assert config.precision == config.to_record()['precision'] == precision
+    assert f'--precision {precision}' in ' '.join(to_flags(config))
+
+
+def test_bf16_that_is_only_emulated_is_warned_of(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cpu, '_is_avx512_bf16_supported', lambda: False)
+    config, _ = parse_args([*arguments(root, tmp_path), '--precision', 'bf16', '--device', 'cpu'])
+    with pytest.warns(UserWarning, match='only emulates bf16'):
+        make_accelerator(config)
 
 
 @pytest.mark.parametrize('recipe', ['paper', 'prcc', 'ltcc'])

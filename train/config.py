@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ifd_zoo.datasets import DATASETS
+from ifd_zoo.inference import PRECISIONS, native_precision
 from ifd_zoo.models.backbone import LAST_STRIDES
 from ifd_zoo.models.ifd import CLOTHING_RESIZES
 from ifd_zoo.models.layers import POOLS
@@ -28,7 +31,7 @@ CHOICES = {
     'data': tuple(DATASETS),
     'sampler': tuple(SAMPLERS),
     'schedule': ('step', 'cosine'),
-    'precision': ('fp32', 'bf16', 'fp16'),
+    'precision': PRECISIONS,
     'device': ('auto', 'cpu', 'cuda'),
     'fill': FILLS,
     'pool': POOLS,
@@ -114,7 +117,7 @@ class Config:
     val_pids: int = _option(0, 'identities taken out of train for validation; 0: report the test split at the end')
     seed: int = _option(0, 'decides batches, augmentation and fresh weights')
     ema_decay: float = _option(0.0, 'the release is an exponential average of the weights of stage 2; 0: their last')
-    precision: str = _option('fp32', 'bf16, fp16: autocast; bf16 is fast where the processor has it natively')
+    precision: str = _option('fp32', 'bf16, fp16: autocast; auto: what the device is fastest in')
     sync_bn: bool = _option(False, 'batch normalisation over all processes (GPUs only)')
     channels_last: bool = _option(True, 'memory format of images and weights')
     compile: bool = _option(False, 'torch.compile of the backbones')
@@ -144,6 +147,9 @@ class Config:
                 class_indices(getattr(self, name))
             except ValueError as error:
                 raise ConfigError(f'{name}: {error}') from error
+        if self.precision == 'auto':
+            # Records name what was used, so that the same command gives the same weights on another machine.
+            object.__setattr__(self, 'precision', native_precision(self._device_type()))
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f'ema_decay: must be at least 0 and below 1, got {self.ema_decay}')
         if self.crop_scale < 1:
@@ -152,6 +158,9 @@ class Config:
             raise ConfigError(f'ikt_kernel: must be odd, got {self.ikt_kernel}')
         if any(self.size) and min(self.size) < 32:
             raise ConfigError(f'size: sides must be at least 32 pixels, got {"x".join(map(str, self.size))}')
+
+    def _device_type(self) -> str:
+        return 'cuda' if self.device != 'cpu' and torch.cuda.is_available() else 'cpu'
 
     @property
     def streams(self) -> int:
