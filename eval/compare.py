@@ -29,7 +29,7 @@ from eval.embedding import EmbeddingError
 from eval.floors import ColourHistogram, untrained_twin
 from eval.run import measure_model
 from eval.run import parse_args as measurement_args
-from ifd_zoo.datasets import DatasetError
+from ifd_zoo.datasets import DatasetError, load_dataset
 from ifd_zoo.files import replacing
 from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.hub import LoadError, load_model
@@ -149,7 +149,8 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     tasks = list(list_tasks(rows, tests, args.masks))
     (args.output / 'measured').mkdir(parents=True, exist_ok=True)
     measured = [(task.row, task.test, task.masks, report) for task, report in measure_all(tasks, args)]
-    photos = sorted((args.root / TESTS[tests[0]] / 'query').rglob('*.jpg'))[:PHOTOS]
+    queries = load_dataset('folder', args.root / TESTS[tests[0]]).protocols[0].query
+    photos = [record.path for record in queries[:PHOTOS]]
     costs = {
         row.name: kept(args, row.models[0], ('cost',), partial(measure_cost, row.models[0], photos, args.device))
         for row in trained

@@ -1,5 +1,7 @@
 """The other tabs without a browser: clothes are changed, masks corrected, models compared and loaded."""
 
+from itertools import product
+
 import gradio as gr
 import numpy as np
 import pytest
@@ -10,12 +12,13 @@ from PIL import Image
 
 import app
 from ifd_zoo.comparison import TRIPLES, example_triples
-from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.gallery import EXAMPLES, example_gallery
 from ifd_zoo.hub import LoadError, save_release
 from ifd_zoo.intake import mark, read_label
 from ifd_zoo.page import change, compare, endpoints, masks, models
 from ifd_zoo.page.desk import MAX_MODELS
 from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.predictor import Predictor
 from tests.page import BASELINE, IFD, make_desk, upload, uploads_folder
 
 QUERY = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]
@@ -118,6 +121,25 @@ def test_the_examples_are_what_they_say():
         anchor, positive, negative = map(read_label, names)
         assert mark(anchor, positive) == 'right' and mark(anchor, negative) == 'wrong'
     assert all(file.path.is_file() for triple in example_triples() for file in triple)
+
+
+def similarities(name, anchor):
+    """Cosines of an example query to the gallery's photos that are right and wrong, by a bundled model."""
+    gallery = example_gallery()
+    embeddings = Predictor(f'{name}.synthetic').embed([EXAMPLES / 'query' / anchor, *(file.path for file in gallery)])
+    found = {file.name: value for file, value in zip(gallery, embeddings[1:] @ embeddings[0], strict=True)}
+    marks = {photo: mark(read_label(anchor), read_label(photo)) for photo in found}
+    return [{photo: found[photo] for photo in found if marks[photo] == kind} for kind in ('right', 'wrong')]
+
+
+@pytest.mark.parametrize('names', TRIPLES)
+def test_an_example_is_where_the_bundled_models_differ_most(names):
+    (right, wrong), (right_too, wrong_too) = (similarities(name, names[0]) for name in (IFD, BASELINE))
+    margins = {
+        (positive, negative): min(right[positive] - wrong[negative], wrong_too[negative] - right_too[positive])
+        for positive, negative in product(right, wrong)
+    }
+    assert margins[names[1:]] > 0 and margins[names[1:]] == max(margins.values())
 
 
 # Masks

@@ -130,9 +130,7 @@ def code_revision() -> str | None:
     return result.stdout.strip() or None
 
 
-def save_again(
-    model: nn.Module, folder: str | Path, precision: str = 'fp16', license: str | None = None
-) -> Path:
+def save_again(model: nn.Module, folder: str | Path, precision: str = 'fp16', license: str | None = None) -> Path:
     """Save a loaded model as a complete release folder, with what its own release recorded. Errors as `save_release`.
 
     Args:
