@@ -1,6 +1,7 @@
 """The other tabs without a browser: clothes are changed, masks corrected, models compared and loaded."""
 
 from itertools import product
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 
 import app
 from ifd_zoo.comparison import TRIPLES, example_triples
-from ifd_zoo.gallery import EXAMPLES, example_gallery
+from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import LoadError, save_release
 from ifd_zoo.intake import mark, read_label
 from ifd_zoo.page import change, compare, endpoints, masks, models
@@ -123,22 +124,27 @@ def test_the_examples_are_what_they_say():
     assert all(file.path.is_file() for triple in example_triples() for file in triple)
 
 
-def similarities(name, anchor):
-    """Cosines of an example query to the gallery's photos that are right and wrong, by a bundled model."""
-    gallery = example_gallery()
-    embeddings = Predictor(f'{name}.synthetic').embed([EXAMPLES / 'query' / anchor, *(file.path for file in gallery)])
-    found = {file.name: value for file, value in zip(gallery, embeddings[1:] @ embeddings[0], strict=True)}
-    marks = {photo: mark(read_label(anchor), read_label(photo)) for photo in found}
-    return [{photo: found[photo] for photo in found if marks[photo] == kind} for kind in ('right', 'wrong')]
+@pytest.fixture(scope='module')
+def cosines():
+    """Of the example queries and the gallery's photos by their names, for each bundled model."""
+    queries, gallery = ([Path(path) for path in example_photos(kind)] for kind in ('query', 'gallery'))
+    pairs = [(query.name, photo.name) for query, photo in product(queries, gallery)]
+    found = {}
+    for name in (IFD, BASELINE):
+        embeddings = Predictor(f'{name}.synthetic').embed([*queries, *gallery])
+        values = embeddings[: len(queries)] @ embeddings[len(queries) :].T
+        found[name] = dict(zip(pairs, values.ravel(), strict=True))
+    return found
 
 
 @pytest.mark.parametrize('names', TRIPLES)
-def test_an_example_is_where_the_bundled_models_differ_most(names):
-    (right, wrong), (right_too, wrong_too) = (similarities(name, names[0]) for name in (IFD, BASELINE))
-    margins = {
-        (positive, negative): min(right[positive] - wrong[negative], wrong_too[negative] - right_too[positive])
-        for positive, negative in product(right, wrong)
-    }
+def test_an_example_is_where_the_bundled_models_differ_most(cosines, names):
+    def lead(model, first, second):
+        return cosines[model][names[0], first] - cosines[model][names[0], second]
+
+    marks = {photo: mark(read_label(names[0]), read_label(photo)) for query, photo in cosines[IFD] if query == names[0]}
+    right, wrong = ([photo for photo in marks if marks[photo] == kind] for kind in ('right', 'wrong'))
+    margins = {pair: min(lead(IFD, *pair), lead(BASELINE, *reversed(pair))) for pair in product(right, wrong)}
     assert margins[names[1:]] > 0 and margins[names[1:]] == max(margins.values())
 
 
