@@ -54,6 +54,12 @@ def native_precision(device: torch.device | str) -> str:
     return 'bf16' if device.type == 'cpu' and torch.cpu._is_avx512_bf16_supported() else 'fp32'
 
 
+def warn_of_emulation(device: torch.device, precision: str) -> None:
+    """A warning where `bf16` is asked of a processor that only emulates it, ten times as slow as its float32."""
+    if precision == 'bf16' and native_precision(device) != 'bf16':
+        warnings.warn('this processor only emulates bf16, which takes much longer than fp32', stacklevel=3)
+
+
 def choose_precision(model: nn.Module, device: torch.device, asked: str = 'auto') -> str:
     """The precision in which a model is to compute: `auto` is the fastest of the device that keeps the answer.
 
@@ -74,6 +80,7 @@ def choose_precision(model: nn.Module, device: torch.device, asked: str = 'auto'
     if only:
         return only
     if asked != 'auto':
+        warn_of_emulation(device, asked)
         return asked
     native = native_precision(device)
     if native == 'fp32':

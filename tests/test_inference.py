@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,15 @@ def native_bf16(monkeypatch):
 @pytest.mark.parametrize('asked', ['fp32', 'bf16', 'fp16'])
 def test_what_is_asked_for_is_taken(model, asked):
     assert choose_precision(model, CPU, asked) == asked
+
+
+@pytest.mark.filterwarnings('error')
+def test_bf16_is_warned_of_where_the_processor_emulates_it(model, monkeypatch):
+    for native in (True, False):
+        monkeypatch.setattr(torch.cpu, '_is_avx512_bf16_supported', lambda native=native: native)
+        assert choose_precision(model, CPU, 'fp32') == 'fp32'
+        with nullcontext() if native else pytest.raises(UserWarning, match='only emulates bf16'):
+            assert choose_precision(model, CPU, 'bf16') == 'bf16'
 
 
 def test_another_precision_is_refused(model):

@@ -2,7 +2,6 @@
 
 import math
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from ifd_zoo.inference import native_precision
+from ifd_zoo.inference import warn_of_emulation
 from train.config import Config, ConfigError
 from train.sampler import IdentitySampler
 from train.schedule import learning_rate_factor, seed_everything
@@ -45,8 +44,7 @@ def make_accelerator(config: Config) -> Accelerator:
         gradient_accumulation_steps=config.accumulate,
         dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
     )
-    if config.precision == 'bf16' and native_precision(accelerator.device) != 'bf16':
-        warnings.warn('precision: this processor only emulates bf16, which takes longer than fp32', stacklevel=2)
+    warn_of_emulation(accelerator.device, config.precision)
     if config.num_pids % accelerator.num_processes:
         raise ConfigError(
             f'num_pids: {config.num_pids} persons cannot be dealt out to {accelerator.num_processes} processes evenly'

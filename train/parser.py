@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from eval.parsing_figures import measure
+from ifd_zoo.inference import warn_of_emulation
 from ifd_zoo.parsing import ParserError, load_parser
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.network import ParsingNet
@@ -68,6 +69,7 @@ class Training:
     def __init__(self, config: Config, loss: nn.Module) -> None:
         self.config = config
         self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+        warn_of_emulation(self.device, 'bf16' if config.bf16 else 'fp32')
         self.net = ParsingNet(config.backbone, len(LABELS), config.width)
         self.net.to(self.device, memory_format=torch.channels_last)
         self.average = ModelEmaV3(self.net, config.ema_decay, use_warmup=True)
