@@ -6,7 +6,7 @@
 What comes before `=` is the name of a row, what comes after are its trainings, one for each seed. Two rows more show
 what has to be beaten: a colour histogram, and the first model's network without training. A last table has what the
 models cost, which wants an idle machine. `--output` gets `compare.md` and `compare.json`, and keeps each measurement:
-a run that was stopped goes on.
+a run that was stopped goes on. `--record` writes the tables into config.json and card of the models, too.
 """
 
 import argparse
@@ -23,8 +23,8 @@ if __name__ == '__main__':
 from torch import nn
 from tqdm import tqdm
 
-from eval.compare_costs import PHOTOS, cost_table, measure_cost
-from eval.compare_table import markdown, summarise_rows
+from eval.compare_costs import PHOTOS, measure_cost
+from eval.compare_rows import summarise_rows
 from eval.embedding import EmbeddingError
 from eval.floors import ColourHistogram, untrained_twin
 from eval.run import measure_model
@@ -33,6 +33,8 @@ from ifd_zoo.datasets import DatasetError, load_dataset
 from ifd_zoo.files import replacing
 from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.hub import LoadError, load_model
+from ifd_zoo.hub.comparison import comparison_tables
+from ifd_zoo.hub.release import find_record, update_record
 from ifd_zoo.inference import PRECISIONS, DeviceError, choose_precision, pick_device
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.masksets import LABEL_MAPS
@@ -51,6 +53,8 @@ class Row(NamedTuple):
     name: str
     models: tuple[nn.Module, ...]
     """One for each seed."""
+    sources: tuple[str, ...] = ()
+    """Where they came from."""
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -62,6 +66,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--workers', type=int, default=2, help='processes that load images')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--precision', default='fp32', choices=PRECISIONS, help='of the embeddings')
+    parser.add_argument('--record', action='store_true', help='write the tables into the releases of the models')
     return parser.parse_args(argv)
 
 
@@ -76,7 +81,7 @@ def read_row(text: str) -> Row:
     models = [source.strip() for source in sources.split(',') if source.strip()]
     if not name.strip() or not models:
         raise CompareError(f'--models {text!r}: expected NAME=MODEL[,MODEL...], as in IFD=runs/ifd/release')
-    return Row(name.strip(), tuple(load_model(source) for source in models))
+    return Row(name.strip(), tuple(load_model(source) for source in models), tuple(models))
 
 
 def add_floors(rows: list[Row]) -> list[Row]:
@@ -138,6 +143,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
 
     Raises:
         CompareError: a row is not well formed, or there is no test.
+        LoadError: a model cannot be loaded, or is to be recorded in a release that is not one's own.
     """
     tests = [name for name, folder in TESTS.items() if (args.root / folder / 'query').is_dir()]
     if not tests:
@@ -146,6 +152,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     rows = add_floors(trained)
     if len({row.name for row in rows}) < len(rows):
         raise CompareError('--models: two rows have the same name')
+    releases = [find_record(source) for row in trained for source in row.sources] if args.record else []
     tasks = list(list_tasks(rows, tests, args.masks))
     (args.output / 'measured').mkdir(parents=True, exist_ok=True)
     measured = [(task.row, task.test, task.masks, report) for task, report in measure_all(tasks, args)]
@@ -155,19 +162,24 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
         row.name: kept(args, row.models[0], ('cost',), partial(measure_cost, row.models[0], photos, args.device))
         for row in trained
     }
-    report = {'tests': tests, 'masks': args.masks, 'rows': summarise_rows(measured), 'costs': costs}
+    report = {
+        'data': args.root.expanduser().resolve().name,
+        'precision': args.precision,
+        'tests': tests,
+        'masks': args.masks,
+        'rows': summarise_rows(measured),
+        'costs': costs,
+    }
     (args.output / 'compare.json').write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
-    (args.output / 'compare.md').write_text(tables(report) + '\n')
+    (args.output / 'compare.md').write_text(comparison_tables(report) + '\n')
+    for folder in releases:
+        update_record(folder, comparison=report)
     return report
-
-
-def tables(report: dict[str, Any]) -> str:
-    return f'{markdown(report)}\n\n{cost_table(report["costs"])}'
 
 
 def main(argv: list[str] | None = None) -> int:
     try:
-        print(tables(compare(parse_args(argv))))
+        print(comparison_tables(compare(parse_args(argv))))
     except (CompareError, DatasetError, LoadError, ParserError, DeviceError, EmbeddingError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

@@ -44,19 +44,3 @@ def measure_cost(model: nn.Module, photos: Sequence[Path], device: str | None) -
         'device': predictor.device.type,
         'threads': torch.get_num_threads() if predictor.device.type == 'cpu' else None,
     }
-
-
-def cost_table(costs: dict[str, dict[str, Any]]) -> str:
-    """Markdown, a line for each model."""
-    first = next(iter(costs.values()))
-    where = f'{first["threads"]} CPU threads' if first['threads'] else first['device']
-    lines = [
-        f'**cost**: images/s on {where}, from photo to embedding, masks included where they are needed',
-        '',
-        '| model | parameters | GFLOPs | images/s |',
-        '|---|---|---|---|',
-    ]
-    for name, cost in costs.items():
-        speed = f'{cost["images_per_second"]:.0f} ({cost["precision"]})'
-        lines.append(f'| {name} | {cost["parameters"] / 1e6:.1f} M | {cost["gflops"]:.2f} | {speed} |')
-    return '\n'.join(lines)

@@ -7,7 +7,6 @@ all others, so that rank-1 can be told to a fraction of a point. Prints one line
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -26,10 +25,8 @@ from eval.report import distinct_records, labels_of
 from eval.run import load_protocols
 from ifd_zoo.datasets import DATASETS, DatasetError, Record
 from ifd_zoo.datasets.base import MODES
-from ifd_zoo.files import replacing
-from ifd_zoo.hub import CONFIG, LoadError, eval_transform, load_model
-from ifd_zoo.hub.loading import find_release
-from ifd_zoo.hub.release import write_card
+from ifd_zoo.hub import LoadError, eval_transform, load_model
+from ifd_zoo.hub.release import find_record, update_record
 from ifd_zoo.inference import DTYPES, DeviceError, keeps_answer, pick_device, precision
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
@@ -99,25 +96,14 @@ def check(model: nn.Module, args: argparse.Namespace) -> dict[str, dict]:
     return {name: about | compare_embeddings(exact, other, records) for name, other in embeddings.items()}
 
 
-def record(folder: Path, checks: dict[str, dict]) -> None:
-    """Write the checks into config.json, those of other precisions stay; and the card again."""
-    path = folder / CONFIG
-    config = json.loads(path.read_text())
-    info = config.setdefault('ifd', {})
-    info['precisions'] = info.get('precisions', {}) | checks
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(config, indent=2))
-    write_card(folder)
-
-
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
-        folder = find_release(args.model).weights.parent
-        if not (folder / CONFIG).is_file():
-            raise LoadError(f'{args.model}: has no {CONFIG} to write to; give a bundled name or a release folder')
-        checks = check(load_model(args.model), args)
-        record(folder, checks)
+        folder = find_record(args.model)
+        model = load_model(args.model)
+        checks = check(model, args)
+        # Those of other precisions stay.
+        update_record(folder, precisions=model.release_info.get('precisions', {}) | checks)
     except (DatasetError, LoadError, ParserError, DeviceError, EmbeddingError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

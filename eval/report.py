@@ -8,8 +8,8 @@ from torch import nn
 from eval.extract import extract
 from eval.metrics import Labels, Scores, evaluate_blocks, evaluate_embeddings
 from eval.rerank import Reranking, rerank
-from eval.summary import format_spread
 from ifd_zoo.datasets import Protocol, Record
+from ifd_zoo.hub.comparison import format_spread
 from ifd_zoo.parsing.coverage import coverage_text
 from ifd_zoo.transforms import EvalTransform
 

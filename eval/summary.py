@@ -127,12 +127,14 @@ def _row(name: str, label: str, runs: list[dict[str, Any]], with_paper: bool) ->
 
 def markdown_block(report: dict) -> str:
     """The report as a paragraph, a table and the origin of the paper's columns, to be pasted into a README."""
+    from ifd_zoo.hub.comparison import format_figures  # imports torch, which a command line's help need not wait for
+
     modes = list(report['rows'][0]['summary'])
     paper = list(report['rows'][0].get('paper', {}))
     header = ['model', *modes, *(f'*paper: {name}*' for name in paper)]
     lines = [_introduction(report), '', '| ' + ' | '.join(header) + ' |', '|' + '---|' * len(header)]
     for row in report['rows']:
-        ours = [_cell(row['summary'][mode]) for mode in modes]
+        ours = [format_figures(row['summary'][mode]) for mode in modes]
         theirs = [f'*{row["paper"][name]["rank1"]:.1f} / {row["paper"][name]["mAP"]:.1f}*' for name in paper]
         lines.append('| ' + ' | '.join([row['label'], *ours, *theirs]) + ' |')
     if paper:
@@ -157,13 +159,3 @@ def _introduction(report: dict) -> str:
     if training.get('stage1_epochs'):
         budget += f' after {training["stage1_epochs"]} of stage 1 where there is an attention stream'
     return f'rank-1 / mAP in percent, {over}. Test: {test} in the gallery. Budget of every row: {budget}.'
-
-
-def _cell(summary: dict[str, Any]) -> str:
-    return ' / '.join(format_spread(summary[name]) for name in FIGURES)
-
-
-def format_spread(value: dict[str, float | None]) -> str:
-    """`21.3 ± 0.6`, or `21.3` without a spread."""
-    spread = '' if value['std'] is None else f' ± {value["std"]:.1f}'
-    return f'{value["mean"]:.1f}{spread}'

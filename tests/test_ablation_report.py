@@ -10,7 +10,8 @@ import pytest
 from eval.ablation import ARMS, STUDIES, write_report
 from eval.chart import draw_chart
 from eval.records import RecordError, agrees, parse_flags
-from eval.summary import SummaryError, build_report, format_spread, markdown_block, summarise
+from eval.summary import SummaryError, build_report, markdown_block, summarise
+from ifd_zoo.hub.comparison import format_spread
 
 
 def figures(values, queries=240):

@@ -1,6 +1,7 @@
 """Several models in one table, and what they have to beat."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -79,6 +80,31 @@ def test_costs_are_those_of_the_trained_models(root, releases, tmp_path, capsys)
     assert costs['IFD']['gflops'] == pytest.approx(2 * costs['baseline']['gflops'], rel=0.01)
     assert costs['IFD']['images_per_second'] < costs['baseline']['images_per_second']
     assert '| baseline | ' in capsys.readouterr().out.partition('**cost**')[2]
+
+
+def test_record_puts_the_tables_into_the_releases_that_were_compared(root, releases, tmp_path, capsys):
+    copies = shutil.copytree(releases, tmp_path / 'releases')
+    argv = arguments(root, copies, tmp_path / 'out', '--masks', 'label-maps')
+    assert compare.main(argv) == 0
+    assert 'look-alikes' not in (copies / 'ifd' / 'README.md').read_text()
+    capsys.readouterr()
+    assert compare.main([*argv, '--record']) == 0
+    tables = capsys.readouterr().out.strip()
+    assert '| IFD | label-maps | 0, 1 |' in tables and '| baseline | 4.9 M |' in tables
+    report = json.loads((tmp_path / 'out' / 'compare.json').read_text())
+    for name in ('ifd', 'ifd1', 'base'):
+        assert tables in (copies / name / 'README.md').read_text()
+        before, after = (json.loads((folder / name / 'config.json').read_text()) for folder in (releases, copies))
+        assert after['ifd'].pop('comparison') == report and after == before
+        assert load_model(copies / name).release_info['comparison'] == report
+
+
+def test_weights_without_a_config_are_refused_before_anything_is_measured(root, releases, tmp_path, capsys):
+    alone = shutil.copy(releases / 'base' / 'model.safetensors', tmp_path / 'alone.safetensors')
+    argv = ['--root', str(root), '--models', f'baseline={alone}', '--output', str(tmp_path / 'out'), '--record']
+    assert compare.main(argv) == 2
+    assert 'has no config.json to write to' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
 
 
 def test_what_has_been_measured_is_not_measured_again(root, releases, tmp_path, monkeypatch, capsys):

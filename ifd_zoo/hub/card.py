@@ -5,6 +5,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from ifd_zoo.hub.comparison import comparison_tables
 from ifd_zoo.hub.release import release_name
 from ifd_zoo.inference import keeps_answer
 from ifd_zoo.models.cfg import PAPER
@@ -58,7 +59,7 @@ model = timm.create_model('local-dir:DIR', pretrained=True).eval()
 
 {figures}
 
-{precisions}
+{comparison}{precisions}
 
 ## Limits
 
@@ -93,6 +94,7 @@ def model_card(config: dict[str, Any]) -> str:
         input_text=_input_text(config, info.get('training', {}), single),
         training=_training_text(info),
         figures=_figures_table(info.get('figures', [])),
+        comparison=_comparison_text(info.get('comparison')),
         precisions=_precisions_text(info.get('precisions', {})),
         limits=_limits(info),
         license=_license_text(config),
@@ -190,6 +192,20 @@ def _figures_table(figures: list[dict[str, Any]]) -> str:
     )
     note = '\n\nPercent, single query, cosine of image plus mirror image, no re-ranking.'
     return head + '\n'.join(rows) + note
+
+
+def _comparison_text(report: dict[str, Any] | None) -> str:
+    """Every test that `eval/compare.py --record` has made, beside other models; nothing where it has not."""
+    if not report:
+        return ''
+    return (
+        f'On every test of {report["data"]}, rank-1 / mAP in percent, embeddings in {report["precision"]}; with '
+        'several seeds,\nmean ± sample standard deviation of their trainings. Modes: clothes have changed (cc), have '
+        'not (sc), both (general).\nMasks: exact (`label-maps`), by the bundled parser (`bundled`), none needed (-). '
+        'The parser finds a few other pixels on\nanother kind of processor, which may change the answer to a query or '
+        'two.\n\n'
+        f'{comparison_tables(report)}\n\n'
+    )
 
 
 def _precisions_text(checks: dict[str, dict[str, Any]]) -> str:

@@ -1,6 +1,7 @@
 """Save a model as a release folder."""
 
 import copy
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,20 @@ from safetensors.torch import save_file
 from timm.models._hub import save_config_for_hf  # timm's only writer of the config without the weights
 from torch import nn
 
-from ifd_zoo.hub.files import CARD, CONFIG, GOLDEN, WEIGHTS, ReleaseError, hash_file
+from ifd_zoo.files import replacing
+from ifd_zoo.hub.files import (
+    CARD,
+    CONFIG,
+    GOLDEN,
+    PREFIX,
+    WEIGHTS,
+    LoadError,
+    ReleaseError,
+    hash_file,
+    read_config,
+)
 from ifd_zoo.hub.golden import make_golden
-from ifd_zoo.hub.loading import masking_fields
+from ifd_zoo.hub.loading import find_release, masking_fields
 
 PRECISIONS = {'fp16': torch.float16, 'fp32': torch.float32}
 
@@ -110,6 +122,30 @@ def write_card(folder: str | Path) -> Path:
     path = Path(folder) / CARD
     path.write_text(kind.card(config))
     return path
+
+
+def find_record(source: str | Path) -> Path:
+    """The folder of a release whose record may be changed.
+
+    Args:
+        source: a bundled name or a release folder.
+
+    Raises:
+        LoadError: nothing is there, or it is somebody else's: from the Hub, or weights alone.
+    """
+    folder = find_release(source).weights.parent
+    if str(source).startswith(PREFIX) or not (folder / CONFIG).is_file():
+        raise LoadError(f'{source}: has no {CONFIG} to write to; give a bundled name or a release folder')
+    return folder
+
+
+def update_record(folder: Path, **fields: Any) -> None:
+    """Put fields beside what a release records, or in their place, and write its card again."""
+    config = read_config(folder / CONFIG)
+    config['ifd'] = config.get('ifd', {}) | fields
+    with replacing(folder / CONFIG) as temporary:
+        temporary.write_text(json.dumps(config, indent=2))
+    write_card(folder)
 
 
 def release_name(config: dict[str, Any]) -> str:

@@ -1,0 +1,57 @@
+"""The measurements of several models on every test, as tables: for a card, a README and the screen."""
+
+from typing import Any
+
+FIGURES = ('rank1', 'mAP')
+
+
+def comparison_tables(report: dict[str, Any]) -> str:
+    """One table for each test: rank-1 / mAP in percent, a line for each model and kind of masks; and one of costs.
+
+    Args:
+        report: of `eval/compare.py`: `tests`, `rows` with `row`, `test`, `masks`, `seeds` and `figures`, and `costs`.
+    """
+    tests = {test: [row for row in report['rows'] if row['test'] == test] for test in report['tests']}
+    return '\n\n'.join([*(_table(test, rows) for test, rows in tests.items()), _cost_table(report['costs'])])
+
+
+def _table(test: str, rows: list[dict[str, Any]]) -> str:
+    modes = list(dict.fromkeys(mode for row in rows for mode in row['figures']))
+    first = rows[0]['figures'][modes[0]]
+    lines = [
+        f'**{test}**: {first["valid_queries"]} queries, {first["gallery"]} gallery images',
+        '',
+        f'| model | masks | seeds | {" | ".join(modes)} |',
+        '|' + '---|' * (3 + len(modes)),
+    ]
+    for row in rows:
+        figures = [format_figures(row['figures'].get(mode)) for mode in modes]
+        seeds = [str(seed) for seed in row['seeds'] if seed is not None]
+        lines.append(f'| {" | ".join([row["row"], row["masks"], ", ".join(seeds) or "-", *figures])} |')
+    return '\n'.join(lines)
+
+
+def format_figures(figures: dict[str, Any] | None) -> str:
+    """`21.3 ± 0.6 / 14.0 ± 0.2`; a dash where nothing was measured."""
+    return ' / '.join(format_spread(figures[name]) for name in FIGURES) if figures else '-'
+
+
+def format_spread(value: dict[str, float | None]) -> str:
+    """`21.3 ± 0.6`, or `21.3` without a spread."""
+    spread = '' if value['std'] is None else f' ± {value["std"]:.1f}'
+    return f'{value["mean"]:.1f}{spread}'
+
+
+def _cost_table(costs: dict[str, dict[str, Any]]) -> str:
+    first = next(iter(costs.values()))
+    where = f'{first["threads"]} CPU threads' if first['threads'] else first['device']
+    lines = [
+        f'**cost**: images/s on {where}, from photo to embedding, masks included where they are needed',
+        '',
+        '| model | parameters | GFLOPs | images/s |',
+        '|---|---|---|---|',
+    ]
+    for name, cost in costs.items():
+        speed = f'{cost["images_per_second"]:.0f} ({cost["precision"]})'
+        lines.append(f'| {name} | {cost["parameters"] / 1e6:.1f} M | {cost["gflops"]:.2f} | {speed} |')
+    return '\n'.join(lines)
