@@ -180,7 +180,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
 def main(argv: list[str] | None = None) -> int:
     try:
         print(comparison_tables(compare(parse_args(argv))))
-    except (CompareError, DatasetError, LoadError, ParserError, DeviceError, EmbeddingError) as error:
+    except (CompareError, DatasetError, LoadError, ParserError, DeviceError, EmbeddingError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     return 0

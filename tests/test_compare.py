@@ -136,6 +136,14 @@ def test_rows_that_cannot_be_made_are_one_line(root, tmp_path, capsys, models, m
     assert message in error and error.count('\n') == 1
 
 
+def test_an_output_that_is_a_file_is_one_line(root, releases, tmp_path, capsys):
+    (tmp_path / 'out').write_text('')
+    argv = ['--root', str(root), '--models', f'baseline={releases}/base', '--output', str(tmp_path / 'out')]
+    assert compare.main(argv) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('error: ') and 'out' in error and error.count('\n') == 1
+
+
 def test_a_folder_without_a_test_is_one_line(tmp_path, capsys):
     argv = ['--root', str(tmp_path), '--models', 'IFD=ifd_resnet10t.synthetic', '--output', str(tmp_path / 'out')]
     assert compare.main(argv) == 2
