@@ -54,6 +54,9 @@ class IndexedFolder:
             GalleryIndexError: the index on disk is damaged.
             OSError: it cannot be written.
         """
+        # Without the lock where nothing is to be built: who holds `looking` would wait for a build that waits for it.
+        if ready := self._ready.get(predictor):
+            return ready
         with self._building:
             if predictor not in self._ready:
                 self._ready[predictor] = self._build(predictor, progress)

@@ -1,6 +1,9 @@
 """A folder of photos with an index on disk gives the answers that looking at every photo gives."""
 
 import shutil
+import time
+from multiprocessing.pool import ThreadPool
+from threading import Event, Lock, Thread
 
 import numpy as np
 import pytest
@@ -49,6 +52,21 @@ def test_the_answers_are_those_without_an_index(desk, files, tmp_path):
     assert [one.name for one in found.queries[0].ranking] == [one.name for one in expected.queries[0].ranking]
     assert found.skipped == expected.skipped and found.searched == 6
     same(folder(predictor, files), embed_files(predictor, files))
+
+
+def test_a_model_that_is_ready_does_not_wait_for_the_build_of_another(desk, files, tmp_path):
+    looking, building = Lock(), Event()
+    folder = IndexedFolder(files, tmp_path / 'index', looking)
+    ready = desk.get(IFD)
+    folder.build(ready)
+    with looking:  # as who searches holds it
+        thread = Thread(target=folder.build, args=(desk.get(BASELINE), lambda done: building.set()), daemon=True)
+        thread.start()
+        time.sleep(0.2)
+        answer = ThreadPool(1).apply_async(folder, (ready, files))
+        same(answer.get(timeout=20), embed_files(ready, files))
+    thread.join(60)
+    assert building.is_set() and not thread.is_alive()
 
 
 def test_a_second_start_looks_at_nothing_but_what_is_new(desk, files, tmp_path):
