@@ -56,13 +56,12 @@ def build_demo(desk: Desk) -> gr.Blocks:
         if desk.keeping:
             demo.unload(lambda: desk.keeping.leave(visitor()))
         demo.load(refresh, None, lists, show_progress='hidden', api_visibility='private')
-    demo.temp_file_sets.append(desk.temporary)
-    return demo.queue(max_size=32)
+    return demo.queue(max_size=32, api_open=False)  # nor do requests by hand pass the queue
 
 
 def _sources(model: str) -> dict[str, str]:
-    """The model asked for, then those that come with the package. Folders go by their last part on the page."""
-    return {short_name(model): model} | {name: name for name in list_bundled()}
+    """The model asked for, then those that come with the package."""
+    return {short_name(model, list_bundled()): model} | {name: name for name in list_bundled()}
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

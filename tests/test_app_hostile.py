@@ -49,6 +49,12 @@ def test_bad_gallery_files_are_named_and_the_odd_ones_ranked(page):
     page.assert_healthy()
 
 
+@pytest.mark.parametrize('path', ['run/rank', 'api/rank', 'run/embed'])
+def test_a_request_by_hand_does_not_pass_the_queue(page, path):
+    answer = page.http.post(f'{page.api}/{path}', json={'data': [[page.good], MODEL]})
+    assert answer.status_code == 404 and 'join the queue' in answer.text
+
+
 def test_odd_pictures_are_taken_for_the_person_in_them(page):
     files = [page.good, *(page.upload(name, content) for name, content in odd().items())]
     first, *others = np.array(page.ask('embed', files, MODEL)[0])

@@ -58,6 +58,44 @@ def test_who_comes_back_in_time_keeps_the_files(keeping, tmp_path):
     assert path.exists()
 
 
+def test_results_that_come_when_their_visitor_has_left_go_as_well(keeping, tmp_path):
+    upload, late, later = (make_file(tmp_path / name / 'photo') for name in 'abc')
+    keeping.claim('me', [upload])
+    keeping.leave('me')
+    keeping.give('me', [late])
+    keeping.sweep(grace=0)
+    assert not upload.exists() and not late.exists()
+    keeping.give('me', [later])
+    keeping.sweep(grace=0)
+    assert not later.exists()
+
+
+@pytest.mark.parametrize('bad', ['a/mine/b', 'n' * 300, 'a', '\0'], ids=['below a file', 'too long', 'folder', 'null'])
+def test_paths_that_are_no_files_keep_nobodys_files_from_going(keeping, tmp_path, bad):
+    path = make_file(tmp_path / 'a' / 'mine', age=60)
+    keeping.claim('me', [path, tmp_path / bad])
+    keeping.leave('me')
+    keeping.sweep(grace=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_that_fails_is_logged_and_the_next_one_comes(keeping, monkeypatch, caplog):
+    rounds = []
+
+    def fail():
+        rounds.append(1)
+        raise PermissionError('resists')
+
+    monkeypatch.setattr('ifd_zoo.page.keeping.ROUND', 0.01)
+    monkeypatch.setattr(keeping, 'sweep', fail)
+    keeping.start()
+    deadline = time.monotonic() + 10
+    while len(rounds) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    keeping.stop()
+    assert len(rounds) >= 3 and 'resists' in caplog.text
+
+
 def test_a_file_that_was_just_given_to_another_visitor_waits_for_the_claim(keeping, tmp_path):
     given, dropped, missing = (make_file(tmp_path / name / 'example') for name in 'abc')
     keeping.claim('me', [given, dropped, missing])

@@ -2,6 +2,8 @@
 
 import csv
 import zipfile
+from pathlib import Path
+from unittest.mock import Mock
 
 import gradio as gr
 import pytest
@@ -39,6 +41,10 @@ def some(uploads, count=4):
     return items(*(upload(uploads, path) for path in GALLERY[:count]))
 
 
+def unpacked(uploads):
+    return {path for path in uploads.glob('gallery_*/*') if path.is_file()}
+
+
 def test_several_queries_are_ranked_and_one_is_chosen_to_look_at(desk, uploads):
     queries = items(*(upload(uploads, path) for path in QUERIES[:2]))
     found = rank(desk, queries, some(uploads))
@@ -58,13 +64,40 @@ def test_every_view_of_a_ranking_can_be_shown(desk, uploads, view):
     assert len(ranking.heatmaps) == (2 if view == 'Grad-CAM' else 0)
 
 
-def test_a_zip_is_a_gallery_and_its_files_go_with_the_uploads(desk, uploads):
+def test_a_zip_is_a_gallery_and_its_files_go_with_the_uploads(desk, uploads, monkeypatch):
     path = write_zip(uploads / 'a.zip', {path.name: path.read_bytes() for path in GALLERY[:3]} | {'x.jpg': b'none'})
     archive = {'path': str(path), 'orig_name': 'photos.zip'}
+    keeping = Mock()
+    monkeypatch.setattr(desk, 'keeping', keeping)
     found = rank(desk, items(upload(uploads, QUERIES[0])), None, [archive])
     assert 'Ranked 3 photos' in found['status'] and 'Skipped 1 of 4' in found['status']
-    assert all(str(file.path) in desk.temporary for file in found['ranking'].files)
-    assert {found['csv'], found['zip']} <= desk.temporary
+    given = {Path(path) for call in keeping.give.call_args_list for path in call.args[1]}
+    assert given == {Path(found['csv']), Path(found['zip']), *(file.path for file in found['ranking'].files)}
+    assert given >= unpacked(uploads) != set()
+
+
+def test_a_zip_is_unpacked_once_as_long_as_its_files_are_there(desk, uploads):
+    path = write_zip(uploads / 'b.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
+    query, archive = items(upload(uploads, QUERIES[0])), [{'path': str(path), 'orig_name': 'photos.zip'}]
+    first, second = (rank(desk, query, None, archive) for _ in range(2))
+    assert second['ranking'].files == first['ranking'].files and len(unpacked(uploads)) == 3
+    Path(first['ranking'].files[0].path).unlink()
+    third = rank(desk, query, None, archive)
+    assert 'Ranked 3 photos' in third['status'] and third['ranking'].files != first['ranking'].files
+
+
+@pytest.mark.parametrize('moment', ['reading the gallery', 'waiting for the model'])
+def test_cancel_is_heard_before_the_search_begins(uploads, monkeypatch, moment):
+    desk = make_desk()
+    query, gallery = items(upload(uploads, QUERIES[0])), some(uploads)
+    place, name = (page, 'take_gallery') if moment == 'reading the gallery' else (desk, 'get')
+    then = getattr(place, name)
+    monkeypatch.setattr(place, name, lambda *values: desk.stops.ask('') or then(*values))
+    with pytest.raises(gr.Error, match='Stopped'):
+        rank(desk, query, gallery)
+    monkeypatch.undo()
+    monkeypatch.setenv('GRADIO_TEMP_DIR', str(uploads))
+    assert 'Ranked 4 photos' in rank(desk, query, gallery)['status']
 
 
 def test_a_folder_of_the_start_is_searched_when_it_is_asked_for(uploads):

@@ -20,7 +20,7 @@ from ifd_zoo.page import change, compare, endpoints, masks, models
 from ifd_zoo.page.desk import MAX_MODELS
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.predictor import Predictor
-from tests.page import BASELINE, IFD, make_desk, upload, uploads_folder
+from tests.page import BASELINE, IFD, items, make_desk, upload, uploads_folder
 
 QUERY = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]
 PLAIN = (['upper'], '#102030', 'plain', '#ffffff', 0.05, False)
@@ -97,6 +97,25 @@ def test_both_models_are_measured_over_the_examples(desk, photo):
     assert f'`{IFD}`: **S = ' in numbers and f'`{BASELINE}`: **S = ' in numbers and 'Over 20 gallery photos' in numbers
     with pytest.raises(gr.Error, match='Choose one to 3 models'):
         change.measure(desk, photo, *PLAIN, [], None, None, False)
+
+
+def cut_photo(uploads):
+    """A picture by its header, whose pixels are missing."""
+    cut = uploads / 'cut.jpg'
+    cut.write_bytes(QUERY.read_bytes()[:2000])
+    return unsaid(cut) | {'orig_name': 'cut.jpg'}
+
+
+def test_gallery_photos_that_cannot_be_used_are_named_and_not_counted(desk, photo, uploads):
+    (uploads / 'text.jpg').write_text('no picture')
+    text = unsaid(uploads / 'text.jpg') | {'orig_name': 'text.jpg'}
+    gallery = items(*(upload(uploads, Path(path)) for path in example_photos('gallery')[:3]), cut_photo(uploads), text)
+    *_, numbers = change.measure(desk, photo, *PLAIN, [IFD], gallery, None, False)
+    _, parsed = masks.to_editor(desk, photo)
+    told, *_ = masks.rank_again(desk, parsed, desk.parse(parsed.file)[1], IFD, gallery, None, False)
+    assert 'Over 3 gallery photos' in numbers
+    for text in (numbers, told):
+        assert 'Skipped 2 of 5' in text and 'cut.jpg' in text and 'text.jpg' in text
 
 
 # Compare
@@ -205,6 +224,24 @@ def test_another_model_is_loaded_and_listed(tmp_path, uploads):
     assert desk.models == [IFD, BASELINE, 'mine']
     assert [name for _, name in models.choices(desk, 2)[1]['choices']] == desk.models
     assert desk.get('mine').embed([QUERY]).shape == (1, 512)
+
+
+def test_releases_in_folders_of_one_name_are_two_models(tmp_path):
+    desk = make_desk()
+    for run, name in (('a', IFD), ('b', BASELINE)):
+        save_release(desk.get(name).model, tmp_path / run / 'release', 'test', {'input_size': [3, 64, 32]})
+    first, second = (desk.add(str(tmp_path / run / 'release')) for run in 'ab')
+    assert (first, second) == ('release', 'b/release') == (*desk.models[2:],)
+    assert desk.add(f'{tmp_path}/b/../b/release/') == second and len(desk.models) == 4
+    assert desk.get(first).model.needs_mask and not desk.get(second).model.needs_mask
+
+
+def test_a_folder_named_like_a_bundled_model_is_not_taken_for_it(tmp_path):
+    bundled = 'ifd_resnet10t.synthetic'
+    sources = app._sources(str(tmp_path / bundled))
+    assert list(sources.items())[0] == (f'{tmp_path.name}/{bundled}', str(tmp_path / bundled))
+    assert sources[bundled] == bundled
+    assert list(app._sources(bundled))[0] == bundled
 
 
 def test_a_failing_load_is_told_and_leaves_the_others_working(tmp_path):

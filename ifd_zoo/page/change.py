@@ -12,11 +12,11 @@ from ifd_zoo.explain import DRAWN_SIDE, label_layer
 from ifd_zoo.gallery import example_gallery, example_photos
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
-from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, telling
+from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, tell_skipped, telling
 from ifd_zoo.page.look import LIGHT, NETWORK, PHOTO, RESULT, labelled
 from ifd_zoo.page.rank import RankTab
 from ifd_zoo.page.rank_form import model_choices
-from ifd_zoo.page.stopping import cancel_button, stop_with, stoppable
+from ifd_zoo.page.stopping import begin, cancel_button, stop_with, stoppable
 from ifd_zoo.parsing import LABELS
 from ifd_zoo.wardrobe import BOTTOM, PATTERNS, TOP, Edit, Recolour, Swap, movement_chart
 
@@ -93,30 +93,33 @@ def measure(desk: Desk, photo: dict | None, *values: object) -> tuple:
     Raises:
         gr.Error: something is missing or unusable.
     """
+    begin(desk)
     *edit_values, models, gallery, archives, use_folder = values
     file = one_photo(photo, 'photo')
     if not models or len(models) > MAX_COMPARED:
         raise error(f'Choose one to {MAX_COMPARED} models.')
     gr.Progress()(0, desc='Dressing and looking')
-    files = example_gallery()
+    gallery_files, skipped = example_gallery(), []
     if gallery or archives or (use_folder and desk.folder):
-        files = take_gallery(desk, gallery, archives, use_folder).files
+        gallery_files, _, skipped = take_gallery(desk, gallery, archives, use_folder)
     with telling():
         image, label_map = desk.parse(file)
         edit = _edit(*edit_values)
         predictors, embeddings = {name: desk.get(name) for name in models}, {}
-        tell = stoppable(desk, 'Looking at the gallery', len(files))
+        tell = stoppable(desk, 'Looking at the gallery', len(gallery_files))
         if use_folder:
             for predictor in predictors.values():
                 desk.look_at_folder(predictor, tell)
         with desk.busy:
             for name, predictor in predictors.items():
-                known = desk.embed(predictor, files, tell)
-                embeddings[name] = [files[index].name for index in known.indices], known.embeddings
+                known = desk.embed(predictor, gallery_files, tell)
+                embeddings[name] = [gallery_files[index].name for index in known.indices], known.embeddings
             result = movement(predictors, image, label_map, embeddings, edit)
+    numbers = [_numbers(result, len(known.indices))]  # which photos are unusable is the same for every model
+    numbers += tell_skipped(skipped + known.skipped, len(gallery_files) + len(skipped))
     own = movement_chart(result.names, result.by_edit, 'This change of clothes')
     fixed = movement_chart(result.names, result.by_wardrobe, 'The fixed wardrobe: twelve changes of clothes')
-    return gr.HTML(own, visible=True), gr.HTML(fixed, visible=True), _numbers(result, len(files))
+    return gr.HTML(own, visible=True), gr.HTML(fixed, visible=True), '\n\n'.join(numbers)
 
 
 def _numbers(result: Movement, count: int) -> str:

@@ -1,8 +1,9 @@
 """What the tabs of a page, and all who use it at once, share: models, the gallery of the start, and what is known."""
 
 import functools
+import os
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -26,6 +27,7 @@ from ifd_zoo.predictors import Predictors
 MAX_MODELS = 8  # each stays in memory until the page stops
 PHOTOS_KNOWN = 24  # photos with their label maps; 2 MB each at most
 STUDIES_KNOWN = 128  # of all visitors; half a megabyte each
+GALLERIES_KNOWN = 32  # names and paths; their files go with the visitors
 BASELINE = 'baseline'
 
 
@@ -57,13 +59,14 @@ class Desk:
         self._indexed = indexed
         self.stops = Stops()
         named = predictors.parser if isinstance(predictors.parser, (str, Path)) else 'own'
+        sources = predictors.sources.items()
+        self._origins = {name: _origin(source) for name, source in sources if isinstance(source, str)}
         self.parsers = list(dict.fromkeys([portable_name(named), *filter(_needs_no_path, list_parsers())]))
         """Names that `parse` knows, that of the start first."""
         self._parsers: dict[str, object] = {}
-        self.temporary: set[str] = set()
-        """Files that were written for a visitor, to be deleted with the uploads."""
         self._photos: OrderedDict[tuple, tuple[Image.Image, np.ndarray]] = OrderedDict()
         self._studies: OrderedDict[tuple, Study] = OrderedDict()
+        self._galleries: OrderedDict[tuple, Collected] = OrderedDict()
         self._lock, self._loading = Lock(), Lock()
 
     @property
@@ -102,23 +105,27 @@ class Desk:
             LoadError: it cannot be loaded, or is not allowed here, or there are too many.
         """
         source = source.strip()
-        name = short_name(source)
         if self.guarded and source not in [*list_bundled(), *list_tagged()]:
-            raise LoadError(f'{name}: this page is open to anybody, and loads models by the names in the table only')
+            allowed = 'this page is open to anybody, and loads models by the names in the table only'
+            raise LoadError(f'{short_name(source)}: {allowed}')
         with self._loading:
-            if name in self.predictors.sources:
-                return name
+            origin = _origin(source)
+            for name, known in self._origins.items():
+                if known == origin:
+                    return name
             if len(self.models) >= MAX_MODELS:
                 raise LoadError(f'{MAX_MODELS} models are loaded, the most this page keeps; start it again for others')
             # A network and not its name: searches by other models go on while this one is fetched.
             network = load_model(source)
             check()
+            name = short_name(source, self.models)
             self.predictors.sources[name] = network
             try:
                 self.predictors.get(name)
             except BaseException:
                 del self.predictors.sources[name]
                 raise
+            self._origins[name] = origin
         return name
 
     def parse(self, file: PhotoFile, parser: str = '') -> tuple[Image.Image, np.ndarray]:
@@ -156,6 +163,25 @@ class Desk:
             self._remember(self._studies, {key: known[key] for key in new}, STUDIES_KNOWN)
         return [known[key] for key in keys]
 
+    def collected(
+        self, uploads: Sequence[PhotoFile], collect: Callable[[], Collected], keep: Callable[[Collected], None]
+    ) -> Collected:
+        """What uploads hold, unpacked once and known by their content for a while.
+
+        Args:
+            collect: unpacks them.
+            keep: says that the files are needed, so that nobody deletes them between a look and their use.
+        """
+        key = tuple((hash_content(file.path), file.name) for file in uploads)
+        if known := self._recall(self._galleries, key):
+            keep(known)
+            if all(os.path.isfile(file.path) for file in known.files):
+                return known
+        found = collect()
+        keep(found)
+        self._remember(self._galleries, {key: found}, GALLERIES_KNOWN)
+        return found
+
     def look_at_folder(self, predictor: Predictor, progress: Progress) -> None:
         """Bring the index of the folder up to date; to be called without holding `busy`.
 
@@ -192,10 +218,21 @@ def _needs_no_path(parser: str) -> bool:
     return parser not in PARSERS or PARSERS[parser].source != 'required'
 
 
-def short_name(source: str) -> str:
-    """How a model goes on the page: a folder by its last part, the others by their names."""
-    is_name = source in list_bundled() or source.startswith('hf-hub:')
-    return source if is_name else Path(source).name or source
+def short_name(source: str, taken: Collection[str] = ()) -> str:
+    """How a model goes on the page: by its name, a folder by as much of its path as tells it from those `taken`."""
+    if _is_name(source):
+        return source
+    parts = Path(source).resolve().parts
+    ends = ('/'.join(parts[-count:]) for count in range(1, len(parts)))
+    return next((end for end in ends if end not in taken), source)
+
+
+def _is_name(source: str) -> bool:
+    return source.startswith('hf-hub:') or source in [*list_bundled(), *list_tagged()]
+
+
+def _origin(source: str) -> str:
+    return source if _is_name(source) else str(Path(source).resolve())
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from gradio.context import LocalContext
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from ifd_zoo.gallery import PhotoFile
+from ifd_zoo.gallery import PhotoFile, shorten
 from ifd_zoo.hub import LoadError
 from ifd_zoo.images import ImageError
 from ifd_zoo.index import GalleryIndexError
@@ -75,13 +75,13 @@ def visitor() -> str:
 
 
 def keep(desk: Desk, *paths: str | Path) -> None:
-    """These files are of the visitor of this event, and go some time after the visitor."""
-    desk.temporary.update(map(str, paths))
-    claim(desk, *paths)
+    """These results are of the visitor of this event, and go some time after the visitor."""
+    if desk.keeping:
+        desk.keeping.give(visitor(), paths)
 
 
 def claim(desk: Desk, *paths: str | Path) -> None:
-    """The same of uploads."""
+    """The same of uploads; the visitor is here, also without any."""
     if desk.keeping:
         desk.keeping.claim(visitor(), paths)
 
@@ -124,13 +124,26 @@ def take_gallery(desk: Desk, gallery: list | None, archives: list | None, use_fo
         raise error('The gallery is empty: add the photos to look through, or click an example.')
     if not uploads:
         return folder
-    taken = collect(uploads, new_folder('gallery_'))
-    keep(desk, *(file.path for file in taken.files))
     claim(desk, *(file.path for file in uploads))
+    # Unpacked once: a gallery that is searched again and again must not fill the disk.
+    unpack, keep_files = lambda: collect(uploads, new_folder('gallery_')), functools.partial(_keep_files, desk)
+    taken = desk.collected(uploads, unpack, keep_files)
     found = Collected(*(mine + its for mine, its in zip(taken, folder, strict=True)))
     if not found.files:
         raise error(f'None of the gallery files can be used. {"; ".join(found.skipped[:5])}.')
     return found
+
+
+def _keep_files(desk: Desk, taken: Collected) -> None:
+    keep(desk, *(file.path for file in taken.files))
+
+
+def tell_skipped(skipped: list[str], total: int) -> list[str]:
+    """A line of the status, and a warning that passes by; nothing when nothing was skipped."""
+    if not skipped:
+        return []
+    gr.Warning(f'Skipped {len(skipped)} of {total}: the status names them.', duration=10)
+    return [f'**Skipped {len(skipped)} of {total}.** {plain(shorten(skipped))}']
 
 
 def new_folder(prefix: str) -> Path:
@@ -178,6 +191,7 @@ def handing_over(desk: Desk, function: Callable[..., object]) -> Callable[..., o
 
     @functools.wraps(function)  # gradio names the parameters of endpoints after those of the function
     def run(*values: object) -> object:
+        claim(desk)
         return _saved(desk, function(*values))
 
     return run

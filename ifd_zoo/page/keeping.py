@@ -5,6 +5,8 @@ has left. Whoever gets one that is there already touches it first and claims it 
 touched waits.
 """
 
+import logging
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +16,8 @@ GRACE = 30
 """Seconds after which what a visitor leaves behind is deleted: a phone that slept comes back earlier."""
 ROUND = 5
 """Seconds between two sweeps."""
+
+logger = logging.getLogger(__name__)
 
 
 class Keeping:
@@ -33,11 +37,19 @@ class Keeping:
         self._lock, self._end = Lock(), Event()
 
     def claim(self, visitor: str, paths: Iterable[str | Path]) -> None:
-        """These files are needed as long as this visitor is here."""
+        """These files are needed as long as this visitor, who has just asked for something, is here."""
         if visitor:
             with self._lock:
                 self._left.pop(visitor, None)
-                self._files.setdefault(visitor, set()).update(map(Path, paths))
+                self._files.setdefault(visitor, set()).update(_files(paths))
+
+    def give(self, visitor: str, paths: Iterable[str | Path]) -> None:
+        """The same of results, which may come when the visitor has left: then they go, too."""
+        if visitor:
+            with self._lock:
+                if visitor not in self._files:
+                    self._left[visitor] = time.time()
+                self._files.setdefault(visitor, set()).update(_files(paths))
 
     def leave(self, visitor: str) -> None:
         with self._lock:
@@ -83,7 +95,15 @@ class Keeping:
 
     def _run(self) -> None:
         while not self._end.wait(ROUND):
-            self.sweep()
+            try:
+                self.sweep()
+            except OSError:  # one file that resists must not keep those of later visitors
+                logger.exception('%s: some files cannot be deleted; trying again', self.folder)
+
+
+def _files(paths: Iterable[str | Path]) -> list[Path]:
+    """Paths come from visitors, who may name folders, and what no file can be named."""
+    return [Path(path) for path in paths if os.path.isfile(path)]
 
 
 def _changed(path: Path) -> float:

@@ -14,10 +14,10 @@ from ifd_zoo.explain import label_key, label_layer, read_layer, views
 from ifd_zoo.gallery import PhotoFile, QueryResult, example_gallery, example_photos, search
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
-from ifd_zoo.page.files import claim, error, handing_over, one_photo, photo_file, take_gallery, telling
+from ifd_zoo.page.files import claim, error, handing_over, one_photo, photo_file, take_gallery, tell_skipped, telling
 from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES, STILL, labelled
 from ifd_zoo.page.rank import RankTab
-from ifd_zoo.page.stopping import cancel_button, stop_with, stoppable
+from ifd_zoo.page.stopping import begin, cancel_button, stop_with, stoppable
 from ifd_zoo.parsing import LABELS, PALETTE, class_mask
 from ifd_zoo.wardrobe.colour import to_hex
 
@@ -66,6 +66,7 @@ def corrected_map(desk: Desk, parsed: Parsed | None, editor: dict | None) -> np.
     Raises:
         gr.Error: there is no photo.
     """
+    begin(desk)  # and not in `rank_again`, which goes on with this event
     if parsed is None or not editor or editor['background'] is None:
         raise error('There is no mask to rank with: give a photo, and wait for its classes.')
     with telling():
@@ -88,9 +89,9 @@ def rank_again(
         gr.Error: something is missing or unusable.
     """
     gr.Progress()(0, desc='Ranking twice')
-    files = example_gallery()
+    files, skipped = example_gallery(), []
     if places[0] or places[1] or (places[2] and desk.folder):
-        files = take_gallery(desk, *places).files
+        files, _, skipped = take_gallery(desk, *places)
     with telling():
         _, original = desk.parse(*parsed)
         predictor = desk.get(model)
@@ -104,7 +105,8 @@ def rank_again(
     text = f'**{share:.1%}** of the photo has another class than the parser gave it.'
     if not predictor.model.needs_mask:
         text += ' This model does not use the mask, so nothing moves: choose one with attention in the tab Rank.'
-    return text, _views(before), _views(after), _rows(before, after)
+    told = tell_skipped(skipped + result.skipped, len(files) + len(skipped))
+    return '\n\n'.join([text, *told]), _views(before), _views(after), _rows(before, after)
 
 
 def _views(one: QueryResult) -> list:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from ifd_zoo.explain import VIEWS
-from ifd_zoo.gallery import LISTED, PhotoFile, example_photos, search, shorten
+from ifd_zoo.gallery import LISTED, PhotoFile, example_photos, search
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.files import (
@@ -17,16 +17,16 @@ from ifd_zoo.page.files import (
     handing_over,
     many_photos,
     photo_file,
-    plain,
     save_picture,
     take_gallery,
+    tell_skipped,
     telling,
     write_results,
 )
 from ifd_zoo.page.look import LIGHT, NETWORK, SHOW_PAIR, SHOW_RESULTS, labelled
 from ifd_zoo.page.rank_form import input_column, output_column
 from ifd_zoo.page.ranking import HEADS, MAX_SHOWN, Ranking, Wish
-from ifd_zoo.page.stopping import stop_with, stoppable
+from ifd_zoo.page.stopping import begin, stop_with, stoppable
 from ifd_zoo.predictor import Predictor
 
 MAX_QUERIES = 20
@@ -59,6 +59,7 @@ def rank(
     Raises:
         gr.Error: there is nothing to search for, or nothing to search in.
     """
+    begin(desk)
     wanted = _take_queries(desk, queries)
     started, progress = time.monotonic(), gr.Progress()
     progress(0, desc='Reading the gallery')
@@ -74,7 +75,7 @@ def rank(
     ranking = Ranking(model, result.queries, found.files, found.labels)
     status = [f'**Ranked {result.searched:,} photos** in {time.monotonic() - started:.1f} s.']
     status += _remarks(predictor, result.searched)
-    status += _tell_skipped(found.skipped + result.skipped, len(found.files) + len(found.skipped))
+    status += tell_skipped(found.skipped + result.skipped, len(found.files) + len(found.skipped))
     names = [(f'{place}: {one.name}', place - 1) for place, one in enumerate(result.queries, 1)]
     chosen = gr.Dropdown(names, value=0, visible=len(names) > 1)
     shown = redraw(desk, ranking, 0, view, opacity, top_k, threshold)
@@ -98,14 +99,6 @@ def _remarks(predictor: Predictor, searched: int) -> list[str]:
     if not predictor.model.needs_mask:
         remarks.append('This model has no attention stream, so there is no attention map.')
     return remarks
-
-
-def _tell_skipped(skipped: list[str], total: int) -> list[str]:
-    """A line of the status, and a warning that passes by; nothing when nothing was skipped."""
-    if not skipped:
-        return []
-    gr.Warning(f'Skipped {len(skipped)} of {total}: the status names them.', duration=10)
-    return [f'**Skipped {len(skipped)} of {total}.** {plain(shorten(skipped))}']
 
 
 def redraw(

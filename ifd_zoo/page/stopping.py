@@ -9,10 +9,19 @@ from ifd_zoo.page.files import visitor
 from ifd_zoo.page.stops import STOPPED
 
 
+def begin(desk: Desk) -> None:
+    """First in an event that can be stopped: what ended an earlier one does not end this one."""
+    desk.stops.forget(visitor())
+
+
 def stoppable(desk: Desk, description: str, total: int) -> Callable[[int], None]:
-    """A progress for long work of this event: tells how many of `total` are done, and stops when that is wanted."""
+    """A progress for long work of this event: tells how many of `total` are done, and stops when that is wanted.
+
+    Raises:
+        Stopped: it is wanted already.
+    """
     progress, who = gr.Progress(), visitor()
-    desk.stops.forget(who)
+    desk.stops.check(who)
 
     def tell(done: int) -> None:
         desk.stops.check(who)
