@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,6 +130,19 @@ def test_importing_the_package_does_not_import_transformers():
 @pytest.fixture
 def root(tmp_path):
     return write_folder_tree(tmp_path / 'data', train=2, test=1, views=2)
+
+
+def test_label_maps_are_found_by_relative_paths_too(tmp_path, monkeypatch):
+    for number, name in enumerate(('1/c.png', '0012/1/c.png', 'a.png')):
+        (tmp_path / 'maps' / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((64, 32), number, np.uint8)).save(tmp_path / 'maps' / name)
+    monkeypatch.chdir(tmp_path)
+    parser = load_parser('labelmap:maps')
+    for path, expected in (('0012/1/c.jpg', 1), (tmp_path / '0012/1/c.jpg', 1), ('a.jpg', 2), ('./x/a.jpg', 2)):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        noise(64, 32).save(path)
+        with Image.open(path) as image:
+            assert (parser.parse([image])[0] == expected).all(), path
 
 
 def test_label_maps_of_another_tool_become_ours(root, tmp_path):

@@ -55,7 +55,7 @@ class LabelMaps:
         name = getattr(image, 'filename', '')
         if not name:
             raise ParserError(f'{self.folder}: label maps are found by the file of an image, and this one has none')
-        parts = Path(name).with_suffix('.png').parts
+        parts = Path(name).absolute().with_suffix('.png').parts
         candidates = (self.folder.joinpath(*parts[start:]) for start in range(1, len(parts)))
         path = next((candidate for candidate in candidates if candidate.is_file()), None)
         if path is None:
