@@ -141,9 +141,15 @@ class EvalTransform:
             image = self._finish(self._colour(pixels))
             return Sample(image, image, torch.zeros_like(image[..., :1, :, :]))
         erased, clothing = self._tables.to(pixels.device)[:, labels.int()]
-        masked = erase(pixels, erased, self.masking.fill)
+        masked = erase(pixels, erased, self.masking.fill, self._noise(pixels))
         both = self._finish(torch.cat([self._colour(pixels), masked], dim=-3))
         return Sample(*both.split(3, dim=-3), clothing.float())
+
+    def _noise(self, pixels: Tensor) -> Tensor | None:
+        """What fills the holes if that is noise: always the same, so that a photo has one embedding."""
+        if self.masking.fill != 'noise':
+            return None
+        return torch.rand(pixels.shape[-3:], generator=torch.Generator().manual_seed(0)).to(pixels.device)
 
     def _colour(self, pixels: Tensor) -> Tensor:
         return pixels
@@ -181,6 +187,9 @@ class TrainTransform(EvalTransform):
     def _geometric(self, pixels: Tensor, *label_maps: Tensor) -> tuple[Tensor, ...]:
         moved = self.move([tv_tensors.Image(pixels), *map(tv_tensors.Mask, label_maps)])
         return tuple(part.as_subclass(Tensor) for part in moved)
+
+    def _noise(self, pixels: Tensor) -> None:
+        return None  # drawn anew for each image
 
     def _colour(self, pixels: Tensor) -> Tensor:
         return self.jitter(pixels) if self.jitter else pixels

@@ -53,6 +53,18 @@ def test_colour_jitter_touches_the_image_only_before_masking_holes_stay_black():
     assert torch.equal(masked == 0, (clothing > 0).expand(3, -1, -1))
 
 
+def test_erased_noise_is_the_same_in_every_look_at_a_photo_and_new_in_training():
+    masking = Masking(fill='noise')
+    transform = EvalTransform((48, 24), masking=masking)
+    image, label_map = white_person()
+    first, second = (transform(image, label_map) for _ in range(2))
+    batch = transform.batch([image] * 2, [label_map] * 2)
+    assert torch.equal(first.masked, second.masked) and not torch.equal(first.masked, first.image)
+    assert all(torch.equal(one, first.masked) for one in batch.masked)
+    training = TrainTransform((48, 24), Augmentation(crop_scale=1.0, flip=0, erasing=0), masking=masking)
+    assert not torch.equal(training(image, label_map).masked, training(image, label_map).masked)
+
+
 def test_the_test_transform_resizes_and_normalises():
     pixels, label_map = draw_person(1, 0, 0)
     transform = EvalTransform((64, 32), (0.5, 0.4, 0.3), (0.2, 0.2, 0.2))

@@ -40,13 +40,14 @@ def require_labels(label_map: np.ndarray) -> None:
 FILLS = ('black', 'mean', 'noise')
 
 
-def erase(image: Tensor, mask: Tensor, fill: str = 'black') -> Tensor:
+def erase(image: Tensor, mask: Tensor, fill: str = 'black', noise: Tensor | None = None) -> Tensor:
     """The clothing-masked image M: pixels under the mask are replaced, all others stay (section II, Fig. 2).
 
     Args:
         image: (..., 3, H, W) in [0, 1], before normalisation.
         mask: (..., 1, H, W), true or non-zero where pixels are erased.
         fill: `black`, `mean` (mean colour of the pixels that stay) or `noise` (uniform in [0, 1]).
+        noise: (3, H, W) or as `image`, to fill with; drawn where it is not given.
 
     Raises:
         ValueError: `fill` is none of these.
@@ -59,5 +60,5 @@ def erase(image: Tensor, mask: Tensor, fill: str = 'black') -> Tensor:
         mean = (image * kept).sum((-2, -1), keepdim=True) / kept.sum((-2, -1), keepdim=True).clamp(min=1)
         return torch.where(mask, mean, image)
     if fill == 'noise':
-        return torch.where(mask, torch.rand_like(image), image)
+        return torch.where(mask, torch.rand_like(image) if noise is None else noise, image)
     raise ValueError(f'fill must be one of {", ".join(FILLS)}, got {fill!r}')
