@@ -120,7 +120,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         desk = Desk(predictors, folder, args.public and not args.auth, _index_of(args), keeping)
         demo = build_demo(desk)
         keeping.start()
-        return _serve(demo, desk, args)
+        try:
+            return _serve(demo, desk, args)
+        finally:
+            keeping.stop()
 
 
 def _read_folder(path: Path | None) -> Collected | None:

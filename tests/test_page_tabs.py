@@ -7,8 +7,9 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from fastapi import HTTPException
 from gradio.components.image_editor import EditorData
-from gradio.data_classes import FileData
+from gradio.data_classes import DataWithFiles, FileData
 from PIL import Image
 
 import app
@@ -204,6 +205,25 @@ def test_masks_that_are_missing_or_not_uploaded_are_refused(desk, photo):
     with pytest.raises(gr.Error, match='not uploaded here'):
         masks.guarded(list, sent)
     assert masks.to_editor(desk, None) == (None, None)
+
+
+def test_an_editor_takes_its_own_pictures_and_nothing_larger(desk):
+    editor = next(one for one in app.build_demo(desk).blocks.values() if isinstance(one, gr.ImageEditor))
+    assert editor.accept_blobs._is_server_fn
+
+    def send(index, content, kind='layer'):
+        data = {'type': kind, 'index': index, 'id': 'x'}
+        return editor.accept_blobs(DataWithFiles(data=data, files=[('blob', content)]))
+
+    send('0', b'layer')
+    send('null', b'composite', 'composite')
+    painted = editor.blob_storage['x']
+    assert (painted.layers, painted.composite) == ([b'layer'], b'composite')
+    for index, content in (('2000000000', b''), ('1', b''), ('-1', b''), ('0', b' ' * (masks.PAINTED_BYTES + 1))):
+        with pytest.raises(HTTPException) as refused:
+            send(index, content)
+        assert refused.value.status_code == 413
+    assert editor.blob_storage['x'].layers == [b'layer']
 
 
 def test_what_visitors_paint_and_leave_does_not_pile_up():

@@ -67,7 +67,7 @@ class Desk:
         self._photos: OrderedDict[tuple, tuple[Image.Image, np.ndarray]] = OrderedDict()
         self._studies: OrderedDict[tuple, Study] = OrderedDict()
         self._galleries: OrderedDict[tuple, Collected] = OrderedDict()
-        self._lock, self._loading = Lock(), Lock()
+        self._lock, self._loading, self._loading_parser = Lock(), Lock(), Lock()
 
     @property
     def models(self) -> list[str]:
@@ -196,7 +196,7 @@ class Desk:
             raise ValueError(f'Choose a parser: {", ".join(self.parsers)}.')
         if name == self.parsers[0]:
             return self.get(self.models[0]).parser
-        with self._loading:
+        with self._loading_parser:
             if name not in self._parsers:
                 self._parsers[name] = load_parser(name, self.get(self.models[0]).device)
             return self._parsers[name]

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 import gradio as gr
 import numpy as np
+from fastapi import HTTPException
+from gradio.components.base import server
 from gradio.components.image_editor import EditorData
+from gradio.data_classes import DataWithFiles
 from PIL import Image
 
 from ifd_zoo.explain import label_key, label_layer, read_layer, views
@@ -23,6 +26,7 @@ from ifd_zoo.wardrobe.colour import to_hex
 
 EDITED_SIDE = 640  # pixels of the picture to paint on
 PAINTINGS = 64  # of all visitors
+PAINTED_BYTES = 4 * EDITED_SIDE**2  # of one picture: more than the pixels
 SHOWN = 10  # lines of the table
 HEADS = ('File', 'Rank before', 'Rank after', 'Similarity before', 'Similarity after')
 
@@ -204,7 +208,21 @@ def _editor() -> gr.ImageEditor:
     )
     editor.blob_storage = Recent()
     editor.preprocess = partial(guarded, editor.preprocess)
+    editor.accept_blobs = bounded(editor.accept_blobs)
     return editor
+
+
+def bounded(accept: Callable) -> Callable:
+    """What takes in the pictures of an editor, which anybody may send, before they are read: nothing beyond its own."""
+
+    @server
+    def run(data: DataWithFiles) -> object:
+        layer = str(data.data.get('index') or 0)
+        if layer not in ('0', 'null') or any(len(content) > PAINTED_BYTES for _, content in data.files):
+            raise HTTPException(413, f'a mask is one layer of at most {PAINTED_BYTES:,} bytes')
+        return accept(data)
+
+    return run
 
 
 def guarded(decode: Callable, payload: EditorData | None) -> dict | None:
