@@ -10,6 +10,8 @@ a run that was stopped goes on. `--record` writes the tables into config.json an
 """
 
 import argparse
+import functools
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -26,9 +28,11 @@ from tqdm import tqdm
 from eval.compare_costs import PHOTOS, measure_cost
 from eval.compare_rows import summarise_rows
 from eval.embedding import EmbeddingError
+from eval.flags import not_negative
 from eval.floors import ColourHistogram, untrained_twin
 from eval.run import measure_model
 from eval.run import parse_args as measurement_args
+from eval.shards import stamp
 from ifd_zoo.datasets import DatasetError, load_dataset
 from ifd_zoo.files import replacing
 from ifd_zoo.fingerprint import hash_weights
@@ -37,7 +41,7 @@ from ifd_zoo.hub.comparison import comparison_tables
 from ifd_zoo.hub.release import find_record, update_record
 from ifd_zoo.inference import PRECISIONS, DeviceError, choose_precision, pick_device
 from ifd_zoo.parsing import ParserError
-from ifd_zoo.parsing.masksets import LABEL_MAPS
+from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
 
 TESTS = {'test': '.', 'unseen cameras': 'unseen_cameras', 'look-alikes': 'hard'}
 """Name to folder of each test in a set by `python -m ifd_zoo.synthetic`."""
@@ -63,7 +67,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--models', required=True, nargs='+', metavar='NAME=MODEL[,MODEL...]', help='rows')
     parser.add_argument('--masks', nargs='+', default=[LABEL_MAPS, 'bundled'], help='as --masks of eval/run.py')
     parser.add_argument('--output', required=True, type=Path, help='folder for the table and all measurements')
-    parser.add_argument('--workers', type=int, default=2, help='processes that load images')
+    parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--precision', default='fp32', choices=PRECISIONS, help='of the embeddings')
     parser.add_argument('--record', action='store_true', help='write the tables into the releases of the models')
@@ -107,6 +111,15 @@ def list_tasks(rows: list[Row], tests: list[str], masks: list[str]) -> Iterator[
                 yield from (Task(row.name, model, test, name) for model in row.models)
 
 
+def identify(root: Path, masks: str, device: str | None) -> str:
+    """Of all that a test's figures depend on but the model: the state of its images, and what makes the masks."""
+    protocol = load_dataset('folder', root).protocols[0]
+    records = [*protocol.query, *protocol.gallery]
+    files = [[str(record.path), stamp(record.path), stamp(record.label_map)] for record in records]
+    text = json.dumps([files, MaskSource(masks, pick_device(device)).name])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
 def kept(args: argparse.Namespace, model: nn.Module, words: tuple[str, ...], measure: Callable) -> dict[str, Any]:
     """What `measure` returns, from the file of an earlier call where there is one; `words` tell it from others."""
     words = (model.pretrained_cfg['architecture'], hash_weights(model)[:12], *words)
@@ -121,7 +134,7 @@ def kept(args: argparse.Namespace, model: nn.Module, words: tuple[str, ...], mea
 
 def measure_task(task: Task, precision: str, args: argparse.Namespace) -> dict[str, Any]:
     """The report of `eval.run`."""
-    root, masks = args.root / TESTS[task.test], LABEL_MAPS if task.masks == NO_MASKS_NEEDED else task.masks
+    root, masks = _folder_and_masks(task, args)
     flags = {'root': root, 'masks': masks, 'workers': args.workers, 'precision': precision, 'model': '-'}
     if args.device:
         flags['device'] = args.device
@@ -131,10 +144,16 @@ def measure_task(task: Task, precision: str, args: argparse.Namespace) -> dict[s
     return measure_model(task.model, measurement_args(argv)).report
 
 
+def _folder_and_masks(task: Task, args: argparse.Namespace) -> tuple[Path, str]:
+    root = args.root.expanduser().resolve() / TESTS[task.test]
+    return root, LABEL_MAPS if task.masks == NO_MASKS_NEEDED else task.masks
+
+
 def measure_all(tasks: list[Task], args: argparse.Namespace) -> Iterator[tuple[Task, dict[str, Any]]]:
+    identity = functools.cache(identify)  # for this call: files change between two
     for task in tqdm(tasks, desc='compare', unit=' measurements'):
         precision = choose_precision(task.model, pick_device(args.device), args.precision)
-        words = (task.test, task.masks, precision)
+        words = (task.test, task.masks, precision, identity(*_folder_and_masks(task, args), args.device))
         yield task, kept(args, task.model, words, partial(measure_task, task, precision, args))
 
 
@@ -158,8 +177,9 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     measured = [(task.row, task.test, task.masks, report) for task, report in measure_all(tasks, args)]
     queries = load_dataset('folder', args.root / TESTS[tests[0]]).protocols[0].query
     photos = [record.path for record in queries[:PHOTOS]]
+    device = str(pick_device(args.device))
     costs = {
-        row.name: kept(args, row.models[0], ('cost',), partial(measure_cost, row.models[0], photos, args.device))
+        row.name: kept(args, row.models[0], ('cost', device), partial(measure_cost, row.models[0], photos, args.device))
         for row in trained
     }
     report = {

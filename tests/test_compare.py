@@ -119,6 +119,10 @@ def test_what_has_been_measured_is_not_measured_again(root, releases, tmp_path, 
     monkeypatch.setattr(compare, 'measure_model', lambda *args: measured.append(args) or original(*args))
     assert compare.main(argv) == 0
     assert capsys.readouterr().out == table and len(measured) == 1
+    changed = next((root / 'query').rglob('*.jpg'))
+    changed.write_bytes(changed.read_bytes() + b'0')
+    assert compare.main(argv) == 0
+    assert len(measured) == 1 + 5  # all on this test, none on the other one
 
 
 @pytest.mark.parametrize(
