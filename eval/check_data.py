@@ -24,6 +24,7 @@ if __name__ == '__main__':
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from eval.flags import not_negative
 from ifd_zoo.datasets import DATASETS, DatasetError, Record, ReIDDataset, load_dataset
 from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.datasets.common import CountWarning, count
@@ -46,7 +47,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
     parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
     parser.add_argument('--masks', action='store_true', help='check that each image has a label map, and of its size')
-    parser.add_argument('--workers', type=int, default=4, help='processes that decode images; 0: none but this one')
+    parser.add_argument('--workers', type=not_negative, default=4, help='processes that decode images; 0: this one')
     parser.add_argument('--most', type=int, default=20, help='files to name of each kind of fault')
     args = parser.parse_args(argv)
     if min(args.workers, args.most) < 0:

@@ -34,6 +34,7 @@ from torch import nn
 from tqdm import tqdm
 
 from eval.embedding import Embedded, EmbeddingError, embed_batches, split_rows
+from eval.flags import not_negative, positive
 from eval.joined import finished_rows, joined_key, write_joined
 from eval.selection import ALL, Selection, select_pictures, select_split
 from eval.shards import Part, Shard, plan_shards, read_parts, stamp
@@ -96,9 +97,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         'folder of label maps by python -m ifd_zoo.parsing'
     )
     parser.add_argument('--output', required=True, type=Path, help='file that gets the embeddings')
-    parser.add_argument('--batch-size', type=int, default=64)
-    parser.add_argument('--workers', type=int, default=2, help='processes that load images')
-    parser.add_argument('--shard-size', type=int, default=SHARD_SIZE, help='images that a stop may lose, per process')
+    parser.add_argument('--batch-size', type=positive, default=64)
+    parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
+    parser.add_argument('--shard-size', type=positive, default=SHARD_SIZE, help='images a stop may lose, per process')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     parser.add_argument('--precision', default='auto', choices=PRECISIONS, help='auto: fastest that keeps the answer')
@@ -113,8 +114,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         if args.precision not in ('auto', 'fp32') or args.device not in (None, 'cpu'):
             parser.error('--runtime onnxruntime computes in fp32 on the CPU: leave out --precision and --device')
         args.device = 'cpu'
-    if min(args.batch_size, args.shard_size) < 1 or args.workers < 0:
-        parser.error('--batch-size and --shard-size must be at least 1, --workers at least 0')
     return args
 
 

@@ -22,8 +22,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from eval.embedding import EmbeddingError
 from eval.extract import extract
 from eval.figure3_sheet import NEGATIVE, ModelRow, draw_sheet, fit
+from eval.flags import not_negative, positive
 from eval.triples import Choice, Features, find_triple
 from ifd_zoo.datasets import DATASETS, DatasetError, Protocol, Record, load_dataset
 from ifd_zoo.datasets.base import read_image, read_label_map
@@ -63,8 +65,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         f'{LABEL_MAPS}, or a folder of label maps by python -m ifd_zoo.parsing',
     )
     parser.add_argument('--output', required=True, type=Path, help='PNG file')
-    parser.add_argument('--batch-size', type=int, default=64)
-    parser.add_argument('--workers', type=int, default=2, help='processes that load images')
+    parser.add_argument('--batch-size', type=positive, default=64)
+    parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     args = parser.parse_args(argv)
     given = [name for name in FILES if getattr(args, name)]
@@ -155,11 +157,11 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         picture, text = draw_figure(args)
-    except (DatasetError, ImageError, LoadError, ParserError, DeviceError) as error:
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(args.output, format='PNG')
+    except (DatasetError, ImageError, LoadError, ParserError, DeviceError, EmbeddingError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(args.output, format='PNG')
     print(text)
     return 0
 

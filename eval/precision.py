@@ -20,6 +20,7 @@ from torch import nn
 
 from eval.embedding import EmbeddingError
 from eval.extract import extract
+from eval.flags import not_negative, positive
 from eval.metrics import evaluate_embeddings
 from eval.report import distinct_records, labels_of
 from eval.run import load_protocols
@@ -40,8 +41,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--masks', default=LABEL_MAPS, help='as for eval/run.py')
     parser.add_argument('--maps', type=Path, help='keep the label maps of a parser in this folder')
     parser.add_argument('--precisions', nargs='+', default=['bf16'], choices=tuple(DTYPES), help='to be checked')
-    parser.add_argument('--batch-size', type=int, default=64)
-    parser.add_argument('--workers', type=int, default=2, help='processes that load images')
+    parser.add_argument('--batch-size', type=positive, default=64)
+    parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     return parser.parse_args(argv)
 

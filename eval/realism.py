@@ -32,6 +32,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from tqdm import tqdm
 
+from eval.flags import positive
 from eval.realism_data import Photos, Renders, list_renders
 from ifd_zoo.parsing.labels import CLOTHING, LABELS, class_indices
 from ifd_zoo.parsing.network import ParsingNet
@@ -62,9 +63,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--rendered', type=Path, required=True, help='folder of rendered people with label maps')
     parser.add_argument('--photos', type=Path, required=True, help='folder in the layout of Clothing Co-Parsing')
-    parser.add_argument('--images', type=_positive, default=Settings.images, help='renders to use, evenly spread')
-    parser.add_argument('--steps', type=_positive, default=Settings.steps)
-    parser.add_argument('--batch-size', type=_positive, default=Settings.batch_size)
+    parser.add_argument('--images', type=positive, default=Settings.images, help='renders to use, evenly spread')
+    parser.add_argument('--steps', type=positive, default=Settings.steps)
+    parser.add_argument('--batch-size', type=positive, default=Settings.batch_size)
     parser.add_argument('--seed', type=int, default=Settings.seed)
     parser.add_argument('--size', type=_size, default=Settings.size, help="HEIGHTxWIDTH of the parser's input")
     parser.add_argument('--output', type=Path, help='JSON file for figures and settings')
@@ -187,12 +188,6 @@ def _device() -> torch.device:
 
 def _inputs(images: Tensor) -> Tensor:
     return normalise(images.to(_device())).contiguous(memory_format=torch.channels_last)
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f'a whole number above 0, got {text!r}')
-    return int(text)
 
 
 def _size(text: str) -> tuple[int, int]:

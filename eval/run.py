@@ -22,6 +22,7 @@ from torch import nn
 
 from eval.embedding import EmbeddingError
 from eval.extract import extract
+from eval.flags import not_negative, positive
 from eval.page import write_html
 from eval.paper import reference
 from eval.report import distinct_records, markdown_report, measure
@@ -57,8 +58,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--maps', type=Path, help='keep the label maps of the parser in this folder')
     parser.add_argument('--output', type=Path, help='folder for figures.json, figures.md and report.html')
-    parser.add_argument('--batch-size', type=int, default=64)
-    parser.add_argument('--workers', type=int, default=2, help='processes that load images')
+    parser.add_argument('--batch-size', type=positive, default=64)
+    parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     parser.add_argument(
@@ -135,7 +136,7 @@ def main(argv: list[str] | None = None) -> int:
         print(markdown_report(measurement.report))
         if args.output:
             write_output(args.output, measurement)
-    except (DatasetError, LoadError, ParserError, DeviceError, EmbeddingError) as error:
+    except (DatasetError, LoadError, ParserError, DeviceError, EmbeddingError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     return 0

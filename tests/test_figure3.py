@@ -176,8 +176,9 @@ def test_what_cannot_be_used_is_told_in_one_line(tree, tmp_path, capsys):
         ((*files, photo, '--models', 'nobody'), 'no trained model'),
         (('--root', tmp_path / 'nowhere'), 'no such folder'),
         (alone, 'one with and one without attention stream'),
+        ((*files, photo, '--output', tmp_path), 'Is a directory'),
     ):
-        code, out, err = run(capsys, *flags, *output)
+        code, out, err = run(capsys, *output, *flags)
         assert code == 2 and not out and err.startswith('error: ') and message in err
         assert err.count('\n') == 1 and not (tmp_path / 'figure.png').exists()
 

@@ -242,6 +242,18 @@ def test_the_output_folder_has_the_report_as_json_markdown_and_page(release, tmp
     assert 'ifd_baseline_resnet10t.tiny on folder' in page and str(tmp_path) not in page
 
 
+def test_flags_and_folders_that_cannot_be_used_are_told_in_one_line(release, tmp_path, capsys):
+    root = write_folder_tree(tmp_path / 'data')
+    (tmp_path / 'file').touch()
+    given = ['--model', str(release), '--root', str(root), '--workers', '0', '--device', 'cpu']
+    assert eval_run.main([*given, '--output', str(tmp_path / 'file')]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith('error: ')
+    for flags in (('--batch-size', '0'), ('--batch-size', '-1'), ('--workers', '-1')):
+        with pytest.raises(SystemExit) as end:
+            eval_run.main([*given, *flags])
+        assert end.value.code == 2 and f'{flags[0]}: a whole number' in capsys.readouterr().err
+
+
 def test_embeddings_that_are_not_finite_stop_the_measurement(release, tmp_path, capsys, monkeypatch):
     def broken(source):
         model = load_model(source)
