@@ -1,6 +1,7 @@
 """Training of the parser: loss, figures, augmentation, and the script from start to released folder."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -205,6 +206,36 @@ def test_resume_refuses_another_run(data, tmp_path, capsys):
     script.main(flags(data, tmp_path, '--epochs', '1'))
     assert script.main(flags(data, tmp_path, '--epochs', '1', '--lr', '0.5', '--resume')) == 2
     assert 'another run' in capsys.readouterr().err
+
+
+def test_a_folder_with_a_run_is_not_trained_into_again(data, tmp_path, capsys):
+    script.main(flags(data, tmp_path, '--epochs', '1'))
+    before = sorted(path.name for path in (tmp_path / 'checkpoints').iterdir())
+    assert script.main(flags(data, tmp_path, '--epochs', '1')) == 2
+    assert 'holds a run; give --resume' in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / 'checkpoints').iterdir()) == before
+
+
+def test_a_loss_that_is_not_finite_leaves_no_checkpoint(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(script, 'learning_rate', lambda *args: float('inf'))
+    assert script.main(flags(data, tmp_path, '--epochs', '2')) == 2
+    assert 'error: epoch 1: the loss is nan; lower --lr' in capsys.readouterr().err
+    assert not (tmp_path / 'checkpoints').exists()
+
+
+@pytest.mark.parametrize('case', ['no label names', 'a file for a folder', 'a name that is no number'])
+def test_folders_that_cannot_be_used_are_told_in_one_line(data, tmp_path, capsys, case):
+    photos, output = tmp_path / 'photos', tmp_path / 'run'
+    shutil.copytree(data / 'photos', photos)
+    if case == 'no label names':
+        next(photos.rglob('label_names.txt')).unlink()
+    elif case == 'a file for a folder':
+        output.touch()
+    else:
+        next(photos.rglob('*.jpg')).rename(next(photos.rglob('*.jpg')).with_stem('odd'))
+        next(photos.rglob('*.png')).rename(next(photos.rglob('*.png')).with_stem('odd'))
+    assert script.main(flags(data, output, '--photos', str(photos))) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith('error: ')
 
 
 def test_missing_pictures_are_named_without_a_stack_trace(tmp_path, capsys):

@@ -133,6 +133,8 @@ class Training:
         stride = images.shape[-1] // logits.shape[-1]
         down, right = torch.randint(stride, (2,)).tolist()
         loss = self.loss(logits, targets[:, down::stride, right::stride].to(self.device))
+        if not loss.isfinite():  # before such weights take the place of good checkpoints
+            raise FloatingPointError(f'epoch {self.epoch + 1}: the loss is {loss.item()}; lower --lr')
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
@@ -164,7 +166,7 @@ def report(training: Training, loss: float, rows: dict[str, dict]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     try:
         run(parse_args(argv, __doc__))
-    except (CheckpointError, ParserError, SourceError) as error:
+    except (CheckpointError, ParserError, SourceError, FloatingPointError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     return 0
@@ -174,6 +176,9 @@ def run(config: Config) -> None:
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
+    folder = config.output / 'checkpoints'
+    if not config.resume and Checkpoints(folder).paths():
+        raise CheckpointError(f'{config.output}: holds a run; give --resume to go on, or another --output')
     config.output.mkdir(parents=True, exist_ok=True)
     train, validation = read_sources(config.rendered, config.photos)
     share = config.photo_share if config.photos else 0.0

@@ -155,8 +155,14 @@ def photo_pairs(root: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def split_photos(root: Path) -> tuple[list[Pair], list[Pair]]:
-    """Training and validation photos; every photo whose number ends in 1 validates."""
+    """Training and validation photos; every photo whose number ends in 1 validates.
+
+    Raises:
+        SourceError: a photo's name is no number.
+    """
     pairs = list(photo_pairs(root))
+    if odd := next((image for image, _ in pairs if not image.stem.isdecimal()), None):
+        raise SourceError(f'{odd}: expected a number for a name, as in 0001.jpg, by which photos are held out')
     held_out = [pair for pair in pairs if int(pair[0].stem) % 10 == 1]
     return [pair for pair in pairs if pair not in held_out], held_out
 
