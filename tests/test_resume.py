@@ -67,6 +67,11 @@ def test_from_every_checkpoint_a_run_ends_in_the_same_weights(root, whole, tmp_p
         assert train_run.main(arguments(root, broken, '--resume')) == 0
         assert weights(broken) == weights(whole), path.name
         assert losses(broken) == losses(whole), path.name
+        state = torch.load(path, weights_only=True)
+        if state['step']:
+            rows = [json.loads(line) for line in (broken / 'metrics.jsonl').read_text().splitlines()]
+            row = next(row for row in rows if (row['stage'], row['epoch']) == (state['stage'], state['epoch'] + 1))
+            assert row['seconds'] > state['seconds'] > 0 and row['waited_seconds'] >= state['waited']
     assert seconds(tmp_path / '0') == seconds(whole)  # nothing was left to train: the time is of the first sitting
 
 

@@ -75,6 +75,10 @@ class Position:
     """Batches of the next epoch that are done."""
     sums: dict[str, float] = field(default_factory=dict)
     """Losses summed over these batches."""
+    seconds: float = 0.0
+    """That these batches have taken, in all sittings."""
+    waited: float = 0.0
+    """Of these, for the loader."""
 
 
 class Stage:
@@ -136,8 +140,8 @@ class Engine:
         epoch, first, batches, sums = position.epoch, position.step, len(self.sampler), dict(position.sums)
         self.sampler.start_at(epoch + EPOCHS_BETWEEN_STAGES * stage.number, first)
         bar = self._bar(f'stage {stage.number} epoch {epoch + 1}/{stage.epochs}', first, batches)
-        begin = asked = time.perf_counter()
-        waited = 0.0
+        asked = time.perf_counter()
+        begin, waited = asked - position.seconds, position.waited
         for step, batch in enumerate(self.loader, start=first):
             waited += time.perf_counter() - asked
             losses = self._step(stage, task, optimizer, batch, (epoch, step))
@@ -146,7 +150,7 @@ class Engine:
             bar.set_postfix({name: f'{value:.3f}' for name, value in losses.items()}, refresh=False)
             bar.update()
             if self._checkpoint_due(step + 1, batches):
-                self._save(stage, Position(stage.number, epoch, step + 1, sums))
+                self._save(stage, Position(stage.number, epoch, step + 1, sums, time.perf_counter() - begin, waited))
             asked = time.perf_counter()
         bar.close()
         means = torch.tensor([*sums.values()], device=self.accelerator.device) / batches
@@ -157,7 +161,7 @@ class Engine:
             epochs=stage.epochs,
             losses=dict(zip(sums, means.tolist(), strict=True)),
             learning_rate=optimizer.param_groups[0]['lr'],
-            images=(batches - first) * self.sampler.batch_size,
+            images=batches * self.sampler.batch_size,
             seconds=time.perf_counter() - begin,
             waited=waited,
         ))

@@ -11,6 +11,7 @@ are in `train/recipes.py`; all flags: `--help`.
 
 import json
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 if __name__ == '__main__':
@@ -129,7 +130,7 @@ class Run:
         self.model.load_state_dict(state['model'])
         if self.average:
             self.average.module.load_state_dict(state['average'])
-        position = Position(state['stage'], state['epoch'], state['step'], state['sums'])
+        position = Position(**{field.name: state[field.name] for field in fields(Position) if field.name in state})
         stage = next(stage for stage in self.stages if stage.number == position.stage)
         stage.optimizer.load_state_dict(state['optimizer'])
         if state['scaler']:
