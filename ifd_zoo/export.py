@@ -162,8 +162,8 @@ def _network(model: nn.Module, parser: Parser | None, flip: bool) -> nn.Module:
         return embedder.eval()
     if not model.needs_mask:
         raise ExportError('the model has one stream and needs no masks: leave the parser out')
-    if not hasattr(parser, 'net'):
-        raise ExportError('this parser has no network that could be exported')
+    if not isinstance(parser, Parser):
+        raise ExportError('only the bundled parser and others of its kind can be exported: leave this one out')
     if transform.masking.fill == 'noise':
         raise ExportError('erased pixels of this model are noise, which a graph cannot repeat: leave the parser out')
     return ParsingEmbedder(embedder, copy.deepcopy(parser.net), tuple(parser.letterbox.size), transform).cpu().eval()

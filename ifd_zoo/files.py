@@ -1,5 +1,6 @@
-"""Files that are there in full or not at all."""
+"""Files that are there in full or not at all, and what tells them apart."""
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -24,3 +25,9 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of the file's bytes, in hexadecimal digits. Raises OSError when it cannot be read."""
+    with path.open('rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()

@@ -218,6 +218,9 @@ def _enlarge(attention: Tensor, image: Image.Image) -> np.ndarray:
 def _fitted(label_map: np.ndarray, image: Image.Image) -> np.ndarray:
     """The label map, shrunk where `load_image` has shrunk the image."""
     label_map = np.asarray(label_map, dtype=np.uint8)
-    if max(label_map.shape) > MAX_SIDE:
+    height, width = label_map.shape
+    # Sides of the image were rounded. A map of another shape stays as it is, and is refused with its size.
+    alike = abs(height * image.width - width * image.height) <= max(height, width)
+    if max(height, width) > MAX_SIDE and alike:
         label_map = np.asarray(Image.fromarray(label_map).resize(image.size, Image.Resampling.NEAREST))
     return label_map

@@ -82,6 +82,11 @@ def test_a_parser_that_cannot_be_put_in_front_is_refused(tmp_path, name, match):
         export_onnx(model, tmp_path / 'm.onnx', load_parser('bundled'))
 
 
+def test_a_parser_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(ExportError, match='only the bundled parser'):
+        export_onnx(timm.create_model('ifd_resnet10t').eval(), tmp_path / 'm.onnx', load_parser('none'))
+
+
 def test_a_graph_that_computes_something_else_is_not_left_behind(tmp_path, monkeypatch):
     monkeypatch.setattr('ifd_zoo.export.TOLERANCE', -1.0)
     with pytest.raises(ExportError, match='onnxruntime differs from torch'):

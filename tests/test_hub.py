@@ -86,6 +86,8 @@ def test_create_model_gives_fresh_weights_for_a_name_and_trained_ones_on_demand(
     assert not torch.equal(embed(fresh), embed(other))
     assert torch.equal(embed(trained), embed(load_model('ifd_resnet10t.synthetic')))
     assert fresh.release_info == {} and trained.release_info['figures']
+    tagged = create_model('ifd_resnet10t.synthetic')
+    assert torch.equal(embed(tagged), embed(trained))
 
 
 def test_create_model_changes_head_and_channels_of_a_release(release):
@@ -109,6 +111,25 @@ def test_a_damaged_file_is_named(release, name, content):
     (release / name).write_bytes(content)
     with pytest.raises(LoadError, match=name):
         load_model(release)
+
+
+@pytest.mark.parametrize('change, message', [
+    ({'ifd': None}, 'its ifd is no object'), ({'ifd': []}, 'its ifd is no object'),
+    ({'pretrained_cfg': None}, 'its pretrained_cfg is no'), ({'model_args': None}, 'its model_args is no object'),
+    ({'model_args': {'backbone': 'nonsense'}}, 'cannot be loaded'), ({'model_args': {'pool': 'x'}}, 'cannot be loaded'),
+])  # fmt: skip
+def test_a_config_that_makes_no_network_is_refused(release, change, message):
+    config = json.loads((release / 'config.json').read_text())
+    (release / 'config.json').write_text(json.dumps(config | change))
+    with pytest.raises(LoadError, match=message):
+        load_model(release)
+
+
+@pytest.mark.parametrize('recorded', ['{', '[]', '{}', '{"architecture": "ifd_resnet10t", "pretrained_cfg": 1}'])
+def test_a_config_in_a_weights_file_is_checked_as_one_beside_it(tmp_path, recorded):
+    save_file({'a': torch.zeros(1)}, tmp_path / 'a.safetensors', {'config': recorded})
+    with pytest.raises(LoadError, match='a.safetensors: not '):
+        load_model(tmp_path / 'a.safetensors')
 
 
 def test_a_truncated_weights_file_is_refused(release):
@@ -203,7 +224,7 @@ def test_a_file_that_does_not_say_what_it_is_is_refused(tmp_path):
 def test_a_run_without_published_weights_says_how_to_make_them(name, monkeypatch):
     monkeypatch.delenv('IFD_HUB_ORG', raising=False)
     with pytest.raises(LoadError, match='not published; make them with `python train/run.py --recipe'):
-        create_model(name, pretrained=True)
+        create_model(name)
 
 
 @pytest.mark.parametrize('source', ['ifd_resnet50', 'no_such_model', '/no/such/folder'])

@@ -12,10 +12,11 @@ from huggingface_hub import ModelCard
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from ifd_zoo.files import hash_file
 from ifd_zoo.hub import LoadError, ReleaseError, fetch, load_model
 from ifd_zoo.hub.__main__ import main
 from ifd_zoo.hub.check import check_release
-from ifd_zoo.hub.files import RELEASE_FILES, hash_file
+from ifd_zoo.hub.files import RELEASE_FILES
 from ifd_zoo.hub.push import push_release
 from ifd_zoo.parsing import LABELS, ParserError, load_parser, save_parser
 from ifd_zoo.parsing.__main__ import main as parse

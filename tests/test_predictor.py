@@ -89,6 +89,16 @@ def test_analyze_and_embed_agree(predictor):
     assert np.abs(analysed - predictor.embed(photos)).max() < 1e-5
 
 
+def test_maps_of_large_photos_are_shrunk_with_them_and_others_refused(predictor, tmp_path):
+    Image.new('RGB', (1500, 3000), 'white').save(tmp_path / 'large.png')
+    label_map = np.full((3000, 1500), LABELS.index('dress'), np.uint8)
+    whole, small = predictor.embed([tmp_path / 'large.png'], [label_map]), label_map[::2, ::2]
+    assert np.allclose(whole, predictor.embed([Image.new('RGB', (750, 1500), 'white')], [small]), atol=1e-3)
+    for shape in ((3000, 10), (4000, 1500), (300, 150)):
+        with pytest.raises(ValueError, match='label map of size'):
+            predictor.embed([tmp_path / 'large.png'], [np.zeros(shape, np.uint8)])
+
+
 def test_the_mask_matters_and_given_label_maps_replace_the_parser(predictor):
     nothing = np.zeros((120, 60), np.uint8)
     bare = predictor.analyze([photo(0)], [nothing])[0]

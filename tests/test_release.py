@@ -9,11 +9,12 @@ import torch
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save_file
 
+from ifd_zoo.files import hash_file
 from ifd_zoo.hub import LoadError, ReleaseError, list_bundled, save_release
 from ifd_zoo.hub.__main__ import main
 from ifd_zoo.hub.card import model_card
 from ifd_zoo.hub.check import check_release
-from ifd_zoo.hub.files import RELEASE_FILES, hash_file
+from ifd_zoo.hub.files import RELEASE_FILES
 from ifd_zoo.hub.release import code_revision, write_card
 from ifd_zoo.models.cfg import WEIGHTS_DIR
 

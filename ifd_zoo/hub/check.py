@@ -5,7 +5,8 @@ from pathlib import Path
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
-from ifd_zoo.hub.files import CARD, CONFIG, GOLDEN, RELEASE_FILES, WEIGHTS, ReleaseError, hash_file
+from ifd_zoo.files import hash_file
+from ifd_zoo.hub.files import CARD, CONFIG, GOLDEN, RELEASE_FILES, WEIGHTS, ReleaseError
 from ifd_zoo.hub.golden import ATOL
 from ifd_zoo.hub.kinds import read_release
 

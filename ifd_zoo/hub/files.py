@@ -1,6 +1,5 @@
 """The files of a release, and what is checked of them before anything is loaded."""
 
-import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Mapping
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
+
+from ifd_zoo.files import hash_file
 
 CONFIG, WEIGHTS, CARD, GOLDEN = 'config.json', 'model.safetensors', 'README.md', 'golden.safetensors'
 RELEASE_FILES = (CONFIG, WEIGHTS, CARD, GOLDEN)
@@ -18,6 +19,9 @@ MODEL_FIELDS = ('architecture', 'pretrained_cfg')
 
 PICKLES = ('.bin', '.pth', '.pt', '.ckpt', '.pkl', '.tar')
 """How names of pickled weights end."""
+
+OBJECTS = {'pretrained_cfg', 'model_args', 'ifd'}
+"""Fields that hold others."""
 
 CONVERSION = (
     'import torch; from safetensors.torch import save_file; w = torch.load({source}, "cpu", weights_only=True); '
@@ -33,12 +37,6 @@ class ReleaseError(ValueError):
     """A release could not be made, is not what it should be, or could not be published; the message says why."""
 
 
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with path.open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
-
-
 def read_config(path: Path, fields: Iterable[str] = MODEL_FIELDS) -> dict[str, Any]:
     """A release's config.json.
 
@@ -51,8 +49,13 @@ def read_config(path: Path, fields: Iterable[str] = MODEL_FIELDS) -> dict[str, A
     """
     if not path.is_file():
         raise LoadError(f'{path.parent}: no {path.name} in this folder; a release has {CONFIG} and {WEIGHTS}')
+    return read_recorded(path.read_bytes(), path, fields)
+
+
+def read_recorded(text: str | bytes, path: Path, fields: Iterable[str] = MODEL_FIELDS) -> dict[str, Any]:
+    """The same of a text that was found in `path`."""
     try:
-        config = json.loads(path.read_text())
+        config = json.loads(text)
     except ValueError as error:
         raise LoadError(f'{path}: not valid JSON ({error})') from error
     if not isinstance(config, dict):
@@ -60,6 +63,9 @@ def read_config(path: Path, fields: Iterable[str] = MODEL_FIELDS) -> dict[str, A
     missing = set(fields) - set(config)
     if missing:
         raise LoadError(f'{path}: not the config of a release, it lacks {", ".join(sorted(missing))}')
+    for field in OBJECTS & set(config):
+        if not isinstance(config[field], dict):
+            raise LoadError(f'{path}: not the config of a release, its {field} is no object in JSON')
     return config
 
 

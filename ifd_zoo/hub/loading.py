@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import json
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +21,7 @@ from ifd_zoo.hub.files import (
     describe_mismatch,
     find_weights,
     read_config,
+    read_recorded,
     stored_shapes,
 )
 from ifd_zoo.hub.names import default_tag, how_to_make, hub_source, is_known, list_bundled, list_models
@@ -49,13 +49,14 @@ def create_model(source: str | Path, pretrained: bool = False, **kwargs: Any) ->
     Args:
         source: an architecture or `architecture.tag`; or a release folder, a `.safetensors` file, or
             `hf-hub:org/name[@revision]`, which always come with their weights.
-        pretrained: trained weights for a name; without a tag its first one that has some. Fresh ones otherwise.
+        pretrained: for an architecture, trained weights: those of its first tag that has some. Fresh ones otherwise. A
+            name with a tag comes with its weights in any case.
         kwargs: as for `timm.create_model`, such as `num_classes` or `in_chans`; they win over the release.
 
     Raises:
         LoadError: there are no such weights, or they are not what they should be.
     """
-    if is_known(str(source)) and not pretrained:
+    if not pretrained and str(source) in list_models():
         model = timm.create_model(str(source), **kwargs)
         model.release_info = {}
         return model
@@ -125,7 +126,7 @@ def _in_file(source: str, path: Path) -> Release:
         recorded = (file.metadata() or {}).get('config')
     if recorded is None:
         raise LoadError(f'{path}: does not say which architecture it is of; put it as {WEIGHTS} beside its {CONFIG}')
-    return Release(source, json.loads(recorded), path)
+    return Release(source, read_recorded(recorded, path), path)
 
 
 def build(release: Release, **kwargs: Any) -> nn.Module:
@@ -144,7 +145,7 @@ def build(release: Release, **kwargs: Any) -> nn.Module:
         # pretrained=True always: without it timm silently returns random weights.
         model = timm.create_model(config['architecture'], pretrained=True, pretrained_cfg=cfg, **options)
     except Exception as error:  # timm raises whatever its sources raise: RuntimeError, KeyError, OSError ...
-        reason = _mismatch(release) or f'{type(error).__name__}: {str(error).splitlines()[0]}'
+        reason = _mismatch(release, options) or f'{type(error).__name__}: {str(error).splitlines()[0]}'
         raise LoadError(
             f'{release.source}: cannot be loaded as the IFD model {config["architecture"]}: {reason}'
         ) from error
@@ -161,10 +162,13 @@ def _model_args(release: Release) -> dict[str, Any]:
     return options
 
 
-def _mismatch(release: Release) -> str:
+def _mismatch(release: Release, options: dict[str, Any]) -> str:
     """How the tensors of the file differ from what the network wants; empty when that is not what is wrong."""
-    with torch.device('meta'):
-        network = timm.create_model(release.config['architecture'], **_model_args(release))
+    try:
+        with torch.device('meta'):
+            network = timm.create_model(release.config['architecture'], **options)
+    except Exception:  # there is no such network: the error at hand says why
+        return ''
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     text = describe_mismatch(expected, stored_shapes(release.weights))
     return f'of {len(expected)} tensors {text}' if text else ''

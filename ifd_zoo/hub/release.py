@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from timm.models._hub import save_config_for_hf  # timm's only writer of the config without the weights
 from torch import nn
 
-from ifd_zoo.files import replacing
+from ifd_zoo.files import hash_file, replacing
 from ifd_zoo.hub.files import (
     CARD,
     CONFIG,
@@ -21,7 +21,6 @@ from ifd_zoo.hub.files import (
     WEIGHTS,
     LoadError,
     ReleaseError,
-    hash_file,
     read_config,
 )
 from ifd_zoo.hub.golden import make_golden

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ifd_zoo.files import hash_file
 from ifd_zoo.images import ImageError
-from ifd_zoo.index.base import GalleryIndexError, hash_file
+from ifd_zoo.index.base import GalleryIndexError
 from ifd_zoo.index.key import index_key
 from ifd_zoo.index.storage import SHARD_ROWS, GalleryIndex
 from ifd_zoo.predictor import Predictor

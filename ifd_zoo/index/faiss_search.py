@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ifd_zoo.files import replacing
-from ifd_zoo.index.base import GalleryIndexError, hash_file
+from ifd_zoo.files import hash_file, replacing
+from ifd_zoo.index.base import GalleryIndexError
 from ifd_zoo.index.exact import DIGITS, rescore, search_exact
 from ifd_zoo.index.shard import Entry
 from ifd_zoo.index.storage import GalleryIndex

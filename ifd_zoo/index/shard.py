@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import Tensor
 
-from ifd_zoo.files import replacing
-from ifd_zoo.index.base import GalleryIndexError, hash_file
+from ifd_zoo.files import hash_file, replacing
+from ifd_zoo.index.base import GalleryIndexError
 
 DTYPES = {'fp16': np.float16, 'fp32': np.float32}
 HASH_BYTES = 32

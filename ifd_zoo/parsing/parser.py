@@ -15,6 +15,7 @@ from torchvision.transforms import v2
 from torchvision.tv_tensors import Mask
 
 from ifd_zoo.batches import of_one_size, stack_images
+from ifd_zoo.files import hash_file
 from ifd_zoo.folding import fold_norms
 from ifd_zoo.hub.files import (
     CONFIG,
@@ -22,7 +23,6 @@ from ifd_zoo.hub.files import (
     LoadError,
     describe_mismatch,
     find_weights,
-    hash_file,
     read_config,
     stored_shapes,
 )
