@@ -14,7 +14,7 @@ from ifd_zoo.parsing import CLOTHING, LABELS, load_parser
 from ifd_zoo.parsing.cache import with_parsed_maps
 from ifd_zoo.parsing.coverage import count_coverage, coverage_text
 from ifd_zoo.parsing.mapfile import write_label_map
-from ifd_zoo.parsing.masksets import MaskSource, records_with_masks
+from ifd_zoo.parsing.masksets import MaskSource
 from ifd_zoo.transforms import EvalTransform, Masking
 from tests.map_folders import FIRST, fill_folder, records_of, write_plain
 from tests.trees import write_folder_tree
@@ -38,7 +38,7 @@ def output(finished, tmp_path):
 def test_a_folder_of_maps_gives_the_records_what_the_parser_gives(finished, tmp_path):
     root, output = finished
     records = records_of(root)
-    masked = records_with_masks(records, output, root, tmp_path / 'unused')
+    masked = MaskSource(output).apply(records, root, tmp_path / 'unused')
     parsed = with_parsed_maps(records, load_parser(), root, tmp_path / 'maps')
     assert MaskSource(output).name == MaskSource('bundled').name
     assert [record.label_map.relative_to(output) for record in masked] == [
@@ -52,20 +52,20 @@ def test_a_folder_of_maps_gives_the_records_what_the_parser_gives(finished, tmp_
 def test_masks_of_the_data_set_and_none(tmp_path):
     root = write_folder_tree(tmp_path, train=2, test=1, views=2)
     records = records_of(root)
-    assert records_with_masks(records, 'label-maps', root, tmp_path / 'unused') == records
-    assert {r.label_map for r in records_with_masks(records, 'none', root, tmp_path / 'unused')} == {None}
+    assert MaskSource('label-maps').apply(records, root, tmp_path / 'unused') == records
+    assert {r.label_map for r in MaskSource('none').apply(records, root, tmp_path / 'unused')} == {None}
     (root / 'parsing' / f'{FIRST}.png').unlink()
     with pytest.raises(DatasetError, match=r'c0_0.jpg: no label map in .*\(1 of 12 images have none\).*bundled'):
-        records_with_masks(records_of(root), 'label-maps', root, tmp_path / 'unused')
+        MaskSource('label-maps').apply(records_of(root), root, tmp_path / 'unused')
 
 
 def test_a_map_that_is_missing_or_of_another_image_is_refused(root, output):
     shutil.copy(root / 'train/0001/1/c2_1.jpg', root / f'{FIRST}.jpg')
     with pytest.raises(DatasetError, match=f'{FIRST}.png: made from another image'):
-        records_with_masks(records_of(root), output, root, output)
+        MaskSource(output).apply(records_of(root), root, output)
     (output / f'{FIRST}.png').unlink()
     with pytest.raises(DatasetError, match=f'{FIRST}.jpg: no label map in {output} '):
-        records_with_masks(records_of(root), output, root, output)
+        MaskSource(output).apply(records_of(root), root, output)
 
 
 @pytest.mark.parametrize('content', ['', '{}', '[]', '{"parser": 3, "name": "x"}'])
@@ -100,7 +100,7 @@ def test_a_label_map_without_text_is_taken_as_it_is(tmp_path):
 
 @pytest.mark.parametrize('classes, missing', [(CLOTHING, 2), (('hair',), 11), (('with_hat',), 2)])
 def test_images_without_person_or_clothing_are_counted(root, tmp_path, classes, missing):
-    records = records_with_masks(records_of(root), 'bundled', root, tmp_path / 'maps')
+    records = MaskSource('bundled').apply(records_of(root), root, tmp_path / 'maps')
     for index, record in enumerate(records):
         value = 0 if index == 0 else LABELS.index('hair') if index == 1 else LABELS.index('coat')
         write_label_map(record.label_map, np.full((64, 32), value, np.uint8), 'x', record.path)

@@ -18,7 +18,7 @@ from ifd_zoo.parsing.__main__ import main
 from ifd_zoo.parsing.cache import parser_id
 from ifd_zoo.parsing.coverage import measure_coverage
 from ifd_zoo.parsing.mapfile import write_label_map
-from ifd_zoo.parsing.masksets import MaskSource, records_with_masks
+from ifd_zoo.parsing.masksets import MaskSource
 from ifd_zoo.parsing.network import ParsingNet
 from tests.launching import launch_once
 from tests.map_folders import EXTRAS, FIRST, files, fill_folder, flags, records_of, write_plain
@@ -91,7 +91,7 @@ def test_a_summary_and_a_picture_are_left(finished, capsys):
 
 
 def test_coverage_counts_what_is_missing(root, tmp_path):
-    records = records_with_masks(records_of(root), 'bundled', root, tmp_path / 'maps')
+    records = MaskSource('bundled').apply(records_of(root), root, tmp_path / 'maps')
     full = np.full((64, 32), LABELS.index('upper'), np.uint8)
     for index, record in enumerate(records):
         shown = full * 0 if index < 2 else np.full_like(full, LABELS.index('hair')) if index == 2 else full

@@ -19,7 +19,7 @@ from ifd_zoo.parsing import LABELS, ParserError, list_parsers, load_parser
 from ifd_zoo.parsing.__main__ import main
 from ifd_zoo.parsing.base import NetworkParser, RecentMaps, classes_at
 from ifd_zoo.parsing.labelsets import ATR, LIP
-from ifd_zoo.parsing.masksets import MaskSource, records_with_masks
+from ifd_zoo.parsing.masksets import MaskSource
 from ifd_zoo.parsing.parser import WEIGHTS
 from ifd_zoo.parsing.registry import PARSERS, portable_name, split_name
 from ifd_zoo.predictor import Predictor
@@ -156,7 +156,7 @@ def test_label_maps_of_another_tool_become_ours(root, tmp_path):
     assert summary['name'] == 'labelmap_lip:maps' and summary['parser'].startswith('labelmap_lip:')
     expected = [LABELS.index(label) for label in LIP.values()]
     for masks in (tmp_path / 'out', f'labelmap_lip:{maps}'):
-        masked = records_with_masks(records, masks, root, tmp_path / 'cache')
+        masked = MaskSource(masks).apply(records, root, tmp_path / 'cache')
         for value, record in enumerate(masked):
             assert (read_label_map(record.label_map) == expected[value]).all()
     parser = load_parser(f'labelmap_lip:{maps}')

@@ -18,17 +18,6 @@ SUMMARY = 'masks.json'
 """In a folder of label maps: what made them and how much they cover. Written last, so that it marks a finished set."""
 
 
-def records_with_masks(
-    records: Sequence[Record],
-    masks: str | Path,
-    root: Path,
-    folder: Path,
-    device: str | torch.device = 'cpu',
-) -> tuple[Record, ...]:
-    """The records with the label maps that `masks` asks for; arguments and errors as of `MaskSource`."""
-    return MaskSource(masks, device).apply(records, root, folder)
-
-
 class MaskSource:
     """What a value of `--masks` means.
 

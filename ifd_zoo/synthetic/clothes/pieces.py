@@ -7,7 +7,7 @@ import numpy as np
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.synthetic.bodies.mesh import corner_table, surface_of, triangulate
 from ifd_zoo.synthetic.clothes.cuts import Cover
-from ifd_zoo.synthetic.parts import Cloth, Fields, Layer, Material, Surface
+from ifd_zoo.synthetic.parts import Fields, Layer, Material, Surface
 
 LABEL = {name: value for value, name in enumerate(LABELS)}
 HAND_BONES = {'L': -4, 'R': -3}
@@ -131,7 +131,3 @@ def cut_out(layer: Layer) -> Cutout:
     result = Layer(small, vertices, cover, layer.label, layer.material, layer.seed)
     small_triangles = small.geometry_triangles
     return Cutout(result, small_triangles, corner_table(small_triangles, len(vertices)))
-
-
-def plain_cloth(texture: np.ndarray, gloss: float = 0.03, around: float = 1.0, folds: float = 0.022) -> Cloth:
-    return Cloth(texture=texture, gloss=gloss, around=around, folds=folds)

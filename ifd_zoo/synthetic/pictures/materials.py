@@ -63,11 +63,6 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.sqrt(np.einsum('ij,ij->i', vectors, vectors)), 1e-8)[:, None]
 
 
-def smoothstep(low: float, high: float, values: np.ndarray) -> np.ndarray:
-    share = np.clip((values - low) / (high - low), 0, 1)
-    return share * share * (3 - 2 * share)
-
-
 class Materials:
     """Paints layers.
 

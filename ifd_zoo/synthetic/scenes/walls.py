@@ -10,7 +10,6 @@ from ifd_zoo.synthetic.scenes import textures
 from ifd_zoo.synthetic.scenes.palette import PEOPLE_COLOURS, as_bytes, ink, mixed, muted, vivid
 
 HEIGHT, WIDTH = 256, 512
-PIXELS_PER_METRE = 64
 
 Painter = Callable[[np.random.Generator, str], np.ndarray]
 
