@@ -24,7 +24,7 @@ from eval.benchmarks.ranking import bench_metrics, bench_ranking, bench_search
 from eval.benchmarks.rows import Row, read_ratios, table, write_json
 from eval.benchmarks.starting import bench_memory, bench_start
 from eval.benchmarks.training import bench_training
-from eval.flags import not_negative
+from eval.flags import not_negative, positive
 from ifd_zoo.export import ExportError
 
 KEPT = Path(__file__).resolve().parent / 'results' / 'bench.json'
@@ -48,7 +48,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--root', type=Path, help='data set in the folder layout; default: made-up pictures')
     parser.add_argument('--size', default='256x128', help='HEIGHTxWIDTH of the input in training, in pixels')
     parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images in training')
-    parser.add_argument('--rounds', type=int, default=2, help='measurements of each kind; the best counts')
+    parser.add_argument('--rounds', type=positive, default=2, help='measurements of each kind; the best counts')
     parser.add_argument('--json', type=Path, help='also write the rows to this file')
     parser.add_argument('--compare', nargs='?', type=Path, const=KEPT, help='file of an earlier run; default: the kept')
     args = parser.parse_args(argv)

@@ -48,11 +48,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
     parser.add_argument('--masks', action='store_true', help='check that each image has a label map, and of its size')
     parser.add_argument('--workers', type=not_negative, default=4, help='processes that decode images; 0: this one')
-    parser.add_argument('--most', type=int, default=20, help='files to name of each kind of fault')
-    args = parser.parse_args(argv)
-    if min(args.workers, args.most) < 0:
-        parser.error('--workers and --most cannot be negative')
-    return args
+    parser.add_argument('--most', type=not_negative, default=20, help='files to name of each kind of fault')
+    return parser.parse_args(argv)
 
 
 def read_dataset(name: str, root: Path) -> ReIDDataset:

@@ -10,12 +10,11 @@ a run that was stopped goes on. `--record` writes the tables into config.json an
 """
 
 import argparse
-import functools
 import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -150,7 +149,7 @@ def _folder_and_masks(task: Task, args: argparse.Namespace) -> tuple[Path, str]:
 
 
 def measure_all(tasks: list[Task], args: argparse.Namespace) -> Iterator[tuple[Task, dict[str, Any]]]:
-    identity = functools.cache(identify)  # for this call: files change between two
+    identity = cache(identify)  # for this call: files change between two
     for task in tqdm(tasks, desc='compare', unit=' measurements'):
         precision = choose_precision(task.model, pick_device(args.device), args.precision)
         words = (task.test, task.masks, precision, identity(*_folder_and_masks(task, args), args.device))

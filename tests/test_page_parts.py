@@ -79,6 +79,18 @@ def test_paths_that_are_no_files_keep_nobodys_files_from_going(keeping, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_that_resists_keeps_no_other_from_going(keeping, tmp_path, caplog):
+    paths = [make_file(tmp_path / name / 'photo', age=60) for name in 'abcdef']
+    keeping.claim('me', paths)
+    paths[2].unlink()
+    make_file(paths[2] / 'inside')
+    keeping.leave('me')
+    os.utime(paths[2], (time.time() - 60,) * 2)
+    keeping.sweep(grace=0)
+    assert [path.exists() for path in paths] == [False, False, True, False, False, False]
+    assert f'{paths[2]}: cannot be deleted' in caplog.text
+
+
 def test_a_sweep_that_fails_is_logged_and_the_next_one_comes(keeping, monkeypatch, caplog):
     rounds = []
 

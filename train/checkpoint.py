@@ -36,6 +36,11 @@ class Checkpoints:
             return []
         return sorted((path for path in self.folder.iterdir() if FILE_NAME.fullmatch(path.name)), reverse=True)
 
+    def require_none(self) -> None:
+        """Raises CheckpointError when there are some: among them a new run would lose its own."""
+        if self.paths():
+            raise CheckpointError(f'{self.folder.parent} holds a run; give --resume to go on, or another --output')
+
     def save(self, state: dict) -> Path:
         """Write a state with the keys stage, epoch and step; older files than the last two are deleted.
 

@@ -176,9 +176,8 @@ def run(config: Config) -> None:
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    folder = config.output / 'checkpoints'
-    if not config.resume and Checkpoints(folder).paths():
-        raise CheckpointError(f'{config.output}: holds a run; give --resume to go on, or another --output')
+    if not config.resume:
+        Checkpoints(config.output / 'checkpoints').require_none()
     config.output.mkdir(parents=True, exist_ok=True)
     train, validation = read_sources(config.rendered, config.photos)
     share = config.photo_share if config.photos else 0.0

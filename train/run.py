@@ -47,8 +47,8 @@ class Run:
         self.config = config
         self.accelerator = make_accelerator(config)
         self.checkpoints = Checkpoints(config.output / 'checkpoints')
-        if not resume and self.checkpoints.paths():
-            raise ConfigError(f'output: {config.output} holds a run; give --resume to go on, or another folder')
+        if not resume:
+            self.checkpoints.require_none()
         self.dataset = build_data(config, self.accelerator)
         self.tracker = Tracker(config.output) if self.accelerator.is_main_process else None
         self.coverage = self._count_coverage()
@@ -130,6 +130,7 @@ class Run:
         self.model.load_state_dict(state['model'])
         if self.average:
             self.average.module.load_state_dict(state['average'])
+        # Of fields that older checkpoints lack the defaults are taken.
         position = Position(**{field.name: state[field.name] for field in fields(Position) if field.name in state})
         stage = next(stage for stage in self.stages if stage.number == position.stage)
         stage.optimizer.load_state_dict(state['optimizer'])

@@ -145,7 +145,7 @@ def build(release: Release, **kwargs: Any) -> nn.Module:
         # pretrained=True always: without it timm silently returns random weights.
         model = timm.create_model(config['architecture'], pretrained=True, pretrained_cfg=cfg, **options)
     except Exception as error:  # timm raises whatever its sources raise: RuntimeError, KeyError, OSError ...
-        reason = _mismatch(release, options) or f'{type(error).__name__}: {str(error).splitlines()[0]}'
+        reason = _mismatch(release) or f'{type(error).__name__}: {str(error).splitlines()[0]}'
         raise LoadError(
             f'{release.source}: cannot be loaded as the IFD model {config["architecture"]}: {reason}'
         ) from error
@@ -162,11 +162,11 @@ def _model_args(release: Release) -> dict[str, Any]:
     return options
 
 
-def _mismatch(release: Release, options: dict[str, Any]) -> str:
+def _mismatch(release: Release) -> str:
     """How the tensors of the file differ from what the network wants; empty when that is not what is wrong."""
     try:
         with torch.device('meta'):
-            network = timm.create_model(release.config['architecture'], **options)
+            network = timm.create_model(release.config['architecture'], **_model_args(release))
     except Exception:  # there is no such network: the error at hand says why
         return ''
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}

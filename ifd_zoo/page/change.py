@@ -96,27 +96,28 @@ def measure(desk: Desk, photo: dict | None, *values: object) -> tuple:
     begin(desk)
     *edit_values, models, gallery, archives, use_folder = values
     file = one_photo(photo, 'photo')
+    claim(desk, file.path)
     if not models or len(models) > MAX_COMPARED:
         raise error(f'Choose one to {MAX_COMPARED} models.')
     gr.Progress()(0, desc='Dressing and looking')
-    gallery_files, skipped = example_gallery(), []
+    files, skipped = example_gallery(), []
     if gallery or archives or (use_folder and desk.folder):
-        gallery_files, _, skipped = take_gallery(desk, gallery, archives, use_folder)
+        files, _, skipped = take_gallery(desk, gallery, archives, use_folder)
     with telling():
         image, label_map = desk.parse(file)
         edit = _edit(*edit_values)
         predictors, embeddings = {name: desk.get(name) for name in models}, {}
-        tell = stoppable(desk, 'Looking at the gallery', len(gallery_files))
+        tell = stoppable(desk, 'Looking at the gallery', len(files))
         if use_folder:
             for predictor in predictors.values():
                 desk.look_at_folder(predictor, tell)
         with desk.busy:
             for name, predictor in predictors.items():
-                known = desk.embed(predictor, gallery_files, tell)
-                embeddings[name] = [gallery_files[index].name for index in known.indices], known.embeddings
+                known = desk.embed(predictor, files, tell)
+                embeddings[name] = [files[index].name for index in known.indices], known.embeddings
             result = movement(predictors, image, label_map, embeddings, edit)
     numbers = [_numbers(result, len(known.indices))]  # which photos are unusable is the same for every model
-    numbers += tell_skipped(skipped + known.skipped, len(gallery_files) + len(skipped))
+    numbers += tell_skipped(skipped + known.skipped, len(files) + len(skipped))
     own = movement_chart(result.names, result.by_edit, 'This change of clothes')
     fixed = movement_chart(result.names, result.by_wardrobe, 'The fixed wardrobe: twelve changes of clothes')
     return gr.HTML(own, visible=True), gr.HTML(fixed, visible=True), '\n\n'.join(numbers)

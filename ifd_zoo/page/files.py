@@ -126,16 +126,15 @@ def take_gallery(desk: Desk, gallery: list | None, archives: list | None, use_fo
         return folder
     claim(desk, *(file.path for file in uploads))
     # Unpacked once: a gallery that is searched again and again must not fill the disk.
-    unpack, keep_files = lambda: collect(uploads, new_folder('gallery_')), functools.partial(_keep_files, desk)
-    taken = desk.collected(uploads, unpack, keep_files)
+    taken = desk.collected(
+        uploads,
+        collect=lambda: collect(uploads, new_folder('gallery_')),
+        keep=lambda found: keep(desk, *(file.path for file in found.files)),
+    )
     found = Collected(*(mine + its for mine, its in zip(taken, folder, strict=True)))
     if not found.files:
         raise error(f'None of the gallery files can be used. {"; ".join(found.skipped[:5])}.')
     return found
-
-
-def _keep_files(desk: Desk, taken: Collected) -> None:
-    keep(desk, *(file.path for file in taken.files))
 
 
 def tell_skipped(skipped: list[str], total: int) -> list[str]:

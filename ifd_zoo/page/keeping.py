@@ -41,7 +41,7 @@ class Keeping:
         if visitor:
             with self._lock:
                 self._left.pop(visitor, None)
-                self._files.setdefault(visitor, set()).update(_files(paths))
+                self._files.setdefault(visitor, set()).update(_existing(paths))
 
     def give(self, visitor: str, paths: Iterable[str | Path]) -> None:
         """The same of results, which may come when the visitor has left: then they go, too."""
@@ -49,7 +49,7 @@ class Keeping:
             with self._lock:
                 if visitor not in self._files:
                     self._left[visitor] = time.time()
-                self._files.setdefault(visitor, set()).update(_files(paths))
+                self._files.setdefault(visitor, set()).update(_existing(paths))
 
     def leave(self, visitor: str) -> None:
         with self._lock:
@@ -81,7 +81,10 @@ class Keeping:
                 self._delete(path)
 
     def _delete(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:  # one file that resists must not keep the others; it is tried again when it is old
+            logger.exception('%s: cannot be deleted', path)
         if path.parent != self.folder:
             _remove_if_empty(path.parent)
 
@@ -97,11 +100,11 @@ class Keeping:
         while not self._end.wait(ROUND):
             try:
                 self.sweep()
-            except OSError:  # one file that resists must not keep those of later visitors
-                logger.exception('%s: some files cannot be deleted; trying again', self.folder)
+            except OSError:  # a folder went while it was looked through; the next round looks again
+                logger.exception('%s: not all of it was swept', self.folder)
 
 
-def _files(paths: Iterable[str | Path]) -> list[Path]:
+def _existing(paths: Iterable[str | Path]) -> list[Path]:
     """Paths come from visitors, who may name folders, and what no file can be named."""
     return [Path(path) for path in paths if os.path.isfile(path)]
 
