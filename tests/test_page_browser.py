@@ -198,6 +198,8 @@ def test_every_tab_fits_phone_and_desktop_in_light_and_dark(server, shoot, width
         page.wait_for_selector('#edited img')
         page.click('#measure')
         page.wait_for_selector('#fixed_chart svg')
+        chart = page.locator('#fixed_chart')
+        assert chart.evaluate('box => box.scrollWidth <= box.clientWidth'), 'half of a chart is out of sight'
         shoot(page, f'change_{width}_{scheme}')
         open_tab(page, 'Compare')
         page.click('#compare_examples button >> nth=1')

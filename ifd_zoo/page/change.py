@@ -119,7 +119,7 @@ def measure(desk: Desk, photo: dict | None, *values: object) -> tuple:
     numbers = [_numbers(result, len(known.indices))]  # which photos are unusable is the same for every model
     numbers += tell_skipped(skipped + known.skipped, len(files) + len(skipped))
     own = movement_chart(result.names, result.by_edit, 'This change of clothes')
-    fixed = movement_chart(result.names, result.by_wardrobe, 'The fixed wardrobe: twelve changes of clothes')
+    fixed = movement_chart(result.names, result.by_wardrobe, 'The fixed wardrobe: twelve changes')
     return gr.HTML(own, visible=True), gr.HTML(fixed, visible=True), '\n\n'.join(numbers)
 
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-WIDTH = 560
-LEFT, RIGHT, BOTTOM = 150, 16, 40  # room for the texts around the plot
+WIDTH = 360  # that of a phone, where its text is read without scrolling
+SIDE, BOTTOM = 16, 40  # room for the texts around the plot
 TITLE, LINE = 26, 18  # heights of the title, and of a model in the legend
-LANE, GAP = 15, 12  # height of one model's line, and space between gallery photos
-NAME_LENGTH, LEGEND_LENGTH = 22, 70  # characters that fit beside the plot, and above it
+NAME, LANE, GAP = 16, 15, 10  # heights of a photo's name and of one model's line, and space between gallery photos
+NAME_LENGTH = 46  # characters that fit in a line
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 COLOURS = ('#2f81d8', '#d97700', '#2c9a57')
 """Of the first, second and third model; each has a contrast of 3 at least to white and to black."""
@@ -33,8 +33,8 @@ class Series(NamedTuple):
 def movement_chart(names: Sequence[str], series: Sequence[Series], title: str) -> str:
     """For each gallery photo and model a dot at the similarity before, a tick for each change, and a line over all.
 
-    Below the title is a legend. Text has the colour of the text around the picture. The numbers are in its description,
-    for who cannot see it.
+    Below the title is a legend, above a photo's lines its name. Text has the colour of the text around the picture. The
+    numbers are in its description, for who cannot see it.
 
     Args:
         names: of the G gallery photos, from top to bottom; any text.
@@ -46,17 +46,16 @@ def movement_chart(names: Sequence[str], series: Sequence[Series], title: str) -
     """
     _check(names, series)
     low, high, ticks = _range(np.concatenate([np.vstack([one.base, one.changed]).ravel() for one in series]))
-    span = LANE * len(series) + GAP
+    span = NAME + LANE * len(series) + GAP
     start = TITLE + LINE * len(series) + 14  # of the plot
     height = start + span * len(names) + BOTTOM
     lines = [_sentence(name, series, index) for index, name in enumerate(names)]
-    heading = f'<g font-size="15" font-weight="600">{_text(10, 18, title, "start")}</g>'
+    heading = f'<g font-size="14" font-weight="600">{_text(SIDE, 18, title, "start")}</g>'
     body = [heading, _legend(series), _frame(ticks, (low, high), (start, height))]
     for index, (name, line) in enumerate(zip(names, lines, strict=True)):
-        top = start + span * index + GAP / 2
-        middle = top + LANE * len(series) / 2 + 4
+        top = start + span * index + GAP / 2 + NAME
         lanes = [_lane(one, index, (low, high), top + LANE * (place + 0.5), place) for place, one in enumerate(series)]
-        label = _text(LEFT - 10, middle, _short(name), 'end')
+        label = _text(SIDE, top - 4, _short(name), 'start')
         body.append(f'<g><title>{_safe(line)}</title>{label}{"".join(lanes)}</g>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="100%" role="img" '
@@ -86,7 +85,7 @@ def _range(values: np.ndarray) -> tuple[float, float, list[float]]:
 
 
 def _place(value: float, ends: tuple[float, float]) -> float:
-    return LEFT + (float(value) - ends[0]) / (ends[1] - ends[0]) * (WIDTH - LEFT - RIGHT)
+    return SIDE + (float(value) - ends[0]) / (ends[1] - ends[0]) * (WIDTH - 2 * SIDE)
 
 
 def _lane(one: Series, index: int, ends: tuple[float, float], y: float, place: int) -> str:
@@ -112,7 +111,7 @@ def _mark(x: float, y: float, place: int) -> str:
 def _legend(series: Sequence[Series]) -> str:
     lines = [TITLE + LINE * (place + 0.5) for place in range(len(series))]
     return ''.join(
-        _mark(16, y, place) + _text(28, y + 4, _short(one.name, LEGEND_LENGTH), 'start')
+        _mark(SIDE + 5, y, place) + _text(SIDE + 16, y + 4, _short(one.name), 'start')
         for place, (one, y) in enumerate(zip(series, lines, strict=True))
     )
 
@@ -124,7 +123,7 @@ def _frame(ticks: Sequence[float], ends: tuple[float, float], rows: tuple[int, i
         x = _place(tick, ends)
         parts.append(f'<path d="M{x:.1f} {start - 6}V{height - BOTTOM}" stroke="currentColor" opacity=".18"/>')
         parts.append(_text(x, height - BOTTOM + 16, f'{round(tick, 6) + 0.0:g}', 'middle'))
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, height - 5, 'similarity', 'middle'))
+    parts.append(_text(WIDTH / 2, height - 5, 'similarity', 'middle'))
     return ''.join(parts)
 
 
@@ -139,8 +138,9 @@ def _sentence(name: str, series: Sequence[Series], index: int) -> str:
     return f'{name}: {"; ".join(parts)}.'
 
 
-def _short(name: str, most: int = NAME_LENGTH) -> str:
-    return name if len(name) <= most else f'{name[: most // 2]}\u2026{name[-most // 2 + 1 :]}'
+def _short(name: str) -> str:
+    half = NAME_LENGTH // 2
+    return name if len(name) <= NAME_LENGTH else f'{name[:half]}\u2026{name[1 - half :]}'
 
 
 def _safe(text: str) -> str:
