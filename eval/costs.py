@@ -10,8 +10,7 @@ import argparse
 import sys
 from typing import NamedTuple
 
-DIM = 512
-EMBEDDING, STORED = 4 * DIM, 2 * DIM  # bytes of a row: of the file of eval/extract.py, of an index
+EMBEDDING, STORED = 4, 2  # bytes of a number: in the file of eval/extract.py, in an index
 TEXTS = 70  # bytes of a row's name, label and hash in an index
 LINKS, CODES, NUMBER = 260, 128, 8  # bytes of a row in FAISS: neighbours in hnsw, codes of ivfpq, its number there
 PLENTY = 100_000_000  # rows: above, an index is cut over machines, and of one machine only ivfpq fits
@@ -25,6 +24,8 @@ class Worker(NamedTuple):
     """Label maps a second."""
     embeddings: float
     """Embeddings a second, without making label maps."""
+    dim: int
+    """Numbers of an embedding."""
 
     @property
     def rate(self) -> float:
@@ -32,8 +33,8 @@ class Worker(NamedTuple):
         return 1 / (1 / self.masks + 1 / self.embeddings)
 
 
-CORE = Worker('cores', 61.3, 68.7)
-GPU = Worker('GPUs', 1000.0, 780.0)
+CORE = Worker('cores', 61.3, 68.7, 512)  # ifd_resnet10t
+GPU = Worker('GPUs', 1000.0, 780.0, 2048)  # ifd_resnet50
 LABEL_MAP = 1926  # bytes of a PNG: mean of 2,000 rendered people, 256x128
 PLANS = ((10**7, CORE, 64), (10**7, GPU, 8), (10**9, CORE, 2048), (10**9, GPU, 64))
 
@@ -43,9 +44,9 @@ def bytes_text(number: float) -> str:
     return f'{number / 1e12:,.1f} TB' if number >= 1e12 else f'{number / 1e9:,.1f} GB'
 
 
-def index_text(crops: int) -> str:
+def index_text(crops: int, dim: int) -> str:
     """Kinds of index, each with the memory that it wants."""
-    kinds = {'exact': STORED, 'hnsw': STORED + LINKS, 'ivfpq': CODES + NUMBER}
+    kinds = {'exact': STORED * dim, 'hnsw': STORED * dim + LINKS, 'ivfpq': CODES + NUMBER}
     if crops > PLENTY:
         kinds = {'ivfpq': kinds['ivfpq']}
     return ', '.join(f'{kind} {bytes_text(size * crops)}' for kind, size in kinds.items())
@@ -57,9 +58,9 @@ def cost_table(plans=PLANS) -> str:
     lines = [f'| {" | ".join(head)} |', '|---|---|---|---|---|---|---|---|']
     for crops, worker, number in plans:
         rate = number * worker.rate
-        sizes = (bytes_text(size * crops) for size in (EMBEDDING, STORED + TEXTS, LABEL_MAP))
+        sizes = (bytes_text(size * crops) for size in (EMBEDDING * worker.dim, STORED * worker.dim + TEXTS, LABEL_MAP))
         cells = (f'{crops:,}', f'{number:,} {worker.name}', f'{rate:,.0f}', f'{crops / rate / 3600:,.1f}', *sizes)
-        lines.append(f'| {" | ".join(cells)} | {index_text(crops)} |')
+        lines.append(f'| {" | ".join(cells)} | {index_text(crops, worker.dim)} |')
     return '\n'.join(lines)
 
 

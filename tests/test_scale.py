@@ -74,6 +74,6 @@ def test_the_costs_are_those_in_the_readme(capsys):
     assert costs.main([]) == 0
     table = capsys.readouterr().out
     assert table in README.read_text()
-    worker = costs.Worker('hands', 2.0, 2.0)
+    worker = costs.Worker('hands', 2.0, 2.0, 512)
     row = costs.cost_table([(3600 * 10, worker, 5)]).splitlines()[-1]
     assert row.startswith('| 36,000 | 5 hands | 5 | 2.0 |')

@@ -5,8 +5,9 @@ import shutil
 import pytest
 
 from ifd_zoo.parsing.__main__ import main as make_masks
+from tests import training
 from tests.map_folders import flags as mask_flags
-from tests.training import arguments, metrics
+from tests.training import metrics
 from tests.trees import write_folder_tree
 from train import run as train_run
 
@@ -14,6 +15,10 @@ from train import run as train_run
 @pytest.fixture(scope='module')
 def root(tmp_path_factory):
     return write_folder_tree(tmp_path_factory.mktemp('data'))
+
+
+def arguments(root, output, *more):
+    return training.arguments(root, output, '--epochs', '1', *more)
 
 
 def losses(folder):
@@ -39,6 +44,17 @@ def test_an_unfinished_folder_of_masks_is_refused(spoil, words, root, tmp_path, 
     spoil(maps)
     assert train_run.main(arguments(root, tmp_path / 'run', '--masks', str(maps))) == 2
     assert words in capsys.readouterr().err
+
+
+def test_test_images_without_masks_are_refused_before_anything_is_trained(root, tmp_path, capsys):
+    data = shutil.copytree(root, tmp_path / 'data')
+    missing = list((data / 'parsing' / 'query').rglob('*.png'))
+    for path in missing:
+        path.unlink()
+    assert train_run.main(arguments(data, tmp_path / 'run')) == 2
+    error = capsys.readouterr().err
+    assert f'{len(missing)} of ' in error and 'images have no label map; give --masks bundled' in error
+    assert not (tmp_path / 'run' / 'checkpoints').exists()
 
 
 def test_without_masks_nothing_is_erased_though_the_data_set_has_label_maps(root, tmp_path):

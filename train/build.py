@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from ifd_zoo.datasets import DatasetError, RecordDataset, ReIDDataset, load_dataset
+from ifd_zoo.datasets import DatasetError, Record, RecordDataset, ReIDDataset, load_dataset
 from ifd_zoo.datasets.validation import hold_out
 from ifd_zoo.hub import list_models
 from ifd_zoo.models.backbone import Backbone
@@ -36,18 +36,23 @@ def build_data(config: Config, accelerator: Accelerator) -> ReIDDataset:
         with accelerator.main_process_first():  # one parses, the others read what it wrote
             dataset = _with_masks(dataset, MaskSource(masks, accelerator.device), config)
     dataset = hold_out(dataset, config.val_pids) if config.val_pids else dataset
-    unmasked = sum(record.label_map is None for record in dataset.train)
+    records = _all_records(dataset)
+    unmasked = sum(record.label_map is None for record in records)
     if unmasked and masks != NO_MASKS:
-        raise DatasetError(
-            f'{config.root}: {unmasked} of {len(dataset.train)} images have no label map; give --masks bundled'
-        )
+        text = f'{unmasked} of {len(records)} images have no label map; give --masks bundled'
+        raise DatasetError(f'{config.root}: {text}')
     return dataset
+
+
+def _all_records(dataset: ReIDDataset) -> tuple[Record, ...]:
+    """Those that are trained on and those that are measured; protocols share images."""
+    tested = (record for protocol in dataset.protocols for record in protocol.query + protocol.gallery)
+    return tuple(dict.fromkeys((*dataset.train, *tested)))
 
 
 def _with_masks(dataset: ReIDDataset, masks: MaskSource, config: Config) -> ReIDDataset:
     folder = config.output / 'maps' if config.maps == Path() else config.maps
-    tested = (record for protocol in dataset.protocols for record in protocol.query + protocol.gallery)
-    records = tuple(dict.fromkeys((*dataset.train, *tested)))  # protocols share images, which need one parsing only
+    records = _all_records(dataset)
     return dataset.with_records(
         dict(zip(records, masks.apply(records, config.root.expanduser(), folder), strict=True))
     )

@@ -224,8 +224,9 @@ def _precisions_text(checks: dict[str, dict[str, Any]]) -> str:
 def _limits(info: dict[str, Any]) -> str:
     if info.get('data', {}).get('name') == 'folder':
         return (
-            'Trained on the folder of pictures named above, not on a public benchmark; the `synthetic` runs of the zoo '
-            'have only\nseen rendered people. It has not been measured on photographs of other people.'
+            'Trained on the folder of pictures named above, not on a public benchmark. The `synthetic` runs of the zoo '
+            'know\nrendered people, and street photos through the parser whose encoder they start from. None was '
+            'measured on\nphotographs of other people.'
         )
     return 'Trained and measured on the data set named above only; expect less on other cameras, clothes and people.'
 

@@ -121,9 +121,10 @@ class Backbone(nn.Module):
             options['output_stride'] = 16
         try:
             net = timm.create_model(self.name, pretrained=pretrained, **options)
-        except TypeError as error:
+        except (TypeError, AssertionError) as error:  # timm asserts what a network's strides can be, often silently
+            hint = '; try last_stride=2' if self.last_stride == 1 else ''
             raise ValueError(
-                f'backbone {self.name!r} has no convolutional stages whose last stride could be removed'
+                f'backbone {self.name!r} has no convolutional stages whose last stride could be removed{hint}'
             ) from error
         _remove_dilation(net)
         return net
