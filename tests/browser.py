@@ -95,16 +95,23 @@ class App:
 
 
 @contextmanager
-def open_page(path, url, size=(1280, 900), scheme='light', ready='#run'):
-    """The page in the browser at `path`, when it has an element `ready`.
-
-    Its requests are listed in `page.requested`, its errors in `page.errors`.
-    """
+def open_browser(path):
+    """The browser at `path`, for any number of pages."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(BROWSER_FLAGS))
-        page = browser.new_page(viewport={'width': size[0], 'height': size[1]}, color_scheme=scheme)
+        with playwright.chromium.launch(executable_path=path, args=list(BROWSER_FLAGS)) as browser:
+            yield browser
+
+
+@contextmanager
+def open_page(browser, url, size=(1280, 900), scheme='light', ready='#run'):
+    """The page, of a visitor who was never there before, when it has an element `ready`.
+
+    Its requests are listed in `page.requested`, its errors in `page.errors`.
+    """
+    with browser.new_context(viewport={'width': size[0], 'height': size[1]}, color_scheme=scheme) as context:
+        page = context.new_page()
         page.set_default_timeout(120_000)
         page.requested, page.errors = [], []
         page.on('request', lambda request: page.requested.append(request.url))
@@ -113,4 +120,3 @@ def open_page(path, url, size=(1280, 900), scheme='light', ready='#run'):
         page.goto(url)
         page.wait_for_selector(ready)
         yield page
-        browser.close()

@@ -38,6 +38,8 @@ def one_step(root: Path, variant: str) -> dict:
 
 
 if __name__ == '__main__':
-    result = one_step(Path(sys.argv[1]), sys.argv[2])
-    torch.save(result, Path(sys.argv[3]) / f'{torch.distributed.get_rank()}.pt')
+    data, output, *variants = sys.argv[1:]
+    for variant in variants:
+        result = one_step(Path(data), variant)
+        torch.save(result, Path(output) / f'{variant}-{torch.distributed.get_rank()}.pt')
     torch.distributed.destroy_process_group()

@@ -1,5 +1,6 @@
 """Files that no page wants, with what is told about each, and some that only look like it."""
 
+import functools
 import io
 import pickle
 
@@ -37,6 +38,7 @@ BAD = {
 }
 
 
+@functools.cache
 def odd():
     """Unusual but right pictures of one person."""
     image = person()
@@ -49,6 +51,7 @@ def odd():
         'deep.png': encode(deep, 'PNG'),
         'palette.png': encode(image.quantize(256), 'PNG'),
         'alpha.png': encode(image.convert('RGBA'), 'PNG'),
+        'sixty.jpg': encode(image.resize((5480, 10_960)), 'JPEG'),  # megapixels
         'turned.jpg': encode(image.transpose(Image.Transpose.ROTATE_90), 'JPEG', exif=exif, quality=95),
         'moving.gif': encode(image, 'GIF', save_all=True, append_images=[other, other], loop=0),
     }

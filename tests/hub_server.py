@@ -199,7 +199,7 @@ def hub_server():
     for base in (Hub, Storage):
         server = ThreadingHTTPServer(('127.0.0.1', 0), type(base.__name__, (base,), {'state': state}))
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(server)
     hub, state.storage = (f'http://127.0.0.1:{server.server_port}' for server in servers)
     try:

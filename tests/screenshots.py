@@ -1,12 +1,13 @@
 """The pictures of the app in the README: `python -m tests.screenshots --output .github`. They show rendered people."""
 
 import argparse
+import io
 import tempfile
 from pathlib import Path
 
 from PIL import Image
 
-from tests.browser import App, find_browser, open_page
+from tests.browser import App, find_browser, open_browser, open_page
 
 WIDTH, HEIGHT = 1280, 900
 
@@ -49,6 +50,19 @@ SHOTS = {
 """What is done, the colours, and how many pixels of the page's height are shown."""
 
 
+def take(browser, url, folder):
+    with open_page(browser, url) as page:
+        rank(page)  # so that no picture shows how long the first search takes on this machine
+    for name, (show, scheme, height) in SHOTS.items():
+        with open_page(browser, url, (WIDTH, HEIGHT), scheme) as page:
+            show(page)
+            page.wait_for_timeout(2000)
+            picture = page.screenshot(full_page=True)
+        with Image.open(io.BytesIO(picture)) as shot:
+            part = shot.convert('RGB').crop((0, 0, WIDTH, min(height, shot.height)))
+            part.save(folder / f'{name}.jpg', quality=82, optimize=True)
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--output', type=Path, required=True, help='folder')
@@ -57,16 +71,8 @@ def main(argv=None):
     with tempfile.TemporaryDirectory() as folder:
         app = App(Path(folder) / 'app')
         try:
-            with open_page(find_browser(), app.url) as page:
-                rank(page)  # so that no picture shows how long the first search takes on this machine
-            for name, (show, scheme, height) in SHOTS.items():
-                with open_page(find_browser(), app.url, (WIDTH, HEIGHT), scheme) as page:
-                    show(page)
-                    page.wait_for_timeout(2000)
-                    page.screenshot(path=Path(folder) / 'shot.png', full_page=True)
-                with Image.open(Path(folder) / 'shot.png') as shot:
-                    part = shot.convert('RGB').crop((0, 0, WIDTH, min(height, shot.height)))
-                    part.save(args.output / f'{name}.jpg', quality=82, optimize=True)
+            with open_browser(find_browser()) as browser:
+                take(browser, app.url, args.output)
         finally:
             app.stop()
 

@@ -3,41 +3,34 @@
 import csv
 import re
 import socket
-import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Semaphore
 
 import httpx
 import numpy as np
 import pytest
-import timm
-import torch
 from gradio_client import Client, handle_file
-from gradio_client.exceptions import AppError
 from PIL import Image
 
 import app
-import ifd_zoo.models  # noqa: F401  (registers the architectures)
-from ifd_zoo.hub import save_release
-from tests.browser import App, browser_or_skip, free_port, open_page
+from tests.browser import App, browser_or_skip, free_port, open_browser, open_page
+from tests.hostile import BAD
+from tests.page import make_desk, uploads_folder
+from tests.visitor import write_release
 
 QUERIES = sorted((app.EXAMPLES / 'query').glob('*.jpg'))
 GALLERY = sorted((app.EXAMPLES / 'gallery').glob('*.jpg'))
 
 
 @pytest.fixture(scope='module')
-def releases(tmp_path_factory):
-    """Untrained models: what the page does is the same."""
-    folder = tmp_path_factory.mktemp('releases')
-    torch.manual_seed(0)
-    for name in ('ifd_resnet10t', 'ifd_baseline_resnet10t'):
-        save_release(timm.create_model(name, num_classes=5), folder / name, 'test', {'input_size': [3, 128, 64]})
-    return folder
+def release(tmp_path_factory):
+    return write_release(tmp_path_factory.mktemp('release'))
 
 
 @pytest.fixture(scope='module')
-def server(releases, tmp_path_factory):
-    running = App(tmp_path_factory.mktemp('app'), '--model', str(releases / 'ifd_resnet10t'), '--parser', 'none')
+def server(release, tmp_path_factory):
+    running = App(tmp_path_factory.mktemp('app'), '--model', str(release), '--parser', 'none')
     yield running
     running.stop()
 
@@ -47,17 +40,23 @@ def client(server, tmp_path_factory):
     return Client(server.url, verbose=False, download_files=str(tmp_path_factory.mktemp('downloads')))
 
 
+@pytest.fixture(scope='module')
+def browser():
+    with open_browser(browser_or_skip()) as browser:
+        yield browser
+
+
 @pytest.fixture
-def page(server):
-    with open_page(browser_or_skip(), server.url) as page:
+def page(browser, server):
+    with open_page(browser, server.url) as page:
         yield page
 
 
-def rank(client, query, gallery, top_k=3, model='ifd_resnet10t'):
+def rank(client, query, gallery, top_k=3, use_folder=False):
     """What the page shows: status, query, matches, summary, table, CSV, ZIP."""
     queries, items = ([{'image': handle_file(path), 'caption': None} for path in side] for side in (query, gallery))
     values = client.predict(
-        queries, items, None, False, model, 'side by side', 0.5, top_k, 0.0, api_name='/rank'
+        queries, items, None, use_folder, 'ifd_resnet10t', 'side by side', 0.5, top_k, 0.0, api_name='/rank'
     )
     return values[:7]
 
@@ -111,60 +110,6 @@ def test_several_users_at_once_get_what_each_would_get_alone(client, server):
     assert_healthy(server)
 
 
-def bad_files(folder):
-    Image.effect_noise((64, 128), 90).save(folder / 'whole.jpg')
-    contents = {
-        'text.jpg': b'not a picture',
-        'cut.jpg': (folder / 'whole.jpg').read_bytes()[:900],
-        'empty.jpg': b'',
-    }
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
-    Image.new('RGB', (1, 1)).save(folder / 'dot.png')
-    return {'text.jpg': 'not a picture', 'cut.jpg': 'damaged', 'empty.jpg': 'empty', 'dot.png': '1 x 1 pixels'}
-
-
-def odd_files(folder):
-    """Unusual but right: each must be ranked."""
-    person = Image.open(QUERIES[0]).convert('RGB')
-    person.convert('CMYK').save(folder / 'cmyk.jpg')
-    grey = np.asarray(person.convert('L')).astype(np.uint16) * 257
-    Image.fromarray(grey).save(folder / 'deep.png')
-    person.convert('RGBA').save(folder / 'transparent.png')
-    person.resize((5480, 10_960)).save(folder / 'sixty.jpg')
-    return ['cmyk.jpg', 'deep.png', 'transparent.png', 'sixty.jpg']
-
-
-def test_bad_gallery_files_are_skipped_by_name_and_the_odd_ones_ranked(client, server, tmp_path):
-    reasons, odd = bad_files(tmp_path), odd_files(tmp_path)
-    status, _, _, _, table, *_ = rank(client, QUERIES[:1], [tmp_path / name for name in [*reasons, *odd]], top_k=30)
-    assert f'Ranked {len(odd)} photos' in status and f'Skipped {len(reasons)} of' in status
-    for name, reason in reasons.items():
-        assert re.search(rf'{name}: [^;]*{reason}', status)
-    similarity = {name: float(value) for _, name, value, *_ in table['data']}
-    assert sorted(similarity) == sorted(odd)
-    assert similarity['sixty.jpg'] > 0.99 and similarity['transparent.png'] > 0.999
-    assert_healthy(server)
-
-
-def test_a_bad_query_is_refused_by_name(client, server, tmp_path):
-    for name, reason in bad_files(tmp_path).items():
-        with pytest.raises(AppError, match=f'query photo cannot be used. {name}: .*{reason}'):
-            rank(client, [tmp_path / name], GALLERY[:1])
-    assert_healthy(server)
-
-
-def test_nothing_to_search_for_or_in_is_told(client, server, tmp_path):
-    with pytest.raises(AppError, match='no query photo'):
-        rank(client, [], GALLERY[:1])
-    with pytest.raises(AppError, match='gallery is empty'):
-        rank(client, QUERIES[:1], [])
-    bad_files(tmp_path)
-    with pytest.raises(AppError, match='None of the gallery files can be used. text.jpg'):
-        rank(client, QUERIES[:1], [tmp_path / 'text.jpg'])
-    assert_healthy(server)
-
-
 def test_embeddings_models_and_comparisons_are_endpoints(client, server):
     rows = client.predict([handle_file(path) for path in QUERIES[:2]], 'ifd_resnet10t', api_name='/embed')
     assert len(rows) == 2 and np.linalg.norm(rows[0]) == pytest.approx(1, abs=1e-5)
@@ -179,27 +124,12 @@ def test_embeddings_models_and_comparisons_are_endpoints(client, server):
     assert_healthy(server)
 
 
+def test_other_sites_are_not_fetched(server):
+    for path in ('file=http://127.0.0.1:1/a.png', 'file=https://example.org/', 'proxy=https://x.hf.space/a'):
+        assert httpx.get(f'{server.url}/gradio_api/{path}').status_code == 403
+
+
 # From the command line
-
-
-def test_a_path_that_was_not_uploaded_is_never_read(releases, tmp_path):
-    running = App(tmp_path, '--model', str(releases / 'ifd_resnet10t'), '--parser', 'none')
-    api = f'{running.url}/gradio_api'
-    try:
-        with QUERIES[0].open('rb') as photo:
-            uploaded = httpx.post(f'{api}/upload', files={'files': photo}).json()[0]
-
-        def outcome(path, meta=('_type', 'gradio.FileData')):
-            query, photo = ({'path': one, 'orig_name': 'x.jpg', 'meta': dict([meta])} for one in (path, uploaded))
-            data = [[{'image': query}], [{'image': photo}], None, False, 'ifd_resnet10t', 'photo', 0.5, 3, 0]
-            call = httpx.post(f'{api}/call/rank', json={'data': data})
-            return httpx.get(f'{api}/call/rank/{call.json()["event_id"]}', timeout=60).text.splitlines()[-3]
-
-        assert outcome(uploaded) == 'event: complete'
-        assert outcome(str(GALLERY[0])) == outcome(str(GALLERY[0]), meta=('_type', 'x')) == 'event: error'
-        assert running.serves()
-    finally:
-        running.stop()
 
 
 @pytest.fixture
@@ -213,89 +143,76 @@ def test_an_unknown_model_ends_with_code_2_and_a_message(capsys, port):
     assert "no trained model 'no_such_model'" in capsys.readouterr().err
 
 
-def test_an_unusable_device_or_parser_ends_with_code_2_and_a_message(capsys, releases, port):
-    model = ['--port', port, '--model', str(releases / 'ifd_resnet10t')]
+def test_an_unusable_device_or_parser_ends_with_code_2_and_a_message(capsys, release, port):
+    model = ['--port', port, '--model', str(release)]
     assert app.main([*model, '--parser', 'none', '--device', 'no_such_device']) == 2
     assert 'no_such_device' in capsys.readouterr().err
     assert app.main([*model, '--parser', 'no_such_parser']) == 2
     assert 'no_such_parser' in capsys.readouterr().err
 
 
-def test_a_port_in_use_ends_with_code_2_and_a_message(capsys, releases, monkeypatch):
+def test_a_port_in_use_ends_with_code_2_and_a_message(capsys, release, monkeypatch):
     monkeypatch.setenv('GRADIO_TEMP_DIR', '')  # so that what `main` sets is put back
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = str(taken.getsockname()[1])
-        code = app.main(['--model', str(releases / 'ifd_resnet10t'), '--parser', 'none', '--port', port])
+        code = app.main(['--model', str(release), '--parser', 'none', '--port', port])
     assert code == 2
     message = capsys.readouterr().err
     assert f'127.0.0.1:{port}' in message and '--port' in message
 
 
-def test_nothing_is_left_behind_when_it_stops(releases, tmp_path):
-    running = App(tmp_path / 'app', '--model', str(releases / 'ifd_baseline_resnet10t'), '--parser', 'none')
-    client = Client(running.url, verbose=False, download_files=str(tmp_path / 'downloads'))
-    status, seen, *_ = rank(client, QUERIES[:1], GALLERY[:2], model='ifd_baseline_resnet10t')
-    assert 'no attention stream' in status
-    assert [one['caption'] for one in seen] == ['photo', 'clothing']
-    assert any(path.is_file() for path in running.temporary.rglob('*'))
-    assert running.stop() == 0
-    assert not [path for path in running.temporary.rglob('*') if path.is_file()]
-
-
-def test_the_page_is_there_before_the_model_and_a_search_waits_for_it(releases, tmp_path):
-    running = App(tmp_path / 'app', '--model', str(releases / 'ifd_resnet10t'), '--parser', 'none')
-    try:
-        client = Client(running.url, verbose=False, download_files=str(tmp_path / 'downloads'))
-        assert 'Ranked 2 photos' in rank(client, QUERIES[:1], GALLERY[:2])[0]
-        assert_healthy(running)
-    finally:
-        running.stop()
-
-
-def test_a_gallery_folder_is_indexed_once_and_searched(releases, tmp_path):
-    flags = ['--model', str(releases / 'ifd_resnet10t'), '--parser', 'none', '--gallery', str(app.EXAMPLES / 'gallery')]
-    for start in ('first', 'second'):
-        running = App(tmp_path / start, *flags, '--index', str(tmp_path / 'index'))
+def test_the_page_is_there_before_the_model_and_a_search_waits_for_it(monkeypatch, tmp_path):
+    uploads_folder(monkeypatch, tmp_path)
+    desk, asked, ready, over = make_desk(), Semaphore(0), Event(), Event()
+    demo, get = app.build_demo(desk), desk.get
+    monkeypatch.setattr(desk, 'get', lambda name: asked.release() or ready.wait(120) and get(name))
+    monkeypatch.setattr(demo, 'block_thread', lambda: over.wait(120) and 0)
+    args = app.parse_args(['--port', str(free_port())])
+    with ThreadPoolExecutor(2) as pool:
+        code = pool.submit(app._serve, demo, desk, args)
         try:
-            client = Client(running.url, verbose=False, download_files=str(tmp_path / 'downloads'))
-            query = [{'image': handle_file(QUERIES[0]), 'caption': None}]
-            values = client.predict(
-                query, [], None, True, 'ifd_resnet10t', 'photo', 0.5, 3, 0.0, api_name='/rank'
-            )
-            assert f'Ranked {len(GALLERY)} photos' in values[0]
-            assert_healthy(running)
+            assert asked.acquire(timeout=60), 'the start does not ask for the model'
+            client = Client(f'http://127.0.0.1:{args.port}', verbose=False, download_files=str(tmp_path / 'downloads'))
+            search = pool.submit(rank, client, QUERIES[:1], GALLERY[:2])
+            assert asked.acquire(timeout=60) and not search.done()
+            ready.set()
+            assert 'Ranked 2 photos' in search.result(60)[0]
         finally:
-            running.stop()
-    (kept,) = (tmp_path / 'index').iterdir()
-    assert len(list(kept.iterdir())) == 1
-
-
-def test_other_sites_are_not_fetched(server):
-    for path in ('file=http://127.0.0.1:1/a.png', 'file=https://example.org/', 'proxy=https://x.hf.space/a'):
-        assert httpx.get(f'{server.url}/gradio_api/{path}').status_code == 403
+            ready.set()
+            over.set()
+        assert code.result(60) == 0
 
 
 def files_in(folder):
-    return {path for path in folder.rglob('*') if path.is_file()}
+    """When each was written."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob('*') if path.is_file()}
 
 
-def test_what_a_visitor_leaves_is_deleted(releases, tmp_path):
-    running = App(tmp_path / 'app', '--model', str(releases / 'ifd_resnet10t'), '--parser', 'none')
-    try:
-        before = files_in(running.temporary)
-        client = Client(running.url, verbose=False, download_files=str(tmp_path / 'downloads'))
-        rank(client, QUERIES[:1], GALLERY[:4])
-        assert files_in(running.temporary) - before
-        client.close()
-        deadline = time.monotonic() + 120
-        while files_in(running.temporary) - before and time.monotonic() < deadline:
-            time.sleep(1)
-        assert files_in(running.temporary) - before == set()
-    finally:
-        running.stop()
+def test_a_gallery_folder_is_indexed_once_and_searched_and_nothing_else_is_left(release, tmp_path):
+    flags = ['--model', str(release), '--parser', 'none', '--gallery', str(app.EXAMPLES / 'gallery')]
+    index, indexed = tmp_path / 'index', []
+    for start in ('first', 'second'):
+        running = App(tmp_path / start, *flags, '--index', str(index))
+        try:
+            client = Client(running.url, verbose=False, download_files=str(tmp_path / 'downloads'))
+            assert f'Ranked {len(GALLERY)} photos' in rank(client, QUERIES[:1], [], use_folder=True)[0]
+            assert_healthy(running)
+            assert files_in(running.temporary)
+        finally:
+            code = running.stop()
+        assert code == 0 and not files_in(running.temporary)
+        indexed.append(files_in(index))
+    assert indexed[0] == indexed[1] != {}
+    (kept,) = index.iterdir()
+    assert len(list(kept.iterdir())) == 1
 
 
 # In a browser
+
+
+def write_bad(folder, *names):
+    for name in names:
+        (folder / name).write_bytes(BAD[name][0])
 
 
 def upload(page, query, gallery):
@@ -338,7 +255,7 @@ def test_one_click_on_an_example_fills_the_form_and_ranks(page, server):
 
 
 def test_bad_uploads_are_named_in_the_page_and_do_no_harm(page, server, tmp_path):
-    bad_files(tmp_path)
+    write_bad(tmp_path, 'text.jpg', 'empty.jpg')
     nasty = tmp_path / "<img src=x onerror='document.title=1'>.jpg"
     nasty.write_bytes(b'no picture')
     upload(page, QUERIES[0], [GALLERY[0], tmp_path / 'text.jpg', tmp_path / 'empty.jpg', nasty])
@@ -352,7 +269,7 @@ def test_bad_uploads_are_named_in_the_page_and_do_no_harm(page, server, tmp_path
 
 
 def test_a_bad_query_and_an_empty_form_are_told_and_the_next_search_works(page, server, tmp_path):
-    bad_files(tmp_path)
+    write_bad(tmp_path, 'cut.jpg')
     page.click('#run')
     page.wait_for_selector('text=There is no query photo yet')
     page.set_input_files('#query input[type=file]', tmp_path / 'cut.jpg')
@@ -364,28 +281,3 @@ def test_a_bad_query_and_an_empty_form_are_told_and_the_next_search_works(page, 
     page.click('#examples button >> nth=0')
     wait_for_result(page, f'Ranked {len(GALLERY)} photos')
     assert_healthy(server)
-
-
-@pytest.mark.parametrize('width', [390, 1280])
-def test_the_page_fits_phone_and_desktop(server, width):
-    with open_page(browser_or_skip(), server.url, (width, 850)) as page:
-        page.click('#examples button >> nth=0')
-        wait_for_result(page, 'Ranked')
-        page.wait_for_selector('#matches img')
-        assert page.evaluate('document.documentElement.scrollWidth') == width
-
-
-def test_the_bundled_model_runs_with_no_flags_and_finds_its_example(tmp_path):
-    """The command of the README, with the weights and the parser that come with the package."""
-    running = App(tmp_path / 'app')
-    try:
-        with open_page(browser_or_skip(), running.url) as page:
-            page.click('#examples button >> nth=0')
-            wait_for_result(page, f'Ranked {len(GALLERY)} photos')
-            assert 'attention' in page.inner_text('#seen')
-            page.click('#model label >> nth=1')
-            page.click('#run')
-            wait_for_result(page, 'no attention stream')
-        assert_healthy(running)
-    finally:
-        running.stop()

@@ -179,6 +179,7 @@ def use_at_once(running, known, folder, count, seed):
     with ThreadPoolExecutor(count) as pool:
         users = list(pool.map(lambda at: User(running.url, known, int(at.name), at), folders))
         list(pool.map(User.run, users))
+    assert any(name.endswith('ranking.csv') for name in files_in(running.temporary)), 'gone before its visitor'
     for user in users:
         user.client.close()
     return users

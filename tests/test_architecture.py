@@ -1,6 +1,8 @@
 """The house rules that a machine can check."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,5 +41,8 @@ def test_only_the_app_and_its_page_import_gradio():
 
 
 def test_importing_the_package_does_not_import_the_page():
+    code = 'import sys, ifd_zoo; print("gradio" in sys.modules, "ifd_zoo.page" in sys.modules)'
+    told = subprocess.run([sys.executable, '-c', code], cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    assert told.stdout == 'False False\n'
     outside = [path for path in PRODUCT if path.parent.name != 'page' and path.name != 'app.py']
     assert [path for path in outside if 'ifd_zoo.page' in path.read_text()] == []

@@ -2,12 +2,13 @@
 
 import json
 import sys
+from functools import partial
 
 import pytest
 from PIL import Image
 
 from eval import bench
-from eval.benchmarks import networks, onnx, ranking, starting, training
+from eval.benchmarks import networks, onnx, ranking, rows, starting, training
 from eval.benchmarks.pictures import make_pictures
 from eval.benchmarks.rows import Row, best_seconds, read_ratios, table, write_json
 from tests.trees import write_folder_tree
@@ -48,10 +49,11 @@ def test_embedding_and_ranking_are_measured_with_and_without_what_is_known(tmp_p
 def test_onnxruntime_is_measured_against_torch(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(onnx, 'CROPS', 2)
     monkeypatch.setattr(onnx, 'SIZE', (32, 16))
+    monkeypatch.setattr(onnx, 'MODELS', onnx.MODELS[:1])
     root = make_pictures(tmp_path / 'data', people=1, views=2)
     assert bench.main(['--only', 'onnxruntime', '--root', str(root), '--rounds', '1']) == 0
     lines = capsys.readouterr().out.splitlines()[2:]
-    assert len(lines) == len(onnx.MODELS)
+    assert len(lines) == 1
     assert all('by onnxruntime | ' in line and 'floor: torch' in line for line in lines)
 
 
@@ -84,10 +86,17 @@ def test_the_first_page_is_waited_for_and_memory_is_of_a_process_of_its_own(tmp_
         starting.open_page()
 
 
-def test_times_are_the_best_of_turns():
-    calls = []
-    times = best_seconds({name: lambda name=name: calls.append(name) for name in 'ab'}, 2)
-    assert calls == ['a', 'b'] * 3 and 0 <= max(times.values()) < 1
+def test_times_are_the_best_of_turns_without_the_first(monkeypatch):
+    clock, calls = [0.0], []
+    takes = {'a': iter([0.5, 1.0, 2.0]), 'b': iter([0.5, 4.0, 3.0])}
+    monkeypatch.setattr(rows.time, 'perf_counter', lambda: clock[0])
+
+    def turn(name):
+        calls.append(name)
+        clock[0] += next(takes[name])
+
+    assert best_seconds({name: partial(turn, name) for name in 'ab'}, 2) == {'a': 1.0, 'b': 3.0}
+    assert calls == ['a', 'b'] * 3
 
 
 def test_a_later_run_is_compared_by_its_ratios(tmp_path, capsys):

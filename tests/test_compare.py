@@ -44,6 +44,14 @@ def arguments(root, releases, output, *more):
     return ['--root', str(root), '--models', *models, '--output', str(output), '--workers', '0', *more]
 
 
+@pytest.fixture(scope='module')
+def measured(root, releases, tmp_path_factory):
+    """Output with exact masks."""
+    output = tmp_path_factory.mktemp('measured') / 'out'
+    assert compare.main(arguments(root, releases, output, '--masks', 'label-maps')) == 0
+    return output
+
+
 def test_table_has_every_model_test_and_kind_of_masks_with_the_figures_of_eval_run(root, releases, tmp_path, capsys):
     assert compare.main(arguments(root, releases, tmp_path / 'out')) == 0
     report = json.loads((tmp_path / 'out' / 'compare.json').read_text())
@@ -68,9 +76,8 @@ def test_table_has_every_model_test_and_kind_of_masks_with_the_figures_of_eval_r
     assert '**look-alikes**: 4 queries, 8 gallery images' in table and '| IFD | bundled | 0, 1 |' in table
 
 
-def test_costs_are_those_of_the_trained_models(root, releases, tmp_path, capsys):
-    assert compare.main(arguments(root, releases, tmp_path, '--masks', 'label-maps')) == 0
-    costs = json.loads((tmp_path / 'compare.json').read_text())['costs']
+def test_costs_are_those_of_the_trained_models(releases, measured):
+    costs = json.loads((measured / 'compare.json').read_text())['costs']
     assert list(costs) == ['IFD', 'baseline']
     for name, folder in (('IFD', 'ifd'), ('baseline', 'base')):
         model = load_model(releases / folder)
@@ -79,11 +86,12 @@ def test_costs_are_those_of_the_trained_models(root, releases, tmp_path, capsys)
         assert costs[name]['precision'] == 'fp32'  # 16 bits want a check of the release, and nobody has made one
     assert costs['IFD']['gflops'] == pytest.approx(2 * costs['baseline']['gflops'], rel=0.01)
     assert costs['IFD']['images_per_second'] < costs['baseline']['images_per_second']
-    assert '| baseline | ' in capsys.readouterr().out.partition('**cost**')[2]
+    assert '| baseline | ' in (measured / 'compare.md').read_text().partition('**cost**')[2]
 
 
-def test_record_puts_the_tables_into_the_releases_that_were_compared(root, releases, tmp_path, capsys):
+def test_record_puts_the_tables_into_the_releases_that_were_compared(root, releases, measured, tmp_path, capsys):
     copies = shutil.copytree(releases, tmp_path / 'releases')
+    shutil.copytree(measured, tmp_path / 'out')
     argv = arguments(root, copies, tmp_path / 'out', '--masks', 'label-maps')
     assert compare.main(argv) == 0
     assert 'look-alikes' not in (copies / 'ifd' / 'README.md').read_text()
@@ -107,22 +115,21 @@ def test_weights_without_a_config_are_refused_before_anything_is_measured(root, 
     assert not (tmp_path / 'out').exists()
 
 
-def test_what_has_been_measured_is_not_measured_again(root, releases, tmp_path, monkeypatch, capsys):
-    argv = arguments(root, releases, tmp_path, '--masks', 'label-maps')
-    assert compare.main(argv) == 0
-    table = capsys.readouterr().out
-    kept = sorted((tmp_path / 'measured').iterdir())
+def test_what_has_been_measured_is_not_measured_again(root, releases, measured, tmp_path, monkeypatch):
+    output = shutil.copytree(measured, tmp_path / 'out')
+    argv = arguments(root, releases, output, '--masks', 'label-maps')
+    kept = sorted((output / 'measured').iterdir())
     assert len(kept) == 12  # five models on two tests, and two costs
     kept[0].unlink()
-    measured = []
+    again = []
     original = compare.measure_model
-    monkeypatch.setattr(compare, 'measure_model', lambda *args: measured.append(args) or original(*args))
+    monkeypatch.setattr(compare, 'measure_model', lambda *args: again.append(args) or original(*args))
     assert compare.main(argv) == 0
-    assert capsys.readouterr().out == table and len(measured) == 1
+    assert (output / 'compare.md').read_text() == (measured / 'compare.md').read_text() and len(again) == 1
     changed = next((root / 'query').rglob('*.jpg'))
     changed.write_bytes(changed.read_bytes() + b'0')
     assert compare.main(argv) == 0
-    assert len(measured) == 1 + 5  # all on this test, none on the other one
+    assert len(again) == 1 + 5  # all on this test, none on the other one
 
 
 @pytest.mark.parametrize(

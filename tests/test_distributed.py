@@ -11,8 +11,11 @@ import torch
 
 from tests.distributed_step import one_step
 from tests.trees import write_folder_tree
+from train import engine
+from train import run as train_run
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+VARIANTS = ('ifd', 'ifd_cl')
 
 
 def torchrun(*arguments):
@@ -28,13 +31,20 @@ def root(tmp_path_factory):
     return write_folder_tree(tmp_path_factory.mktemp('data'), train=8, views=4)
 
 
-@pytest.mark.parametrize('variant', ['ifd', 'ifd_cl'])
-def test_two_processes_have_the_losses_and_gradients_of_one_with_all_images(variant, root, tmp_path):
-    done = torchrun('tests/distributed_step.py', root, variant, tmp_path)
+@pytest.fixture(scope='module')
+def steps(root, tmp_path_factory):
+    """A step of each variant in two processes."""
+    folder = tmp_path_factory.mktemp('steps')
+    done = torchrun('tests/distributed_step.py', root, folder, *VARIANTS)
     assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize('variant', VARIANTS)
+def test_two_processes_have_the_losses_and_gradients_of_one_with_all_images(variant, root, steps):
     whole = one_step(root, variant)
     for rank in range(2):
-        half = torch.load(tmp_path / f'{rank}.pt', weights_only=True)
+        half = torch.load(steps / f'{variant}-{rank}.pt', weights_only=True)
         assert half['images'] == whole['images'] // 2 == 32
         assert half['losses'] == pytest.approx(whole['losses'], abs=1e-5)
         assert half['gradients'].keys() == whole['gradients'].keys() and len(whole['gradients']) > 50
@@ -56,6 +66,8 @@ def test_two_processes_train_resume_and_leave_one_release(root, tmp_path):
     assert again.returncode == 0 and again.stdout.count('resumed behind stage 2 epoch 2') == 1, again.stderr
 
 
-def test_persons_that_cannot_be_dealt_out_evenly_are_refused(root, tmp_path):
-    done = torchrun('train/run.py', '--num-pids', '3', '--root', root, '--output', tmp_path, '--device', 'cpu')
-    assert done.returncode != 0 and 'error: num_pids: 3 persons' in done.stderr
+def test_persons_that_cannot_be_dealt_out_evenly_are_refused(root, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(engine.Accelerator, 'num_processes', property(lambda self: 2))
+    flags = ['--num-pids', '3', '--root', str(root), '--output', str(tmp_path), '--device', 'cpu']
+    assert train_run.main(flags) == 2
+    assert 'error: num_pids: 3 persons cannot be dealt out to 2 processes' in capsys.readouterr().err

@@ -1,9 +1,12 @@
-"""The tabs in a real browser, with the model and the parser that come with the package.
+"""The app with the model and the parser that come with the package: in a real browser, and by the lines of the README.
 
 Pictures of every tab are kept in the folder that the environment variable IFD_SCREENSHOTS names, if it does.
 """
 
+import io
 import os
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +18,17 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
-from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import save_release
-from tests.browser import App, browser_or_skip, open_page
+from tests.browser import ROOT, App, browser_or_skip, open_browser, open_page
 from tests.screenshots import open_tab
 from tests.zips import write_zip
 
 QUERIES = sorted((EXAMPLES / 'query').glob('*.jpg'))
 GALLERY = sorted((EXAMPLES / 'gallery').glob('*.jpg'))
+TABS = ('Rank', 'Change clothes', 'Compare', 'Masks', 'Models')
+README = (ROOT / 'README.md').read_text()
+README_LINES = dict(re.findall(r'```python\n# (/\w+)\n(.*?)```', README, re.DOTALL))
 
 
 @pytest.fixture(scope='module')
@@ -32,23 +38,23 @@ def server(tmp_path_factory):
     running.stop()
 
 
+@pytest.fixture(scope='module')
+def browser():
+    with open_browser(browser_or_skip()) as browser:
+        yield browser
+
+
 @pytest.fixture
-def page(server):
-    with open_page(browser_or_skip(), server.url) as page:
+def page(browser, server):
+    with open_page(browser, server.url) as page:
         yield page
 
 
-@pytest.fixture
-def shoot(tmp_path):
-    """Keeps a picture of the whole page."""
-    folder = Path(os.environ.get('IFD_SCREENSHOTS', tmp_path / 'screenshots'))
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def shoot(page, name):
+def shoot(page, name):
+    """Keeps a picture of the whole page, if anybody asks for it."""
+    if folder := os.environ.get('IFD_SCREENSHOTS'):
         page.wait_for_timeout(500)
-        page.screenshot(path=folder / f'{name}.png', full_page=True)
-
-    return shoot
+        page.screenshot(path=Path(folder) / f'{name}.png', full_page=True)
 
 
 def wait_for_result(page, text):
@@ -58,6 +64,17 @@ def wait_for_result(page, text):
 def assert_healthy(server):
     assert server.serves()
     assert 'Traceback' not in server.log()
+
+
+def test_the_bundled_model_runs_with_no_flags_and_finds_its_example(page, server):
+    """The command of the README, with the weights and the parser that come with the package."""
+    page.click('#examples button >> nth=0')
+    wait_for_result(page, f'Ranked {len(GALLERY)} photos')
+    assert 'attention' in page.inner_text('#seen')
+    page.click('#model label >> nth=1')
+    page.click('#run')
+    wait_for_result(page, 'no attention stream')
+    assert_healthy(server)
 
 
 def test_a_click_on_a_match_opens_the_pair_and_views_are_switched(page, server):
@@ -135,18 +152,32 @@ def test_a_mask_is_painted_and_ranked_with(page, server):
     assert_healthy(server)
 
 
-def test_another_parser_is_chosen(page, server):
+def wait_for_classes(page, drawn):
+    """Until the editor has fetched the example with its classes drawn over it, or without."""
+    with Image.open(QUERIES[0]) as example:
+        plain = np.asarray(example.convert('RGB')).astype(int)
+    for _ in range(200):
+        page.wait_for_timeout(300)
+        for url in [url for url in page.requested if '/picture_' in url][-1:]:
+            with Image.open(io.BytesIO(page.request.get(url).body())) as picture:
+                if drawn == (abs(np.asarray(picture.convert('RGB')) - plain).mean() > 5):
+                    return
+    raise AssertionError('the picture to paint on stays as it is')
+
+
+def test_a_parser_is_chosen_and_one_with_terms_is_refused(page, server):
     open_tab(page, 'Masks')
     page.click('#mask_examples button >> nth=0')
-    page.wait_for_selector('#editor canvas')
-    for name, message in (('segformer_b2_clothes', 'terms of its own'), ('labelmap', '')):
-        page.click('#mask_parser input')
-        choice = page.locator('#mask_parser [role=option]', has_text=name)
-        if not message:
-            assert not choice.count()
-            continue
-        choice.click()
-        page.wait_for_selector(f'text={message}')
+    wait_for_classes(page, drawn=True)
+    page.click('#mask_parser input')
+    page.locator('#mask_parser').get_by_role('option', name='none', exact=True).click()
+    wait_for_classes(page, drawn=False)
+    page.click('#mask_parser input')
+    refused = page.locator('#mask_parser [role=option]', has_text='segformer_b2_clothes')
+    refused.wait_for()
+    assert not page.locator('#mask_parser [role=option]', has_text='labelmap').count()
+    refused.click()
+    page.wait_for_selector('text=terms of its own')
     assert not page.errors
     assert_healthy(server)
 
@@ -185,51 +216,71 @@ def test_models_are_listed_loaded_and_a_wrong_name_told(page, server, tmp_path):
     assert_healthy(server)
 
 
-@pytest.mark.parametrize('scheme', ['light', 'dark'])
-@pytest.mark.parametrize('width', [390, 1280])
-def test_every_tab_fits_phone_and_desktop_in_light_and_dark(server, shoot, width, scheme):
-    with open_page(browser_or_skip(), server.url, (width, 850), scheme) as page:
-        page.click('#examples button >> nth=0')
-        wait_for_result(page, f'Ranked {len(GALLERY)} photos')
-        page.wait_for_selector('#matches .gallery-item:nth-child(8) img')
-        shoot(page, f'rank_{width}_{scheme}')
-        open_tab(page, 'Change clothes')
-        page.click('#change_examples button >> nth=1')
-        page.wait_for_selector('#edited img')
-        page.click('#measure')
-        page.wait_for_selector('#fixed_chart svg')
-        chart = page.locator('#fixed_chart')
-        assert chart.evaluate('box => box.scrollWidth <= box.clientWidth'), 'half of a chart is out of sight'
-        shoot(page, f'change_{width}_{scheme}')
-        open_tab(page, 'Compare')
-        page.click('#compare_examples button >> nth=1')
-        page.wait_for_selector('#cam_second .gallery-item:nth-child(3) img')
-        shoot(page, f'compare_{width}_{scheme}')
-        for name in ('Masks', 'Models'):
-            open_tab(page, name)
-            shoot(page, f'{name.lower()}_{width}_{scheme}')
-        for name in ('Rank', 'Change clothes', 'Compare', 'Masks', 'Models'):
-            open_tab(page, name)
-            page.wait_for_timeout(300)
-            assert page.evaluate('document.documentElement.scrollWidth') == width, name
-        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        dark = max(int(part) for part in ground.strip('rgba()').split(',')[:3]) < 64
-        assert dark == (scheme == 'dark')
+def fill(page):
+    """Results in all tabs that have some."""
+    page.click('#examples button >> nth=0')
+    wait_for_result(page, f'Ranked {len(GALLERY)} photos')
+    page.wait_for_selector('#matches .gallery-item:nth-child(8) img')
+    open_tab(page, 'Change clothes')
+    page.click('#change_examples button >> nth=1')
+    page.wait_for_selector('#edited img')
+    page.click('#measure')
+    page.wait_for_selector('#fixed_chart svg')
+    open_tab(page, 'Compare')
+    page.click('#compare_examples button >> nth=1')
+    page.wait_for_selector('#cam_second .gallery-item:nth-child(3) img')
+
+
+def is_dark(page):
+    ground = page.evaluate('getComputedStyle(document.body).backgroundColor')
+    return max(int(part) for part in ground.strip('rgba()').split(',')[:3]) < 64
+
+
+@pytest.mark.parametrize(('width', 'schemes'), [(390, ('dark', 'light')), (1280, ('light', 'dark'))])
+def test_every_tab_fits_phone_and_desktop_in_light_and_dark(browser, server, width, schemes):
+    with open_page(browser, server.url, (width, 850), schemes[0]) as page:
+        fill(page)
+        for scheme in schemes:
+            page.emulate_media(color_scheme=scheme)
+            for name in TABS:
+                open_tab(page, name)
+                page.wait_for_timeout(300)
+                shoot(page, f'{name.split()[0].lower()}_{width}_{scheme}')
+                assert page.evaluate('document.documentElement.scrollWidth') == width, name
+            open_tab(page, 'Change clothes')
+            chart = page.locator('#fixed_chart:visible')
+            assert chart.evaluate('box => box.scrollWidth <= box.clientWidth'), 'half of a chart is out of sight'
+            assert is_dark(page) == (scheme == 'dark')
         assert not page.errors
     assert_healthy(server)
 
 
-def test_every_picture_has_a_text_and_every_control_is_reached_by_the_keyboard(page):
+CONTROLS_BELOW = """start => [...document.querySelectorAll('button, input, select, textarea, a[href]')]
+    .filter(one => one.checkVisibility() && !one.disabled)
+    .filter(one => document.querySelector(start).compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING)
+    .map(one => one.closest('[id]:not([id^="range_id"])').id)"""
+
+
+def test_pictures_of_a_search_have_a_text_and_its_controls_are_reached_by_the_keyboard(page):
     page.click('#examples button >> nth=0')
     wait_for_result(page, f'Ranked {len(GALLERY)} photos')
     page.wait_for_selector('#matches .gallery-item:nth-child(8) img')
-    assert page.locator('#matches img[alt=""], #matches img:not([alt]), #bar img[alt=""]').count() == 0
+    page.click('#matches .gallery-item >> nth=1')
+    page.wait_for_selector('#pair img')
+    for place in ('#seen', '#bar', '#pair', '#matches'):
+        assert page.locator(f'{place} img').count() > 0, place
+        assert page.locator(f'{place} img:is([alt=""], :not([alt]))').count() == 0, place
+    controls = set(page.evaluate(CONTROLS_BELOW, '#run'))
+    assert {'run_cancel', 'view', 'opacity', 'top_k', 'threshold', 'matches', 'csv', 'zip'} <= controls
     page.focus('#run')
     reached = set()
-    for _ in range(25):
+    for _ in range(60):
         page.keyboard.press('Tab')
         reached.add(page.evaluate("document.activeElement.closest('[id]:not([id^=\"range_id\"])')?.id"))
-    assert {'run_cancel', 'opacity', 'top_k', 'threshold'} <= reached
+    assert controls <= reached
+
+
+# Through gradio_client
 
 
 def test_clothes_are_changed_by_an_endpoint(server, tmp_path):
@@ -243,3 +294,33 @@ def test_clothes_are_changed_by_an_endpoint(server, tmp_path):
     assert moved[2] > moved[0]
     with pytest.raises(AppError, match='a colour is #rrggbb'):
         client.predict(handle_file(QUERIES[0]), values[0], 'blue', *values[2:], api_name='/recolour')
+
+
+@pytest.fixture
+def photos(monkeypatch, tmp_path):
+    """The files that the README names, in the working folder."""
+    gallery = example_photos('gallery')
+    names = 'query.jpg', 'anchor.jpg', 'a.jpg', 'b.jpg', 'same_person.jpg', 'other_person.jpg'
+    for name, path in zip(names, [*example_photos('query')[:2], *gallery[:4]], strict=True):
+        shutil.copy(path, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_each_endpoint_has_an_example_of_a_few_lines_in_the_readme():
+    assert set(README_LINES) == {'/rank', '/compare', '/recolour', '/embed', '/models'}
+    assert all(len(lines.splitlines()) <= 6 for lines in README_LINES.values())
+
+
+@pytest.mark.parametrize(('name', 'printed'), [
+    ('/rank', 'a.jpg'), ('/compare', 'margin'), ('/recolour', 'upper'), ('/embed', 'cosine similarity'),
+    ('/models', 'ifd_resnet10t.synthetic bundled'),
+])
+def test_the_examples_of_the_readme_run(server, photos, capsys, tmp_path, name, printed):
+    client = Client(server.url, verbose=False, download_files=str(tmp_path / 'downloads'))
+    exec(README_LINES[name], {'client': client, 'handle_file': handle_file})
+    assert printed in capsys.readouterr().out
+
+
+def test_the_pictures_of_the_readme_are_there_and_small():
+    pictures = [ROOT / name for name in re.findall(r'\((\.github/app_[^)]+)\)', README)]
+    assert len(pictures) == 3 and all(path.stat().st_size < 300_000 for path in pictures)

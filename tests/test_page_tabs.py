@@ -207,9 +207,9 @@ def test_masks_that_are_missing_or_not_uploaded_are_refused(desk, photo):
     assert masks.to_editor(desk, None) == (None, None)
 
 
-def test_an_editor_takes_its_own_pictures_and_nothing_larger(desk):
+def test_an_editor_takes_its_own_pictures_and_nothing_larger_and_keeps_the_latest(desk):
     editor = next(one for one in app.build_demo(desk).blocks.values() if isinstance(one, gr.ImageEditor))
-    assert editor.accept_blobs._is_server_fn
+    assert editor.accept_blobs._is_server_fn and isinstance(editor.blob_storage, masks.Recent)
 
     def send(index, content, kind='layer'):
         data = {'type': kind, 'index': index, 'id': 'x'}

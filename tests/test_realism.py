@@ -109,9 +109,11 @@ def test_image_and_map_move_together():
         assert ((image[0] > 127) != (moved > 0)).float().mean() < 0.1
 
 
-def test_low_resolution_keeps_size_and_type():
-    image = LowResolution()(tv_tensors.Image(torch.randint(256, (3, 40, 20), dtype=torch.uint8)))
+def test_low_resolution_loses_detail_and_keeps_size_and_type():
+    before = tv_tensors.Image(torch.randint(256, (3, 40, 20), dtype=torch.uint8))
+    image = LowResolution()(before)
     assert image.shape == (3, 40, 20) and image.dtype == torch.uint8
+    assert image.float().std() < before.float().std()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 
 import pytest
 import timm
@@ -153,6 +154,21 @@ def test_a_model_for_other_images_is_not_released(tmp_path):
         save_release(timm.create_model('ifd_resnet10t', in_chans=1), tmp_path, 'test', INFO)
 
 
-def test_the_code_revision_is_a_commit_or_nothing():
-    revision = code_revision()
-    assert revision is None or len(revision.removesuffix('-dirty')) == 40
+def git(folder, *words):
+    command = ['git', '-c', 'user.name=a', '-c', 'user.email=a@b', '-c', 'commit.gpgsign=false', *words]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_code_revision_is_the_commit_and_says_when_files_differ_from_it(tmp_path, monkeypatch):
+    code = tmp_path / 'ifd_zoo' / 'hub' / 'release.py'
+    code.parent.mkdir(parents=True)
+    code.write_text('first')
+    monkeypatch.setattr('ifd_zoo.hub.release.__file__', str(code))
+    assert code_revision() is None
+    git(tmp_path, 'init')
+    git(tmp_path, 'add', '.')
+    git(tmp_path, 'commit', '-m', 'first')
+    commit = git(tmp_path, 'rev-parse', 'HEAD')
+    assert code_revision() == commit and len(commit) == 40
+    code.write_text('second')
+    assert code_revision() == f'{commit}-dirty'

@@ -16,7 +16,7 @@ from eval.ranklists import Sides, choose_queries, rank_lists
 from eval.report import distinct_records, measure
 from eval.svg import curve_chart, histogram_chart, nice_ticks
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
-from tests.browser import browser_or_skip, open_page
+from tests.browser import browser_or_skip, open_browser, open_page
 from tests.trees import write_folder_tree
 
 HOSTILE = '<img src=x onerror=alert(1)>&"\''
@@ -286,9 +286,15 @@ def test_a_picture_that_is_gone_is_named(measured, tmp_path):
     assert not (tmp_path / 'report.html').exists()
 
 
+@pytest.fixture(scope='module')
+def browser():
+    with open_browser(browser_or_skip()) as browser:
+        yield browser
+
+
 @pytest.mark.parametrize(('width', 'scheme'), [(390, 'dark'), (1280, 'light')])
-def test_a_browser_shows_all_pictures_without_requests_or_a_wide_page(written, width, scheme):
-    with open_page(browser_or_skip(), written.as_uri(), (width, 800), scheme, ready='body') as page:
+def test_a_browser_shows_all_pictures_without_requests_or_a_wide_page(browser, written, width, scheme):
+    with open_page(browser, written.as_uri(), (width, 800), scheme, ready='body') as page:
         broken = page.evaluate('[...document.images].filter(image => !image.naturalWidth).length')
         overflow = page.evaluate('document.documentElement.scrollWidth - innerWidth')
         background = page.evaluate('getComputedStyle(document.body).backgroundColor')

@@ -183,7 +183,11 @@ def test_hostile_file_names_are_shown_and_do_nothing():
 @pytest.mark.parametrize('value', [0.0, 1.0, -1.0, 0.1234567, 1 - 1e-9])
 def test_similarities_that_are_all_equal_have_an_axis(value):
     one = Series('IFD', np.full(2, value), np.full((3, 2), value))
-    assert 'nan' not in movement_chart(['a', 'b'], [one], 'x')
+    root = ElementTree.fromstring(movement_chart(['a', 'b'], [one], 'x'))
+    middle = [element.text for element in root.iter(SVG + 'text') if element.get('text-anchor') == 'middle']
+    numbers = [float(text) for text in middle if text != 'similarity']
+    assert len(numbers) >= 2 and min(numbers) - 1e-6 <= value <= max(numbers) + 1e-6
+    assert np.isfinite([float(dot.get('cx')) for dot in root.iter(SVG + 'circle')]).all()
 
 
 def test_a_chart_without_changes_shows_the_dots():

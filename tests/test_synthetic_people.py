@@ -70,6 +70,12 @@ def layers(dressed, label):
     return [layer for layer in dressed.layers if label_of(layer) == label and isinstance(layer.material, Cloth)]
 
 
+def some_layers(dressed, label):
+    found = layers(dressed, label)
+    assert found, f'nothing is labelled {label}'
+    return found
+
+
 def test_another_process_makes_the_same_view_and_stays_small(people):
     run = subprocess.run([sys.executable, '-c', REPORT], capture_output=True, text=True, check=True)
     digest, kilobytes = run.stdout.split()
@@ -127,35 +133,37 @@ def test_feet_stand_on_the_ground_in_every_pose(people):
         highest = max(each.vertices[:, 2].max() for each in posed)
         assert abs(lowest) < 1e-4 and 1.3 < highest < 2.4
         for each in posed:
-            assert np.isfinite(each.vertices).all() and np.abs(np.linalg.norm(each.normals, axis=1) - 1).max() < 1.01
+            assert np.isfinite(each.vertices).all() and np.abs(np.linalg.norm(each.normals, axis=1) - 1).max() < 1e-3
 
 
-def test_the_whole_wardrobe_keeps_to_its_part_of_the_body(people):
+def test_a_sample_of_the_wardrobe_keeps_to_its_part_of_the_body(people):
     marks = people.landmarks
     bottom, top = first(people, 'bottom', 'jeans'), first(people, 'top', 't-shirt')
     highest = {'trainers': marks.ankle + 0.03, 'high boots': marks.knee + 0.02, 'ankle boots': marks.ankle + 0.12}
     for shoes in every(people, 'shoes'):
-        for layer in layers(wearing(people, shoes), 'shoes'):
+        for layer in some_layers(wearing(people, shoes), 'shoes'):
             assert shown(layer)[:, 2].max() < highest.get(shoes.cut.kind, marks.ankle + 0.02), shoes.name
     for garment in every(people, 'bottom')[:18] + every(people, 'skirt')[:6]:
-        for layer in layers(wearing(people, garment), 'lower'):
+        for layer in some_layers(wearing(people, garment), 'lower'):
             assert (
                 shown(layer)[:, 2].max() < marks.hip + 0.2 and (layer.surface.fields.arm[layer.cover >= 0] < 0.6).all()
             )
     for garment in every(people, 'top')[:14]:
-        for layer in layers(wearing(people, garment, bottom), 'upper'):
+        for layer in some_layers(wearing(people, garment, bottom), 'upper'):
             assert shown(layer)[:, 2].min() > marks.hip - 0.2, garment.name
     for garment in every(people, 'hat')[:3]:
-        for layer in layers(wearing(people, garment, top), 'hat'):
+        for layer in some_layers(wearing(people, garment, top), 'hat'):
             assert layer.vertices[:, 2].min() > people.identity(2).vertices[:, 2].max() - 0.6
 
 
 def test_long_garments_count_as_coat_and_short_ones_as_upper(people):
+    shirt = first(people, 'top', 't-shirt')
+    alone = len(some_layers(wearing(people, shirt), 'upper'))
     for outer in every(people, 'outer')[:11]:
-        dressed = wearing(people, first(people, 'top', 't-shirt'), outer)
-        assert bool(layers(dressed, 'coat')) == (
-            'coat' in outer.cut.kind or outer.cut.kind in ('parka', 'long cardigan')
-        )
+        dressed = wearing(people, shirt, outer)
+        long = 'coat' in outer.cut.kind or outer.cut.kind in ('parka', 'long cardigan')
+        assert bool(layers(dressed, 'coat')) == long and not layers(dressed, 'lower')
+        assert (len(layers(dressed, 'upper')) > alone) == (not long), outer.name
 
 
 @pytest.mark.parametrize('kind', ['handbag', 'arm bag', 'shoulder bag', 'cross-body bag', 'backpack', 'tote bag'])

@@ -9,7 +9,9 @@ import torch
 from safetensors.torch import save_file
 
 from eval import run as eval_run
+from ifd_zoo.datasets.base import read_image, read_label_map
 from ifd_zoo.parsing import load_parser
+from ifd_zoo.transforms import Augmentation, EvalTransform, Masking, TrainTransform
 from tests.training import arguments, metrics
 from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree
 from train import run as train_run
@@ -17,7 +19,7 @@ from train.build import build_model, load_backbone_weights
 from train.config import Config, parse_args, to_flags
 from train.engine import make_accelerator
 from train.recipes import RECIPES, VARIANTS
-from train.sampler import SAMPLERS
+from train.sampler import SAMPLERS, equal_shares
 from train.schedule import learning_rate_factor
 
 
@@ -26,9 +28,17 @@ def root(tmp_path_factory):
     return write_folder_tree(tmp_path_factory.mktemp('data'))
 
 
+@pytest.fixture(scope='module')
+def default_run(root, tmp_path_factory):
+    """What the smallest run leaves, for tests that change nothing in it."""
+    folder = tmp_path_factory.mktemp('default')
+    assert train_run.main(arguments(root, folder)) == 0
+    return folder
+
+
 @pytest.mark.parametrize('variant', VARIANTS)
 def test_each_variant_trains_and_leaves_a_release_that_evaluates(variant, root, tmp_path, capsys):
-    assert train_run.main(arguments(root, tmp_path / 'run', '--variant', variant)) == 0
+    assert train_run.main(arguments(root, tmp_path / 'run', '--variant', variant, '--epochs', '1')) == 0
     release = tmp_path / 'run' / 'release'
     info = json.loads((release / 'config.json').read_text())['ifd']
     assert [row['mode'] for row in info['figures']] == ['general', 'cc', 'sc']
@@ -56,9 +66,8 @@ def test_weights_that_a_release_cannot_hold_are_one_line(root, tmp_path, capsys,
     assert 'error: too large for float16: main_stream.head.neck.bias' in capsys.readouterr().err
 
 
-def test_losses_of_each_stage_are_logged(root, tmp_path):
-    train_run.main(arguments(root, tmp_path))
-    lines = [line for line in _log(tmp_path) if line.startswith('stage')]
+def test_losses_of_each_stage_are_logged(default_run):
+    lines = [line for line in _log(default_run) if line.startswith('stage')]
     assert lines[0].startswith('stage 1 epoch 1/1  id_attention') and 'lr 3.50e-04' in lines[0]
     assert all(name in lines[1] for name in ('stage 2 epoch 1/2', 'id_main', 'id_attention', 'clothing'))
 
@@ -74,29 +83,87 @@ def _log(folder):
     return (folder / 'log.txt').read_text().splitlines()
 
 
-@pytest.mark.parametrize(
-    'flags',
-    [
-        '--precision bf16',
-        '--no-channels-last',
-        '--accumulate 2',
-        '--sampler fixed_ras',
-        '--sampler pk --max-appearances 2',
-        '--T 1 --T-end 0.25',
-        '--last-stride 2 --ikt-kernel 3 --clothing-resize nearest --no-clothing-normalize --pool max_avg',
-        '--detach-attention --fill noise --jitter 0.2 --crop-scale 1.0 --schedule cosine --warmup-epochs 1',
-        '--masks bundled --val-pids 2',
-        '--workers 2',
-    ],
-)
-def test_options_train_too_and_are_recorded(flags, root, tmp_path):
-    given = [*arguments(root, tmp_path), *flags.split()]
+# What is read from a run, and its value with these flags; bf16 on the smallest images, as most processors emulate it.
+OPTIONS = {
+    '--precision bf16 --size 32x32 --stage1-epochs 0': (lambda run: run.accelerator.mixed_precision, 'bf16'),
+    '--no-channels-last': (lambda run: next(run.model.parameters()).is_contiguous(), True),
+    '--accumulate 2': (lambda run: run.accelerator.gradient_accumulation_steps, 2),
+    '--sampler fixed_ras': (lambda run: run.engine.sampler.share, equal_shares),
+    '--sampler pk --max-appearances 2': (
+        lambda run: (run.engine.sampler.share, run.engine.sampler.max_appearances),
+        (None, 2),
+    ),
+    '--epochs 2 --T 1 --T-end 0.25': (lambda run: (run.stages[-1].task.T, run.stages[-1].task.T_end), (1, 0.25)),
+}
+
+
+def _start(root, output, *flags):
+    run = train_run.Run(*parse_args(arguments(root, output, *flags)))
+    run.tracker.close()
+    return run
+
+
+@pytest.mark.parametrize('flags', OPTIONS)
+def test_options_take_effect(flags, root, tmp_path):
+    read, expected = OPTIONS[flags]
+    assert read(_start(root, tmp_path / 'default')) != expected
+    assert read(_start(root, tmp_path / 'given', *flags.split())) == expected
+
+
+def _train(root, output, flags):
+    """The config of the release of one epoch with these flags, in which the run has to be recorded."""
+    given = arguments(root, output, '--epochs', '1', *flags.split())
     assert train_run.main(given) == 0
-    config, _ = parse_args(given)
-    recorded = json.loads((tmp_path / 'config.json').read_text())
-    assert recorded == json.loads(json.dumps(config.to_record()))
-    info = json.loads((tmp_path / 'release' / 'config.json').read_text())['ifd']
-    assert recorded.items() <= info['training'].items() and flags.split()[0] in info['command'] + '--workers'
+    record = parse_args(given)[0].to_record()
+    assert json.loads((output / 'config.json').read_text()) == json.loads(json.dumps(record))
+    release = json.loads((output / 'release' / 'config.json').read_text())
+    assert json.loads(json.dumps(record)).items() <= release['ifd']['training'].items()
+    assert parse_args(release['ifd']['command'].split()[2:])[0].to_record() == record
+    return release
+
+
+@pytest.mark.parametrize('flags', OPTIONS)
+def test_options_train_too_and_are_recorded(flags, root, tmp_path):
+    _train(root, tmp_path, flags)
+
+
+def test_the_release_is_the_model_that_the_flags_describe(root, tmp_path):
+    sizes = '--last-stride 2 --ikt-kernel 3 --pool max_avg --detach-attention'
+    release = _train(root, tmp_path, f'{sizes} --clothing-resize nearest --no-clothing-normalize')
+    options = {'last_stride': 2, 'ikt_kernel': 3, 'pool': 'max_avg', 'detach_attention': True}
+    options |= {'clothing_resize': 'nearest', 'clothing_normalize': False}
+    assert options.items() <= release['model_args'].items()
+
+
+def test_warm_up_and_schedule_are_those_of_the_flags(root, tmp_path):
+    flags = '--schedule cosine --warmup-epochs 1 --epochs 2 --fill noise --jitter 0.2 --crop-scale 1.0'
+    _train(root, tmp_path, flags)
+    factors = [row['learning_rate'] / 3.5e-4 for row in metrics(tmp_path)]
+    assert factors == pytest.approx([0.7, 0.7, 0.25])  # each is that of the last of three batches
+
+
+def test_augmentation_and_masking_are_those_of_the_flags(root, tmp_path):
+    flags = '--crop-scale 1.25 --flip 0.9 --erasing 0.2 --jitter 0.1 --fill noise'
+    classes = ['--mask-classes', 'upper', '--clothing-classes', 'lower']
+    run = _start(root, tmp_path, *flags.split(), *classes)
+    masking = Masking(('upper',), ('lower',), 'noise')
+    expected = TrainTransform((64, 32), Augmentation(1.25, 0.9, 0.2, 0.1), masking=masking)
+    whole = EvalTransform((64, 32), masking=masking)
+    for index, record in enumerate(run.dataset.train):
+        image, label_map = read_image(record.path), read_label_map(record.label_map)
+        torch.manual_seed(index)
+        item = run.engine.loader.dataset.dataset[index]
+        torch.manual_seed(index)
+        for name, value in expected(image, label_map)._asdict().items():
+            assert torch.equal(item[name], value), name
+        assert all(map(torch.equal, run.transform(image, label_map), whole(image, label_map)))
+
+
+def test_people_held_out_take_the_place_of_the_test_split(root, tmp_path):
+    info = _train(root, tmp_path, '--masks bundled --val-pids 2')['ifd']
+    assert info['data']['train_pids'] == 4 and info['data']['split'] == 'validation: 2 training people'
+    assert info['figures'][0]['gallery'] == 8
+    assert len(list((tmp_path / 'maps' / 'train').rglob('*.png'))) == 36
 
 
 def test_a_compiled_backbone_has_the_losses_of_a_plain_one(root, tmp_path):
@@ -107,10 +174,9 @@ def test_a_compiled_backbone_has_the_losses_of_a_plain_one(root, tmp_path):
     assert compiled == pytest.approx(plain, rel=1e-3)
 
 
-def test_loader_processes_do_not_change_the_batches(root, tmp_path):
-    for workers in ('0', '2'):
-        train_run.main(arguments(root, tmp_path / workers, '--workers', workers))
-    assert [row['losses'] for row in metrics(tmp_path / '0')] == [row['losses'] for row in metrics(tmp_path / '2')]
+def test_loader_processes_do_not_change_the_batches(default_run, root, tmp_path):
+    assert train_run.main(arguments(root, tmp_path, '--workers', '2')) == 0
+    assert [row['losses'] for row in metrics(tmp_path)] == [row['losses'] for row in metrics(default_run)]
 
 
 def test_training_images_alone_are_enough_and_leave_a_release_without_figures(root, tmp_path):
@@ -239,7 +305,9 @@ def test_bf16_that_is_only_emulated_is_warned_of(root, tmp_path, monkeypatch):
 def test_the_papers_recipes_are_its_setting(recipe):
     config, _ = parse_args(['--recipe', recipe, '--root', 'DIR', '--output', 'DIR'])
     assert config.model == 'ifd_resnet50' and config.backbone_weights == 'imagenet'
-    assert build_model(config, 2).pretrained_cfg['input_size'] == (3, 384, 192) and config.size == (0, 0)
+    with torch.device('meta'):  # weights of no matter here take a second to draw
+        model = build_model(config, 2)
+    assert model.pretrained_cfg['input_size'] == (3, 384, 192) and config.size == (0, 0)
     assert config.num_pids * config.num_images == 64 and config.sampler == 'proportional_ras' in SAMPLERS
 
 
@@ -253,14 +321,18 @@ def test_the_papers_recipes_train_on_the_exact_layouts(recipe, write, tmp_path):
     assert {row['mode'] for row in figures} >= {'cc'} and list((tmp_path / 'maps').rglob('*.png'))
 
 
-def test_learning_rate_schedules():
-    def rates(**options):
-        config = Config(root='x', output='x', **options)
-        return [learning_rate_factor(epoch, 60, config, config.lr_drops) for epoch in (0, 19, 20, 40, 59)]
+def _factors(*epochs, **options):
+    config = Config(root='x', output='x', **options)
+    return [learning_rate_factor(epoch, 60, config, config.lr_drops) for epoch in epochs]
 
-    assert rates() == pytest.approx([1, 1, 0.1, 0.01, 0.01])
-    cosine = rates(schedule='cosine', warmup_epochs=10)
-    assert cosine[0] == pytest.approx(0.1) and cosine == sorted(cosine[:1]) + sorted(cosine[1:], reverse=True)
+
+def test_the_step_schedule_divides_by_ten_at_each_drop():
+    assert _factors(0, 19, 20, 40, 59) == pytest.approx([1, 1, 0.1, 0.01, 0.01])
+
+
+def test_warm_up_is_a_line_and_the_cosine_falls_to_a_hundredth():
+    factors = _factors(0, 5, 10, 22.5, 35, 47.5, 59.9, schedule='cosine', warmup_epochs=10)
+    assert factors == pytest.approx([0.1, 0.55, 1, 0.8536, 0.5, 0.1464, 0.01], abs=1e-4)
 
 
 def test_evaluation_names_what_is_wrong(root, tmp_path, capsys):

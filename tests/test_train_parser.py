@@ -64,6 +64,14 @@ def flags(data, output, *more):
     return ['--rendered', str(data / 'rendered'), '--output', str(output), *small.split(), *more]
 
 
+@pytest.fixture(scope='module')
+def trained(data, tmp_path_factory):
+    """What one epoch leaves, for tests that change nothing in it."""
+    folder = tmp_path_factory.mktemp('trained')
+    assert script.main(flags(data, folder, '--epochs', '1')) == 0
+    return folder
+
+
 def test_merged_loss_equals_the_obvious_version():
     torch.manual_seed(0)
     logits = torch.randn(2, len(LABELS), 3, 4, requires_grad=True)
@@ -148,9 +156,12 @@ def test_person_crop_keeps_some_of_the_person():
 
 
 @pytest.mark.parametrize('step', [ColourCast(), Compression(), LowResolution()])
-def test_appearance_keeps_size_and_type(step):
-    image = step(tv_tensors.Image(torch.randint(256, (3, 40, 20), dtype=torch.uint8)))
-    assert image.shape == (3, 40, 20) and image.dtype == torch.uint8
+def test_appearance_changes_the_picture_and_keeps_size_and_type(step):
+    torch.manual_seed(0)
+    before = tv_tensors.Image(torch.randint(256, (3, 40, 20), dtype=torch.uint8))
+    for _ in range(3):
+        image = step(before)
+        assert image.shape == (3, 40, 20) and image.dtype == torch.uint8 and not torch.equal(image, before)
 
 
 def test_photos_are_drawn_at_their_share(data):
@@ -189,10 +200,9 @@ def test_script_trains_releases_and_resumes(data, tmp_path, capsys):
         torch.testing.assert_close(halves[name], value, rtol=1e-2, atol=1e-3)
 
 
-def test_script_without_photos_from_another_parser(data, tmp_path):
-    script.main(flags(data, tmp_path / 'first', '--epochs', '1'))
-    script.main(flags(data, tmp_path, '--epochs', '1', '--init', str(tmp_path / 'first'), '--lr', '0'))
-    first, second = (load_parser(folder) for folder in (tmp_path / 'first', tmp_path))
+def test_script_without_photos_from_another_parser(data, trained, tmp_path):
+    script.main(flags(data, tmp_path, '--epochs', '1', '--init', str(trained), '--lr', '0'))
+    first, second = (load_parser(folder) for folder in (trained, tmp_path))
     assert all(torch.equal(a, b) for a, b in zip(first.net.parameters(), second.net.parameters(), strict=True))
     assert second.config['init']['command'] == first.config['command'] and '--init DIR' in second.config['command']
     record = json.loads((tmp_path / 'config.json').read_text())
@@ -202,18 +212,18 @@ def test_script_without_photos_from_another_parser(data, tmp_path):
     assert 'as released' in check_release(tmp_path)
 
 
-def test_resume_refuses_another_run(data, tmp_path, capsys):
-    script.main(flags(data, tmp_path, '--epochs', '1'))
-    assert script.main(flags(data, tmp_path, '--epochs', '1', '--lr', '0.5', '--resume')) == 2
+def test_resume_refuses_another_run(data, trained, tmp_path, capsys):
+    run = shutil.copytree(trained, tmp_path / 'run')
+    assert script.main(flags(data, run, '--epochs', '1', '--lr', '0.5', '--resume')) == 2
     assert 'another run' in capsys.readouterr().err
 
 
-def test_a_folder_with_a_run_is_not_trained_into_again(data, tmp_path, capsys):
-    script.main(flags(data, tmp_path, '--epochs', '1'))
-    before = sorted(path.name for path in (tmp_path / 'checkpoints').iterdir())
-    assert script.main(flags(data, tmp_path, '--epochs', '1')) == 2
+def test_a_folder_with_a_run_is_not_trained_into_again(data, trained, tmp_path, capsys):
+    run = shutil.copytree(trained, tmp_path / 'run')
+    before = sorted(path.name for path in (run / 'checkpoints').iterdir())
+    assert script.main(flags(data, run, '--epochs', '1')) == 2
     assert 'holds a run; give --resume' in capsys.readouterr().err
-    assert sorted(path.name for path in (tmp_path / 'checkpoints').iterdir()) == before
+    assert before and sorted(path.name for path in (run / 'checkpoints').iterdir()) == before
 
 
 def test_a_loss_that_is_not_finite_leaves_no_checkpoint(data, tmp_path, capsys, monkeypatch):
@@ -223,19 +233,25 @@ def test_a_loss_that_is_not_finite_leaves_no_checkpoint(data, tmp_path, capsys, 
     assert not (tmp_path / 'checkpoints').exists()
 
 
-@pytest.mark.parametrize('case', ['no label names', 'a file for a folder', 'a name that is no number'])
-def test_folders_that_cannot_be_used_are_told_in_one_line(data, tmp_path, capsys, case):
+@pytest.mark.parametrize('case, words', [
+    ('no label names', 'label_names.txt'),
+    ('a file for a folder', 'File exists'),
+    ('a name that is no number', 'odd.jpg: expected a number for a name'),
+])
+def test_folders_that_cannot_be_used_are_told_in_one_line(case, words, data, tmp_path, capsys):
     photos, output = tmp_path / 'photos', tmp_path / 'run'
     shutil.copytree(data / 'photos', photos)
     if case == 'no label names':
-        next(photos.rglob('label_names.txt')).unlink()
+        (photos / 'label_names.txt').unlink()
     elif case == 'a file for a folder':
         output.touch()
     else:
-        next(photos.rglob('*.jpg')).rename(next(photos.rglob('*.jpg')).with_stem('odd'))
-        next(photos.rglob('*.png')).rename(next(photos.rglob('*.png')).with_stem('odd'))
+        (photos / 'photos' / '0002.jpg').rename(photos / 'photos' / 'odd.jpg')
+        (photos / 'labels' / '0002.png').rename(photos / 'labels' / 'odd.png')
     assert script.main(flags(data, output, '--photos', str(photos))) == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith('error: ')
+    errors = capsys.readouterr().err
+    assert errors.count('error: ') == 1 and 'Traceback' not in errors
+    assert errors.splitlines()[-1].startswith('error: ') and words in errors.splitlines()[-1]
 
 
 def test_missing_pictures_are_named_without_a_stack_trace(tmp_path, capsys):

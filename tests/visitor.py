@@ -31,6 +31,8 @@ def start(folder: Path, release: Path) -> App:
     with pytest.MonkeyPatch.context() as patch:
         # On a busy machine threads that wait for each other take many times as long as one.
         patch.setenv('OMP_NUM_THREADS', '1')
+        # Seconds: clients leave with the next beat only.
+        patch.setenv('GRADIO_HEARTBEAT_INTERVAL', '1')
         return App(folder, '--model', str(release), '--parser', 'none', '--device', 'cpu')
 
 
