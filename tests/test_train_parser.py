@@ -5,9 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
+import timm
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torchvision import tv_tensors
 
 from ifd_zoo.hub.check import check_release
@@ -61,7 +63,8 @@ def data(tmp_path_factory):
 
 def flags(data, output, *more):
     small = '--coarse-epochs 1 --batch-size 2 --size 64x32 --width 16 --workers 0 --backbone mobilenetv4_conv_small_050'
-    return ['--rendered', str(data / 'rendered'), '--output', str(output), *small.split(), *more]
+    start = '--encoder-weights none'
+    return ['--rendered', str(data / 'rendered'), '--output', str(output), *small.split(), *start.split(), *more]
 
 
 @pytest.fixture(scope='module')
@@ -174,6 +177,47 @@ def test_learning_rate_rises_then_falls_to_zero():
     rates = [script.learning_rate(step, 200, 1.0) for step in range(200)]
     assert rates[0] < rates[5] == max(rates) == 1.0 and rates[-1] < 1e-3
     assert rates[6:] == sorted(rates[6:], reverse=True)
+
+
+def test_encoder_learns_at_its_own_rate(data, tmp_path):
+    config = script.parse_args(flags(data, tmp_path, '--encoder-rate', '0.5', '--lr', '0.01'), None)
+    train, _ = read_sources(config.rendered, None)
+    training = script.Training(config, script.make_loss(train))
+    before = {name: value.detach().clone() for name, value in training.net.named_parameters()}
+    training.run_epoch(train_loader(train, config.input_size, config.batch_size, 0, 0.0))
+    rates = {}
+    for group in training.optimizer.param_groups:
+        for parameter in group['params']:
+            rates[id(parameter)] = group['lr'], group['weight_decay']
+    assert len(rates) == len(before)
+    top = max(rate for rate, _ in rates.values())
+    for name, parameter in training.net.named_parameters():
+        rate, decay = rates[id(parameter)]
+        assert rate == pytest.approx(top * (0.5 if name.startswith('encoder.') else 1))
+        assert decay == (config.weight_decay if parameter.ndim > 1 else 0)
+        assert torch.equal(parameter, before[name]) == (not parameter.grad.any())
+
+
+def test_script_starts_from_encoder_weights_and_records_them(data, tmp_path):
+    name = 'mobilenetv4_conv_small_050'
+    start = tmp_path / 'start.safetensors'
+    save_file(timm.create_model(name).state_dict(), start)
+    argv = flags(data, tmp_path / 'run', '--epochs', '1', '--lr', '0', '--encoder-weights', str(start))
+    assert script.main(argv) == 0
+    parser, weights = load_parser(tmp_path / 'run'), load_file(start)
+    kept = dict(parser.net.encoder.named_parameters())
+    assert len(kept) > 40
+    for key, value in list(kept.items())[1:]:  # the first convolution is fitted to our normalisation
+        torch.testing.assert_close(value, weights[key], rtol=1e-3, atol=1e-3)  # released as float16
+    assert parser.config['encoder_weights'].startswith('start.safetensors (SHA-256 ')
+    assert '--encoder-weights start.safetensors' in parser.config['command']
+    assert 'start.safetensors' in (tmp_path / 'run' / 'README.md').read_text()
+
+
+def test_script_does_not_start_from_random_weights_unasked(data, tmp_path, capsys):
+    assert script.main(flags(data, tmp_path / 'run', '--encoder-weights', 'imagenet')) == 2  # the tests have no network
+    errors = capsys.readouterr().err.splitlines()
+    assert errors[-1].startswith('error: ImageNet weights of ') and '--encoder-weights none' in errors[-1]
 
 
 def test_script_trains_releases_and_resumes(data, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Train a human parser from scratch on rendered people and, if given, photos with label maps.
+"""Train a human parser on rendered people and, if given, photos with label maps.
 
     python train/parser.py --rendered data/synthetic --photos data/clothing-co-parsing --output runs/parser
 
@@ -10,6 +10,7 @@
 import math
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import Parser, as_stored, normalise, save_parser
 from ifd_zoo.parsing.sources import SourceError
 from train.checkpoint import CheckpointError, Checkpoints
+from train.encoder_weights import start_encoder
 from train.parser_config import Config, parse_args
 from train.parser_data import Source, read_sources, target_pixels, train_loader
 from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table
@@ -49,13 +51,14 @@ def learning_rate(step: int, total: int, peak: float) -> float:
 
 
 def make_optimizer(net: ParsingNet, config: Config) -> torch.optim.Optimizer:
-    """AdamW; norms and biases do not decay."""
-    groups = [[], []]
-    for parameter in net.parameters():
-        groups[parameter.ndim <= 1].append(parameter)
-    decays = (config.weight_decay, 0.0)
+    """AdamW; norms and biases do not decay, and the encoder, which may know much already, learns at its own rate."""
+    groups = defaultdict(list)
+    for name, parameter in net.named_parameters():
+        rate = config.encoder_rate if name.startswith('encoder.') else 1.0
+        groups[rate, config.weight_decay if parameter.ndim > 1 else 0.0].append(parameter)
     return torch.optim.AdamW(
-        [{'params': group, 'weight_decay': decay} for group, decay in zip(groups, decays, strict=True)], lr=config.lr
+        [{'params': group, 'rate': rate, 'weight_decay': decay} for (rate, decay), group in groups.items()],
+        lr=config.lr,
     )
 
 
@@ -71,6 +74,7 @@ class Training:
         self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
         warn_of_emulation(self.device, 'bf16' if config.bf16 else 'fp32')
         self.net = ParsingNet(config.backbone, len(LABELS), config.width)
+        self.encoder_weights = None if config.init else start_encoder(self.net, config.backbone, config.encoder_weights)
         self.net.to(self.device, memory_format=torch.channels_last)
         self.average = ModelEmaV3(self.net, config.ema_decay, use_warmup=True)
         self.optimizer = make_optimizer(self.net, config)
@@ -85,6 +89,7 @@ class Training:
         for net in (self.net, self.average.module):
             net.load_state_dict(parser.net.state_dict())
         self.origin = {key: parser.config.get(key) for key in ('command', 'epochs', 'minutes', 'init')}
+        self.encoder_weights = parser.config.get('encoder_weights')
 
     @property
     def is_coarse(self) -> bool:
@@ -124,7 +129,7 @@ class Training:
     def step(self, images: torch.Tensor, targets: torch.Tensor, step: int, total: int) -> float:
         """One update; the loss is taken at the stride of the logits, at one of its pixel phases by chance."""
         for group in self.optimizer.param_groups:
-            group['lr'] = learning_rate(step, total, self.config.lr)
+            group['lr'] = group['rate'] * learning_rate(step, total, self.config.lr)
         inputs = normalise(images.to(self.device)).contiguous(memory_format=torch.channels_last)
         if self.is_coarse:
             inputs = F.avg_pool2d(inputs, 2)
@@ -148,7 +153,7 @@ def release(training: Training, train: dict[str, Source], validation: dict[str, 
     config = training.config
     record = {'backbone': config.backbone, 'width': config.width, 'size': config.input_size}
     record |= {'command': config.command, 'epochs': training.epoch, 'minutes': round(training.seconds / 60, 1)}
-    record |= {'seed': config.seed, 'init': training.origin}
+    record |= {'seed': config.seed, 'init': training.origin, 'encoder_weights': training.encoder_weights}
     record['images'] = {name: {'train': len(train[name]), 'validation': len(validation[name])} for name in train}
     stored = as_stored(training.average.module).to(training.device)
     record['figures'] = measure(Parser(stored, config.input_size), validation)

@@ -26,7 +26,9 @@ class Config:
     lr: float = 3e-3
     weight_decay: float = 0.02
     ema_decay: float = field(default=0.998, metadata={'help': 'of the averaged weights, which are kept'})
-    backbone: str = 'resnet10t'
+    backbone: str = 'tf_efficientnet_lite0'
+    encoder_weights: str = field(default='imagenet', metadata={'help': 'imagenet (timm, Hub), none, or a file'})
+    encoder_rate: float = field(default=0.25, metadata={'help': "the encoder's learning rate is this times --lr"})
     width: int = 96
     bf16: bool = field(default=False, metadata={'help': 'bfloat16 autocast: faster for plain ResNets on CPU'})
     workers: int = 2
@@ -48,7 +50,8 @@ class Config:
             value, flag = getattr(self, entry.name), '--' + entry.name.replace('_', '-')
             if value is not None and value is not False and entry.name != 'resume':
                 is_path = isinstance(value, Path) or (entry.name == 'init' and not split_name(value)[0])
-                words.append(flag if value is True else f'{flag} {"DIR" if is_path else value}')
+                shown = Path(value).name if entry.name == 'encoder_weights' else 'DIR' if is_path else value
+                words.append(flag if value is True else f'{flag} {shown}')
         return ' '.join(words)
 
 

@@ -135,7 +135,8 @@ def _training_text(config: dict[str, Any]) -> str:
     rows = {
         'command': f'`{config["command"]}`' if 'command' in config else None,
         'data': ', '.join(counts) or None,
-        'network': f'`{config["backbone"]}`, decoder of width {config["width"]}, from scratch',
+        'network': f'`{config["backbone"]}`, decoder of width {config["width"]}',
+        'encoder from': config.get('encoder_weights') or 'random weights',
         'epochs': config.get('epochs'),
         'minutes': config.get('minutes'),
         'seed': config.get('seed'),

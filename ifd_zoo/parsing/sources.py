@@ -28,7 +28,7 @@ CLOTHING_CO_PARSING = {
     'accessories': ('accessory', 'bag', 'arms', 'neck', 'face', 'hair', 'hat'),  # fans, cups, cameras, bangles, bows
     'bag': ('bag',),
     'belt': ('accessory',),
-    'blazer': ('coat',),
+    'blazer': ('coat', 'upper'),  # our coats reach the thigh; of shorter jackets it cannot be told here
     'blouse': ('upper',),
     'bodysuit': ('upper', 'dress', 'lower'),  # labelled on tops, dresses and one-piece suits
     'boots': ('shoes',),
@@ -48,7 +48,7 @@ CLOTHING_CO_PARSING = {
     'heels': ('shoes',),
     'hoodie': ('upper', 'coat'),
     'intimate': ('upper', 'lower'),
-    'jacket': ('coat',),
+    'jacket': ('coat', 'upper'),
     'jeans': ('lower',),
     'jumper': ('upper',),
     'leggings': ('lower',),

