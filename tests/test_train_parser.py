@@ -256,6 +256,19 @@ def test_script_without_photos_from_another_parser(data, trained, tmp_path):
     assert 'as released' in check_release(tmp_path)
 
 
+def test_script_starts_from_the_averaged_weights_of_a_stopped_run(data, trained, tmp_path, capsys):
+    (tmp_path / 'stopped').mkdir()
+    shutil.copytree(trained / 'checkpoints', tmp_path / 'stopped' / 'checkpoints')
+    argv = flags(data, tmp_path / 'run', '--epochs', '1', '--init', str(tmp_path / 'stopped'), '--lr', '0')
+    assert script.main(argv) == 0
+    first, second = (load_parser(folder) for folder in (trained, tmp_path / 'run'))
+    assert all(torch.equal(a, b) for a, b in zip(first.net.parameters(), second.net.parameters(), strict=True))
+    assert second.config['init']['command'] == first.config['command'] and second.config['init']['epochs'] == 1
+    assert script.main([*argv[:-6], '--width', '32', '--epochs', '1', '--output', str(tmp_path / 'other'), '--init',
+                        str(tmp_path / 'stopped')]) == 2  # fmt: skip
+    assert 'is no parser of mobilenetv4_conv_small_050, width 32' in capsys.readouterr().err
+
+
 def test_resume_refuses_another_run(data, trained, tmp_path, capsys):
     run = shutil.copytree(trained, tmp_path / 'run')
     assert script.main(flags(data, run, '--epochs', '1', '--lr', '0.5', '--resume')) == 2

@@ -74,22 +74,44 @@ class Training:
         self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
         warn_of_emulation(self.device, 'bf16' if config.bf16 else 'fp32')
         self.net = ParsingNet(config.backbone, len(LABELS), config.width)
-        self.encoder_weights = None if config.init else start_encoder(self.net, config.backbone, config.encoder_weights)
         self.net.to(self.device, memory_format=torch.channels_last)
         self.average = ModelEmaV3(self.net, config.ema_decay, use_warmup=True)
         self.optimizer = make_optimizer(self.net, config)
         self.loss = loss.to(self.device)
         self.origin: dict | None = None
+        self.encoder_weights: str | None = None
         self.epoch = 0
         self.seconds = 0.0
         self.checkpoints = Checkpoints(config.output / 'checkpoints')
 
-    def start_from(self, parser: Parser) -> None:
-        """Takes over the weights of a parser of the same architecture, and the record of how they came about."""
-        for net in (self.net, self.average.module):
-            net.load_state_dict(parser.net.state_dict())
-        self.origin = {key: parser.config.get(key) for key in ('command', 'epochs', 'minutes', 'init')}
-        self.encoder_weights = parser.config.get('encoder_weights')
+    def start(self) -> None:
+        """Weights of another parser, or an encoder that may know something already."""
+        if self.config.init:
+            self.start_from(self.config.init)
+        else:
+            self.encoder_weights = start_encoder(self.net, self.config.backbone, self.config.encoder_weights)
+            self.average.set(self.net)
+
+    def start_from(self, source: str) -> None:
+        """Takes over the weights of a parser of the same architecture, and the record of how they came about.
+
+        Args:
+            source: what `load_parser` takes, or the folder of a run that was stopped.
+        """
+        state = Checkpoints(Path(source) / 'checkpoints').load(print)
+        if state is None or (Path(source) / 'config.json').is_file():
+            parser = load_parser(source)
+            weights, record = parser.net.state_dict(), parser.config
+        else:
+            weights = {key.removeprefix('module.'): value for key, value in state['average'].items()}
+            record = {**state, 'epochs': state['epoch'], 'minutes': round(state['seconds'] / 60, 1)}
+        try:
+            self.net.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ParserError(f'{source} is no parser of {self.config.backbone}, width {self.config.width}') from error
+        self.average.set(self.net)
+        self.origin = {key: record.get(key) for key in ('command', 'epochs', 'minutes', 'init')}
+        self.encoder_weights = record.get('encoder_weights')
 
     @property
     def is_coarse(self) -> bool:
@@ -99,18 +121,22 @@ class Training:
     def save(self) -> None:
         state = {'stage': 1, 'epoch': self.epoch, 'step': 0}  # what names the file
         state |= {'seconds': self.seconds, 'command': self.config.command}
+        state |= {'init': self.origin, 'encoder_weights': self.encoder_weights}
         state |= {name: getattr(self, name).state_dict() for name in KEPT}
         self.checkpoints.save(state)
 
-    def load(self) -> None:
+    def load(self) -> bool:
+        """Goes on from the last checkpoint; False where there is none."""
         state = self.checkpoints.load(print)
         if state is None:
-            return
+            return False
         if state['command'] != self.config.command:
             raise CheckpointError(f'{self.checkpoints.folder} belongs to another run: {state["command"]}')
         for name in KEPT:
             getattr(self, name).load_state_dict(state[name])
         self.epoch, self.seconds = state['epoch'], state['seconds']
+        self.origin, self.encoder_weights = state['init'], state['encoder_weights']
+        return True
 
     def run_epoch(self, loader: DataLoader) -> float:
         """Trains for one epoch and returns the mean loss."""
@@ -188,10 +214,8 @@ def run(config: Config) -> None:
     share = config.photo_share if config.photos else 0.0
     loader = train_loader(train, config.input_size, config.batch_size, config.workers, share)
     training = Training(config, make_loss(train))
-    if config.init:
-        training.start_from(load_parser(config.init))
-    if config.resume:
-        training.load()
+    if not (config.resume and training.load()):
+        training.start()
     while training.epoch < config.epochs:
         size = [side // 2 if training.is_coarse else side for side in config.input_size]
         loss = training.run_epoch(loader)

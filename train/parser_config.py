@@ -34,7 +34,9 @@ class Config:
     workers: int = 2
     threads: int = 0
     seed: int = 0
-    init: str | None = field(default=None, metadata={'help': 'parser to start from: a name or a folder'})
+    init: str | None = field(
+        default=None, metadata={'help': 'parser to start from: a name, a release, or the folder of a stopped run'}
+    )
     resume: bool = field(default=False, metadata={'help': 'go on from the last checkpoint in --output, if any'})
 
     @property
