@@ -3,6 +3,7 @@
 import copy
 
 import torch
+from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -12,7 +13,7 @@ def fold_norms(net: nn.Module, example: Tensor) -> nn.Module:
     """A copy that computes the same, to rounding, without most of its batch norms: one pass over memory less for each.
 
     Args:
-        net: in evaluation mode. Batch norms that are more than that, such as those with an activation, stay.
+        net: in evaluation mode. Of timm's batch norms with an activation that stays.
         example: an input, which shows what follows on what.
     """
     net = copy.deepcopy(net)
@@ -22,7 +23,7 @@ def fold_norms(net: nn.Module, example: Tensor) -> nn.Module:
     def note(module: nn.Module, inputs: tuple, output: Tensor) -> None:
         if isinstance(module, nn.Conv2d):
             made[id(output)] = module, output
-        elif type(module) is nn.BatchNorm2d and id(inputs[0]) in made:
+        elif type(module) in (nn.BatchNorm2d, BatchNormAct2d) and id(inputs[0]) in made:
             pairs.append((made[id(inputs[0])][0], module))
 
     hooks = [module.register_forward_hook(note) for module in net.modules()]
@@ -32,7 +33,7 @@ def fold_norms(net: nn.Module, example: Tensor) -> nn.Module:
     for conv, norm in pairs:
         folded = fuse_conv_bn_eval(conv, norm)
         conv.weight, conv.bias = folded.weight, folded.bias
-        _replace(net, norm, nn.Identity())
+        _replace(net, norm, getattr(norm, 'act', nn.Identity()))
     return net
 
 
