@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch.utils.data import Dataset, Subset
 
+from ifd_zoo.parsing.base import NetworkParser
 from ifd_zoo.parsing.labels import CLOTHING, LABELS, class_indices
 from ifd_zoo.parsing.registry import HumanParser
 from ifd_zoo.parsing.sources import BODY, TARGETS, allowed_table, clothing_targets
@@ -74,6 +76,20 @@ def measure(parser: HumanParser, sources: Mapping[str, Dataset], most: int | Non
         step = max(1, len(source) // most) if most else 1
         result[name] = figures(count_pixels(parser, Subset(source, range(0, len(source), step))))
     return result
+
+
+def changed_pixels(parser: NetworkParser, images: Sequence[Image.Image], precision: str = 'bf16') -> dict:
+    """How much the label maps change when they are computed in another precision than float32.
+
+    Returns:
+        `pictures`: how many; `mean` and `most`: share of a picture's pixels that have another class, in [0, 1].
+    """
+    maps, before = {}, parser.precision
+    for parser.precision in ('fp32', precision):
+        maps[parser.precision] = parser.parse(images)
+    parser.precision = before
+    shares = [float((a != b).mean()) for a, b in zip(maps['fp32'], maps[precision], strict=True)]
+    return {'pictures': len(shares), 'mean': round(float(np.mean(shares)), 6), 'most': round(max(shares), 6)}
 
 
 def clothing_iou(counts: np.ndarray) -> float:

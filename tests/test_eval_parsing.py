@@ -142,7 +142,7 @@ def test_held_out_photos_are_measured_in_all_views(photos, tmp_path, capsys):
     assert run('--data', 'ccp', '--root', photos, '--output', tmp_path) == 0
     report = json.loads((tmp_path / 'figures.json').read_text())
     assert report['pictures'] == 2 and list(report['views']) == ['picture', 'crop', 'low']
-    assert report['parser'] == 'bundled' and report['id'].startswith('resnet10t:')
+    assert report['parser'] == 'bundled' and report['id'].startswith('tf_efficientnet_lite0:')
     for view in report['views'].values():
         assert set(view['classes']) == {'background', 'coat', 'lower'} and 'skin' not in view
         assert 0 <= view['clothing'] <= 1 and 0 <= view['boundary'] <= 1

@@ -12,6 +12,7 @@ from PIL import Image
 from transformers import SegformerConfig, SegformerForSemanticSegmentation, SegformerImageProcessor
 
 import ifd_zoo
+from eval.parsing_figures import changed_pixels
 from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.inference import native_precision
 from ifd_zoo.parsing import LABELS, ParserError, list_parsers, load_parser
@@ -19,7 +20,8 @@ from ifd_zoo.parsing.__main__ import main
 from ifd_zoo.parsing.base import NetworkParser, RecentMaps, classes_at
 from ifd_zoo.parsing.labelsets import ATR, LIP
 from ifd_zoo.parsing.masksets import MaskSource
-from ifd_zoo.parsing.parser import WEIGHTS
+from ifd_zoo.parsing.network import ParsingNet
+from ifd_zoo.parsing.parser import BUNDLED, WEIGHTS, Parser
 from ifd_zoo.parsing.registry import PARSERS, portable_name, split_name
 from ifd_zoo.predictor import Predictor
 from tests.map_folders import FIRST, flags, records_of
@@ -48,7 +50,7 @@ def segformer(tmp_path_factory):
 
 
 def test_the_names_are_public_and_all_loaders_exist():
-    assert ifd_zoo.list_parsers() == list_parsers() == ['bundled', 'none', *PARSERS]
+    assert ifd_zoo.list_parsers() == list_parsers() == ['bundled', 'bundled_resnet10t', 'none', *PARSERS]
     assert ifd_zoo.load_parser is load_parser
     for entry in PARSERS.values():
         module, _, function = entry.loader.partition(':')
@@ -223,11 +225,36 @@ def test_modes_and_sizes_with_the_same_bytes_are_other_images():
     assert RecentMaps.key(grey) != RecentMaps.key(Image.frombytes('L', (4, 6), grey.tobytes()))
 
 
-def test_bfloat16_changes_few_pixels_of_the_bundled_parser():
+@pytest.mark.parametrize('name', BUNDLED)
+def test_bundled_parsers_compute_in_bfloat16_only_where_it_changes_few_pixels(name):
     images = [Image.open(path) for path in sorted((WEIGHTS.parent / 'examples').rglob('*.jpg'))]
-    parser = load_parser('bundled')
-    assert parser.precision == native_precision('cpu')
-    maps = {}
-    for parser.precision in ('fp32', 'bf16'):
-        maps[parser.precision] = np.concatenate([label_map.ravel() for label_map in parser.parse(images)])
-    assert (maps['fp32'] != maps['bf16']).mean() <= 0.005
+    parser = load_parser(name)
+    recorded, found = parser.config['sixteen_bits'], changed_pixels(parser, images)
+    assert parser.precision == (native_precision('cpu') if recorded['most'] <= 0.005 else 'fp32')
+    assert found['pictures'] == len(images) and 0 < found['mean'] <= found['most']
+    assert found['mean'] <= (0.005 if recorded['most'] <= 0.005 else 2 * recorded['mean'])
+
+
+@pytest.mark.parametrize('most, precision', [(0.004, 'bf16'), (0.006, 'fp32'), (None, 'fp32')])
+def test_a_parser_computes_in_16_bits_only_where_its_release_says_that_this_keeps_the_maps(
+    most, precision, monkeypatch
+):
+    monkeypatch.setattr('ifd_zoo.parsing.parser.native_precision', lambda device: 'bf16')
+    config = {} if most is None else {'sixteen_bits': {'most': most}}
+    assert Parser(ParsingNet('resnet10t', len(LABELS), 16), (64, 32), config).precision == precision
+
+
+def test_changed_pixels_are_those_of_another_class():
+    class Careless(NetworkParser):
+        def _scores(self, images):
+            return torch.zeros(len(images), 1, 1, 1)
+
+        def _label_maps(self, scores, images):
+            wrong = self.precision == 'bf16'
+            return [np.full((2, 5), 0) + wrong * (np.arange(10).reshape(2, 5) < image.getpixel((0, 0))[0])
+                    for image in images]  # fmt: skip
+
+    parser = Careless(torch.nn.Conv2d(1, 1, 1), {}, 4)
+    images = [Image.new('RGB', (5, 2), (value, 0, 0)) for value in (0, 1, 5)]
+    assert changed_pixels(parser, images) == {'pictures': 3, 'mean': 0.2, 'most': 0.5}
+    assert parser.precision == 'fp32'

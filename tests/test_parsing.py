@@ -184,7 +184,7 @@ def test_no_parser_is_all_background():
 
 
 def test_unknown_name_lists_the_known():
-    with pytest.raises(ValueError, match='bundled, none, schp_lip'):
+    with pytest.raises(ValueError, match='bundled, bundled_resnet10t, none, schp_lip'):
         load_parser('schp-lip-21')
 
 

@@ -206,7 +206,7 @@ def test_backbone_weights_come_from_a_file_of_timm(root, tmp_path):
 
 def test_backbone_weights_come_from_the_encoder_of_the_bundled_parser(root, tmp_path):
     config, _ = parse_args(arguments(root, tmp_path, '--backbone-weights', 'parser'))
-    model, encoder = build_model(config, 3), load_parser('bundled').net.encoder.state_dict()
+    model, encoder = build_model(config, 3), load_parser('bundled_resnet10t').net.encoder.state_dict()
     assert 'parser' in load_backbone_weights(model, config)
     for stream in model.streams():
         assert all(torch.equal(value, encoder[key]) for key, value in stream.backbone.net.state_dict().items())
@@ -215,7 +215,7 @@ def test_backbone_weights_come_from_the_encoder_of_the_bundled_parser(root, tmp_
 def test_an_encoder_of_another_architecture_is_refused(root, tmp_path, capsys):
     flags = ('--backbone', 'resnet18', '--backbone-weights', 'parser')
     assert train_run.main(arguments(root, tmp_path / 'run', *flags)) == 2
-    assert 'encoder of the bundled parser' in capsys.readouterr().err
+    assert 'the bundled parsers have the backbones tf_efficientnet_lite0, resnet10t' in capsys.readouterr().err
 
 
 def test_backbone_weights_that_do_not_fit_or_hide_code_are_refused(root, tmp_path, capsys):

@@ -5,7 +5,7 @@ from pathlib import Path
 import timm
 import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ifd_zoo.datasets import DatasetError, Record, RecordDataset, ReIDDataset, load_dataset
@@ -14,6 +14,7 @@ from ifd_zoo.hub import list_models
 from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.parsing import load_parser
 from ifd_zoo.parsing.masksets import LABEL_MAPS, NO_MASKS, MaskSource
+from ifd_zoo.parsing.parser import BUNDLED
 from ifd_zoo.transforms import Augmentation, Masking, TrainTransform
 from train.config import Config, ConfigError
 from train.engine import Stage
@@ -97,7 +98,7 @@ def load_backbone_weights(model: nn.Module, config: Config) -> str:
                 'file with --backbone-weights PATH, or train from scratch with --backbone-weights none'
             ) from error
     if source == 'parser':
-        return 'backbone weights: encoder of the bundled parser'
+        return f'backbone weights: encoder of a bundled parser, {model.main_stream.backbone.name}'
     what = f'timm {model.main_stream.backbone.net.default_cfg.get("tag", "")}' if source == 'imagenet' else source
     return f'backbone weights: {what}'
 
@@ -106,9 +107,21 @@ def _load_into(backbone: Backbone, source: str) -> None:
     if source == 'imagenet':
         backbone.load_imagenet()
     elif source == 'parser':
-        backbone.load_weights(load_parser('bundled').net.encoder.state_dict(), 'encoder of the bundled parser')
+        backbone.load_weights(_bundled_encoder(backbone.name), 'encoder of a bundled parser')
     else:
         backbone.load_file(Path(source))
+
+
+def _bundled_encoder(backbone: str) -> dict[str, Tensor]:
+    """Weights of the encoder of the bundled parser with that backbone.
+
+    Raises:
+        ValueError: there is none.
+    """
+    parsers = {parser.config['backbone']: parser for parser in map(load_parser, BUNDLED)}
+    if backbone not in parsers:
+        raise ValueError(f'the bundled parsers have the backbones {", ".join(parsers)}')
+    return parsers[backbone].net.encoder.state_dict()
 
 
 class DrawnDataset(Dataset):

@@ -72,7 +72,7 @@ class Config:
     recipe: str = _option('paper', 'setting: the defaults of the other flags')
     variant: str = _option('ifd', "row of the paper's Table II")
     backbone: str = _option('resnet50', 'what comes behind ifd_ in the names of ifd_zoo.list_models()')
-    backbone_weights: str = _option('imagenet', 'imagenet (timm, Hub), parser (encoder of bundled), none, a file')
+    backbone_weights: str = _option('imagenet', 'imagenet (timm, Hub), parser (encoder of a bundled), none, a file')
     data: str = _option('folder', 'data set reader')
     masks: str = _option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, a parser, or a folder of maps')
     maps: Path = _option(Path(), 'folder that keeps the label maps of --masks; default: OUTPUT/maps', here=True)

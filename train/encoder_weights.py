@@ -5,10 +5,10 @@ from pathlib import Path
 
 import timm
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ifd_zoo.files import hash_file
+from ifd_zoo.models.backbone import read_weights
 from ifd_zoo.parsing.base import ParserError
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import MEAN, STD
@@ -84,6 +84,6 @@ def _published(backbone: str) -> Mapping[str, Tensor]:
 
 def _read(path: Path) -> Mapping[str, Tensor]:
     try:
-        return load_file(path) if path.suffix == '.safetensors' else torch.load(path, 'cpu', weights_only=True)
-    except Exception as error:  # a torn or hostile file raises whatever its reader comes upon
-        raise ParserError(f'{path}: cannot be read as weights ({str(error).splitlines()[0]})') from error
+        return read_weights(path)
+    except ValueError as error:
+        raise ParserError(str(error)) from error

@@ -25,7 +25,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from eval.parsing_figures import measure
+from eval.parsing_figures import changed_pixels, measure
 from ifd_zoo.inference import warn_of_emulation
 from ifd_zoo.parsing import ParserError, load_parser
 from ifd_zoo.parsing.labels import LABELS
@@ -39,6 +39,7 @@ from train.parser_data import Source, read_sources, target_pixels, train_loader
 from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table
 
 KEPT = ('net', 'average', 'optimizer')  # parts of a training that a checkpoint holds
+CHECKED = 48  # validation pictures per source that are parsed in 16 bits as well, which may have to be emulated
 QUICK = 96  # validation pictures per source after each epoch; the end measures all
 
 
@@ -182,7 +183,10 @@ def release(training: Training, train: dict[str, Source], validation: dict[str, 
     record |= {'seed': config.seed, 'init': training.origin, 'encoder_weights': training.encoder_weights}
     record['images'] = {name: {'train': len(train[name]), 'validation': len(validation[name])} for name in train}
     stored = as_stored(training.average.module).to(training.device)
-    record['figures'] = measure(Parser(stored, config.input_size), validation)
+    parser = Parser(stored, config.input_size)
+    record['figures'] = measure(parser, validation)
+    pictures = [source[index][0] for source in validation.values() for index in range(min(len(source), CHECKED))]
+    record['sixteen_bits'] = changed_pixels(parser, pictures)
     save_parser(stored, config.output, record)
     return record
 

@@ -18,12 +18,12 @@ class Config:
     rendered: Path = field(metadata={'help': 'folder of rendered people with exact label maps'})
     output: Path = field(metadata={'help': 'folder for checkpoint, config.json and model.safetensors'})
     photos: Path | None = field(default=None, metadata={'help': 'folder in the layout of Clothing Co-Parsing'})
-    photo_share: float = field(default=0.6, metadata={'help': 'of the training pictures, where photos are given'})
-    epochs: int = 30
-    coarse_epochs: int = field(default=13, metadata={'help': 'first epochs at half the size: far cheaper on CPU'})
+    photo_share: float = field(default=0.35, metadata={'help': 'of the training pictures, where photos are given'})
+    epochs: int = 14
+    coarse_epochs: int = field(default=4, metadata={'help': 'first epochs at half the size: far cheaper on CPU'})
     batch_size: int = 16
     size: str = '256x128'
-    lr: float = 3e-3
+    lr: float = 2e-3
     weight_decay: float = 0.02
     ema_decay: float = field(default=0.998, metadata={'help': 'of the averaged weights, which are kept'})
     backbone: str = 'tf_efficientnet_lite0'

@@ -45,7 +45,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     'synthetic': {
         **_FROM_SCRATCH_ON_CPU,
         'backbone_weights': 'parser',
-        'masks': 'bundled',
+        'masks': 'bundled_resnet10t',
         'lr': 4e-3,
         'num_pids': 16,
         'num_images': 4,

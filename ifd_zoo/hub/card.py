@@ -201,7 +201,7 @@ def _comparison_text(report: dict[str, Any] | None) -> str:
     return (
         f'On every test of {report["data"]}, rank-1 / mAP in percent, embeddings in {report["precision"]}; with '
         'several seeds,\nmean ± sample standard deviation of their trainings. Modes: clothes have changed (cc), have '
-        'not (sc), both (general).\nMasks: exact (`label-maps`), by the bundled parser (`bundled`), none needed (-). '
+        'not (sc), both (general).\nMasks: exact (`label-maps`), by the parser of that name, none needed (-). '
         'The parser finds a few other pixels on\nanother kind of processor, which may change the answer to a query or '
         'two.\n\n'
         f'{comparison_tables(report)}\n\n'

@@ -12,6 +12,18 @@ from torch import Tensor, nn
 LAST_STRIDES = (1, 2)
 
 
+def read_weights(path: Path) -> Mapping[str, Tensor]:
+    """Tensors of a file by name: safetensors, or a state dict that is read without running code.
+
+    Raises:
+        ValueError: it cannot be read so; the message names the file.
+    """
+    try:
+        return load_file(path) if path.suffix == '.safetensors' else torch.load(path, 'cpu', weights_only=True)
+    except Exception as error:  # a torn or hostile file raises whatever its reader comes upon
+        raise ValueError(f'{path}: cannot be read as weights ({str(error).splitlines()[0]})') from error
+
+
 class ImageConv2d(nn.Conv2d):
     """The convolution that reads the image: in float32 in evaluation, also where all others compute in 16 bits.
 
@@ -87,11 +99,7 @@ class Backbone(nn.Module):
         Raises:
             ValueError: the file cannot be read safely, or does not fit this network; the message names the file.
         """
-        try:
-            weights = load_file(path) if path.suffix == '.safetensors' else torch.load(path, 'cpu', weights_only=True)
-        except Exception as error:  # a torn or hostile file raises whatever its reader comes upon
-            raise ValueError(f'{path}: cannot be read as weights ({str(error).splitlines()[0]})') from error
-        self.load_weights(weights, str(path))
+        self.load_weights(read_weights(path), str(path))
 
     def load_weights(self, weights: Mapping[str, Tensor], source: str) -> None:
         """Replace the weights by those of a network of the same name, without what it has on top.

@@ -19,6 +19,7 @@ from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.inference import precision
 
 MAX_SIDE = 1024  # class scores are never enlarged beyond this: a 12-megapixel photo would need 700 MB for them
+MOST_CHANGED = 0.005  # share of a picture's pixels that may get another class when they are computed in 16 bits
 REMEMBERED = 16 << 20  # bytes, one per pixel: about 500 crops of 256x128
 
 
