@@ -77,3 +77,11 @@ def test_files_that_are_no_weights_are_refused_with_their_name(name, content, tm
     for path in (tmp_path / name, tmp_path / f'missing_{name}'):
         with pytest.raises(ParserError, match=f'{path.name}: cannot be read as weights'):
             start_encoder(net, 'mobilenetv4_conv_small_050', str(path))
+
+
+@pytest.mark.parametrize('content', [[torch.ones(3)], {'state_dict': {'conv.weight': torch.ones(3)}}, torch.ones(3)])
+def test_a_file_without_named_tensors_is_refused(content, tmp_path):
+    torch.save(content, tmp_path / 'odd.pth')
+    net = ParsingNet('mobilenetv4_conv_small_050', len(LABELS), 16)
+    with pytest.raises(ParserError, match='odd.pth: cannot be read as weights .it holds other things'):
+        start_encoder(net, 'mobilenetv4_conv_small_050', str(tmp_path / 'odd.pth'))

@@ -33,8 +33,8 @@ def start_encoder(net: ParsingNet, backbone: str, source: str) -> str | None:
     else:
         weights, what = _read(Path(source)), f'{Path(source).name} (SHA-256 {hash_file(Path(source))})'
     net.encoder.load_state_dict(fitting(weights, net.encoder.state_dict(), source))
-    usual = timm.get_pretrained_cfg(backbone)
-    adapt_to_inputs(net.encoder, usual.mean, usual.std)
+    if usual := timm.get_pretrained_cfg(backbone):
+        adapt_to_inputs(net.encoder, usual.mean, usual.std)
     return what
 
 

@@ -19,9 +19,12 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
         ValueError: it cannot be read so; the message names the file.
     """
     try:
-        return load_file(path) if path.suffix == '.safetensors' else torch.load(path, 'cpu', weights_only=True)
+        weights = load_file(path) if path.suffix == '.safetensors' else torch.load(path, 'cpu', weights_only=True)
     except Exception as error:  # a torn or hostile file raises whatever its reader comes upon
         raise ValueError(f'{path}: cannot be read as weights ({str(error).splitlines()[0]})') from error
+    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise ValueError(f'{path}: cannot be read as weights (it holds other things than tensors with names)')
+    return weights
 
 
 class ImageConv2d(nn.Conv2d):
