@@ -93,7 +93,7 @@ def test_flip_and_masks_decide_what_comes_out(finished, tmp_path, model):
         assert eval_extract.main(flags(root, other, *more)) == 0
         assert np.abs(load_file(other)['embeddings'] - whole).max() > 1e-3
     assert info_of(tmp_path / '0.safetensors')['flip'] is False
-    assert info_of(tmp_path / '2.safetensors')['masks'].startswith('bundled (resnet10t:')
+    assert info_of(tmp_path / '2.safetensors')['masks'].startswith('bundled (tf_efficientnet_lite0:')
 
 
 def test_a_split_of_a_published_data_set(tmp_path):

@@ -24,6 +24,7 @@ from tests.launching import launch_once
 from tests.map_folders import EXTRAS, FIRST, files, fill_folder, flags, records_of, write_plain
 from tests.trees import write_folder_tree, write_prcc_tree
 
+BACKBONE = load_parser().config['backbone']
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -73,7 +74,7 @@ def test_each_image_has_a_palette_png_that_says_what_made_it(finished):
             assert np.array(picture.getpalette())[: 3 * len(PALETTE)].reshape(-1, 3).tolist() == [*map(list, PALETTE)]
         assert (read_label_map(path) == parser.parse([Image.open(record.path)])[0]).mean() > 0.995
         text = text_of(path)
-        assert text['ifd-parser'] == parser_id(parser) and text['ifd-parser'].startswith('resnet10t:')
+        assert text['ifd-parser'] == parser_id(parser) and text['ifd-parser'].startswith(f'{BACKBONE}:')
         assert (text['ifd-labels'], text['ifd-labels-version']) == (','.join(LABELS), '1')
 
 
@@ -87,7 +88,7 @@ def test_a_summary_and_a_picture_are_left(finished, capsys):
     with Image.open(output / 'contact_sheet.jpg') as sheet:
         assert sheet.format == 'JPEG' and sheet.width > sheet.height > 190
     assert main(flags(root, output)) == 0
-    assert 'label maps of 12 images by bundled (resnet10t:' in capsys.readouterr().out
+    assert f'label maps of 12 images by bundled ({BACKBONE}:' in capsys.readouterr().out
 
 
 def test_coverage_counts_what_is_missing(root, tmp_path):
@@ -161,7 +162,7 @@ def test_maps_of_another_parser_are_refused(root, output, other_parser, capsys, 
         (output / 'masks.json').unlink()
     assert main(flags(root, output, '--parser', other_parser)) == 2
     error = capsys.readouterr().err
-    assert 'by the parser resnet10t:' in error and 'not by mobilenetv4_conv_small_050:' in error
+    assert f'by the parser {BACKBONE}:' in error and 'not by mobilenetv4_conv_small_050:' in error
     assert str(output / ('masks.json' if summary else f'{FIRST}.png')) in error and 'remove' in error
     assert files(output) == before
 
@@ -169,7 +170,7 @@ def test_maps_of_another_parser_are_refused(root, output, other_parser, capsys, 
 @pytest.mark.parametrize(
     'text, words',
     [
-        ({}, 'does not say that resnet10t'),
+        ({}, f'does not say that {BACKBONE}'),
         ({'ifd-parser': 'x', 'ifd-labels': 'background,hat', 'ifd-labels-version': '1'}, 'labels are background,hat'),
         ({'ifd-parser': 'x', 'ifd-labels': ','.join(LABELS), 'ifd-labels-version': '7'}, '(version 7)'),
     ],
