@@ -120,3 +120,21 @@ def open_page(browser, url, size=(1280, 900), scheme='light', ready='#run'):
         page.goto(url)
         page.wait_for_selector(ready)
         yield page
+
+
+def act_until(page, act, sign, tries=4, seconds=20):
+    """Does as a visitor who sees nothing happen: acts again. What comes while gradio draws anew may be lost.
+
+    Ends when the selector `sign` is visible; the last try has the time that the page gives everything.
+    """
+    from playwright.sync_api import TimeoutError
+
+    for _ in range(tries - 1):
+        act()
+        try:
+            page.wait_for_selector(sign, timeout=1000 * seconds)
+            return
+        except TimeoutError:
+            continue
+    act()
+    page.wait_for_selector(sign)

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from PIL import Image
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import save_release
-from tests.browser import ROOT, App, browser_or_skip, open_browser, open_page
+from tests.browser import ROOT, App, act_until, browser_or_skip, open_browser, open_page
 from tests.screenshots import open_tab
 from tests.zips import write_zip
 
@@ -83,8 +84,7 @@ def test_a_click_on_a_match_opens_the_pair_and_views_are_switched(page, server):
     before = page.get_attribute('#matches .gallery-item img', 'src')
     page.click('#view label >> nth=1')
     page.wait_for_function("src => document.querySelector('#matches .gallery-item img').src !== src", arg=before)
-    page.click('#matches .gallery-item >> nth=1')
-    page.wait_for_selector('#pair img')
+    act_until(page, lambda: page.click('#matches .gallery-item >> nth=1'), '#pair img')
     assert '#2' in page.inner_text('#pair')
     assert not page.errors
     assert_healthy(server)
@@ -95,8 +95,8 @@ def test_a_zip_is_uploaded_and_ranked(page, server, tmp_path):
     page.set_input_files('#query input[type=file]', QUERIES[0])
     page.wait_for_selector('#query .gallery-item')
     page.click('text=A gallery as ZIP')
-    page.set_input_files('#archives input[type=file]', path)
-    page.wait_for_selector('#archives :text("gallery.zip")')
+    upload = partial(page.set_input_files, '#archives input[type=file]', path)
+    act_until(page, upload, '#archives :text("gallery.zip")')
     page.click('#run')
     wait_for_result(page, 'Ranked 3 photos')
     assert_healthy(server)
@@ -265,8 +265,7 @@ def test_pictures_of_a_search_have_a_text_and_its_controls_are_reached_by_the_ke
     page.click('#examples button >> nth=0')
     wait_for_result(page, f'Ranked {len(GALLERY)} photos')
     page.wait_for_selector('#matches .gallery-item:nth-child(8) img')
-    page.click('#matches .gallery-item >> nth=1')
-    page.wait_for_selector('#pair img')
+    act_until(page, lambda: page.click('#matches .gallery-item >> nth=1'), '#pair img')
     for place in ('#seen', '#bar', '#pair', '#matches'):
         assert page.locator(f'{place} img').count() > 0, place
         assert page.locator(f'{place} img:is([alt=""], :not([alt]))').count() == 0, place
