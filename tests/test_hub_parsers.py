@@ -98,6 +98,21 @@ def test_the_card_has_metadata_that_the_hub_reads(saved):
     }  # fmt: skip
 
 
+def test_a_parser_with_detail_is_released_and_says_so(tmp_path):
+    torch.manual_seed(0)
+    net = ParsingNet(BACKBONE, len(LABELS), width=16, detail=8)
+    torch.nn.init.normal_(net.detail.head.weight)
+    for _ in range(20):
+        net(torch.randn(8, 3, 64, 32))
+    save_parser(net, tmp_path, {**CONFIG, 'detail': 8})
+    assert 'as released' in check_release(tmp_path)
+    assert 'decoder of width 16, stage of width 8 at full resolution' in (tmp_path / 'README.md').read_text()
+    assert len(np.unique(parsed(tmp_path))) > 3
+    change_config(tmp_path, detail=0)
+    with pytest.raises(ParserError, match='does not fit the network.*detail'):
+        load_parser(tmp_path)
+
+
 def test_the_card_says_what_a_reader_has_to_know(saved):
     text = (saved / 'README.md').read_text()
     for part in (

@@ -81,10 +81,22 @@ def test_read_label_names(tmp_path):
         read_label_names(file)
 
 
-def test_probabilities_are_a_mean_over_the_image_and_its_mirror_image_at_half_the_size():
-    net = load_parser('bundled').net
+def query_inputs():
     image = Image.open(example_photos('query')[0]).convert('RGB').resize((128, 256))
-    inputs = normalise(v2.functional.pil_to_tensor(image))[None]
+    return normalise(v2.functional.pil_to_tensor(image))[None]
+
+
+def test_probabilities_are_a_mean_over_the_image_and_its_mirror_image():
+    net, inputs = load_parser('bundled').net, query_inputs()
+    with torch.no_grad():
+        found = net.probabilities(inputs)
+        expected = (net(inputs).softmax(1) + net(inputs.flip(-1)).flip(-1).softmax(1)) / 2
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found.sum(1), torch.ones(1, 256, 128))
+
+
+def test_without_detail_the_mirror_image_has_half_the_size_and_half_the_weight():
+    net, inputs = load_parser('bundled_resnet10t').net, query_inputs()
     with torch.no_grad():
         found = net.probabilities(inputs)
         seen = net.forward_stride(inputs)
@@ -96,17 +108,41 @@ def test_probabilities_are_a_mean_over_the_image_and_its_mirror_image_at_half_th
     torch.testing.assert_close(found.sum(1), torch.ones(1, 256, 128))
 
 
+@pytest.mark.parametrize('detail', [0, 8])
 @pytest.mark.parametrize('backbone', BACKBONES)
-def test_network_shape_and_gradients(backbone):
-    net = ParsingNet(backbone, num_classes=5, width=16)
+def test_network_shape_and_gradients(backbone, detail):
+    net = ParsingNet(backbone, num_classes=5, width=16, detail=detail)
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.ones_(module.weight)  # timm starts residual branches at 0, where nothing flows back
+    if detail:
+        torch.nn.init.normal_(net.detail.head.weight)  # the same
     logits = net(torch.rand(2, 3, 96, 64))
     assert logits.shape == (2, 5, 96, 64)
     logits.square().mean().backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all() and parameter.grad.any(), name
+
+
+@pytest.mark.parametrize('size', [(64, 32), (51, 33)])
+def test_detail_sees_single_pixels_and_adds_nothing_before_training(size):
+    torch.manual_seed(0)
+    net = ParsingNet(BACKBONES[0], num_classes=5, width=16, detail=8).eval()
+    images = torch.rand(1, 3, *size)
+    with torch.no_grad():
+        before = net(images)
+        features = []
+        hook = net.detail.register_forward_hook(lambda _, inputs, output: features.append((inputs[0], output)))
+        net(images)
+        hook.remove()
+        assert not features[0][1].any() and features[0][1].shape == (1, 5, *size)
+        torch.nn.init.normal_(net.detail.head.weight)
+        after, changed = net(images), images.clone()
+        changed[..., 20, 11] += 1  # what one pixel adds must not be the same for its cell
+        added = net.detail(features[0][0], changed) - net.detail(features[0][0], images)
+    assert not torch.equal(before, after)
+    assert len(added[0, :, 20:22, 10:12].flatten(1).unique(dim=1).T) == 4
+    assert not added[..., :14, :].any() and not added[..., 27:, :].any()  # two 3x3 convolutions over cells of 2 x 2
 
 
 def test_save_and_load_are_equal_up_to_float16(net, folder):

@@ -24,7 +24,16 @@ from ifd_zoo.parsing.sources import (
     target_lookup,
 )
 from train import parser as script
-from train.parser_data import ColourCast, Compression, LowResolution, PersonCrop, geometry, read_sources, train_loader
+from train.parser_data import (
+    ColourCast,
+    Compression,
+    LowResolution,
+    ParserDataset,
+    PersonCrop,
+    geometry,
+    read_sources,
+    train_loader,
+)
 from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table
 
 PERSON = ('hair', 'face', 'upper', 'lower', 'shoes')
@@ -149,6 +158,24 @@ def test_image_and_map_move_together():
         assert wrong.float().mean() < 0.1
 
 
+def test_people_as_drawn_keep_their_pixels_and_photos_never_do(data):
+    torch.manual_seed(0)
+    train, _ = read_sources(data / 'rendered', data / 'photos')
+    size = (64, 40)  # that of the pictures, which are narrower than the network's input elsewhere
+    shares = {}
+    for as_drawn in (0.0, 0.5, 1.0):
+        dataset = ParserDataset(train, size, as_drawn, paste=0.0)
+        for name, positions in (('rendered', range(4)), ('photos', range(4, len(dataset)))):
+            kept = []
+            for position in [*positions] * 40:
+                source, index = dataset.items[position]
+                drawn, targets = torch.from_numpy(np.array(source[index][1])), dataset[position][1]
+                kept.append(torch.equal(targets, drawn) or torch.equal(targets, drawn.flip(-1)))
+            shares[name, as_drawn] = np.mean(kept)
+    assert shares['rendered', 1.0] == 1 and 0.35 < shares['rendered', 0.5] < 0.7
+    assert max(shares['rendered', 0.0], *(shares['photos', value] for value in (0.0, 0.5, 1.0))) < 0.15
+
+
 def test_person_crop_keeps_some_of_the_person():
     torch.manual_seed(0)
     targets = torch.zeros(80, 50, dtype=torch.uint8)
@@ -169,7 +196,8 @@ def test_appearance_changes_the_picture_and_keeps_size_and_type(step):
 
 def test_photos_are_drawn_at_their_share(data):
     train, _ = read_sources(data / 'rendered', data / 'photos')
-    weights = train_loader(train, (64, 32), batch_size=2, workers=0, photo_share=0.75).sampler.weights
+    config = script.parse_args(flags(data, data), None)
+    weights = train_loader(train, config, photo_share=0.75).sampler.weights
     assert weights[:4].sum() == pytest.approx(0.25) and weights[4:].sum() == pytest.approx(0.75)
 
 
@@ -184,7 +212,7 @@ def test_encoder_learns_at_its_own_rate(data, tmp_path):
     train, _ = read_sources(config.rendered, None)
     training = script.Training(config, script.make_loss(train))
     before = {name: value.detach().clone() for name, value in training.net.named_parameters()}
-    training.run_epoch(train_loader(train, config.input_size, config.batch_size, 0, 0.0))
+    training.run_epoch(train_loader(train, config, 0.0))
     rates = {}
     for group in training.optimizer.param_groups:
         for parameter in group['params']:
@@ -195,7 +223,9 @@ def test_encoder_learns_at_its_own_rate(data, tmp_path):
         rate, decay = rates[id(parameter)]
         assert rate == pytest.approx(top * (0.5 if name.startswith('encoder.') else 1))
         assert decay == (config.weight_decay if parameter.ndim > 1 else 0)
-        assert torch.equal(parameter, before[name]) == (not parameter.grad.any())
+        largest = parameter.grad.abs().max()
+        if largest == 0 or largest > 1e-9:  # below, where detail begins, steps are lost to rounding
+            assert torch.equal(parameter, before[name]) == (largest == 0), name
 
 
 def test_script_starts_from_encoder_weights_and_records_them(data, tmp_path):
@@ -235,7 +265,7 @@ def test_script_trains_releases_and_resumes(data, tmp_path, capsys):
     train, _ = read_sources(config.rendered, config.photos)
     torch.manual_seed(config.seed)
     training = script.Training(config, script.make_loss(train))
-    training.run_epoch(train_loader(train, config.input_size, config.batch_size, 0, config.photo_share))
+    training.run_epoch(train_loader(train, config, config.photo_share))
     training.save()
     script.main(flags(data, tmp_path / 'halves', *photos, '--resume'))
     assert 'epoch 1 loss' not in capsys.readouterr().out
@@ -254,6 +284,24 @@ def test_script_without_photos_from_another_parser(data, trained, tmp_path):
     assert allowed_table().shape[1] == len(record['labels'])
     assert not (tmp_path / 'checkpoint.tmp').exists()
     assert 'as released' in check_release(tmp_path)
+
+
+def test_script_adds_detail_to_a_parser_without_and_begins_where_that_was(data, tmp_path):
+    argv = flags(data, tmp_path / 'plain', '--epochs', '1', '--detail', '0')
+    assert script.main(argv) == 0
+    argv = flags(data, tmp_path / 'finer', '--epochs', '1', '--lr', '0', '--init', str(tmp_path / 'plain'))
+    assert script.main([*argv, '--detail', '8']) == 0
+    plain, finer = (load_parser(tmp_path / name) for name in ('plain', 'finer'))
+    assert plain.net.detail is None and plain.config['detail'] == 0 and finer.config['detail'] == 8
+    stored = finer.net.state_dict()
+    assert all(torch.equal(stored[name], value) for name, value in plain.net.named_parameters())
+    assert not finer.net.detail.head.weight.any()
+    inputs = torch.rand(1, 3, 64, 32)
+    plain.net.load_state_dict({name: stored[name] for name in plain.net.state_dict()})  # with its batch statistics
+    with torch.no_grad():
+        torch.testing.assert_close(finer.net(inputs), plain.net(inputs))
+    assert script.main([*argv, '--detail', '8', '--output', str(tmp_path / 'again'), '--init', str(tmp_path / 'finer'),
+                        '--detail', '4']) == 2  # fmt: skip
 
 
 def test_script_starts_from_the_averaged_weights_of_a_stopped_run(data, trained, tmp_path, capsys):

@@ -74,7 +74,7 @@ class Training:
         self.config = config
         self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
         warn_of_emulation(self.device, 'bf16' if config.bf16 else 'fp32')
-        self.net = ParsingNet(config.backbone, len(LABELS), config.width)
+        self.net = ParsingNet(config.backbone, len(LABELS), config.width, config.detail)
         self.net.to(self.device, memory_format=torch.channels_last)
         self.average = ModelEmaV3(self.net, config.ema_decay, use_warmup=True)
         self.optimizer = make_optimizer(self.net, config)
@@ -106,6 +106,8 @@ class Training:
         else:
             weights = {key.removeprefix('module.'): value for key, value in state['average'].items()}
             record = {**state, 'epochs': state['epoch'], 'minutes': round(state['seconds'] / 60, 1)}
+        if not any(name.startswith('detail.') for name in weights):  # which may be added to a parser without
+            weights |= {name: value for name, value in self.net.state_dict().items() if name.startswith('detail.')}
         try:
             self.net.load_state_dict(weights)
         except RuntimeError as error:
@@ -178,7 +180,7 @@ class Training:
 def release(training: Training, train: dict[str, Source], validation: dict[str, Source]) -> dict:
     """Measures the weights as they are stored on all validation pictures, and writes the release with the figures."""
     config = training.config
-    record = {'backbone': config.backbone, 'width': config.width, 'size': config.input_size}
+    record = {'backbone': config.backbone, 'width': config.width, 'detail': config.detail, 'size': config.input_size}
     record |= {'command': config.command, 'epochs': training.epoch, 'minutes': round(training.seconds / 60, 1)}
     record |= {'seed': config.seed, 'init': training.origin, 'encoder_weights': training.encoder_weights}
     record['images'] = {name: {'train': len(train[name]), 'validation': len(validation[name])} for name in train}
@@ -216,7 +218,7 @@ def run(config: Config) -> None:
     config.output.mkdir(parents=True, exist_ok=True)
     train, validation = read_sources(config.rendered, config.photos)
     share = config.photo_share if config.photos else 0.0
-    loader = train_loader(train, config.input_size, config.batch_size, config.workers, share)
+    loader = train_loader(train, config, share)
     training = Training(config, make_loss(train))
     if not (config.resume and training.load()):
         training.start()

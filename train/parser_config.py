@@ -18,6 +18,7 @@ class Config:
     rendered: Path = field(metadata={'help': 'folder of rendered people with exact label maps'})
     output: Path = field(metadata={'help': 'folder for checkpoint, config.json and model.safetensors'})
     photos: Path | None = field(default=None, metadata={'help': 'folder in the layout of Clothing Co-Parsing'})
+    as_drawn: float = field(default=0.5, metadata={'help': 'of the rendered people: kept as they are but for flips'})
     photo_share: float = field(default=0.35, metadata={'help': 'of the training pictures, where photos are given'})
     epochs: int = 14
     coarse_epochs: int = field(default=4, metadata={'help': 'first epochs at half the size: far cheaper on CPU'})
@@ -30,6 +31,7 @@ class Config:
     encoder_weights: str = field(default='imagenet', metadata={'help': 'imagenet (timm, Hub), none, or a file'})
     encoder_rate: float = field(default=0.25, metadata={'help': "the encoder's learning rate is this times --lr"})
     width: int = 96
+    detail: int = field(default=32, metadata={'help': 'channels of the stage at full resolution, 0 for none'})
     bf16: bool = field(default=False, metadata={'help': 'bfloat16 autocast: faster for plain ResNets on CPU'})
     workers: int = 2
     threads: int = 0

@@ -13,6 +13,7 @@ from torchvision.tv_tensors import Image, Mask
 
 from ifd_zoo.parsing.parser import Letterbox
 from ifd_zoo.parsing.sources import TARGETS, Source, read_label_names, rendered_pairs, split_photos, target_lookup
+from train.parser_config import Config
 
 
 def read_sources(rendered: Path, photos: Path | None) -> tuple[dict[str, Source], dict[str, Source]]:
@@ -127,13 +128,19 @@ class ParserDataset(Dataset):
     Args:
         sources: by name.
         size: (height, width) of the network's input.
+        as_drawn: probability that a picture with an exact label map is not cropped, stretched or turned. Edges are
+            learnt from these: resizing blurs those of the image and shifts those of the label map.
         paste: probability of pasting, for exact label maps; half of it for the others.
     """
 
-    def __init__(self, sources: dict[str, Source], size: tuple[int, int], paste: float = 0.15) -> None:
+    def __init__(
+        self, sources: dict[str, Source], size: tuple[int, int], as_drawn: float, paste: float = 0.15
+    ) -> None:
         self.items = [(source, index) for source in sources.values() for index in range(len(source))]
+        self.as_drawn = as_drawn
         self.paste = paste
         self.geometry = geometry(size)
+        self.flip = v2.Compose([Letterbox(size), v2.RandomHorizontalFlip()])
         self.background = background(size)
         self.appearance = appearance()
 
@@ -142,8 +149,9 @@ class ParserDataset(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """(3, h, w) uint8 image and (h, w) uint8 targets."""
-        image, targets = self.geometry(*self._read(index))
         exact = self.items[index][0].lookup is None
+        geometry = self.flip if exact and torch.rand(()) < self.as_drawn else self.geometry
+        image, targets = geometry(*self._read(index))
         if torch.rand(()) < (self.paste if exact else self.paste / 2):
             crops = [self.background(*self._read(int(torch.randint(len(self), ())))) for _ in range(2)]
             behind, targets_behind = min(crops, key=lambda crop: crop[1].count_nonzero())  # the emptier one
@@ -157,12 +165,10 @@ class ParserDataset(Dataset):
         return Image(image), Mask(torch.from_numpy(np.array(targets)))
 
 
-def train_loader(
-    sources: dict[str, Source], size: tuple[int, int], batch_size: int, workers: int, photo_share: float
-) -> DataLoader:
+def train_loader(sources: dict[str, Source], config: Config, photo_share: float) -> DataLoader:
     """Batches with that share of photos on average; an epoch has as many pictures as all sources."""
-    dataset = ParserDataset(sources, size)
+    dataset = ParserDataset(sources, config.input_size, config.as_drawn)
     shares = {'rendered': 1 - photo_share, 'photos': photo_share}
     weights = [shares[name] / len(source) for name, source in sources.items() for _ in range(len(source))]
-    sampler = WeightedRandomSampler(weights, num_samples=max(len(dataset), batch_size))
-    return DataLoader(dataset, batch_size, sampler=sampler, num_workers=workers, drop_last=True)
+    sampler = WeightedRandomSampler(weights, num_samples=max(len(dataset), config.batch_size))
+    return DataLoader(dataset, config.batch_size, sampler=sampler, num_workers=config.workers, drop_last=True)

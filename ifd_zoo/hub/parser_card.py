@@ -139,7 +139,7 @@ def _training_text(config: dict[str, Any]) -> str:
     rows = {
         'command': f'`{config["command"]}`' if 'command' in config else None,
         'data': ', '.join(counts) or None,
-        'network': f'`{config["backbone"]}`, decoder of width {config["width"]}',
+        'network': _network(config),
         'encoder from': config.get('encoder_weights') or 'random weights',
         'epochs': config.get('epochs'),
         'minutes': config.get('minutes'),
@@ -153,6 +153,11 @@ def _training_text(config: dict[str, Any]) -> str:
         origin = origin.get('init')
     note = f'\n\n{config["note"]}' if config.get('note') else ''
     return '\n'.join([*lines, *origins]) + note
+
+
+def _network(config: dict[str, Any]) -> str:
+    text = f'`{config["backbone"]}`, decoder of width {config["width"]}'
+    return f'{text}, stage of width {config["detail"]} at full resolution' if config.get('detail') else text
 
 
 def _figures_text(figures: dict[str, dict]) -> str:

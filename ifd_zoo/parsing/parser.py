@@ -156,7 +156,7 @@ def load_folder(folder: Path, device: str | torch.device = 'cpu') -> Parser:
         raise ParserError(f'{folder / CONFIG}: labels {config["labels"]} are not the label set {list(LABELS)}')
     if not timm.is_model(config['backbone']):  # a name such as hf-hub:... would make timm read further files
         raise ParserError(f'{folder / CONFIG}: timm has no backbone {config["backbone"]!r}')
-    net = ParsingNet(config['backbone'], len(LABELS), config['width'])
+    net = ParsingNet(config['backbone'], len(LABELS), config['width'], config.get('detail', 0))
     _load_weights(net, weights)
     return Parser(net.to(device, memory_format=torch.channels_last), tuple(config['size']), config)
 
