@@ -251,6 +251,8 @@ def test_corrupt_files_are_reported(folder):
     [
         ({'width': 24}, 'does not fit.*of another shape'), ({'backbone': 'hf-hub:a/b'}, 'no backbone'),
         ({'labels': ['background']}, 'label set'), ({'size': None}, 'lacks size'),
+        ({'width': 'wide'}, "width is 'wide', not from 4"), ({'width': 10**9}, 'width is 1000000000, not'),
+        ({'detail': -1}, 'detail is -1, not from 0'), ({'detail': 8}, 'does not fit.*detail'),
     ],
 )  # fmt: skip
 def test_wrong_config_is_reported(folder, change, message):

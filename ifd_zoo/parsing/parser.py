@@ -42,6 +42,9 @@ BUNDLED = {
 FIELDS = ('backbone', 'width', 'size', 'labels')
 """What a parser's config.json cannot do without."""
 
+MOST_CHANNELS = 1024
+"""Of the decoder; a config that asks for more is broken, and would take all memory before its weights are looked at."""
+
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 BATCH_SIZES = {'cpu': 8, 'cuda': 64}
@@ -156,7 +159,11 @@ def load_folder(folder: Path, device: str | torch.device = 'cpu') -> Parser:
         raise ParserError(f'{folder / CONFIG}: labels {config["labels"]} are not the label set {list(LABELS)}')
     if not timm.is_model(config['backbone']):  # a name such as hf-hub:... would make timm read further files
         raise ParserError(f'{folder / CONFIG}: timm has no backbone {config["backbone"]!r}')
-    net = ParsingNet(config['backbone'], len(LABELS), config['width'], config.get('detail', 0))
+    detail = config.get('detail', 0)
+    for name, value, least in (('width', config['width'], 4), ('detail', detail, 0)):
+        if type(value) is not int or not least <= value <= MOST_CHANNELS:
+            raise ParserError(f'{folder / CONFIG}: {name} is {value!r}, not from {least} to {MOST_CHANNELS} channels')
+    net = ParsingNet(config['backbone'], len(LABELS), config['width'], detail)
     _load_weights(net, weights)
     return Parser(net.to(device, memory_format=torch.channels_last), tuple(config['size']), config)
 
