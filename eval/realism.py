@@ -54,7 +54,7 @@ class Settings:
     size: tuple[int, int] = (256, 128)
     backbone: str = 'mobilenetv4_conv_small'
     width: int = 96
-    lr: float = 3e-3
+    lr: float = 8e-3
     weight_decay: float = 0.02
     clip: float = 5.0
 

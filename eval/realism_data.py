@@ -21,6 +21,7 @@ from ifd_zoo.parsing.sources import SourceError, photo_pairs, read_label_names, 
 Pair = tuple[Path, Path]
 SPLITS = ('train', 'query', 'gallery')
 MARGIN = 0.06  # of the person's height, around the person in a photo
+SURROUND = (124, 116, 104)  # what a picture that is shrunk or shifted lies on: the mean of ImageNet
 
 
 def list_renders(root: Path, most: int) -> list[Pair]:
@@ -53,9 +54,11 @@ class LowResolution(v2.Transform):
 
 
 def geometry(size: tuple[int, int]) -> v2.Transform:
-    """Scale and shift by a random crop, then a flip: for image and label map together."""
-    crop = v2.RandomResizedCrop(size, scale=(0.5, 1.0), ratio=(0.4, 0.625))
-    return v2.Compose([crop, v2.RandomHorizontalFlip()])
+    """Scale and shift with all of the person about in the picture, as in the photos, then a flip: for image and map."""
+    # The nearest pixel, so that an image and its map stay the same pixels.
+    fill = {Image: list(SURROUND), Mask: 0}
+    move = v2.RandomAffine(0, translate=(0.08, 0.08), scale=(0.8, 1.2), fill=fill)
+    return v2.Compose([move, v2.Resize(size), v2.RandomHorizontalFlip()])
 
 
 def appearance() -> v2.Transform:

@@ -109,6 +109,18 @@ def test_image_and_map_move_together():
         assert ((image[0] > 127) != (moved > 0)).float().mean() < 0.1
 
 
+def test_all_of_the_person_stays_about_in_the_picture():
+    torch.manual_seed(0)
+    targets = torch.zeros(100, 50, dtype=torch.uint8)
+    targets[20:80, 10:40] = 5
+    step, shares = geometry((64, 32)), []
+    for _ in range(50):
+        _, moved = step(tv_tensors.Image(targets.expand(3, -1, -1)), tv_tensors.Mask(targets))
+        assert not (moved[0].any() or moved[-1].any() or moved[:, 0].any() or moved[:, -1].any())
+        shares.append((moved > 0).float().mean().item())
+    assert 0.2 < min(shares) < 0.27 and 0.45 < max(shares) < 0.55
+
+
 def test_low_resolution_loses_detail_and_keeps_size_and_type():
     before = tv_tensors.Image(torch.randint(256, (3, 40, 20), dtype=torch.uint8))
     image = LowResolution()(before)
