@@ -20,8 +20,9 @@ from ifd_zoo.synthetic.__main__ import main
 from ifd_zoo.synthetic.metadata import read_rows
 from ifd_zoo.synthetic.plan import Settings, Shot, plan_set
 from ifd_zoo.synthetic.pool import Pool
+from ifd_zoo.synthetic.scenes.atlas import Atlas
 from ifd_zoo.synthetic.statistics import count_splits
-from ifd_zoo.synthetic.writer import Artist, GenerationError
+from ifd_zoo.synthetic.writer import Artist, DiskError, GenerationError
 from tests.worker_process import describe_process
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -236,8 +237,32 @@ def test_a_picture_that_cannot_be_drawn_is_named():
         artist.draw(shot)
 
 
-def test_workers_are_small_and_have_one_thread():
-    settings = Settings(ids=1, test_ids=0)
-    with Pool(settings, 1) as pool:
+def test_workers_are_small_have_one_thread_and_share_textures_until_the_end(tmp_path):
+    settings, textures = Settings(ids=1, test_ids=0), tmp_path / 'textures'
+    with Pool(settings, 1, textures) as pool:
         facts = pool.call(describe_process, plan_set(settings).shots[:4])
+        assert list(textures.glob('*.npy'))
     assert not facts['torch'] and facts['threads'] == (1, '1', '1') and facts['peak'] < 500
+    assert not textures.exists()
+
+
+def test_textures_that_cannot_be_kept_are_an_error_of_the_disk(tmp_path):
+    (tmp_path / 'textures').write_text('in the way')
+    settings = Settings(ids=1, test_ids=0, size=(32, 16), supersampling=1)
+    with pytest.raises(DiskError, match=r'train/000000/.*cannot be drawn.*textures'):
+        Artist(settings, tmp_path / 'textures').draw(plan_set(settings).shots[0])
+
+
+def test_what_another_process_has_painted_is_taken_as_it_is(tmp_path):
+    painted = []
+
+    def blots(rng, shade):
+        painted.append(shade)
+        return (rng.random((4, 5, 3)) * shade).astype(np.uint8)
+
+    def take(folder):
+        return Atlas(0, folder).take(np.random.default_rng(1), blots, 200)
+
+    alone, first, second = take(None), take(tmp_path), take(tmp_path)
+    assert (alone == first).all() and (first == second).all() and len(painted) == 2
+    assert not second.flags.writeable and [path.suffix for path in tmp_path.iterdir()] == ['.npy']

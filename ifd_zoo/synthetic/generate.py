@@ -22,7 +22,7 @@ from ifd_zoo.synthetic.pool import Pool
 from ifd_zoo.synthetic.sheet import QUALITY, contact_sheet, people_sheet, realism_sheet, spread
 from ifd_zoo.synthetic.writer import remove_leftovers, write_jpeg
 
-SETTINGS = 'settings.json'
+SETTINGS, TEXTURES = 'settings.json', '.textures'
 PIXELS_APART = ('__main__', 'card', 'flags', 'generate', 'metadata', 'pool', 'sheet', 'statistics', 'worker')
 """Modules that have no say in the pictures."""
 
@@ -58,7 +58,7 @@ class Generation:
         self._claim_folder()
         rows = read_rows(self.root)
         todo = [shot for shot in chosen if only or not self._is_done(shot, rows)]
-        with Pool(self.settings, self.workers) as pool:
+        with Pool(self.settings, self.workers, self.root / TEXTURES) as pool:
             self._draw(pool, todo, rows)
             self._copy(rows)
             there = {shot.image: rows[shot.image] for shot in self._all_shots if self._is_done(shot, rows)}

@@ -1,6 +1,7 @@
 """Several processes that draw."""
 
 import runpy
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -25,11 +26,12 @@ class Pool:
 
     Args:
         workers: number of processes; each has one thread.
+        textures: folder for what the workers share, up to 400 MB; removed when the block ends.
     """
 
-    def __init__(self, settings: Settings, workers: int) -> None:
+    def __init__(self, settings: Settings, workers: int, textures: Path) -> None:
         prepare = str(Path(__file__).with_name('worker.py'))
-        self.settings = settings
+        self.settings, self._textures = settings, textures
         self._executor = ProcessPoolExecutor(
             workers, get_context('spawn'), initializer=runpy.run_path, initargs=(prepare, None, '__main__')
         )
@@ -39,6 +41,7 @@ class Pool:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._executor.shutdown(cancel_futures=True)
+        shutil.rmtree(self._textures, ignore_errors=True)
 
     def make(self, root: Path, shots: Sequence[Shot]) -> Iterator[list[Row]]:
         """Draw and write the shots below `root`; gives the rows of a person's shots when these are done.
@@ -56,7 +59,7 @@ class Pool:
         return self._result(self._submit(function, *arguments))
 
     def _submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
-        return self._executor.submit(_with_artist, function, self.settings, *arguments)
+        return self._executor.submit(_with_artist, function, self.settings, self._textures, *arguments)
 
     def _result(self, future: Future[T]) -> T:
         try:
@@ -67,11 +70,11 @@ class Pool:
             ) from error
 
 
-def _with_artist(function: Callable[..., T], settings: Settings, *arguments: object) -> T:
-    return function(_artist(settings), *arguments)
+def _with_artist(function: Callable[..., T], settings: Settings, textures: Path, *arguments: object) -> T:
+    return function(_artist(settings, textures), *arguments)
 
 
 @lru_cache(maxsize=1)
-def _artist(settings: Settings) -> Artist:
+def _artist(settings: Settings, textures: Path) -> Artist:
     cv2.setNumThreads(1)
-    return Artist(settings)
+    return Artist(settings, textures)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from ifd_zoo.synthetic.pictures.develop import developed
 from ifd_zoo.synthetic.pictures.figure import Figure, draw_figure, shape_of
 from ifd_zoo.synthetic.pictures.floor import floor_light
 from ifd_zoo.synthetic.pictures.materials import Materials
+from ifd_zoo.synthetic.scenes.atlas import shared_atlas
 from ifd_zoo.synthetic.scenes.clutter import Cover
 from ifd_zoo.synthetic.scenes.scene import Scene, backlight, harsh, night, scene_of
 from ifd_zoo.synthetic.scenes.surroundings import Surroundings
@@ -45,6 +47,7 @@ class Studio:
         size: height and width of the pictures, pixels.
         supersampling: samples along a pixel.
         cameras: numbers of those that take the pictures.
+        textures: folder where painted textures are kept for other processes; see `Atlas`.
     """
 
     def __init__(
@@ -55,11 +58,12 @@ class Studio:
         supersampling: int = 2,
         options: Options = DEFAULT,
         cameras: range = range(8),
+        textures: Path | None = None,
     ) -> None:
         self._seed, self._size, self._supersampling = seed, size, supersampling
         self._options, self._cameras = options, cameras
         self._materials = Materials(people.landmarks, people.face_masks)
-        self._surroundings = Surroundings(seed, self._materials, size, supersampling)
+        self._surroundings = Surroundings(shared_atlas(seed, textures), self._materials, size, supersampling)
 
     def shoot(
         self, dressed: Dressed, view: int, draw: np.random.Generator, bystanders: Sequence[Dressed] = ()

@@ -38,10 +38,14 @@ class DiskError(OSError):
 
 
 class Artist:
-    """Draws pictures of one set."""
+    """Draws pictures of one set.
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    Args:
+        textures: folder where painted textures are kept for other processes; see `Atlas`.
+    """
+
+    def __init__(self, settings: Settings, textures: Path | None = None) -> None:
+        self.settings, self._textures = settings, textures
         self.people = People(settings.seed)
         self._studio = lru_cache(maxsize=4)(self._build_studio)
         self._passer_by = lru_cache(maxsize=CROWD_SIZE)(self._dress)
@@ -51,6 +55,7 @@ class Artist:
 
         Raises:
             GenerationError: it cannot be drawn.
+            DiskError: the folder of textures cannot be used.
         """
         options = options or self.settings.options
         # Drawn apart from the picture's own numbers and from a crowd that all share: who passes by tells nobody.
@@ -62,6 +67,8 @@ class Artist:
             studio = self._studio(options, shot.split.startswith(UNSEEN))
             picture = studio.shoot(dressed, shot.view, stream(self.settings.seed, 'view', shot.number), bystanders)
             _check(picture, shot, self.settings.size)
+        except OSError as error:
+            raise DiskError(f'{shot.image}: cannot be drawn{advice(error)} ({error})') from error
         except Exception as error:
             raise GenerationError(f'{shot.image} (--only {shot.key}): {type(error).__name__}: {error}') from error
         return picture
@@ -90,7 +97,8 @@ class Artist:
 
     def _build_studio(self, options: Options, unseen: bool) -> Studio:
         cameras, settings = UNSEEN_CAMERAS if unseen else CAMERAS, self.settings
-        return Studio(self.people, settings.seed, settings.size, settings.supersampling, options, cameras)
+        size, supersampling = settings.size, settings.supersampling
+        return Studio(self.people, settings.seed, size, supersampling, options, cameras, self._textures)
 
 
 def _check(picture: Picture, shot: Shot, size: tuple[int, int]) -> None:

@@ -11,7 +11,7 @@ from ifd_zoo.synthetic.pictures.camera import Camera, Framing, fit, nominal_pers
 from ifd_zoo.synthetic.pictures.chances import Chances
 from ifd_zoo.synthetic.pictures.figure import Shape, draw_figure, shape_of
 from ifd_zoo.synthetic.pictures.materials import Materials
-from ifd_zoo.synthetic.scenes.atlas import shared_atlas
+from ifd_zoo.synthetic.scenes.atlas import Atlas
 from ifd_zoo.synthetic.scenes.background import Builder, Plate
 from ifd_zoo.synthetic.scenes.clutter import Cover, cover_of
 from ifd_zoo.synthetic.scenes.scene import Scene
@@ -35,11 +35,12 @@ class Surroundings:
 
     Args:
         size: height and width of the pictures, pixels.
+        atlas: of all that is painted.
     """
 
-    def __init__(self, seed: int, materials: Materials, size: tuple[int, int], supersampling: int) -> None:
+    def __init__(self, atlas: Atlas, materials: Materials, size: tuple[int, int], supersampling: int) -> None:
         self._materials, self._size, self._supersampling = materials, size, supersampling
-        self._atlas = shared_atlas(seed)
+        self._atlas = atlas
 
     def of(self, scene: Scene, framing: Framing, chances: Chances, bystanders: Sequence[Dressed]) -> Around:
         """Args:
