@@ -38,7 +38,7 @@ def test_the_nearest_triangle_is_seen_as_by_a_slow_search():
     corners = rng.uniform((-4, -4, 0.5), (30, 24, 3), (90, 3)).astype(np.float32)
     triangles = rng.integers(0, 90, (60, 3))
     cover = rng.normal(0.5, 1, 90).astype(np.float32)
-    hits = visible(corners, triangles, cover, (20, 26))
+    hits = visible(corners, triangles.T, cover, (20, 26))
     found = {int(s): (int(t), float(d)) for s, t, d in zip(hits.sample, hits.triangle, hits.depth, strict=True)}
     wanted = {}
     for row in range(20):
@@ -48,7 +48,7 @@ def test_the_nearest_triangle_is_seen_as_by_a_slow_search():
                 wanted[row * 26 + column] = best
     assert found.keys() == wanted.keys()
     assert all(found[s][0] == wanted[s][0] and abs(found[s][1] - wanted[s][1]) < 1e-4 for s in wanted)
-    assert np.allclose(hits.weights.sum(1), 1, atol=1e-5) and (np.diff(hits.sample) > 0).all()
+    assert np.allclose(hits.weights.sum(0), 1, atol=1e-5) and (np.diff(hits.sample) > 0).all()
 
 
 def _nearest(corners, triangles, cover, column, row):
@@ -68,7 +68,7 @@ def _nearest(corners, triangles, cover, column, row):
 
 def test_nothing_is_seen_without_cover():
     corners = np.array([(0, 0, 1), (9, 0, 1), (0, 9, 1)], np.float32)
-    hits = visible(corners, np.array([[0, 1, 2]]), np.full(3, -1.0), (8, 8))
+    hits = visible(corners, np.array([[0], [1], [2]]), np.full(3, -1.0), (8, 8))
     assert len(hits.sample) == 0
 
 

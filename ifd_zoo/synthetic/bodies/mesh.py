@@ -15,27 +15,20 @@ def triangulate(quads: np.ndarray) -> np.ndarray:
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
 
 
-def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Cross products of rows; several times faster than numpy's."""
-    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
-    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], -1)
-
-
 def unit(vectors: np.ndarray) -> np.ndarray:
-    length = np.sqrt((vectors * vectors).sum(-1, keepdims=True))
-    return vectors / np.maximum(length, 1e-9)
+    length = np.sqrt(np.einsum('ij,ij->i', vectors, vectors))
+    return vectors / np.maximum(length, 1e-9)[:, None]
 
 
 def corner_table(triangles: np.ndarray, count: int) -> np.ndarray:
-    """(count, NEIGHBOURS) the triangles around each vertex, filled up with the number of triangles."""
+    """(NEIGHBOURS, count) the triangles around each vertex, filled up with the number of triangles."""
     owner = triangles.T.ravel()
     order = np.argsort(owner, kind='stable')
     owner = owner[order]
     place = np.arange(len(owner)) - np.searchsorted(owner, owner)
-    table = np.full((count, NEIGHBOURS), len(triangles), np.int32)
+    table = np.full((NEIGHBOURS, count), len(triangles), np.int32)
     fits = place < NEIGHBOURS
-    table[owner[fits], place[fits]] = (order % len(triangles))[fits]
+    table[place[fits], owner[fits]] = (order % len(triangles))[fits]
     return table
 
 
@@ -48,10 +41,18 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray, corners: np.ndar
         corners: `corner_table` of the triangles, made when not given.
     """
     corners = corner_table(triangles, len(vertices)) if corners is None else corners
-    a, b, c = vertices[triangles[:, 0]], vertices[triangles[:, 1]], vertices[triangles[:, 2]]
-    faces = np.zeros((len(triangles) + 1, 3), np.float32)
-    faces[:-1] = cross(b - a, c - a)
-    return unit(faces[corners].sum(1))
+    # One axis at a time: several times faster than rows of three.
+    corner = np.ascontiguousarray(triangles.T, np.intp)
+    x, y, z = (values[corner] for values in np.ascontiguousarray(vertices.T, np.float32))
+    (ax, bx), (ay, by), (az, bz) = (values[1:] - values[0] for values in (x, y, z))
+    normals = np.empty((len(vertices), 3), np.float32)
+    for axis, across in enumerate((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)):
+        across = np.append(across, np.float32(0))
+        total = across[corners[0]]
+        for ring in corners[1:]:
+            total += across[ring]
+        normals[:, axis] = total
+    return unit(normals)
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ class Shape:
     cover: np.ndarray
     """(V,)"""
     triangles: np.ndarray
-    """(T, 3)"""
+    """(3, T) vertices, int64"""
     first_triangle: np.ndarray
     """(layers + 1,) where the triangles of each layer start."""
     first_vertex: np.ndarray
@@ -43,15 +43,15 @@ def shape_of(posed: Sequence[PosedLayer], azimuth: float, place: tuple[float, fl
     vertices = turned(np.concatenate([layer.vertices for layer in layers]), azimuth).astype(np.float32)
     vertices[:, :2] += np.array(place, np.float32)
     surfaces = [layer.layer.surface for layer in layers]
-    triangles = [surface.geometry_triangles for surface in surfaces]
+    triangles = [surface.geometry_triangles.T for surface in surfaces]
     first_vertex = np.cumsum([0, *(len(layer.vertices) for layer in layers)])
     return Shape(
         layers=layers,
         vertices=vertices,
         normals=turned(np.concatenate([layer.normals for layer in layers]), azimuth).astype(np.float32),
         cover=np.concatenate([layer.layer.cover for layer in layers]).astype(np.float32),
-        triangles=np.concatenate([part + start for part, start in zip(triangles, first_vertex, strict=False)]),
-        first_triangle=np.cumsum([0, *(len(part) for part in triangles)]),
+        triangles=np.concatenate([part + start for part, start in zip(triangles, first_vertex, strict=False)], 1),
+        first_triangle=np.cumsum([0, *(part.shape[1] for part in triangles)]),
         first_vertex=first_vertex,
     )
 
@@ -109,11 +109,11 @@ def _look(
     """How one layer looks, (N, 3) where its samples are in the world, and which of them are its inside."""
     layer = shape.layers[index].layer
     triangle = hits.triangle[there]
-    corners, weights = shape.triangles[triangle], hits.weights[there]
+    corners, weights = shape.triangles[:, triangle], hits.weights[:, there]
     samples = Samples(corners, weights, np.empty(0), np.empty(0))
     points, normal = samples.mixed(shape.vertices), unit(samples.mixed(shape.normals))
     back = np.einsum('ij,ij->i', normal, camera.position.astype(np.float32) - points) < 0
     normal[back] *= -1
     own = corners - shape.first_vertex[index]
-    uv = layer.surface.triangles[triangle - shape.first_triangle[index]]
+    uv = layer.surface.triangles.T[:, triangle - shape.first_triangle[index]]
     return materials.look(layer, Samples(own, weights, normal, uv)), points, back

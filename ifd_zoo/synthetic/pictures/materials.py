@@ -22,13 +22,13 @@ class Samples(NamedTuple):
     """Samples that show one layer; N of them."""
 
     corners: np.ndarray
-    """(N, 3) vertices of the geometry"""
+    """(3, N) vertices of the geometry"""
     weights: np.ndarray
-    """(N, 3)"""
+    """(3, N) float32"""
     normal: np.ndarray
     """(N, 3) unit, towards the camera"""
     uv: np.ndarray
-    """(N, 3) vertices of the rendering"""
+    """(3, N) vertices of the rendering"""
 
     def mixed(self, values: np.ndarray) -> np.ndarray:
         """A value of each vertex of the geometry, (G,) or (G, C), at the samples."""
@@ -51,11 +51,11 @@ class Look(NamedTuple):
 
 
 def blend(values: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    total = None
-    for index in range(3):
-        weight = weights[:, index] if values.ndim == 1 else weights[:, index, None]
-        part = values[corners[:, index]] * weight
-        total = part if total is None else total + part
+    """Values of vertices, (V,) or (V, C), mixed by (3, N) weights of (3, N) vertices."""
+    weights = weights if values.ndim == 1 else weights[..., None]
+    total = values[corners[0]] * weights[0]
+    for index in (1, 2):
+        total += values[corners[index]] * weights[index]
     return total
 
 
@@ -188,7 +188,7 @@ class Materials:
 
     @staticmethod
     def _constant(layer: Layer, samples: Samples) -> np.ndarray:
-        return np.full(len(samples.corners), layer.label, np.uint8)
+        return np.full(samples.corners.shape[1], layer.label, np.uint8)
 
 
 def sample_tiling(texture: np.ndarray, across: np.ndarray, up: np.ndarray) -> np.ndarray:

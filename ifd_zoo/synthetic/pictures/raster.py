@@ -11,11 +11,29 @@ class Hits(NamedTuple):
     sample: np.ndarray
     """(P,) row * width + column"""
     triangle: np.ndarray
-    """(P,) row of `triangles`"""
+    """(P,) column of `triangles`"""
     weights: np.ndarray
-    """(P, 3) float32 weights of its corners, sum 1."""
+    """(3, P) float32 weights of its corners, sum 1."""
     depth: np.ndarray
     """(P,) float32, as in `corners`."""
+
+
+class Triangles(NamedTuple):
+    """Those whose box holds a sample; T of them."""
+
+    number: np.ndarray
+    """(T,) which of all triangles"""
+    corner: np.ndarray
+    """(3, T) vertices"""
+    x: np.ndarray
+    """(3, T) columns of the corners, likewise `y` rows."""
+    y: np.ndarray
+    left: np.ndarray
+    """(T,) first column of the box, likewise `top` the first row."""
+    top: np.ndarray
+    columns: np.ndarray
+    """(T,) of the box, likewise `rows`."""
+    rows: np.ndarray
 
 
 def visible(corners: np.ndarray, triangles: np.ndarray, cover: np.ndarray, size: tuple[int, int]) -> Hits:
@@ -26,68 +44,91 @@ def visible(corners: np.ndarray, triangles: np.ndarray, cover: np.ndarray, size:
 
     Args:
         corners: (V, 3) column, row and depth of the vertices; those behind the camera must not be among them.
-        triangles: (T, 3)
+        triangles: (3, T) vertices
         cover: (V,) a triangle is there where this, interpolated, is not negative.
         size: rows and columns of the grid.
     """
-    corner = np.ascontiguousarray(triangles.T)
-    there = cover >= 0
-    present = np.flatnonzero(there[corner[0]] | there[corner[1]] | there[corner[2]])
     across, down, depth = np.ascontiguousarray(corners.T, np.float32)
-    corner = corner[:, present]
-    x, y = across[corner], down[corner]
-    area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
+    first, second, third = (cover >= 0)[triangles]
+    boxes = _boxes(np.flatnonzero(first | second | third), triangles, (across, down), size)
+    owner, sample, weights = _inside(boxes, size[1])
+    there = np.ones(len(owner), bool)
+    hems = np.flatnonzero(~(first & second & third)[boxes.number][owner])
+    there[hems] = _interpolated(cover, boxes.corner, owner[hems], weights[:, hems]) >= 0
+    there = np.flatnonzero(there)
+    owner, sample, weights = owner[there], sample[there], weights[:, there]
+    depths = _interpolated(depth, boxes.corner, owner, weights)
+    winner = _nearest(sample, depths, size[0] * size[1])
+    return Hits(sample[winner], boxes.number[owner[winner]], weights[:, winner], depths[winner])
+
+
+def _boxes(
+    number: np.ndarray, corner: np.ndarray, places: tuple[np.ndarray, np.ndarray], size: tuple[int, int]
+) -> Triangles:
+    corner = corner[:, number]
+    x, y = (values[corner] for values in places)
     left, columns = _span(x, size[1])
     top, rows = _span(y, size[0])
-    count = np.where(np.abs(area) > 1e-9, columns * rows, 0)
-    kept = np.flatnonzero(count)
-    present, corner, x, y = present[kept], corner[:, kept], x[:, kept], y[:, kept]
-    area, left, top, columns, count = (values[kept] for values in (area, left, top, columns, count))
-    owner = np.repeat(np.arange(len(present), dtype=np.int32), count)
-    position = np.arange(len(owner), dtype=np.int32) - np.repeat(np.cumsum(count, dtype=np.int32) - count, count)
-    row, column = np.divmod(position, columns[owner])
-    weights = _weights(x, y, area, (left, top), owner, (column, row))
-    inside = np.flatnonzero((weights[0] >= 0) & (weights[1] >= 0) & (weights[2] >= 0))
-    weights, owner = weights[:, inside], owner[inside]
-    sample = (row[inside] + top[owner]) * size[1] + column[inside] + left[owner]
-    inside = np.flatnonzero(_interpolated(cover, corner, owner, weights) >= 0)
-    weights, owner, sample = weights[:, inside], owner[inside], sample[inside]
-    depths = _interpolated(depth, corner, owner, weights)
-    winner = _nearest(sample, depths, size[0] * size[1])
-    return Hits(sample[winner], present[owner[winner]], weights[:, winner].T, depths[winner])
+    held = Triangles(number, corner, x, y, left, top, columns, rows)
+    kept = np.flatnonzero((columns * rows > 0) & (np.abs(_area(x, y)) > 1e-9))
+    return Triangles(*(values[..., kept] for values in held))
+
+
+def _area(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Twice the area, negative the other way around."""
+    return (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
 
 
 def _span(values: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
     """First integer within the range of each column of `values` (3, T) that is on the grid, and how many there are."""
-    first = np.clip(np.ceil(np.minimum(np.minimum(values[0], values[1]), values[2])), 0, length).astype(np.int32)
-    last = np.clip(np.floor(np.maximum(np.maximum(values[0], values[1]), values[2])) + 1, 0, length).astype(np.int32)
+    low = np.minimum(np.minimum(values[0], values[1]), values[2])
+    high = np.maximum(np.maximum(values[0], values[1]), values[2])
+    first = np.clip(np.ceil(low), 0, length).astype(np.int32)
+    last = np.clip(np.floor(high) + 1, 0, length).astype(np.int32)
     return first, np.maximum(last - first, 0)
 
 
-def _weights(
-    x: np.ndarray,
-    y: np.ndarray,
-    area: np.ndarray,
-    origin: tuple[np.ndarray, np.ndarray],
-    owner: np.ndarray,
-    offset: tuple[np.ndarray, np.ndarray],
-) -> np.ndarray:
-    """(3, N) float32 weights of the corners, each linear in the offset from the triangle's own origin.
+def _inside(boxes: Triangles, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every sample in every triangle: (N,) position of the triangle in `boxes`, (N,) sample, (3, N) float32 weights.
 
-    Small numbers only, so that float32 leaves no cracks between neighbours.
+    Weights are linear in the offset from the triangle's own first sample: small numbers only, so that float32 leaves
+    no cracks between neighbours.
     """
+    owner, row = _counted(boxes.rows)
+    length = boxes.columns[owner]
+    line, column = _counted(length)
+    planes, right, below = [], column.astype(np.float32), row.astype(np.float32)
+    for across, down, start in _planes(boxes):
+        at_row = down[owner] * below + start[owner]
+        planes.append(across[owner][line] * right + at_row[line])
+    weights = np.stack([*planes, 1 - planes[0] - planes[1]])
+    inside = np.flatnonzero((weights[0] >= 0) & (weights[1] >= 0) & (weights[2] >= 0))
+    line = line[inside]
+    first = (row + boxes.top[owner]) * width + boxes.left[owner]
+    return owner[line], first[line] + column[inside], weights[:, inside]
+
+
+def _counted(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each position as often as its length says, and 0, 1, ... for each of them."""
+    owner = np.repeat(np.arange(len(lengths)), lengths)
+    return owner, np.arange(len(owner)) - (np.cumsum(lengths) - lengths)[owner]
+
+
+def _planes(boxes: Triangles) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of the first two corners: what their weight changes by along a row and down a column, and what it starts at."""
+    x, y, area = boxes.x, boxes.y, _area(boxes.x, boxes.y)
+    left, top = boxes.left.astype(np.float32), boxes.top.astype(np.float32)
     planes = []
     for first, second in ((1, 2), (2, 0)):
         across, down = (y[first] - y[second]) / area, (x[second] - x[first]) / area
-        start = across * (origin[0] - x[second]) + down * (origin[1] - y[second])
-        planes.append(across[owner] * offset[0] + down[owner] * offset[1] + start[owner])
-    return np.stack([*planes, 1 - planes[0] - planes[1]])
+        planes.append((across, down, across * (left - x[second]) + down * (top - y[second])))
+    return planes
 
 
 def _interpolated(values: np.ndarray, corner: np.ndarray, owner: np.ndarray, weights: np.ndarray) -> np.ndarray:
     total = values[corner[0]][owner] * weights[0]
     for index in (1, 2):
-        total = total + values[corner[index]][owner] * weights[index]
+        total += values[corner[index]][owner] * weights[index]
     return total
 
 

@@ -15,7 +15,7 @@ from ifd_zoo.synthetic.scenes import textures, walls
 from ifd_zoo.synthetic.scenes.atlas import Atlas
 from ifd_zoo.synthetic.scenes.clutter import scatter
 from ifd_zoo.synthetic.scenes.palette import as_bytes, mixed, muted
-from ifd_zoo.synthetic.scenes.planes import draw_level, draw_upright
+from ifd_zoo.synthetic.scenes.planes import draw_level, draw_upright, lay
 from ifd_zoo.synthetic.scenes.scene import Scene
 from ifd_zoo.synthetic.streams import stream
 
@@ -155,7 +155,7 @@ class Builder:
         rows, columns = np.mgrid[0 : self._camera.size[0], 0 : self._camera.size[1]].astype(np.float32)
         line = inverse[1] - slant * inverse[0] - start * inverse[2]
         beyond = self._floor & (line[0] * columns + line[1] * rows + line[2] > 0)
-        np.copyto(self._canvas, other, where=beyond[..., None])
+        lay(self._canvas, other, beyond)
 
     def _level(self, tile: np.ndarray, metres: float, turn: float = 0.0) -> None:
         self._floor |= draw_level(self._canvas, self._camera, tile, metres, 0.0, turn)
