@@ -17,11 +17,12 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from eval.benchmarks.drawing import bench_drawing
 from eval.benchmarks.networks import bench_embedding, bench_parsing
 from eval.benchmarks.onnx import bench_onnxruntime
 from eval.benchmarks.pictures import make_pictures
 from eval.benchmarks.ranking import bench_metrics, bench_ranking, bench_search
-from eval.benchmarks.rows import Row, read_ratios, table, write_json
+from eval.benchmarks.rows import MissingExtra, Row, read_ratios, table, write_json
 from eval.benchmarks.starting import bench_memory, bench_start
 from eval.benchmarks.training import bench_training
 from eval.flags import not_negative, positive
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[Path, int], list[Row]]] = {
     'search': bench_search,
     'start': bench_start,
     'memory': bench_memory,
+    'drawing': bench_drawing,
 }
 """What measures rows, of pictures and a number of rounds; a new one is one line."""
 TRAINING = 'training'
@@ -69,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
             if not args.only or name in args.only:
                 try:
                     rows += bench(root, args.rounds)
-                except ExportError as error:
+                except (ExportError, MissingExtra) as error:
                     print(f'{name}: left out: {error}', file=sys.stderr)
     print(table(rows, read_ratios(args.compare) if args.compare else None))
     if args.json:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from eval import bench
-from eval.benchmarks import networks, onnx, ranking, rows, starting, training
+from eval.benchmarks import drawing, networks, onnx, ranking, rows, starting, training
 from eval.benchmarks.pictures import make_pictures
 from eval.benchmarks.rows import Row, best_seconds, read_ratios, table, write_json
 from tests.trees import write_folder_tree
@@ -62,6 +62,21 @@ def test_without_onnxruntime_its_rows_are_left_out_and_the_reason_printed(tmp_pa
     root = make_pictures(tmp_path / 'data', people=1, views=1)
     assert bench.main(['--only', 'onnxruntime', '--root', str(root)]) == 0
     assert 'onnxruntime: left out: onnxruntime is missing: pip install' in capsys.readouterr().err
+
+
+def test_drawing_with_two_workers_is_measured_against_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(drawing, 'PEOPLE', 1)
+    monkeypatch.setattr(drawing, 'SIZE', (32, 16))
+    assert bench.main(['--only', 'drawing', '--root', str(tmp_path), '--rounds', '1']) == 0
+    assert '| draw 16 pictures of people 32x16, 2 workers | ' in capsys.readouterr().out
+
+
+def test_without_what_draws_people_its_row_is_left_out_and_the_reason_printed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'cv2', None)
+    for name in [name for name in sys.modules if name.startswith('ifd_zoo.synthetic')]:
+        monkeypatch.delitem(sys.modules, name)
+    assert bench.main(['--only', 'drawing', '--root', str(tmp_path)]) == 0
+    assert 'drawing: left out: ' in (error := capsys.readouterr().err) and 'synthetic/requirements.txt' in error
 
 
 def test_metrics_and_search_are_measured_in_units_of_one_call(tmp_path):

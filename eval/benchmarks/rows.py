@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 
+class MissingExtra(RuntimeError):
+    """What a benchmark measures is not installed; the message says how to."""
+
+
 class Row(NamedTuple):
     name: str
     ours: float

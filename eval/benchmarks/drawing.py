@@ -1,0 +1,45 @@
+"""How fast rendered people are drawn, and what a second worker brings."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from eval.benchmarks.rows import MissingExtra, Row, best_seconds
+
+PEOPLE = 8
+SIZE = (256, 128)
+
+
+def bench_drawing(root: Path, rounds: int) -> list[Row]:
+    """Workers that have begun, and textures that are painted, as in all but the first minute of a large set.
+
+    Raises:
+        MissingExtra: what draws people is not installed.
+    """
+    try:
+        from ifd_zoo.synthetic.bodies.assets import AssetError
+        from ifd_zoo.synthetic.plan import Settings, plan_set
+        from ifd_zoo.synthetic.pool import Pool
+    except ImportError as error:
+        raise MissingExtra(f'{error}: pip install -r ifd_zoo/synthetic/requirements.txt') from error
+    settings = Settings(ids=PEOPLE, test_ids=0, size=SIZE)
+    shots = plan_set(settings).shots
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, textures = Path(temporary), Path(temporary, 'textures')
+        with Pool(settings, 1, textures) as one, Pool(settings, 2, textures) as two:
+            try:
+                times = best_seconds(
+                    {
+                        'one': lambda: list(one.make(folder / 'one', shots)),
+                        'two': lambda: list(two.make(folder / 'two', shots)),
+                    },
+                    rounds,
+                )
+            except AssetError as error:
+                raise MissingExtra(str(error)) from error
+    return [_row(shots, times['two'], times['one'])]
+
+
+def _row(shots: Sequence, two: float, one: float) -> Row:
+    name = f'draw {len(shots)} pictures of people {SIZE[0]}x{SIZE[1]}, 2 workers'
+    return Row(name, len(shots) / two, len(shots) / one, 'images/s', 'floor: 1 worker')
