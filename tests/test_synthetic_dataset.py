@@ -253,6 +253,22 @@ def test_textures_that_cannot_be_kept_are_an_error_of_the_disk(tmp_path):
         Artist(settings, tmp_path / 'textures').draw(plan_set(settings).shots[0])
 
 
+def test_a_folder_of_textures_that_another_run_removes_is_made_again(tmp_path, monkeypatch):
+    folder, save = tmp_path / 'textures', np.save
+
+    def removed(file, image):
+        save(file, image)
+        shutil.rmtree(folder)
+
+    def take():
+        return Atlas(0, folder).take(np.random.default_rng(1), lambda rng: rng.random(3))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, 'save', removed)
+        first = take()
+    assert not folder.exists() and (first == take()).all() and len(list(folder.iterdir())) == 1
+
+
 def test_what_another_process_has_painted_is_taken_as_it_is(tmp_path):
     painted = []
 

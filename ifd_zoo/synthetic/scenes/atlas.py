@@ -50,12 +50,18 @@ class Atlas:
 
     def _read(self, key: tuple) -> np.ndarray | None:
         path = self._path(key)
-        return np.load(path) if path and path.is_file() else None
+        try:
+            return np.load(path) if path else None
+        except FileNotFoundError:
+            return None
 
     def _write(self, key: tuple, image: np.ndarray) -> None:
         if path := self._path(key):
-            with replacing(path) as temporary, temporary.open('wb') as file:
-                np.save(file, image)
+            try:
+                with replacing(path) as temporary, temporary.open('wb') as file:
+                    np.save(file, image)
+            except FileNotFoundError:
+                pass  # Another run over the same set has ended just now, and took the folder with it.
 
     def _path(self, key: tuple) -> Path | None:
         return self._folder / f'{"-".join(map(str, key))}.npy' if self._folder else None
