@@ -1,5 +1,6 @@
 """`python -m ifd_zoo.synthetic`: a small set as a whole."""
 
+import errno
 import os
 import shutil
 import signal
@@ -253,18 +254,28 @@ def test_textures_that_cannot_be_kept_are_an_error_of_the_disk(tmp_path):
         Artist(settings, tmp_path / 'textures').draw(plan_set(settings).shots[0])
 
 
-def test_a_folder_of_textures_that_another_run_removes_is_made_again(tmp_path, monkeypatch):
-    folder, save = tmp_path / 'textures', np.save
+def test_a_disk_that_is_full_of_textures_is_named(tmp_path, monkeypatch):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, 'No space left on device')
 
-    def removed(file, image):
-        save(file, image)
+    monkeypatch.setattr(Path, 'write_bytes', full)
+    settings = Settings(ids=1, test_ids=0, size=(32, 16), supersampling=1)
+    with pytest.raises(DiskError, match=r'cannot be drawn: the disk is full; make room.*No space left'):
+        Artist(settings, tmp_path).draw(plan_set(settings).shots[0])
+
+
+def test_a_folder_of_textures_that_another_run_removes_is_made_again(tmp_path, monkeypatch):
+    folder, write = tmp_path / 'textures', Path.write_bytes
+
+    def removed(path, data):
+        write(path, data)
         shutil.rmtree(folder)
 
     def take():
         return Atlas(0, folder).take(np.random.default_rng(1), lambda rng: rng.random(3))
 
     with monkeypatch.context() as patch:
-        patch.setattr(np, 'save', removed)
+        patch.setattr(Path, 'write_bytes', removed)
         first = take()
     assert not folder.exists() and (first == take()).all() and len(list(folder.iterdir())) == 1
 

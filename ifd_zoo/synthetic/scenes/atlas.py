@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,11 @@ class Atlas:
 
     def _write(self, key: tuple, image: np.ndarray) -> None:
         if path := self._path(key):
+            data = BytesIO()  # What numpy raises when a file cannot grow does not say that the disk is full.
+            np.save(data, image)
             try:
-                with replacing(path) as temporary, temporary.open('wb') as file:
-                    np.save(file, image)
+                with replacing(path) as temporary:
+                    temporary.write_bytes(data.getbuffer())
             except FileNotFoundError:
                 pass  # Another run over the same set has ended just now, and took the folder with it.
 
