@@ -1,7 +1,6 @@
 """How fast rendered people are drawn, and what a second worker brings."""
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from eval.benchmarks.rows import MissingExtra, Row, best_seconds
@@ -37,9 +36,6 @@ def bench_drawing(root: Path, rounds: int) -> list[Row]:
                 )
             except AssetError as error:
                 raise MissingExtra(str(error)) from error
-    return [_row(shots, times['two'], times['one'])]
-
-
-def _row(shots: Sequence, two: float, one: float) -> Row:
+    one_speed, two_speed = (len(shots) / times[name] for name in ('one', 'two'))
     name = f'draw {len(shots)} pictures of people {SIZE[0]}x{SIZE[1]}, 2 workers'
-    return Row(name, len(shots) / two, len(shots) / one, 'images/s', 'floor: 1 worker')
+    return [Row(name, two_speed, one_speed, 'images/s', 'floor: 1 worker')]
