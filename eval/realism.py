@@ -6,11 +6,12 @@
 `photos/NNNN.jpg`, `labels/NNNN.png` and `label_names.txt` (Clothing Co-Parsing). Everything but the flags is frozen,
 augmentation included (`eval/realism_data.py`): figures of two sets differ by the sets and by chance (`--seed`) alone.
 
-A photo's class stands for one or more of our labels (`CLOTHING_CO_PARSING` in `ifd_zoo/parsing/sources.py`). For the
-IoU of a group of labels a class with all its labels in the group is inside, with none it is outside, and the pixels of
-any other are left out. `clothing` is upper, lower, dress, coat, shoes, bag and accessory (scarf, belt, gloves, tie;
-socks and tights too), not hats; left out are the photos' accessories, bracelets, necklaces, rings and watches. `skin`
-is face, arms, legs and neck. `hair` leaves out accessories, earrings, glasses and sunglasses.
+The parser tells apart the groups of labels whose figures are asked for (`GROUPS`). A photo's class stands for one or
+more of our labels (`CLOTHING_CO_PARSING` in `ifd_zoo/parsing/sources.py`). For the IoU of a group a class with all its
+labels in the group is inside, with none it is outside, and the pixels of any other are left out. `clothing` is upper,
+lower, dress, coat, shoes, bag and accessory (scarf, belt, gloves, tie; socks and tights too), not hats; left out are
+the photos' accessories, bracelets, necklaces, rings and watches. `skin` is face, arms, legs and neck. `hair` leaves out
+accessories, earrings, glasses and sunglasses.
 """
 
 import argparse
@@ -28,19 +29,23 @@ if __name__ == '__main__':
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image as PILImage
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from tqdm import tqdm
 
 from eval.flags import positive
-from eval.realism_data import Photos, Renders, list_renders
-from ifd_zoo.parsing.labels import CLOTHING, LABELS, class_indices
+from eval.realism_data import Pair, Photos, Renders, list_renders
+from ifd_zoo.parsing.labels import CLOTHING, LABELS
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import normalise
 from ifd_zoo.parsing.sources import BODY, TARGETS, SourceError
 
 GROUPS = {'background': ('background',), 'hair': ('hair',), 'skin': BODY, 'clothing': CLOTHING, 'hat': ('hat',)}
-"""What is told apart in the figures; every label is in one of them."""
+"""What is told apart; every label is in one of them."""
+NAMES = tuple(GROUPS)
+GROUP_OF = np.array([next(i for i, names in enumerate(GROUPS.values()) if label in names) for label in LABELS])
+"""(labels,) position in `GROUPS`"""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class Settings:
     lr: float = 8e-3
     weight_decay: float = 0.02
     clip: float = 5.0
+    balance: float = 0.3
+    """A group weighs as much in the loss as its share of the pixels to the power of minus this."""
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -72,17 +79,34 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def train_parser(renders: Dataset, settings: Settings) -> ParsingNet:
-    """A parser from random weights: AdamW, one cycle of the learning rate, mean cross-entropy over all pixels."""
+def group_weights(pairs: Sequence[Pair], power: float) -> Tensor:
+    """(groups,) float32: what a pixel of each weighs, 1 on average over the pixels of all label maps, 0 where none is.
+
+    Args:
+        power: 0 for equal weights, 1 for groups of equal weight.
+    """
+    pixels = np.zeros(len(GROUPS))
+    for _, label_map in pairs:
+        labels = np.array(PILImage.open(label_map))
+        pixels += np.bincount(GROUP_OF[labels[labels < len(LABELS)]], minlength=len(GROUPS))
+    shares = pixels / pixels.sum()
+    weights = np.where(shares > 0, np.maximum(shares, 1e-9) ** -power, 0)
+    return torch.from_numpy(weights / (weights * shares).sum()).float()
+
+
+def train_parser(pairs: Sequence[Pair], settings: Settings) -> ParsingNet:
+    """A parser of `GROUPS` from random weights: AdamW, one cycle of the learning rate, weighted cross-entropy."""
+    weights, group_of = group_weights(pairs, settings.balance).to(_device()), torch.from_numpy(GROUP_OF)
+    renders = Renders(pairs, settings.size)
     torch.manual_seed(settings.seed)
-    net = ParsingNet(settings.backbone, len(LABELS), settings.width)
+    net = ParsingNet(settings.backbone, len(GROUPS), settings.width)
     net.to(_device(), memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.lr, settings.steps)
     sampler = RandomSampler(renders, num_samples=settings.steps * settings.batch_size)
     with tqdm(DataLoader(renders, settings.batch_size, sampler=sampler), desc='training', leave=False) as bar:
         for images, targets in bar:
-            loss = F.cross_entropy(net(_inputs(images)), targets.to(_device()))
+            loss = F.cross_entropy(net(_inputs(images)), group_of[targets].to(_device()), weights)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
@@ -94,40 +118,36 @@ def train_parser(renders: Dataset, settings: Settings) -> ParsingNet:
 
 @torch.inference_mode()
 def parsed_batches(net: ParsingNet, photos: Dataset, batch_size: int = 16) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Images, targets and parsed labels, (B, H, W) int64 on the CPU, of all photos in order."""
+    """Images, targets and parsed groups, (B, H, W) int64 on the CPU, of all photos in order."""
     for images, targets in DataLoader(photos, batch_size):
         yield images, targets, net(_inputs(images)).argmax(1).cpu()
 
 
 def count_pixels(net: ParsingNet, photos: Dataset) -> np.ndarray:
-    """How often each target was parsed as each label, over all photos: (targets, K) int64."""
-    total = torch.zeros(len(TARGETS) * len(LABELS), dtype=torch.int64)
-    for _, targets, labels in parsed_batches(net, photos):
-        total += torch.bincount((targets * len(LABELS) + labels).flatten(), minlength=len(total))
-    return total.reshape(len(TARGETS), len(LABELS)).numpy()
+    """How often each target was parsed as each group, over all photos: (targets, groups) int64."""
+    total = torch.zeros(len(TARGETS) * len(GROUPS), dtype=torch.int64)
+    for _, targets, groups in parsed_batches(net, photos):
+        total += torch.bincount((targets * len(GROUPS) + groups).flatten(), minlength=len(total))
+    return total.reshape(len(TARGETS), len(GROUPS)).numpy()
 
 
-def inside_and_outside(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Which targets lie in a group of labels and which do not touch it, both (targets,) bool; some are neither."""
-    share = np.array([np.mean([name in names for name in target]) for target in TARGETS])
+def inside_and_outside(group: str) -> tuple[np.ndarray, np.ndarray]:
+    """Which targets lie in a group and which do not touch it, both (targets,) bool; some are neither."""
+    share = np.array([np.mean([name in GROUPS[group] for name in target]) for target in TARGETS])
     return share == 1, share == 0
 
 
-def group_iou(counts: np.ndarray, names: Sequence[str]) -> float:
-    """Intersection over union of a group of labels, in [0, 1], without the targets that leave it open."""
-    inside, outside = inside_and_outside(names)
-    columns = list(class_indices(names))
-    right, wrong = counts[inside][:, columns].sum(), counts[outside][:, columns].sum()
-    return round(float(right / max(counts[inside].sum() + wrong, 1)), 4)
+def group_iou(counts: np.ndarray, group: str) -> float:
+    """Intersection over union of a group, in [0, 1], without the targets that leave it open."""
+    inside, outside = inside_and_outside(group)
+    parsed = counts[:, NAMES.index(group)]
+    return round(float(parsed[inside].sum() / max(counts[inside].sum() + parsed[outside].sum(), 1)), 4)
 
 
-def parsed_shares(counts: np.ndarray, names: Sequence[str]) -> dict[str, float]:
-    """What the pixels of a group of labels were parsed as: group and share of the pixels."""
-    row = counts[inside_and_outside(names)[0]].sum(0)
-    return {
-        other: round(float(row[list(class_indices(members))].sum() / max(row.sum(), 1)), 4)
-        for other, members in GROUPS.items()
-    }
+def parsed_shares(counts: np.ndarray, group: str) -> dict[str, float]:
+    """What the pixels of a group were parsed as: group and share of the pixels."""
+    row = counts[inside_and_outside(group)[0]].sum(0)
+    return {name: round(float(pixels / max(row.sum(), 1)), 4) for name, pixels in zip(NAMES, row, strict=True)}
 
 
 def measure(rendered: Path, photos: Path, settings: Settings) -> dict:
@@ -142,13 +162,13 @@ def measure(rendered: Path, photos: Path, settings: Settings) -> dict:
     """
     started = time.monotonic()
     pairs, test = list_renders(rendered, settings.images), Photos(photos, settings.size)
-    net = train_parser(Renders(pairs, settings.size), settings)
+    net = train_parser(pairs, settings)
     trained = time.monotonic()
     counts = count_pixels(net, test)
     seconds = {'training': round(trained - started, 1), 'all': round(time.monotonic() - started, 1)}
     return {
-        'iou': {group: group_iou(counts, names) for group, names in GROUPS.items()},
-        'parsed_as': {group: parsed_shares(counts, names) for group, names in GROUPS.items()},
+        'iou': {group: group_iou(counts, group) for group in GROUPS},
+        'parsed_as': {group: parsed_shares(counts, group) for group in GROUPS},
         'settings': asdict(settings),
         'rendered': len(pairs),
         'photos': [photo.stem for photo, _ in test.pairs],

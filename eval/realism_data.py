@@ -20,8 +20,9 @@ from ifd_zoo.parsing.sources import SourceError, photo_pairs, read_label_names, 
 
 Pair = tuple[Path, Path]
 SPLITS = ('train', 'query', 'gallery')
+SCALES = (0.9, 1.1)
 MARGIN = 0.06  # of the person's height, around the person in a photo
-SURROUND = (124, 116, 104)  # what a picture that is shrunk or shifted lies on: the mean of ImageNet
+SURROUND = (124, 116, 104)  # what a picture that is shrunk lies on: the mean of ImageNet
 
 
 def list_renders(root: Path, most: int) -> list[Pair]:
@@ -54,11 +55,10 @@ class LowResolution(v2.Transform):
 
 
 def geometry(size: tuple[int, int]) -> v2.Transform:
-    """Scale and shift with all of the person about in the picture, as in the photos, then a flip: for image and map."""
+    """Scale, with all of the person about in the picture as in the photos, then a flip: for image and map."""
     # The nearest pixel, so that an image and its map stay the same pixels.
-    fill = {Image: list(SURROUND), Mask: 0}
-    move = v2.RandomAffine(0, translate=(0.08, 0.08), scale=(0.8, 1.2), fill=fill)
-    return v2.Compose([move, v2.Resize(size), v2.RandomHorizontalFlip()])
+    scale = v2.RandomAffine(0, scale=SCALES, fill={Image: list(SURROUND), Mask: 0})
+    return v2.Compose([scale, v2.Resize(size), v2.RandomHorizontalFlip()])
 
 
 def appearance() -> v2.Transform:

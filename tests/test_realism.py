@@ -10,7 +10,7 @@ from torchvision import tv_tensors
 
 from eval import realism
 from eval.realism_data import SPLITS, LowResolution, Photos, Renders, geometry, list_renders, person_box
-from ifd_zoo.parsing.labels import CLOTHING, LABELS
+from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.sources import BODY, CLOTHING_CO_PARSING, TARGETS, SourceError
 from tests.trees import draw_person, write_folder_tree
 
@@ -42,39 +42,54 @@ def data(tmp_path_factory):
 
 
 def counts_of(**rows):
-    """Counts from `target_label=pixels`, the target a position's name or a joined set."""
-    counts = np.zeros((len(TARGETS), len(LABELS)), np.int64)
+    """Counts from `target_group=pixels`, the target a position's name or a joined set."""
+    counts = np.zeros((len(TARGETS), len(realism.GROUPS)), np.int64)
     for name, pixels in rows.items():
-        target, label = name.rsplit('_', 1)
-        counts[TARGETS.index(tuple(target.split('_'))), LABELS.index(label)] = pixels
+        target, group = name.rsplit('_', 1)
+        counts[TARGETS.index(tuple(target.split('_'))), realism.NAMES.index(group)] = pixels
     return counts
 
 
-def test_groups_hold_every_label_once():
+def test_groups_hold_every_label_once_and_each_label_knows_its_own():
     assert sorted(name for names in realism.GROUPS.values() for name in names) == sorted(LABELS)
+    assert all(label in realism.GROUPS[realism.NAMES[i]] for label, i in zip(LABELS, realism.GROUP_OF, strict=True))
 
 
 def test_iou_of_a_group_by_hand():
-    counts = counts_of(upper_upper=10, upper_coat=5, upper_background=3, background_lower=2, hat_upper=4)
-    assert realism.group_iou(counts, CLOTHING) == round(15 / (18 + 6), 4)
-    assert realism.group_iou(counts, ('hair',)) == 0
+    counts = counts_of(upper_clothing=10, coat_clothing=5, upper_background=3, background_clothing=2, hat_clothing=4)
+    assert realism.group_iou(counts, 'clothing') == round(15 / (18 + 6), 4)
+    assert realism.group_iou(counts, 'hair') == 0
 
 
-def test_targets_inside_a_group_count_whichever_of_its_labels_is_parsed():
-    counts = counts_of(coat_upper_coat=6, coat_upper_hair=2, face_arms_legs_neck_legs=5, face_arms_legs_neck_coat=1)
-    assert realism.group_iou(counts, CLOTHING) == round(6 / 9, 4)
-    assert realism.group_iou(counts, BODY) == round(5 / 6, 4)
+def test_targets_of_several_labels_count_where_all_of_them_lie_in_the_group():
+    counts = counts_of(coat_upper_clothing=6, coat_upper_hair=2, face_arms_legs_neck_skin=5)
+    counts += counts_of(face_arms_legs_neck_clothing=1)
+    assert realism.group_iou(counts, 'clothing') == round(6 / 9, 4)
+    assert realism.group_iou(counts, 'skin') == round(5 / 6, 4)
 
 
 def test_targets_that_leave_a_group_open_are_left_out():
-    counts = counts_of(face_hair_hair=7, face_hair_face=5, face_hair_upper=3, hair_hair=4, upper_upper=9)
-    assert realism.group_iou(counts, ('hair',)) == 1
-    assert realism.group_iou(counts, CLOTHING) == round(9 / 12, 4)
+    counts = counts_of(face_hair_hair=7, face_hair_skin=5, face_hair_clothing=3, hair_hair=4, upper_clothing=9)
+    assert realism.group_iou(counts, 'hair') == 1
+    assert realism.group_iou(counts, 'clothing') == round(9 / 12, 4)
 
 
 def test_shares_of_what_pixels_were_parsed_as():
-    shares = realism.parsed_shares(counts_of(hair_hair=1, hair_background=2, hair_coat=1), ('hair',))
+    shares = realism.parsed_shares(counts_of(hair_hair=1, hair_background=2, hair_clothing=1), 'hair')
     assert shares == {'background': 0.5, 'hair': 0.25, 'skin': 0, 'clothing': 0.25, 'hat': 0}
+
+
+@pytest.mark.parametrize('power', [0, 0.5, 1])
+def test_rare_groups_weigh_more_and_a_pixel_weighs_one_on_average(power, tmp_path):
+    maps = np.array([[0] * 12, [1] * 3 + [LABELS.index('arms')] * 9]).astype(np.uint8)
+    pairs = [(tmp_path / 'no.jpg', tmp_path / f'{number}.png') for number in range(2)]
+    for (_, path), label_map in zip(pairs, maps, strict=True):
+        Image.fromarray(label_map[None]).save(path)
+    weights = realism.group_weights(pairs, power)
+    background, hair, skin, *absent = weights.tolist()
+    assert absent == [0, 0] and weights.dtype == torch.float32
+    assert hair / background == pytest.approx(4**power) and skin / background == pytest.approx((12 / 9) ** power)
+    assert (12 * background + 3 * hair + 9 * skin) / 24 == pytest.approx(1)
 
 
 def test_renders_are_spread_evenly_over_all_splits(data):
@@ -118,7 +133,7 @@ def test_all_of_the_person_stays_about_in_the_picture():
         _, moved = step(tv_tensors.Image(targets.expand(3, -1, -1)), tv_tensors.Mask(targets))
         assert not (moved[0].any() or moved[-1].any() or moved[:, 0].any() or moved[:, -1].any())
         shares.append((moved > 0).float().mean().item())
-    assert 0.2 < min(shares) < 0.27 and 0.45 < max(shares) < 0.55
+    assert 0.27 < min(shares) < 0.33 and 0.4 < max(shares) < 0.46
 
 
 def test_low_resolution_loses_detail_and_keeps_size_and_type():
