@@ -1,5 +1,6 @@
 """Small people of balls and pipes, for tests of what draws people."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -64,11 +65,12 @@ def _ball(reach: np.ndarray, middle: float, label: str, material: Material, seed
     cover = np.ones(len(vertices), np.float32)
     if label == 'hair':
         cover = vertices[:, 2] - np.float32(middle) + 0.01
-    return Layer(surface, vertices, cover, LABELS.index(label), material, seed)
+    relief = np.stack([0.01 * np.sin(6 * around.ravel())] * 2, 1).astype(np.float32)
+    return Layer(surface, vertices, cover, LABELS.index(label), material, seed, relief)
 
 
 def _scaled(layer: Layer, scale: np.ndarray) -> Layer:
-    return Layer(layer.surface, layer.vertices * scale, layer.cover, layer.label, layer.material, layer.seed)
+    return replace(layer, vertices=layer.vertices * scale)
 
 
 def _normals(layer: Layer) -> np.ndarray:

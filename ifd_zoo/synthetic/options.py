@@ -53,6 +53,10 @@ class Options:
     compression: float = 0.65
     facing: float = 0.5
     """People who come towards the camera, whichever side the view is of."""
+    modelled: float = 1.0
+    """Strength of light and dark on faces: sockets, the sides of noses, cheekbones, the neck below the chin."""
+    sided: float = 1.0
+    """Strength with which more light comes from one side."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -110,6 +110,8 @@ class Layer:
     material: Material
     seed: float = 0.0
     """Shifts the noise of its folds or strands, so that no two garments crease alike."""
+    relief: np.ndarray | None = None
+    """(G, 2) metres that the surface lies below its smoothed self, above 0 in a hollow: small ones and large ones."""
 
 
 class PosedLayer(NamedTuple):

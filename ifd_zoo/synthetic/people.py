@@ -144,9 +144,9 @@ class People:
         cover = MARGIN - np.max([np.full(len(skin.source), -1.0), *hidden], 0)
         glasses = identity.glasses and not fitting.outfit.of('sunglasses')
         material = Skin(identity.skin, identity.hair.colour, identity.beard, glasses)
-        seed = identity.hair.seed
+        seed, vertices = identity.hair.seed, identity.vertices[skin.source]
         return [
-            Layer(skin.surface, identity.vertices[skin.source], cover, LABEL['face'], material, seed),
+            Layer(skin.surface, vertices, cover, LABEL['face'], material, seed, self._relief(identity)),
             Layer(
                 eyes.surface,
                 identity.vertices[eyes.source],
@@ -155,6 +155,12 @@ class People:
                 Eye(identity.iris),
             ),
         ]
+
+    def _relief(self, identity: Identity) -> np.ndarray:
+        """(G, 2) of the head; the rest of the skin has none."""
+        skin = self._body.skin
+        head = skin.surface.fields.head > 0.5
+        return self._keep(('relief', identity), lambda: skin.relief(identity.vertices[skin.source]) * head[:, None])
 
     def _keep(self, key: Hashable, make: Callable[[], Kept]) -> Kept:
         """Remember the last few of each kind."""

@@ -17,7 +17,7 @@ from ifd_zoo.synthetic.pictures.floor import floor_light
 from ifd_zoo.synthetic.pictures.materials import Materials
 from ifd_zoo.synthetic.scenes.atlas import shared_atlas
 from ifd_zoo.synthetic.scenes.clutter import Cover
-from ifd_zoo.synthetic.scenes.scene import Scene, backlight, harsh, night, scene_of
+from ifd_zoo.synthetic.scenes.scene import Scene, backlight, harsh, night, scene_of, sided
 from ifd_zoo.synthetic.scenes.surroundings import Surroundings
 
 __all__ = ['Options', 'Picture', 'Studio']
@@ -62,7 +62,7 @@ class Studio:
     ) -> None:
         self._seed, self._size, self._supersampling = seed, size, supersampling
         self._options, self._cameras = options, cameras
-        self._materials = Materials(people.landmarks, people.face_masks)
+        self._materials = Materials(people.landmarks, people.face_masks, options.modelled)
         self._surroundings = Surroundings(shared_atlas(seed, textures), self._materials, size, supersampling)
 
     def shoot(
@@ -99,7 +99,7 @@ class Studio:
         for name, change in (('harsh', harsh), ('backlight', backlight), ('night', night)):
             if chances.happens[name]:
                 scene = replace(scene, light=change(scene.light, chances.of[name]))
-        return scene
+        return replace(scene, light=sided(scene.light, self._options.sided))
 
     def _composed(
         self, canvas: np.ndarray, figure: Figure, fronts: list[Cover]

@@ -12,7 +12,7 @@ from ifd_zoo.synthetic.bodies.body import Body
 
 HEADS = ('round', 'oval', 'square', 'rectangular', 'triangular', 'diamond', 'invertedtriangular')
 ANCESTRIES = ('african', 'asian', 'caucasian')
-SKINS = {'african': (110, 74, 55), 'asian': (205, 160, 124), 'caucasian': (222, 176, 148)}
+SKINS = {'african': (118, 83, 65), 'asian': (222, 181, 150), 'caucasian': (236, 196, 173)}
 HAIR_COLOURS = {
     'black': (27, 24, 23),
     'dark brown': (48, 36, 30),
@@ -119,7 +119,7 @@ def draw_identity(body: Body, number: int, rng: np.random.Generator) -> Identity
         vertices=vertices,
         joints=body.skeleton.joints(vertices),
         shape=shape,
-        skin=np.clip(np.array(SKINS[ancestry]) * rng.uniform(0.78, 1.12) + rng.normal(0, 5, 3), 25, 245) / 255,
+        skin=np.clip(np.array(SKINS[ancestry]) * rng.uniform(0.8, 1.08) + rng.normal(0, 5, 3), 25, 245) / 255,
         hair=hair,
         beard=float(rng.choice([0, 0, 0.35, 0.9])) if male else 0.0,
         glasses=bool(rng.random() < 0.15),
@@ -221,14 +221,14 @@ def _pairs(body: Body) -> dict[tuple[str, str, str], list[str]]:
 def _draw_hair(rng: np.random.Generator, ancestry: str, male: bool, age: float) -> Coiffure:
     names = list(HAIR_COLOURS)
     name = names[rng.choice(len(names), p=HAIR_CHANCES[ancestry])]
-    colour = np.array(HAIR_COLOURS[name]) * rng.uniform(0.9, 1.6)
+    colour = np.array(HAIR_COLOURS[name]) * rng.uniform(0.75, 1.4)
     if age > 0.5 and rng.random() < 0.6:
         name, colour = 'grey', colour * 0.3 + np.array([165, 163, 160]) * rng.uniform(0.55, 0.75)
     style = STYLES[rng.choice(len(STYLES), p=STYLE_CHANCES['male' if male else 'female'])]
     return Coiffure(
         style=style,
         colour_name=name,
-        colour=np.clip(colour, 8, 238) / 255,
+        colour=_muted(np.clip(colour, 8, 238) / 255),
         volume=float(rng.uniform(0.7, 1.6)),
         length=float(rng.uniform(0, 1)),
         hairline=float(rng.normal(0, 0.006)),
@@ -237,3 +237,9 @@ def _draw_hair(rng: np.random.Generator, ancestry: str, male: bool, age: float) 
         front=float(rng.choice([0, 0.5, 1], p=(0.12, 0.23, 0.65))),
         seed=float(rng.random() * 50),
     )
+
+
+def _muted(colour: np.ndarray) -> np.ndarray:
+    """(3,) with less colour the lighter it is: blond hair is nearer to grey than its name."""
+    grey = colour @ np.array([0.3, 0.59, 0.11])
+    return colour + 0.7 * grey * (grey - colour)

@@ -79,6 +79,14 @@ class Shell:
             vertices = vertices + np.float32(strength) * (mean.astype(np.float32) / self.degree - vertices)
         return vertices
 
+    def relief(self, vertices: np.ndarray) -> np.ndarray:
+        """(G, 2) metres that each vertex lies below what a little smoothing leaves, and what much of it leaves."""
+        below, smooth = [], vertices
+        for rounds, strength in ((12, 0.6), (34, 0.9)):
+            smooth = self.smooth(smooth, rounds, strength)
+            below.append(np.einsum('ij,ij->i', smooth - vertices, self.normals(smooth)))
+        return np.stack(below, 1).astype(np.float32)
+
 
 def edges_of(quads: np.ndarray) -> np.ndarray:
     """(E, 2) neighbours, each pair both ways."""

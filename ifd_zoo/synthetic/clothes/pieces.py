@@ -128,6 +128,7 @@ def cut_out(layer: Layer) -> Cutout:
         surface.weights[geometry],
     )
     vertices, cover = layer.vertices[geometry].astype(np.float32), layer.cover[geometry].astype(np.float32)
-    result = Layer(small, vertices, cover, layer.label, layer.material, layer.seed)
+    relief = None if layer.relief is None else layer.relief[geometry]
+    result = Layer(small, vertices, cover, layer.label, layer.material, layer.seed, relief)
     small_triangles = small.geometry_triangles
     return Cutout(result, small_triangles, corner_table(small_triangles, len(vertices)))

@@ -9,13 +9,13 @@ import numpy as np
 
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.synthetic.parts import Cloth, Eye, Hair, Landmarks, Layer, Skin
+from ifd_zoo.synthetic.pictures.faces import CHIN_BELOW_EYE, modelled, painted
 from ifd_zoo.synthetic.pictures.noise import shared_noise
 from ifd_zoo.synthetic.pictures.wrinkles import shared_wrinkles
 
 DECAL_SIDE = 0.26
 TEXTURE_REPEATS = 1.7
 """Times that a fabric's texture repeats along a metre of height."""
-CHIN_BELOW_EYE = 0.115
 
 
 class Samples(NamedTuple):
@@ -69,10 +69,11 @@ class Materials:
     Args:
         landmarks: of the template body.
         face_masks: (H, W, 4) uint8: face, lips, ears, eyelids by the skin's texture coordinates.
+        modelling: strength of light and dark on faces, 0 to 1.
     """
 
-    def __init__(self, landmarks: Landmarks, face_masks: np.ndarray) -> None:
-        self._landmarks = landmarks
+    def __init__(self, landmarks: Landmarks, face_masks: np.ndarray, modelling: float) -> None:
+        self._landmarks, self._modelling = landmarks, modelling
         self._masks = face_masks
         self._noise = shared_noise()
         self._wrinkles = shared_wrinkles()
@@ -126,10 +127,12 @@ class Materials:
         mottled = 0.94 + 0.12 * self._noise(template * 40 + np.float32(layer.seed))
         colour = np.asarray(skin.colour, np.float32) * mottled[:, None]
         label = self._skin_labels(layer, samples, template)
-        head = np.flatnonzero(label == LABELS.index('face'))
-        if len(head):
-            colour[head] = self._face(colour[head], skin, template[head], uv[head])
-        return Look(colour, label, samples.normal, 0.16, softness=0.35)
+        face = np.flatnonzero(label == LABELS.index('face'))
+        if len(face):
+            masks = sample_tiling(self._masks, uv[face, 0], uv[face, 1])
+            colour[face] = painted(colour[face], skin, template[face], masks, self._landmarks)
+        dark, gloss = modelled(samples.mixed(layer.relief), template, self._landmarks, self._modelling)
+        return Look(colour * dark[:, None], label, samples.normal, gloss, softness=0.35)
 
     def _skin_labels(self, layer: Layer, samples: Samples, template: np.ndarray) -> np.ndarray:
         fields = layer.surface.fields
@@ -145,28 +148,6 @@ class Materials:
         )
         return chosen.astype(np.uint8)
 
-    def _face(self, colour: np.ndarray, skin: Skin, template: np.ndarray, uv: np.ndarray) -> np.ndarray:
-        face, lips, _, lids = sample_tiling(self._masks, uv[:, 0], uv[:, 1]).T[:, :, None]
-        colour = colour * (1 + (np.array([0.04, -0.07, -0.10], np.float32)) * (face * 0.5))
-        colour *= 1 - np.array([0.14, 0.42, 0.42], np.float32) * (lips * 0.85)
-        colour *= 1 - 0.2 * 0.6 * lids
-        eye = self._landmarks.eye
-        beside, above = np.abs(template[:, 0]) - eye[0], template[:, 2] - eye[2]
-        front = template[:, 1] < eye[1] + 0.03
-        brow = np.clip((0.0065 - np.abs(above - 0.019 + beside**2 * 9)) / 0.0035, 0, 1)
-        brow = brow * (np.abs(beside - 0.002) < 0.024) * front * 0.75
-        colour += (skin.hair_colour * 0.8 - colour) * brow[:, None]
-        if skin.beard:
-            grown = np.clip((-0.052 - above) / 0.016, 0, 1) * (1 - lips[:, 0]) * front
-            grown = grown * np.clip((template[:, 2] - self._landmarks.neck - 0.075) / 0.02, 0, 1)
-            colour += (skin.hair_colour * 0.9 + 0.02 - colour) * (skin.beard * 0.9 * grown)[:, None]
-        if skin.glasses:
-            rim = np.hypot(beside / 1.15, above / 0.95)
-            frame = (rim > 0.019) & (rim < 0.024) & (template[:, 1] < eye[1] + 0.02)
-            frame |= (np.abs(above) < 0.003) & (np.abs(template[:, 0]) < 0.02)
-            colour[frame & front] = 0.04
-        return colour.astype(np.float32)
-
     def _eye(self, layer: Layer, eye: Eye, samples: Samples) -> Look:
         template = samples.mixed(layer.surface.template)
         centre = self._landmarks.eye
@@ -179,7 +160,7 @@ class Materials:
         template = samples.mixed(layer.surface.template)
         strands = self._noise(template * np.array([160, 160, 18], np.float32) + layer.seed)
         locks = self._noise(template * np.array([45, 45, 9], np.float32) + layer.seed + 7)
-        colour = np.asarray(hair.colour, np.float32) * (0.4 + 0.6 * strands + 0.7 * locks)[:, None]
+        colour = np.asarray(hair.colour, np.float32) * (0.8 * strands + 1.05 * locks)[:, None]
         sideways = np.stack([strands - 0.5, locks - 0.5, 0.3 * (strands - locks)], 1)
         normal = unit(samples.normal + 0.6 * sideways)
         down = np.array([0, 0, -1], np.float32) + 0.5 * sideways

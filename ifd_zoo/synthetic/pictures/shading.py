@@ -25,6 +25,8 @@ class Light:
     sky: np.ndarray
     """(3,) linear, what comes from above; `ground` from below."""
     ground: np.ndarray
+    side: np.ndarray
+    """(3,) level: towards where more of the light from all around comes from; its length is how much more, 0 to 1."""
     softness: float
     """Spread of shadow edges, metres at the distance of a person's width."""
 
@@ -119,6 +121,7 @@ def shade(
     if look.softness:
         # What is scattered under the skin comes back redder where little light arrives.
         around = around * (1 + look.softness * np.array([0.25, 0.02, -0.06], np.float32) * (1 - open_share[:, None]))
+    around = around * (1 + normal @ light.side.astype(np.float32))[:, None]
     result = decode(look.colour) * (around + light.sun_colour * direct[:, None])
     shine = _highlight(look, sun, view) * look.gloss * lit
     rim = 0.05 * np.maximum(1 - np.einsum('ij,ij->i', normal, view), 0) ** 4 * open_share

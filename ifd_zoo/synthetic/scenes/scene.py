@@ -1,6 +1,6 @@
 """Where and in what light a picture is taken; nothing here knows who is in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from ifd_zoo.synthetic.streams import stream
 SCENES = ('street', 'park', 'indoor', 'studio', 'abstract')
 SHARES = (0.42, 0.12, 0.32, 0.06, 0.08)
 """How often each kind is drawn. `studio` is a bare backdrop, `abstract` a picture of nothing."""
+
+SIDED = (0.15, 0.65)
+"""How much more of the light from all around comes from one side than from the middle: windows, walls, open sky."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +74,7 @@ def daylight(rng: np.random.Generator, indoor: bool) -> Light:
         sun_colour=strength * tone,
         sky=sky,
         ground=rng.uniform(0.5, 0.72) * sky,
+        side=rng.uniform(*SIDED) * direction(rng.uniform(-np.pi, np.pi), 0),
         softness=float(rng.uniform(0.03, 0.08) if indoor or overcast else rng.uniform(0.008, 0.025)),
     )
 
@@ -78,9 +82,12 @@ def daylight(rng: np.random.Generator, indoor: bool) -> Light:
 def _passing(light: Light, draw: np.random.Generator) -> Light:
     """The same light at another hour: a little stronger or weaker."""
     factor = draw.uniform(0.9, 1.12)
-    return Light(
-        light.kind, light.sun, light.sun_colour * factor, light.sky * factor, light.ground * factor, light.softness
-    )
+    return replace(light, sun_colour=light.sun_colour * factor, sky=light.sky * factor, ground=light.ground * factor)
+
+
+def sided(light: Light, strength: float) -> Light:
+    """Light that comes from one side as much more as `strength`, 0 to 1, says."""
+    return replace(light, side=strength * light.side)
 
 
 def harsh(light: Light, draw: np.random.Generator) -> Light:
@@ -88,14 +95,15 @@ def harsh(light: Light, draw: np.random.Generator) -> Light:
     colour = draw.uniform(0.9, 1.25) * np.array([1.05, 1, 0.92])
     dim = draw.uniform(0.35, 0.6)
     toward = direction(draw.uniform(-np.pi, np.pi), draw.uniform(0.5, 1.2))
-    return Light('harsh', toward, colour, light.sky * dim, light.ground * dim, 0.006)
+    return Light('harsh', toward, colour, light.sky * dim, light.ground * dim, light.side, 0.006)
 
 
 def backlight(light: Light, draw: np.random.Generator) -> Light:
     """The sun stands behind people, whose front is dark."""
     toward = direction(np.pi + draw.uniform(-0.7, 0.7), draw.uniform(0.25, 0.8))
     dim = draw.uniform(0.35, 0.7)
-    return Light('backlight', toward, np.full(3, draw.uniform(0.8, 1.3)), light.sky * dim, light.ground * dim, 0.02)
+    colour = np.full(3, draw.uniform(0.8, 1.3))
+    return Light('backlight', toward, colour, light.sky * dim, light.ground * dim, light.side, 0.02)
 
 
 def night(light: Light, draw: np.random.Generator) -> Light:
@@ -103,7 +111,8 @@ def night(light: Light, draw: np.random.Generator) -> Light:
     tone = np.array([1.1, 0.92, 0.7]) if draw.random() < 0.6 else np.array([0.85, 0.95, 1.1])
     dim = draw.uniform(0.1, 0.3) * np.array([0.85, 0.95, 1.15])
     toward = direction(draw.uniform(-np.pi, np.pi), draw.uniform(0.7, 1.35))
-    return Light('night', toward, draw.uniform(0.3, 0.6) * tone, light.sky * dim, light.ground * dim, 0.03)
+    colour = draw.uniform(0.3, 0.6) * tone
+    return Light('night', toward, colour, light.sky * dim, light.ground * dim, light.side, 0.03)
 
 
 def direction(azimuth: float, height: float) -> np.ndarray:
