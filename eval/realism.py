@@ -62,7 +62,7 @@ class Settings:
     lr: float = 8e-3
     weight_decay: float = 0.02
     clip: float = 5.0
-    balance: float = 0.3
+    balance: float = 0.5
     """A group weighs as much in the loss as its share of the pixels to the power of minus this."""
 
 
