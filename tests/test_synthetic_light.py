@@ -63,6 +63,15 @@ def test_hollows_are_dark_and_matt_and_ridges_shine():
     assert shine[0] == shine[1] == pytest.approx(MATT) and shine[2] > 2 * MATT
 
 
+def test_where_half_the_light_comes_in_everything_is_half_as_bright_highlights_too():
+    light, normal = daylight(np.random.default_rng(1), indoor=False), np.array([[0, -0.6, 0.8]], np.float32)
+    points, one = np.array([[0, 0, 1]], np.float32), np.ones(1, np.float32)
+    look = Look(np.full((1, 3), 0.5, np.float32), np.ones(1, np.uint8), normal, 0.8)
+    whole = shade(look, points, Lens(), light, one, one)
+    half = shade(look._replace(reached=np.array([0.5], np.float32)), points, Lens(), light, one, one)
+    assert np.allclose(half, whole / 2, rtol=1e-6) and (whole > 0).all()
+
+
 def test_the_chin_shades_the_neck_right_below_it():
     template = np.array([[0, 0, CHIN + d] for d in (0.001, -0.001, -0.03, -0.1)], np.float32)
     dark, _ = modelled(np.zeros((4, 2), np.float32) - BULGE, template, LANDMARKS, 1.0)

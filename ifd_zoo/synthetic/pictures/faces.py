@@ -20,7 +20,7 @@ MATT, SHINY = 0.14, 0.55
 def modelled(
     relief: np.ndarray, template: np.ndarray, landmarks: Landmarks, strength: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What skin is darkened by where little light comes in, (N,) factors of an sRGB colour; and (N,) its highlight.
+    """Share of the light that reaches skin, (N,) factors of linear light; and (N,) the strength of its highlight.
 
     Soft shadows and the map of depths that `hollows` works on are too coarse for a face.
 
@@ -34,7 +34,7 @@ def modelled(
     below = np.clip(1 - (chin - template[:, 2]) / np.float32(UNDER), 0, 1) * (template[:, 2] < chin)
     light = (1 - DARK * np.maximum(hollow, 0)).prod(1) * (1 - np.float32(UNDER_CHIN * strength) * below)
     shine = MATT + (SHINY - MATT) * np.maximum(-hollow[:, 0], 0)
-    return (light ** np.float32(1 / 2.2)).astype(np.float32), shine.astype(np.float32)
+    return light.astype(np.float32), shine.astype(np.float32)
 
 
 def painted(

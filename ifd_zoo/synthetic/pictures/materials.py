@@ -48,6 +48,8 @@ class Look(NamedTuple):
     """(N, 3) unit direction of hair, where the highlight lies across it."""
     softness: float = 0.0
     """How far light creeps around into the shadow side, 0 to 1."""
+    reached: np.ndarray | None = None
+    """(N,) share of all light that reaches the surface, where its own shape keeps some away."""
 
 
 def blend(values: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -131,8 +133,8 @@ class Materials:
         if len(face):
             masks = sample_tiling(self._masks, uv[face, 0], uv[face, 1])
             colour[face] = painted(colour[face], skin, template[face], masks, self._landmarks)
-        dark, gloss = modelled(samples.mixed(layer.relief), template, self._landmarks, self._modelling)
-        return Look(colour * dark[:, None], label, samples.normal, gloss, softness=0.35)
+        reached, gloss = modelled(samples.mixed(layer.relief), template, self._landmarks, self._modelling)
+        return Look(colour, label, samples.normal, gloss, softness=0.35, reached=reached)
 
     def _skin_labels(self, layer: Layer, samples: Samples, template: np.ndarray) -> np.ndarray:
         fields = layer.surface.fields

@@ -125,7 +125,10 @@ def shade(
     result = decode(look.colour) * (around + light.sun_colour * direct[:, None])
     shine = _highlight(look, sun, view) * look.gloss * lit
     rim = 0.05 * np.maximum(1 - np.einsum('ij,ij->i', normal, view), 0) ** 4 * open_share
-    return (result + light.sun_colour * (0.35 * shine)[:, None] + light.sky * rim[:, None]).astype(np.float32)
+    result = result + light.sun_colour * (0.35 * shine)[:, None] + light.sky * rim[:, None]
+    if look.reached is not None:
+        result = result * look.reached[:, None]
+    return result.astype(np.float32)
 
 
 def _highlight(look: Look, sun: np.ndarray, view: np.ndarray) -> np.ndarray:
