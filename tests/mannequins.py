@@ -34,11 +34,12 @@ def mannequin(height: float = 1.72, width: float = 1.0, colour: int = 180) -> Ma
     cloth = np.full((16, 16, 3), colour, np.uint8)
     cloth[:4] = 255 - colour
     skin = Skin(np.array([0.8, 0.6, 0.5], np.float32), np.array([0.2, 0.1, 0.1], np.float32), beard=0.5, glasses=True)
+    hair = Hair(np.array([0.2, 0.15, 0.1], np.float32), np.array([0, 0, 1.62], np.float32))
     parts = (
         (np.array([0.2 * width, 0.14, 0.3]), 1.18, 'upper', Cloth(cloth, decal=np.full((8, 8, 4), 90, np.uint8))),
         (np.array([0.15 * width, 0.13, 0.47]), 0.47, 'lower', Cloth(255 - cloth)),
         (np.array([0.08, 0.1, 0.12]), 1.57, 'face', skin),
-        (np.array([0.085, 0.1, 0.08]), 1.64, 'hair', Hair(np.array([0.2, 0.15, 0.1], np.float32))),
+        (np.array([0.085, 0.1, 0.08]), 1.64, 'hair', hair),
     )
     layers = [
         _ball(reach, middle, label, material, float(i)) for i, (reach, middle, label, material) in enumerate(parts)

@@ -13,5 +13,5 @@ Everything is drawn from one seed and rendered on the CPU with numpy and OpenCV;
 `writer.py`, `generate.py`) and described (`metadata.py`, `statistics.py`, `sheet.py`, `card.py`).
 """
 
-GENERATOR_VERSION = '3'
+GENERATOR_VERSION = '4'
 """Goes up when the same command gives other pictures."""

@@ -91,6 +91,10 @@ class Eye:
 @dataclass(frozen=True, eq=False)
 class Hair:
     colour: np.ndarray
+    centre: np.ndarray
+    """(3,) of the skull in the space of the surface's template; strands run from above it to all sides and down."""
+    curl: float = 0.0
+    """How far strands swing to the sides, 0 to 1."""
 
 
 Material = Cloth | Skin | Eye | Hair

@@ -1,37 +1,24 @@
 """Hair: the cap on the scalp, and what hangs from it."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from ifd_zoo.synthetic.bodies.head import Depths, Skull, measure_skull
-from ifd_zoo.synthetic.bodies.identity import Coiffure
+from ifd_zoo.synthetic.bodies.head import Coat, Depths, measure_skull
+from ifd_zoo.synthetic.bodies.mane import THICKNESS as HANGING
+from ifd_zoo.synthetic.bodies.mane import mane
 from ifd_zoo.synthetic.clothes.fitting import Fitting
 from ifd_zoo.synthetic.clothes.pieces import LABEL, Piece, ellipsoid, grid_triangles, rigid, solid, tube
 from ifd_zoo.synthetic.parts import Hair, Layer
 
-THICKNESS = {'buzz': 0.004, 'short': 0.016, 'tousled': 0.024, 'bob': 0.016, 'long': 0.013, 'wavy': 0.017}
-THICKNESS |= {'ponytail': 0.009, 'bun': 0.010, 'afro': 0.06}
-HANGING = ('bob', 'long', 'wavy')
-SPREAD = {'bob': 0.026, 'long': 0.02, 'wavy': 0.036}
-"""Metres that hanging hair stands off below the ears."""
-ROWS = 26
-
-
-class Coat(NamedTuple):
-    """The head as hair meets it."""
-
-    fitting: Fitting
-    hair: Coiffure
-    skull: Skull
-    depths: Depths
-    hat: float | None
-    """Height that a hat comes down to; hair above it is pressed flat."""
-
-    def press(self, height: np.ndarray) -> np.ndarray:
-        """0 to 1: how much of its thickness the hair keeps."""
-        return np.ones_like(height) if self.hat is None else np.clip((self.hat + 0.015 - height) / 0.03, 0.0, 1)
+THICKNESS = {'buzz': 0.004, 'short': 0.016, 'tousled': 0.024, 'ponytail': 0.009, 'bun': 0.010, 'afro': 0.06}
+UNDER = 0.003
+"""Metres of the cap below hair that hangs."""
+SMOOTHING = {'afro': 12, 'buzz': 1, **dict.fromkeys(HANGING, 1)}
+"""Steps from the skull to the shape that the cap lies on: thin hair follows the skull, or skin would come through."""
+CURL = {'wavy': 1.0, 'tousled': 0.8, 'afro': 1.0, 'bob': 0.3}
+BEHIND_EYE = 0.08
+"""Metres from the eyes to the middle of the skull on the template."""
 
 
 def wear_hair(fitting: Fitting, hat: float | None = None) -> None:
@@ -48,7 +35,7 @@ def wear_hair(fitting: Fitting, hat: float | None = None) -> None:
     for vertices, triangles in _hanging(coat):
         bones, weights = _hold(coat, vertices)
         surface = rigid(vertices, triangles, bones, weights)
-        fitting.pieces.append(solid(surface, 'hair', Hair(hair.colour), hair.seed))
+        fitting.pieces.append(solid(surface, 'hair', _material(coat, coat.skull.centre), hair.seed))
 
 
 def hairline(fitting: Fitting, lift: float) -> np.ndarray:
@@ -70,12 +57,18 @@ def _cap(coat: Coat) -> Layer:
     cover = hairline(fitting, hair.hairline)
     waves = np.sin(template @ np.array([71.0, 53.0, 37.0]) + hair.seed)
     waves = waves + 0.7 * np.sin(template @ np.array([-90.0, 60.0, 110.0]) + 2 * hair.seed)
-    rough = 0.4 if hair.style in ('tousled', 'afro', 'wavy') else 0.16
-    depth = THICKNESS[hair.style] * hair.volume * (1 + rough * waves) * (0.2 + 0.8 * np.clip(cover / 0.035, 0, 1))
-    depth = 0.002 + depth * coat.press(vertices[:, 2])
-    smooth = skin.smooth(vertices, 12 if hair.style == 'afro' else 4)
+    rough = 0.4 if hair.style == 'tousled' else 0.16
+    depth = THICKNESS.get(hair.style, UNDER) * hair.volume * (1 + rough * waves)
+    depth = 0.002 + depth * (0.2 + 0.8 * np.clip(cover / 0.035, 0, 1)) * coat.press(vertices[:, 2])
+    smooth = skin.smooth(vertices, SMOOTHING.get(hair.style, 4))
     raised = np.where((cover > -0.02)[:, None], smooth + skin.normals(smooth) * depth[:, None], vertices)
-    return Layer(skin.surface, raised.astype(np.float32), cover, LABEL['hair'], Hair(hair.colour), hair.seed)
+    eye = fitting.marks.eye
+    material = _material(coat, np.array([0, eye[1] + BEHIND_EYE, eye[2] + 0.035], np.float32))
+    return Layer(skin.surface, raised.astype(np.float32), cover, LABEL['hair'], material, hair.seed)
+
+
+def _material(coat: Coat, centre: np.ndarray) -> Hair:
+    return Hair(coat.hair.colour, centre, CURL.get(coat.hair.style, 0.15))
 
 
 def _hold(coat: Coat, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -89,11 +82,7 @@ def _hold(coat: Coat, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _hanging(coat: Coat) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     hair = coat.hair
     if hair.style in HANGING:
-        end = _end(coat)
-        yield _curtain(coat, np.linspace(1.35, 2 * np.pi - 1.35, 34), end, behind=True)
-        front = end if hair.style == 'bob' else coat.skull.eye - 0.13 + (end - coat.skull.eye + 0.13) * hair.front
-        for sign in (1, -1):
-            yield _curtain(coat, sign * np.linspace(0.95, 1.65, 11), front, behind=False)
+        yield mane(coat)
     elif hair.style == 'ponytail':
         yield _ponytail(coat)
     elif hair.style == 'bun':
@@ -102,57 +91,17 @@ def _hanging(coat: Coat) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield _fringe(coat)
 
 
-def _end(coat: Coat) -> float:
-    """Height of the tips."""
-    if coat.hair.style == 'bob':
-        return coat.skull.eye - 0.085 - 0.07 * coat.hair.length
-    return coat.skull.eye - 0.2 - 0.27 * coat.hair.length
-
-
-def _curtain(coat: Coat, turn: np.ndarray, end: float, behind: bool) -> tuple[np.ndarray, np.ndarray]:
-    """A sheet of hair over the angles `turn`, from the crown down to about `end`."""
-    hair, skull = coat.hair, coat.skull
-    share = np.linspace(0, 1, ROWS)[:, None]
-    ragged = end + 0.018 * np.sin(7 * turn + hair.seed) + 0.012 * np.sin(17 * turn + 2 * hair.seed)
-    top = skull.crown - 0.004
-    height = top + (ragged - top) * share
-    low = np.clip((skull.eye + 0.06 - height) / 0.05, 0, 1)
-    if not behind:
-        # Above the eyes the sheet reaches to the middle of the forehead; below it frames the face.
-        inner = np.abs(turn).min()
-        turn = np.sign(turn) * (np.abs(turn) - (1 - low) * 0.45 * (1.65 - np.abs(turn)) / (1.65 - inner))
-    off = THICKNESS[hair.style] * hair.volume + 0.004
-    tips = np.clip((height - ragged) / 0.1, 0.25, 1)
-    off = off * (1 + 0.25 * np.sin(9 * turn + hair.seed)) * tips * coat.press(height) + 0.003
-    # Hair that is not held by the skull stands off the neck.
-    off = off + SPREAD[hair.style] * hair.volume * np.clip((skull.eye + 0.02 - height) / 0.12, 0, 1) * tips
-    if hair.style == 'wavy':
-        off = off + low * 0.009 * np.sin(70 * (top - height) + 3 * np.sin(5 * turn) + hair.seed)
-    points = skull.around(np.broadcast_to(turn, height.shape), height, off)
-    below = np.clip((skull.eye - 0.05 - height) / 0.12, 0, 1)
-    if not behind:
-        # What frames the face spreads over the chest.
-        share = (np.abs(turn) - np.abs(turn).min()) / np.ptp(np.abs(turn))
-        chest = np.sign(turn) * (0.035 + 0.115 * share)
-        points[..., 0] += below * (chest - points[..., 0])
-    outside = coat.depths.outside(points, 0.008 + 0.006 * hair.volume, behind)
-    for _ in range(2):
-        moved = (np.vstack([outside[:1], outside[:-1]]) + 2 * outside + np.vstack([outside[1:], outside[-1:]])) / 4
-        outside[..., 1] = moved[..., 1]
-    outside = coat.depths.outside(outside, 0.006, behind)
-    triangles = grid_triangles(*height.shape)
-    return outside.reshape(-1, 3), triangles if turn.flat[0] >= turn.flat[-1] else triangles[:, ::-1]
-
-
 def _fringe(coat: Coat) -> tuple[np.ndarray, np.ndarray]:
+    """Hair over the forehead, from below the crown to above the eyes."""
     hair, skull = coat.hair, coat.skull
-    turn = np.linspace(-0.85, 0.85, 15)
-    share = np.linspace(0, 1, 9)[:, None]
-    end = skull.eye + 0.028 + 0.01 * np.sin(9 * turn + hair.seed) - 0.012 * np.abs(turn) + 0.012 * hair.parting * turn
-    top = skull.crown - 0.006
+    turn = np.linspace(-0.95, 0.95, 17)
+    share = np.linspace(0, 1, 10)[:, None]
+    end = skull.eye + 0.026 + 0.006 * np.sin(9 * turn + hair.seed) - 0.014 * np.abs(turn) + 0.012 * hair.parting * turn
+    top = skull.crown - 0.015
     height = top + (end - top) * share
-    off = (0.006 + 0.005 * hair.volume) * (1 + 0.3 * np.sin(13 * turn)) * coat.press(height) + 0.002
-    points = skull.around(np.broadcast_to(turn, height.shape), height, off)
+    thick = HANGING.get(hair.style, 0.009) * hair.volume * (1 - share) + (0.008 + 0.005 * hair.volume) * share
+    off = thick * (1 + 0.1 * np.sin(13 * turn)) * coat.press(height) + 0.007
+    points = skull.around(turn, height, off)
     return points.reshape(-1, 3), grid_triangles(*height.shape)
 
 

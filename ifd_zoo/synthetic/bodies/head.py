@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ifd_zoo.synthetic.bodies.identity import Coiffure
 from ifd_zoo.synthetic.clothes.fitting import Fitting
 
 CELL = 0.02
@@ -24,14 +25,18 @@ class Skull(NamedTuple):
     def crown(self) -> float:
         return float(self.centre[2] + self.radii[2])
 
-    def around(self, turn: np.ndarray, height: np.ndarray, off: np.ndarray | float) -> np.ndarray:
+    def around(
+        self, turn: np.ndarray, height: np.ndarray, off: np.ndarray | float, top: float | None = None
+    ) -> np.ndarray:
         """(..., 3) points `off` metres outside the skull, straight down below its middle.
 
         Args:
             turn: radians from the front towards the left ear.
             height: of the points, metres.
+            top: where they meet above the middle; by default `off` above the crown.
         """
-        up = np.clip((height - self.centre[2]) / (self.radii[2] + off), 0, 1)
+        reach = self.radii[2] + off if top is None else top - self.centre[2]
+        up = np.clip((height - self.centre[2]) / reach, 0, 1)
         wide = np.sqrt(np.maximum(1 - up**2.15, 0))
         x = (self.radii[0] + off) * np.sin(turn) * wide
         y = -(self.radii[1] + off) * np.cos(turn) * wide
@@ -85,6 +90,21 @@ class Depths:
         result = points.copy()
         result[..., 1] = np.where(inside, moved, points[..., 1])
         return result
+
+
+class Coat(NamedTuple):
+    """The head as hair meets it."""
+
+    fitting: Fitting
+    hair: Coiffure
+    skull: Skull
+    depths: Depths
+    hat: float | None
+    """Height that a hat comes down to; hair above it is pressed flat."""
+
+    def press(self, height: np.ndarray) -> np.ndarray:
+        """0 to 1: how much of its thickness the hair keeps."""
+        return np.ones_like(height) if self.hat is None else np.clip((self.hat + 0.015 - height) / 0.03, 0.0, 1)
 
 
 def _filled(table: np.ndarray, extreme: np.ufunc) -> np.ndarray:

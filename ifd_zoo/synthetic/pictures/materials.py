@@ -14,6 +14,10 @@ from ifd_zoo.synthetic.pictures.noise import shared_noise
 from ifd_zoo.synthetic.pictures.wrinkles import shared_wrinkles
 
 DECAL_SIDE = 0.26
+HAIR_GLOSS = 0.1
+"""Much less than that of a single strand: in photos of this size highlights are faint."""
+SKULL = np.float32(0.095)
+"""Metres from the middle of the head to the strands that lie on it."""
 TEXTURE_REPEATS = 1.7
 """Times that a fabric's texture repeats along a metre of height."""
 
@@ -159,19 +163,36 @@ class Materials:
         return Look(colour, self._constant(layer, samples), samples.normal, 0.5)
 
     def _hair(self, layer: Layer, hair: Hair, samples: Samples) -> Look:
-        template = samples.mixed(layer.surface.template)
-        strands = self._noise(template * np.array([160, 160, 18], np.float32) + layer.seed)
-        locks = self._noise(template * np.array([45, 45, 9], np.float32) + layer.seed + 7)
-        colour = np.asarray(hair.colour, np.float32) * (0.8 * strands + 1.05 * locks)[:, None]
-        sideways = np.stack([strands - 0.5, locks - 0.5, 0.3 * (strands - locks)], 1)
-        normal = unit(samples.normal + 0.6 * sideways)
-        down = np.array([0, 0, -1], np.float32) + 0.5 * sideways
-        strand = unit(down - np.einsum('ij,ij->i', down, normal)[:, None] * normal)
-        return Look(colour, self._constant(layer, samples), normal, 0.75, strand=strand, softness=0.25)
+        around, along = strands_of(samples.mixed(layer.surface.template), hair)
+        strands = self._noise(np.column_stack([around * 150, along * 9]) + np.float32(layer.seed))
+        locks = self._noise(np.column_stack([around * 42, along * 5]) + np.float32(layer.seed + 7))
+        # Swinging locks that differ as much as straight ones would look like stripes.
+        streaks = 0.75 * strands + 1.0 * locks - np.float32(0.4 * hair.curl) * (locks - 0.5)
+        colour = np.asarray(hair.colour, np.float32) * streaks[:, None]
+        down = np.array([0, 0, -1], np.float32)
+        strand = unit(down - (samples.normal @ down)[:, None] * samples.normal)
+        across = np.cross(samples.normal, strand)
+        bend = (strands - 0.5) + (locks - 0.5)
+        normal = unit(samples.normal + across * (0.7 * bend)[:, None])
+        strand = unit(strand + across * (0.5 * (strands - locks))[:, None])
+        return Look(colour, self._constant(layer, samples), normal, HAIR_GLOSS, strand=strand, softness=0.25)
 
     @staticmethod
     def _constant(layer: Layer, samples: Samples) -> np.ndarray:
         return np.full(samples.corners.shape[1], layer.label, np.uint8)
+
+
+def strands_of(template: np.ndarray, hair: Hair) -> tuple[np.ndarray, np.ndarray]:
+    """Where hair is across its strands, (N, 2), and along them from the crown, (N,), both metres.
+
+    Across is the direction from the middle of the skull, as on a cylinder, so that there is no seam.
+    """
+    x, y, z = (template - hair.centre).T
+    level = np.maximum(np.hypot(x, y), 1e-4)
+    along = np.where(z > 0, SKULL * np.arctan2(level, z), SKULL * np.float32(np.pi / 2) - z)
+    swing = np.float32(0.13 * hair.curl) * np.sin(55 * along + 3 * x / level)
+    turn = np.arctan2(y, x) + swing
+    return (SKULL * np.stack([np.cos(turn), np.sin(turn)], 1)).astype(np.float32), along.astype(np.float32)
 
 
 def sample_tiling(texture: np.ndarray, across: np.ndarray, up: np.ndarray) -> np.ndarray:
