@@ -104,7 +104,7 @@ def _draw_slots(rng: np.random.Generator, male: bool) -> Iterator[str]:
     if rng.random() < 0.5:
         yield 'outer'
     yield 'shoes'
-    for slot, chance in {'bag': 0.5, 'hat': 0.14, 'scarf': 0.12, 'sunglasses': 0.18}.items():
+    for slot, chance in {'bag': 0.6, 'hat': 0.11, 'scarf': 0.12, 'sunglasses': 0.18}.items():
         if rng.random() < chance:
             yield slot
     if rng.random() < BELT[lower]:
