@@ -35,7 +35,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from tqdm import tqdm
 
 from eval.flags import positive
-from eval.realism_data import Pair, Photos, Renders, list_renders
+from eval.realism_data import Pair, Photos, Renders, Roughened, list_renders
 from ifd_zoo.parsing.labels import CLOTHING, LABELS
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import normalise
@@ -46,6 +46,8 @@ GROUPS = {'background': ('background',), 'hair': ('hair',), 'skin': BODY, 'cloth
 NAMES = tuple(GROUPS)
 GROUP_OF = np.array([next(i for i, names in enumerate(GROUPS.values()) if label in names) for label in LABELS])
 """(labels,) position in `GROUPS`"""
+OPEN = 255
+"""In place of a position: the pixel may belong to several groups."""
 
 
 @dataclass(frozen=True)
@@ -89,24 +91,34 @@ def group_weights(pairs: Sequence[Pair], power: float) -> Tensor:
     for _, label_map in pairs:
         labels = np.array(PILImage.open(label_map))
         pixels += np.bincount(GROUP_OF[labels[labels < len(LABELS)]], minlength=len(GROUPS))
+    return weights_of(pixels, power)
+
+
+def weights_of(pixels: np.ndarray, power: float) -> Tensor:
+    """(groups,) float32 of numbers of pixels, as `group_weights` says."""
     shares = pixels / pixels.sum()
     weights = np.where(shares > 0, np.maximum(shares, 1e-9) ** -power, 0)
     return torch.from_numpy(weights / (weights * shares).sum()).float()
 
 
-def train_parser(pairs: Sequence[Pair], settings: Settings) -> ParsingNet:
-    """A parser of `GROUPS` from random weights: AdamW, one cycle of the learning rate, weighted cross-entropy."""
-    weights, group_of = group_weights(pairs, settings.balance).to(_device()), torch.from_numpy(GROUP_OF)
-    renders = Renders(pairs, settings.size)
+def train_parser(pictures: Dataset, group_of: np.ndarray, weights: Tensor, settings: Settings) -> ParsingNet:
+    """A parser of `GROUPS` from random weights: AdamW, one cycle of the learning rate, weighted cross-entropy.
+
+    Args:
+        pictures: images and targets; they are augmented here.
+        group_of: (targets,) position in `GROUPS`, or `OPEN` where a pixel teaches nothing.
+        weights: (groups,) what a pixel of each weighs.
+    """
+    rough, groups, weights = Roughened(pictures, settings.size), torch.from_numpy(group_of), weights.to(_device())
     torch.manual_seed(settings.seed)
     net = ParsingNet(settings.backbone, len(GROUPS), settings.width)
     net.to(_device(), memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.lr, settings.steps)
-    sampler = RandomSampler(renders, num_samples=settings.steps * settings.batch_size)
-    with tqdm(DataLoader(renders, settings.batch_size, sampler=sampler), desc='training', leave=False) as bar:
+    sampler = RandomSampler(rough, num_samples=settings.steps * settings.batch_size)
+    with tqdm(DataLoader(rough, settings.batch_size, sampler=sampler), desc='training', leave=False) as bar:
         for images, targets in bar:
-            loss = F.cross_entropy(net(_inputs(images)), group_of[targets].to(_device()), weights)
+            loss = F.cross_entropy(net(_inputs(images)), groups[targets].to(_device()), weights, ignore_index=OPEN)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
@@ -117,18 +129,18 @@ def train_parser(pairs: Sequence[Pair], settings: Settings) -> ParsingNet:
 
 
 @torch.inference_mode()
-def parsed_batches(net: ParsingNet, photos: Dataset, batch_size: int = 16) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Images, targets and parsed groups, (B, H, W) int64 on the CPU, of all photos in order."""
-    for images, targets in DataLoader(photos, batch_size):
+def parsed_batches(net: ParsingNet, pictures: Dataset, batch_size: int = 16) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Images, targets and parsed groups, (B, H, W) int64 on the CPU, of all pictures in order."""
+    for images, targets in DataLoader(pictures, batch_size):
         yield images, targets, net(_inputs(images)).argmax(1).cpu()
 
 
-def count_pixels(net: ParsingNet, photos: Dataset) -> np.ndarray:
-    """How often each target was parsed as each group, over all photos: (targets, groups) int64."""
-    total = torch.zeros(len(TARGETS) * len(GROUPS), dtype=torch.int64)
-    for _, targets, groups in parsed_batches(net, photos):
-        total += torch.bincount((targets * len(GROUPS) + groups).flatten(), minlength=len(total))
-    return total.reshape(len(TARGETS), len(GROUPS)).numpy()
+def count_pixels(net: ParsingNet, pictures: Dataset, targets: int) -> np.ndarray:
+    """How often each of so many targets was parsed as each group, over all pictures: (targets, groups) int64."""
+    total = torch.zeros(targets * len(GROUPS), dtype=torch.int64)
+    for _, target, groups in parsed_batches(net, pictures):
+        total += torch.bincount((target.long() * len(GROUPS) + groups).flatten(), minlength=len(total))
+    return total.reshape(targets, len(GROUPS)).numpy()
 
 
 def inside_and_outside(group: str) -> tuple[np.ndarray, np.ndarray]:
@@ -162,9 +174,9 @@ def measure(rendered: Path, photos: Path, settings: Settings) -> dict:
     """
     started = time.monotonic()
     pairs, test = list_renders(rendered, settings.images), Photos(photos, settings.size)
-    net = train_parser(pairs, settings)
+    net = train_parser(Renders(pairs), GROUP_OF, group_weights(pairs, settings.balance), settings)
     trained = time.monotonic()
-    counts = count_pixels(net, test)
+    counts = count_pixels(net, test, len(TARGETS))
     seconds = {'training': round(trained - started, 1), 'all': round(time.monotonic() - started, 1)}
     return {
         'iou': {group: group_iou(counts, group) for group in GROUPS},

@@ -70,13 +70,32 @@ def appearance() -> v2.Transform:
     ])
 
 
-class Renders(Dataset):
-    """Augmented renders: (3, h, w) uint8 image and (h, w) int64 positions in `LABELS`."""
+class Roughened(Dataset):
+    """Augmented pictures: (3, h, w) uint8 image and (h, w) int64 targets.
 
-    def __init__(self, pairs: Sequence[Pair], size: tuple[int, int]) -> None:
-        self.pairs = pairs
+    Args:
+        pictures: images and targets of any one size each; target 0 is background.
+    """
+
+    def __init__(self, pictures: Dataset, size: tuple[int, int]) -> None:
+        self.pictures = pictures
         self.geometry = geometry(size)
         self.appearance = appearance()
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        image, targets = self.pictures[index]
+        image, targets = self.geometry(Image(image), Mask(targets))
+        return self.appearance(image).as_subclass(Tensor), targets.as_subclass(Tensor).long()
+
+
+class Renders(Dataset):
+    """Renders as they are: (3, H, W) uint8 image and (H, W) uint8 positions in `LABELS`."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self.pairs = pairs
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -89,8 +108,7 @@ class Renders(Dataset):
             raise SourceError(f'{map_path} has shape {targets.shape}, its image is {image.height}x{image.width}')
         if targets.max() >= len(LABELS):
             raise SourceError(f'{map_path} holds {targets.max()}; values must be below {len(LABELS)}')
-        image, targets = self.geometry(Image(image), Mask(torch.from_numpy(targets)))
-        return self.appearance(image).as_subclass(Tensor), targets.as_subclass(Tensor).long()
+        return v2.functional.pil_to_tensor(image), torch.from_numpy(targets)
 
 
 def person_box(label_map: np.ndarray) -> tuple[int, int, int, int]:

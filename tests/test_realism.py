@@ -9,7 +9,7 @@ from PIL import Image
 from torchvision import tv_tensors
 
 from eval import realism
-from eval.realism_data import SPLITS, LowResolution, Photos, Renders, geometry, list_renders, person_box
+from eval.realism_data import SPLITS, LowResolution, Photos, Renders, Roughened, geometry, list_renders, person_box
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.sources import BODY, CLOTHING_CO_PARSING, TARGETS, SourceError
 from tests.trees import draw_person, write_folder_tree
@@ -108,7 +108,7 @@ def test_one_split_is_enough_and_none_is_an_error(tmp_path):
 
 def test_render_and_its_map_are_augmented_to_the_size(data):
     torch.manual_seed(0)
-    image, targets = Renders(list_renders(data / 'rendered', 1), (48, 24))[0]
+    image, targets = Roughened(Renders(list_renders(data / 'rendered', 1)), (48, 24))[0]
     assert image.shape == (3, 48, 24) and image.dtype == torch.uint8
     assert targets.shape == (48, 24) and targets.dtype == torch.int64
 
@@ -152,7 +152,7 @@ def test_unusable_label_map_is_named(label_map, message, tmp_path):
     (pair,) = list_renders(tmp_path, 1)
     Image.fromarray(label_map).save(pair[1])
     with pytest.raises(SourceError, match=f'{pair[1].name} .*{message}'):
-        Renders([pair], (64, 32))[0]
+        Renders([pair])[0]
 
 
 def test_person_box_has_a_margin_of_the_height_and_stays_in_the_image():
