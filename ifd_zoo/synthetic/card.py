@@ -52,6 +52,7 @@ BIASES = """\
 - Nobody is a child, pregnant, visibly disabled or in a wheelchair; nobody wears a veil, uniform or traditional dress.
 - Sex is nearly always one of two. How likely a hair style, a beard, a skirt, a dress or heels is depends on it.
 - Three ancestries (African, Asian, European) are mixed; skin, eyes and hair follow them in a simple way.
+- Hair is black or dark brown more often than in photos of European and American streets.
 - All people walk or stand. Nobody sits, runs, turns, carries a child or pushes a bicycle.
 - Faces are coarse and without expression, hair is a shell, cloth does not move with the wind or the step.
 - Outfits are drawn garment by garment from one wardrobe, without fashion or season: clothes and person are nearly
