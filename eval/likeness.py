@@ -8,7 +8,6 @@ who all look like the commonest of the photos would do best.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -30,6 +29,7 @@ from eval.realism import (
     OPEN,
     Settings,
     count_pixels,
+    give,
     inside_and_outside,
     train_parser,
     weights_of,
@@ -130,10 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SourceError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    print(table(record))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(record, indent=1) + '\n')
+    give(table(record), record, args.output)
     return 0
 
 

@@ -199,6 +199,14 @@ def table(record: dict) -> str:
     return '\n'.join(lines)
 
 
+def give(printed: str, record: dict, output: Path | None) -> None:
+    """Print a table, and write its record to a JSON file if there is to be one."""
+    print(printed)
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(record, indent=1) + '\n')
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     flags = {name: getattr(args, name) for name in ('images', 'steps', 'batch_size', 'seed', 'size')}
@@ -207,10 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SourceError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    print(table(record))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(record, indent=1) + '\n')
+    give(table(record), record, args.output)
     return 0
 
 
