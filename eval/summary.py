@@ -121,7 +121,7 @@ def _row(name: str, label: str, runs: list[dict[str, Any]], with_paper: bool) ->
         **{key: training[key] for key in ('variant', 'sampler', 'T')},
         'summary': summarise(runs),
         'runs': single,
-        **({'paper': TABLE_II[name]} if with_paper else {}),
+        **({'paper': TABLE_II.get(name, {})} if with_paper else {}),
     }
 
 
@@ -130,17 +130,21 @@ def markdown_block(report: dict) -> str:
     from ifd_zoo.hub.comparison import format_figures  # imports torch, which a command line's help need not wait for
 
     modes = list(report['rows'][0]['summary'])
-    paper = list(report['rows'][0].get('paper', {}))
+    paper = list(dict.fromkeys(name for row in report['rows'] for name in row.get('paper', {})))
     header = ['model', *modes, *(f'*paper: {name}*' for name in paper)]
     lines = [_introduction(report), '', '| ' + ' | '.join(header) + ' |', '|' + '---|' * len(header)]
     for row in report['rows']:
         ours = [format_figures(row['summary'][mode]) for mode in modes]
-        theirs = [f'*{row["paper"][name]["rank1"]:.1f} / {row["paper"][name]["mAP"]:.1f}*' for name in paper]
+        theirs = [_paper_cell(row['paper'].get(name)) for name in paper]
         lines.append('| ' + ' | '.join([row['label'], *ours, *theirs]) + ' |')
     if paper:
         note = 'other data and mostly another network, so only the order of the rows can be compared.'
         lines += ['', f"The columns in italics are the paper's, {report['paper']}. They are of {note}"]
     return '\n'.join(lines)
+
+
+def _paper_cell(figures: dict[str, float] | None) -> str:
+    return f'*{figures["rank1"]:.1f} / {figures["mAP"]:.1f}*' if figures else ''
 
 
 def _introduction(report: dict) -> str:

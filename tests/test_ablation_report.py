@@ -77,6 +77,15 @@ def test_the_table_says_what_was_measured_and_keeps_the_papers_figures_apart():
     assert 'not measured here' in text
 
 
+@pytest.mark.parametrize('first', [True, False])
+def test_a_row_that_the_paper_does_not_have_leaves_its_cells_empty(first):
+    new, rows = {'ifd-pk': 'IFD, P×K'}, STUDIES['components']
+    rows = new | rows if first else rows | new
+    text = markdown_block(build_report('components', rows, hand_written_runs(rows, (0, 1)), 'python eval/ablation.py'))
+    row = next(line for line in text.splitlines() if line.startswith('| IFD, P×K |'))
+    assert row.endswith('|  |  |') and row.count('|') == 7 and '| *65.3 / 61.7* | *64.3 / 42.3* |' in text
+
+
 def test_a_single_seed_has_no_spread_and_other_studies_no_paper_columns():
     text = markdown_block(make_report('sampler', seeds=(4,)))
     assert 'a single seed (4)' in text and '±' not in text and 'paper' not in text
