@@ -22,7 +22,7 @@ def one_step(root: Path, variant: str) -> dict:
     flags = f'--variant {variant} --backbone resnet10t --size 64x32 --device cpu --workers 0 --erasing 0'
     config, _ = parse_args([*flags.split(), '--root', str(root), '--output', str(root)])
     accelerator = make_accelerator(config)
-    dataset = build_data(config, accelerator)
+    dataset = build_data(config)  # with label maps of its own
     model = place_model(build_model(config, dataset.num_pids), config, accelerator)
     for stream in model.streams():  # a fresh classifier is so small that the gradients behind it would prove little
         torch.nn.init.normal_(stream.head.classifier.weight, std=0.1, generator=torch.Generator().manual_seed(0))

@@ -58,8 +58,9 @@ def test_test_images_without_masks_are_refused_before_anything_is_trained(root, 
 
 
 def test_without_masks_nothing_is_erased_though_the_data_set_has_label_maps(root, tmp_path):
-    assert train_run.main(arguments(root, tmp_path / 'none', '--masks', 'none')) == 0
+    ikt = ('--variant', 'ikt')
+    assert train_run.main(arguments(root, tmp_path / 'none', *ikt, '--masks', 'none')) == 0
     bare = shutil.copytree(root, tmp_path / 'data', ignore=shutil.ignore_patterns('parsing'))
-    assert train_run.main(arguments(bare, tmp_path / 'bare', '--masks', 'none')) == 0
-    assert train_run.main(arguments(root, tmp_path / 'masked')) == 0
+    assert train_run.main(arguments(bare, tmp_path / 'bare', *ikt, '--masks', 'none')) == 0
+    assert train_run.main(arguments(root, tmp_path / 'masked', *ikt)) == 0
     assert losses(tmp_path / 'none') == losses(tmp_path / 'bare') != losses(tmp_path / 'masked')

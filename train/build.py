@@ -22,24 +22,42 @@ from train.sampler import SAMPLERS, Draw, IdentitySampler
 from train.schedule import seed_everything
 from train.task import AttentionTask, JointTask
 
-
-def build_data(config: Config, accelerator: Accelerator) -> ReIDDataset:
-    """The data set with the masks and the split that the config asks for.
+def build_data(config: Config) -> ReIDDataset:
+    """The data set with the split that the config asks for, and label maps only if it has its own.
 
     Raises:
-        DatasetError: there are no training images, or images without the masks that the variant needs.
+        DatasetError: there are no training images, or they are all of one person.
+        ConfigError: there are too few people for a batch.
     """
     dataset = load_dataset(config.data, config.root)
     if not dataset.train:
         raise DatasetError(f'{config.root}: no training images in the layout of {config.data!r}')
-    masks = config.masks if config.needs_masks else NO_MASKS  # nor the time to read them
-    if masks != LABEL_MAPS:
-        with accelerator.main_process_first():  # one parses, the others read what it wrote
-            dataset = _with_masks(dataset, MaskSource(masks, accelerator.device), config)
     dataset = hold_out(dataset, config.val_pids) if config.val_pids else dataset
+    if dataset.num_pids < 2:
+        remedy = '; lower --val-pids' if config.val_pids else ''
+        raise DatasetError(f'{config.root}: one training person, and it takes two to tell people apart{remedy}')
+    build_sampler(dataset, config)  # before images are parsed
+    return dataset
+
+
+def build_masks(config: Config, accelerator: Accelerator) -> MaskSource:
+    """Where the masks come from. Raises ParserError or DatasetError when there are none by that name."""
+    with accelerator.main_process_first():  # one fetches, the others find it in the cache
+        return MaskSource(config.masks if config.needs_masks else NO_MASKS, accelerator.device)
+
+
+def add_masks(dataset: ReIDDataset, masks: MaskSource, config: Config, accelerator: Accelerator) -> ReIDDataset:
+    """The data set with these masks.
+
+    Raises:
+        DatasetError: an image has none, or cannot be read.
+    """
+    if masks.masks != LABEL_MAPS:
+        with accelerator.main_process_first():  # one parses, the others read what it wrote
+            dataset = _with_masks(dataset, masks, config)
     records = _all_records(dataset)
     unmasked = sum(record.label_map is None for record in records)
-    if unmasked and masks != NO_MASKS:
+    if unmasked and masks.masks != NO_MASKS:
         text = f'{unmasked} of {len(records)} images have no label map; give --masks bundled'
         raise DatasetError(f'{config.root}: {text}')
     return dataset
@@ -77,6 +95,11 @@ def build_model(config: Config, num_classes: int) -> nn.Module:
         options |= {'detach_attention': config.detach_attention, 'ikt_kernel': config.ikt_kernel}
     seed_everything(config.seed, 0)
     return timm.create_model(config.model, num_classes=num_classes, **options)
+
+
+def input_size(model: nn.Module, config: Config) -> tuple[int, int]:
+    """Height and width of the images: those of the config, or else the architecture's own."""
+    return config.size if all(config.size) else tuple(model.pretrained_cfg['input_size'][1:])
 
 
 def load_backbone_weights(model: nn.Module, config: Config) -> str:
@@ -146,22 +169,26 @@ class DrawnDataset(Dataset):
             torch.set_rng_state(before)
 
 
-def build_loader(dataset: ReIDDataset, size: tuple[int, int], masking: Masking, config: Config) -> DataLoader:
-    """Augmented batches. Raises ConfigError when the data set is too small for them."""
-    augmentation = Augmentation(config.crop_scale, config.flip, config.erasing, config.jitter)
-    transform = TrainTransform(size, augmentation, masking=masking)
+def build_sampler(dataset: ReIDDataset, config: Config) -> IdentitySampler:
+    """Which images are in which batch. Raises ConfigError when the data set is too small for them."""
     pids = [record.pid for record in dataset.train]
     clothes_ids = [record.clothes_id for record in dataset.train]
     share, limit = SAMPLERS[config.sampler], config.max_appearances or None
     try:
-        sampler = IdentitySampler(pids, clothes_ids, config.num_pids, config.num_images, config.seed, share, limit)
+        return IdentitySampler(pids, clothes_ids, config.num_pids, config.num_images, config.seed, share, limit)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def build_loader(dataset: ReIDDataset, size: tuple[int, int], masking: Masking, config: Config) -> DataLoader:
+    """Augmented batches. Raises ConfigError when the data set is too small for them."""
+    augmentation = Augmentation(config.crop_scale, config.flip, config.erasing, config.jitter)
+    transform = TrainTransform(size, augmentation, masking=masking)
     keys = ('image', 'pid', 'clothes_id', *(('masked', 'clothing') if config.needs_masks else ()))
     drawn = DrawnDataset(RecordDataset(dataset.train, transform), keys)
     return DataLoader(
         drawn,
-        batch_sampler=sampler,
+        batch_sampler=build_sampler(dataset, config),
         num_workers=config.workers,
         persistent_workers=config.workers > 0,  # starting them anew takes as long as a batch
         pin_memory=torch.cuda.is_available(),

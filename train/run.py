@@ -30,8 +30,18 @@ from ifd_zoo.parsing.coverage import count_coverage, coverage_text
 from ifd_zoo.parsing.masksets import NO_MASKS
 from ifd_zoo.transforms import EvalTransform, Masking
 from train.attention_pictures import AttentionPictures
-from train.build import build_data, build_loader, build_model, build_stages, load_backbone_weights
+from train.build import (
+    add_masks,
+    build_data,
+    build_loader,
+    build_masks,
+    build_model,
+    build_stages,
+    input_size,
+    load_backbone_weights,
+)
 from train.checkpoint import CheckpointError, Checkpoints
+from train.checks import check_flags
 from train.config import Config, ConfigError, parse_args
 from train.engine import Engine, Position, Stage, make_accelerator, place_model
 from train.release import Outcome, write_release
@@ -46,19 +56,22 @@ class Run:
     def __init__(self, config: Config, resume: bool) -> None:
         self.config = config
         self.accelerator = make_accelerator(config)
+        check_flags(config, self.accelerator.num_processes)
         self.checkpoints = Checkpoints(config.output / 'checkpoints')
         if not resume:
             self.checkpoints.require_none()
-        self.dataset = build_data(config, self.accelerator)
+        # Masks come last: making them may take hours, and all else may be wrong.
+        dataset, masks = build_data(config), build_masks(config, self.accelerator)
+        model = build_model(config, dataset.num_pids)
+        self.size = input_size(model, config)
         self.tracker = Tracker(config.output) if self.accelerator.is_main_process else None
-        self.coverage = self._count_coverage()
-        model = build_model(config, self.dataset.num_pids)
-        self.size = config.size if all(config.size) else tuple(model.pretrained_cfg['input_size'][1:])
-        masking = Masking(config.mask_classes, config.clothing_classes, config.fill)
-        self.transform = EvalTransform(self.size, masking=masking)
         state = self._load_state() if resume else None
         if state is None:
             self.log(load_backbone_weights(model, config))
+        self.dataset = add_masks(dataset, masks, config, self.accelerator)
+        self.coverage = self._count_coverage()
+        masking = Masking(config.mask_classes, config.clothing_classes, config.fill)
+        self.transform = EvalTransform(self.size, masking=masking)
         self.model = place_model(model, config, self.accelerator)
         self.stages = build_stages(self.model, config)
         self.average = self._follow_weights()
@@ -81,6 +94,8 @@ class Run:
             return None
         counts = count_coverage(self.dataset.train, config.root.expanduser(), config.clothing_classes)
         self.log(f'masks for training: {coverage_text(counts)}; of these nothing is erased')
+        if config.contrastive != 'none' and counts['no_clothing'] == counts['images']:
+            raise ConfigError(f'clothing_classes: no training image shows any of {", ".join(config.clothing_classes)}')
         return counts
 
     def _follow_weights(self) -> ModelEmaV3 | None:
@@ -118,12 +133,11 @@ class Run:
         if state is None:
             self.log(f'no checkpoint in {self.checkpoints.folder} yet: starting from the beginning')
             return None
+        folder = self.checkpoints.folder
         before, now = json.loads(state['config']), self.config.to_record()
         changed = sorted(key for key in {*now, *before} if before.get(key) != now.get(key))
         if changed:
-            raise CheckpointError(
-                f'{self.checkpoints.folder}: made with another {", ".join(changed)}; give the same flags'
-            )
+            raise CheckpointError(f'{folder}: made with another {", ".join(changed)}; give the same flags')
         return state
 
     def _restore(self, state: dict) -> Position:

@@ -97,7 +97,7 @@ class IdentitySampler(Sampler[list[Draw]]):
         for index, (pid, clothes_id) in enumerate(zip(pids, clothes_ids, strict=True)):
             self.appearances[int(pid)][int(clothes_id) if share else 0].append(index)
         if len(self.appearances) < num_pids:
-            raise ValueError(f'num_pids={num_pids}, but the data set has only {len(self.appearances)} persons')
+            raise ValueError(f'num_pids={num_pids}, but there are only {len(self.appearances)} persons to train on')
 
     def start_at(self, epoch: int, first_batch: int = 0) -> None:
         """Choose the epoch of the next iteration, and how many of its batches to leave out, both from 0."""
