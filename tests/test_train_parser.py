@@ -210,7 +210,7 @@ def test_learning_rate_rises_then_falls_to_zero():
 def test_encoder_learns_at_its_own_rate(data, tmp_path):
     config = script.parse_args(flags(data, tmp_path, '--encoder-rate', '0.5', '--lr', '0.01'), None)
     train, _ = read_sources(config.rendered, None)
-    training = script.Training(config, script.make_loss(train))
+    training = script.Training(config, train)
     before = {name: value.detach().clone() for name, value in training.net.named_parameters()}
     training.run_epoch(train_loader(train, config, 0.0))
     rates = {}
@@ -264,7 +264,7 @@ def test_script_trains_releases_and_resumes(data, tmp_path, capsys):
     config.output.mkdir()
     train, _ = read_sources(config.rendered, config.photos)
     torch.manual_seed(config.seed)
-    training = script.Training(config, script.make_loss(train))
+    training = script.Training(config, train)
     training.run_epoch(train_loader(train, config, config.photo_share))
     training.save()
     script.main(flags(data, tmp_path / 'halves', *photos, '--resume'))
@@ -321,6 +321,17 @@ def test_resume_refuses_another_run(data, trained, tmp_path, capsys):
     run = shutil.copytree(trained, tmp_path / 'run')
     assert script.main(flags(data, run, '--epochs', '1', '--lr', '0.5', '--resume')) == 2
     assert 'another run' in capsys.readouterr().err
+
+
+def test_resume_refuses_other_pictures_and_names_one(data, trained, tmp_path, capsys):
+    run, other = shutil.copytree(trained, tmp_path / 'run'), shutil.copytree(data, tmp_path / 'data')
+    argv = flags(other, run, '--epochs', '1', '--resume')
+    assert script.main(argv) == 0
+    stem = 'train/0002/0/c0_0'
+    draw_person(other / 'rendered', f'{stem}.jpg', f'parsing/{stem}.png', [4], 9)
+    assert script.main(argv) == 2
+    error = capsys.readouterr().err
+    assert f'1 image is of another size, as rendered/{stem}.jpg; 1 image is of another label map' in error
 
 
 def test_a_folder_with_a_run_is_not_trained_into_again(data, trained, tmp_path, capsys):

@@ -37,6 +37,7 @@ from train.encoder_weights import start_encoder
 from train.parser_config import Config, parse_args
 from train.parser_data import Source, read_sources, target_pixels, train_loader
 from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table
+from train.trained_on import describe_sources, require_same
 
 KEPT = ('net', 'average', 'optimizer')  # parts of a training that a checkpoint holds
 CHECKED = 48  # validation pictures per source that are parsed in 16 bits as well, which may have to be emulated
@@ -70,15 +71,16 @@ def make_loss(sources: dict[str, Source]) -> nn.Module:
 class Training:
     """Network, optimiser and position of a run, which is all that a checkpoint holds."""
 
-    def __init__(self, config: Config, loss: nn.Module) -> None:
+    def __init__(self, config: Config, sources: dict[str, Source]) -> None:
         self.config = config
+        self.trained_on = describe_sources(sources, {'rendered': config.rendered, 'photos': config.photos})
         self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
         warn_of_emulation(self.device, 'bf16' if config.bf16 else 'fp32')
         self.net = ParsingNet(config.backbone, len(LABELS), config.width, config.detail)
         self.net.to(self.device, memory_format=torch.channels_last)
         self.average = ModelEmaV3(self.net, config.ema_decay, use_warmup=True)
         self.optimizer = make_optimizer(self.net, config)
-        self.loss = loss.to(self.device)
+        self.loss = make_loss(sources).to(self.device)
         self.origin: dict | None = None
         self.encoder_weights: str | None = None
         self.epoch = 0
@@ -123,7 +125,7 @@ class Training:
 
     def save(self) -> None:
         state = {'stage': 1, 'epoch': self.epoch, 'step': 0}  # what names the file
-        state |= {'seconds': self.seconds, 'command': self.config.command}
+        state |= {'seconds': self.seconds, 'command': self.config.command, 'trained_on': self.trained_on}
         state |= {'init': self.origin, 'encoder_weights': self.encoder_weights}
         state |= {name: getattr(self, name).state_dict() for name in KEPT}
         self.checkpoints.save(state)
@@ -135,6 +137,7 @@ class Training:
             return False
         if state['command'] != self.config.command:
             raise CheckpointError(f'{self.checkpoints.folder} belongs to another run: {state["command"]}')
+        require_same(state.get('trained_on'), self.trained_on, self.checkpoints.folder, print)
         for name in KEPT:
             getattr(self, name).load_state_dict(state[name])
         self.epoch, self.seconds = state['epoch'], state['seconds']
@@ -219,7 +222,7 @@ def run(config: Config) -> None:
     train, validation = read_sources(config.rendered, config.photos)
     share = config.photo_share if config.photos else 0.0
     loader = train_loader(train, config, share)
-    training = Training(config, make_loss(train))
+    training = Training(config, train)
     if not (config.resume and training.load()):
         training.start()
     while training.epoch < config.epochs:

@@ -46,6 +46,7 @@ from train.config import Config, ConfigError, parse_args
 from train.engine import Engine, Position, Stage, make_accelerator, place_model
 from train.release import Outcome, write_release
 from train.tracker import EpochReport, Tracker
+from train.trained_on import describe_records, require_same
 
 ERRORS = (ConfigError, DatasetError, CheckpointError, DeviceError, ParserError, ReleaseError, FloatingPointError)
 
@@ -62,6 +63,7 @@ class Run:
             self.checkpoints.require_none()
         # Masks come last: making them may take hours, and all else may be wrong.
         dataset, masks = build_data(config), build_masks(config, self.accelerator)
+        self.trained_on = describe_records(dataset.train, config.root.expanduser(), masks)
         model = build_model(config, dataset.num_pids)
         self.size = input_size(model, config)
         self.tracker = Tracker(config.output) if self.accelerator.is_main_process else None
@@ -122,6 +124,7 @@ class Run:
             self.checkpoints.save({
                 **vars(position),
                 'config': json.dumps(self.config.to_record()),
+                'trained_on': self.trained_on,
                 'model': self.model.state_dict(),
                 'average': self.average and self.average.module.state_dict(),
                 'optimizer': stage.optimizer.state_dict(),
@@ -134,10 +137,12 @@ class Run:
             self.log(f'no checkpoint in {self.checkpoints.folder} yet: starting from the beginning')
             return None
         folder = self.checkpoints.folder
-        before, now = json.loads(state['config']), self.config.to_record()
+        # Of fields that older checkpoints lack the defaults are taken.
+        before, now = Config(Path(), Path()).to_record() | json.loads(state['config']), self.config.to_record()
         changed = sorted(key for key in {*now, *before} if before.get(key) != now.get(key))
         if changed:
             raise CheckpointError(f'{folder}: made with another {", ".join(changed)}; give the same flags')
+        require_same(state.get('trained_on'), self.trained_on, folder, self.log)
         return state
 
     def _restore(self, state: dict) -> Position:

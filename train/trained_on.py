@@ -1,0 +1,89 @@
+"""What a run is trained on, as its checkpoints record it: a run goes on with nothing else."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+
+from ifd_zoo.datasets import Record
+from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
+from ifd_zoo.parsing.sources import Source
+from train.checkpoint import CheckpointError
+
+FIELDS = ('person', 'outfit', 'camera', 'size', 'label map')
+"""Of each image: pid, clothes_id, camid, and the sizes of both files in bytes; None for what it does not have."""
+
+
+def describe_records(records: Iterable[Record], root: Path, masks: MaskSource) -> str:
+    """Training images of `train/run.py`, as JSON.
+
+    Args:
+        records: images below `root`, as they are read; their own label maps count only where `masks` are these.
+        root: folder of the data set.
+        masks: of the run.
+    """
+    own = masks.masks == LABEL_MAPS
+    return _to_text(masks.name, {
+        record.path.relative_to(root): (
+            record.pid,
+            record.clothes_id,
+            record.camid,
+            record.path.stat().st_size,
+            record.label_map.stat().st_size if own and record.label_map else None,
+        )
+        for record in records
+    })
+
+
+def describe_sources(sources: Mapping[str, Source], roots: Mapping[str, Path]) -> str:
+    """Training pictures of `train/parser.py`, as JSON; arguments: name to pictures, and name to their folder."""
+    return _to_text(LABEL_MAPS, {
+        Path(name, image.relative_to(roots[name])): (None, None, None, image.stat().st_size, label_map.stat().st_size)
+        for name, source in sources.items()
+        for image, label_map in source.pairs
+    })
+
+
+def _to_text(masks: str, files: Mapping[Path, tuple[int | None, ...]]) -> str:
+    return json.dumps({'masks': masks, 'files': {path.as_posix(): row for path, row in sorted(files.items())}})
+
+
+def describe_change(before: str, now: str) -> str:
+    """What differs between two descriptions, in words; empty when nothing does."""
+    was, has = json.loads(before), json.loads(now)
+    old, new = was['files'], has['files']
+    changed = {
+        'gone': old.keys() - new.keys(),
+        'new': new.keys() - old.keys(),
+        **{
+            f'of another {field}': {path for path in old.keys() & new.keys() if old[path][place] != new[path][place]}
+            for place, field in enumerate(FIELDS)
+        },
+    }
+    parts = [f'{_count(paths)} {what}, as {min(paths)}' for what, paths in changed.items() if paths]
+    if was['masks'] != has['masks']:
+        parts.append(f'masks are {has["masks"]}, and were {was["masks"]}')
+    return '; '.join(parts)
+
+
+def _count(paths: Collection[str]) -> str:
+    return f'{len(paths)} {"image is" if len(paths) == 1 else "images are"}'
+
+
+def require_same(before: str | None, now: str, folder: Path, log: Callable[[str], None]) -> None:
+    """Refuse that a run goes on with other data.
+
+    Args:
+        before: of the checkpoint; None in older ones, which is told to `log`.
+        now: of this sitting.
+        folder: of the checkpoints.
+
+    Raises:
+        CheckpointError: the message says what has changed.
+    """
+    if before is None:
+        log(f'{folder}: does not say which data it was trained on, so that these are not compared')
+    elif change := describe_change(before, now):
+        raise CheckpointError(
+            f'{folder}: trained on other data: {change}; give the data that it began with, or another --output without '
+            '--resume'
+        )
