@@ -255,7 +255,7 @@ def test_impossible_flags_stop_the_run_with_the_name_of_the_field(more, word, ro
     'flags, word',
     [
         (['--num-pids', '64'], 'num_pids'),
-        (['--backbone', 'resnet1'], 'known: '),
+        (['--backbone', 'resnet1'], 'close names: '),
         (['--lr', '1e30', '--schedule', 'cosine'], 'lower --lr'),
         (['--precision', 'fp16'], 'precision'),
         (['--sync-bn'], 'sync_bn'),

@@ -22,6 +22,10 @@ from train.sampler import SAMPLERS, Draw, IdentitySampler
 from train.schedule import seed_everything
 from train.task import AttentionTask, JointTask
 
+ANY_BACKBONE = {1: 'ifd_baseline_resnet50', 2: 'ifd_resnet50'}
+"""Number of streams to the architecture that is given the backbones of timm for which the zoo has no name."""
+
+
 def build_data(config: Config) -> ReIDDataset:
     """The data set with the split that the config asks for, and label maps only if it has its own.
 
@@ -78,12 +82,11 @@ def _with_masks(dataset: ReIDDataset, masks: MaskSource, config: Config) -> ReID
 
 
 def build_model(config: Config, num_classes: int) -> nn.Module:
-    """The architecture with fresh weights. Raises ConfigError when the zoo has no such backbone."""
-    if config.model not in list_models():
-        prefix = 'ifd_' if config.streams == 2 else 'ifd_baseline_'
-        known = [name.removeprefix(prefix) for name in list_models() if name.startswith(prefix)]
-        known = [name for name in known if not name.startswith('baseline_')]
-        raise ConfigError(f'backbone: unknown {config.backbone!r}; known: {", ".join(known)}')
+    """The architecture with fresh weights.
+
+    Raises:
+        ConfigError: neither the zoo nor timm has such a backbone, or it gives no feature map of the images.
+    """
     options = {
         'pool': config.pool,
         'cbd': config.contrastive != 'none',
@@ -93,13 +96,42 @@ def build_model(config: Config, num_classes: int) -> nn.Module:
     }
     if config.streams == 2:
         options |= {'detach_attention': config.detach_attention, 'ikt_kernel': config.ikt_kernel}
+    architecture = config.model
+    if architecture not in list_models():
+        architecture = ANY_BACKBONE[config.streams]
+        options['backbone'] = config.backbone
     seed_everything(config.seed, 0)
-    return timm.create_model(config.model, num_classes=num_classes, **options)
+    try:
+        model = timm.create_model(architecture, num_classes=num_classes, **options)
+        _try_backbone(model.main_stream.backbone, input_size(model, config))
+    except Exception as error:  # of the many networks of timm each has its own errors
+        known = sorted(name.removeprefix('ifd_') for name in list_models() if not name.startswith('ifd_baseline_'))
+        reason = str(error).partition('\n')[0] or type(error).__name__
+        text = f'{config.backbone!r} cannot be used ({reason}); known to work: {", ".join(known)}'
+        raise ConfigError(f'backbone: {text}') from error
+    return model
 
 
 def input_size(model: nn.Module, config: Config) -> tuple[int, int]:
     """Height and width of the images: those of the config, or else the architecture's own."""
     return config.size if all(config.size) else tuple(model.pretrained_cfg['input_size'][1:])
+
+
+@torch.no_grad()
+def _try_backbone(backbone: Backbone, size: tuple[int, int]) -> None:
+    """Raise when images of that size give no feature map (C, h, w)."""
+    maps = backbone.eval()(torch.zeros(1, backbone.in_chans, *size))
+    backbone.train()
+    if maps.ndim != 4 or maps.shape[1] != backbone.num_features:
+        raise ValueError(f'its last feature map is {tuple(maps.shape)}, not (1, {backbone.num_features}, h, w)')
+
+
+ADVICE = {
+    'imagenet': 'connect, or give a file with --backbone-weights PATH, or train from scratch with '
+    '--backbone-weights none',
+    'parser': 'give another --backbone, or other --backbone-weights',
+}
+FILE_ADVICE = "give a file with timm's or torchvision's weights of {name}, or a trained model of the zoo with --init"
 
 
 def load_backbone_weights(model: nn.Module, config: Config) -> str:
@@ -116,9 +148,10 @@ def load_backbone_weights(model: nn.Module, config: Config) -> str:
             _load_into(stream.backbone, source)
         except Exception as error:  # no network, no such weights: every library in between has its own errors
             reason = str(error).splitlines()[0]
+            name = stream.backbone.name
             raise ConfigError(
-                f'backbone_weights: {source!r} of {stream.backbone.name} cannot be had ({reason}); connect, or give a '
-                'file with --backbone-weights PATH, or train from scratch with --backbone-weights none'
+                f'backbone_weights: {source!r} of {name} cannot be had ({reason}); '
+                + ADVICE.get(source, FILE_ADVICE).format(name=name)
             ) from error
     if source == 'parser':
         return f'backbone weights: encoder of a bundled parser, {model.main_stream.backbone.name}'

@@ -7,7 +7,7 @@ from train.recipes import VARIANTS
 
 
 def check_flags(config: Config, num_processes: int) -> None:
-    """Refuse batches that cannot be normalised, and a clothing loss that would be 0.
+    """Refuse batches that cannot be normalised, a clothing loss that would be 0, and two sources of weights.
 
     Raises:
         ConfigError: the message names the field.
@@ -19,6 +19,8 @@ def check_flags(config: Config, num_processes: int) -> None:
             f'num_pids, num_images: a batch of {images} image{where} cannot be normalised; raise --num-pids or '
             '--num-images'
         )
+    if config.init and config.backbone_weights != 'none':
+        raise ConfigError('init: brings the weights of the backbones, too; leave --backbone-weights out')
     if config.contrastive != 'none':
         _check_clothing_loss(config)
 

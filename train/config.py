@@ -71,8 +71,9 @@ class Config:
     output: Path = _option(None, 'folder for checkpoints, logs and the release', here=True)
     recipe: str = _option('paper', 'setting: the defaults of the other flags')
     variant: str = _option('ifd', "row of the paper's Table II")
-    backbone: str = _option('resnet50', 'what comes behind ifd_ in the names of ifd_zoo.list_models()')
+    backbone: str = _option('resnet50', 'of ifd_zoo.list_models(), behind ifd_, or any that timm has')
     backbone_weights: str = _option('imagenet', 'imagenet (timm, Hub), parser (encoder of a bundled), none, a file')
+    init: str = _option('', 'start from a trained model, all but its classifiers: a name, folder or hf-hub:org/name')
     data: str = _option('folder', 'data set reader')
     masks: str = _option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, a parser, or a folder of maps')
     maps: Path = _option(Path(), 'folder that keeps the label maps of --masks; default: OUTPUT/maps', here=True)
@@ -189,7 +190,7 @@ class Config:
 def _portable(config: Config, field: dataclasses.Field) -> Any:
     value = getattr(config, field.name)
     # A file or folder of one machine: its name is all that means anything elsewhere.
-    if field.name == 'masks':
+    if field.name in ('masks', 'init'):
         return portable_name(value)
     return Path(value).name if field.name == 'backbone_weights' else value
 
@@ -200,16 +201,19 @@ NOT_NEGATIVE = (
 )
 
 
-def parse_args(argv: list[str] | None) -> tuple[Config, bool]:
-    """The run's config, and whether to resume. Exits with status 2 and the field's name when a value is impossible."""
+def parse_args(argv: list[str] | None) -> tuple[Config, str]:
+    """The run's config, and `resume`, `extend` or '' for a new run. Exits with status 2 when a value is impossible."""
     parser = argparse.ArgumentParser('train/run.py', description='Train a model of the IFD zoo.', allow_abbrev=False)
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint in --output, if any')
+    parser.add_argument('--extend', action='store_true', help='go on from it with more --epochs than the run had')
     for field in dataclasses.fields(Config):
         _add_argument(parser, field)
     given = vars(parser.parse_args(argv))
-    resume = given.pop('resume')
+    ways = {name: given.pop(name) for name in ('extend', 'resume')}
+    if given.get('init'):  # the weights of the recipe give way to it, those of a flag do not
+        given.setdefault('backbone_weights', 'none')
     try:
-        return Config(**{**RECIPES.get(given.get('recipe'), {}), **given}), resume
+        return Config(**{**RECIPES.get(given.get('recipe'), {}), **given}), next(filter(ways.get, ways), '')
     except ConfigError as error:
         parser.error(str(error))
 

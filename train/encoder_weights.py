@@ -53,7 +53,10 @@ def fitting(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], sourc
         given = dict(zip(wanted, given.values(), strict=False))
     wrong = [name for name, value in wanted.items() if name not in given or given[name].shape != value.shape]
     if wrong:
-        raise ParserError(f'{source}: {len(wrong)} of {len(wanted)} tensors do not fit by name or order, as {wrong[0]}')
+        raise ParserError(
+            f'{source}: {len(wrong)} of {len(wanted)} tensors do not fit by name or order, as {wrong[0]}; a trained '
+            'parser is given by --init'
+        )
     return {**expected, **{name: given[name] for name in wanted}}
 
 

@@ -1,7 +1,7 @@
 """What a finished run leaves for others: the weights without classifiers, and how they were made."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -21,6 +21,8 @@ class Outcome(NamedTuple):
     """Training images without person or clothing, of `count_coverage`; None where no masks were used."""
     seconds: float
     """That training took."""
+    history: dict[str, Any]
+    """`init`, see `train.start.load_trained`, and `extended_from`, numbers of epochs; empty for most runs."""
 
 
 def write_release(
@@ -42,4 +44,9 @@ def write_release(
         'figures': outcome.figures,
         'training': {'seconds': round(outcome.seconds), 'torch': torch.__version__, **config.to_record()},
     }
-    return save_release(model, config.output / 'release', config.tag or config.data, info)
+    if outcome.history:
+        info['training']['history'] = outcome.history
+    tag = config.tag or config.data
+    if model.pretrained_cfg['architecture'] != config.model:  # whose name tells another backbone
+        tag = f'{config.backbone.replace(".", "_")}_{tag}'
+    return save_release(model, config.output / 'release', tag, info)

@@ -4,15 +4,16 @@
     accelerate launch --multi_gpu train/run.py --recipe prcc --precision bf16 --root DIR --output DIR
 
 Stage 1 trains the attention stream alone, stage 2 the whole network (section II.C). `--output` gets `config.json`,
-`log.txt`, `metrics.jsonl`, `checkpoints` (go on with `--resume`), pictures of the attention maps and, at the end, the
-folder `release`: `config.json` with the command, the data and the measured figures, and `model.safetensors`. Recipes
-are in `train/recipes.py`; all flags: `--help`.
+`log.txt`, `metrics.jsonl`, `checkpoints` (go on with `--resume`, and with `--extend` for more epochs), pictures of the
+attention maps and, at the end, the folder `release`: `config.json` with the command, the data and the measured figures,
+and `model.safetensors`. Recipes are in `train/recipes.py`; all flags: `--help`.
 """
 
 import json
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -45,6 +46,7 @@ from train.checks import check_flags
 from train.config import Config, ConfigError, parse_args
 from train.engine import Engine, Position, Stage, make_accelerator, place_model
 from train.release import Outcome, write_release
+from train.start import load_trained
 from train.tracker import EpochReport, Tracker
 from train.trained_on import describe_records, require_same
 
@@ -52,14 +54,19 @@ ERRORS = (ConfigError, DatasetError, CheckpointError, DeviceError, ParserError, 
 
 
 class Run:
-    """A training run: its parts, and where it stands."""
+    """A training run: its parts, and where it stands.
 
-    def __init__(self, config: Config, resume: bool) -> None:
+    Args:
+        config: of the run.
+        go_on: `resume`, `extend`, or '' for a new run.
+    """
+
+    def __init__(self, config: Config, go_on: str) -> None:
         self.config = config
         self.accelerator = make_accelerator(config)
         check_flags(config, self.accelerator.num_processes)
         self.checkpoints = Checkpoints(config.output / 'checkpoints')
-        if not resume:
+        if not go_on:
             self.checkpoints.require_none()
         # Masks come last: making them may take hours, and all else may be wrong.
         dataset, masks = build_data(config), build_masks(config, self.accelerator)
@@ -67,9 +74,8 @@ class Run:
         model = build_model(config, dataset.num_pids)
         self.size = input_size(model, config)
         self.tracker = Tracker(config.output) if self.accelerator.is_main_process else None
-        state = self._load_state() if resume else None
-        if state is None:
-            self.log(load_backbone_weights(model, config))
+        state = self._load_state(go_on == 'extend') if go_on else None
+        self.history: dict[str, Any] = state.get('history', {}) if state else self._start(model)
         self.dataset = add_masks(dataset, masks, config, self.accelerator)
         self.coverage = self._count_coverage()
         masking = Masking(config.mask_classes, config.clothing_classes, config.fill)
@@ -100,6 +106,15 @@ class Run:
             raise ConfigError(f'clothing_classes: no training image shows any of {", ".join(config.clothing_classes)}')
         return counts
 
+    def _start(self, model: nn.Module) -> dict[str, Any]:
+        """Fill a new model with the weights that the config names; returns what the release has to say of them."""
+        if not self.config.init:
+            self.log(load_backbone_weights(model, self.config))
+            return {}
+        init = load_trained(model, self.config.init)
+        self.log(f'all but the classifiers: weights of {init["name"]}')
+        return {'init': init}
+
     def _follow_weights(self) -> ModelEmaV3 | None:
         """The running average of the weights in the last stage, if the config asks for one."""
         if not self.config.ema_decay:
@@ -125,25 +140,38 @@ class Run:
                 **vars(position),
                 'config': json.dumps(self.config.to_record()),
                 'trained_on': self.trained_on,
+                'history': self.history,
                 'model': self.model.state_dict(),
                 'average': self.average and self.average.module.state_dict(),
                 'optimizer': stage.optimizer.state_dict(),
                 'scaler': self.accelerator.scaler and self.accelerator.scaler.state_dict(),
             })
 
-    def _load_state(self) -> dict | None:
+    def _load_state(self, extend: bool) -> dict | None:
         state = self.checkpoints.load(self.log)
+        if state is None and extend:
+            raise CheckpointError(f'{self.checkpoints.folder}: no checkpoint yet, and so nothing to extend')
         if state is None:
             self.log(f'no checkpoint in {self.checkpoints.folder} yet: starting from the beginning')
             return None
+        self._require_same_run(state, extend)
+        return state
+
+    def _require_same_run(self, state: dict, extend: bool) -> None:
         folder = self.checkpoints.folder
         # Of fields that older checkpoints lack the defaults are taken.
         before, now = Config(Path(), Path()).to_record() | json.loads(state['config']), self.config.to_record()
+        if extend:
+            if before['epochs'] >= now['epochs']:
+                raise CheckpointError(f'{folder}: of a run of {before["epochs"]} epochs; extend it by more --epochs')
+            history = state.setdefault('history', {})
+            history['extended_from'] = [*history.get('extended_from', []), before['epochs']]
+            before['epochs'] = now['epochs']
         changed = sorted(key for key in {*now, *before} if before.get(key) != now.get(key))
         if changed:
-            raise CheckpointError(f'{folder}: made with another {", ".join(changed)}; give the same flags')
+            remedy = '; for more epochs, give --extend' if changed == ['epochs'] else ''
+            raise CheckpointError(f'{folder}: made with another {", ".join(changed)}; give the same flags{remedy}')
         require_same(state.get('trained_on'), self.trained_on, folder, self.log)
-        return state
 
     def _restore(self, state: dict) -> Position:
         self.model.load_state_dict(state['model'])
@@ -175,15 +203,15 @@ class Run:
             options = {'workers': config.workers, 'flip': config.test_flip}
             figures = evaluate_protocols(as_stored(self.trained), protocols, self.transform, **options)
         self.log(markdown_table(figures) if figures else 'nothing measured: the data set has no query and gallery')
-        outcome = Outcome(figures, self.coverage, self.tracker.seconds())
+        outcome = Outcome(figures, self.coverage, self.tracker.seconds(), self.history)
         path = write_release(self.trained, config, self.dataset, self.size, outcome)
         self.log(f'release: {path}')
 
 
 def main(argv: list[str] | None = None) -> int:
-    config, resume = parse_args(argv)
+    config, go_on = parse_args(argv)
     try:
-        run = Run(config, resume)
+        run = Run(config, go_on)
         run.train()
         if run.tracker:
             run.finish()

@@ -173,6 +173,11 @@ def _training_text(info: dict[str, Any]) -> str:
         'torch': training.get('torch'),
         'weights stored as': info.get('precision'),
     }
+    history = training.get('history', {})
+    if init := history.get('init'):
+        rows['started from'] = f'{init["name"]} (SHA-256 {init["sha256"][:12]}...), `{init["command"]}`'
+    if earlier := history.get('extended_from'):
+        rows['extended'] = f'from {", ".join(map(str, earlier))} to {training["epochs"]} epochs'
     return '\n'.join(f'- {name}: {"not recorded" if value is None else value}' for name, value in rows.items())
 
 

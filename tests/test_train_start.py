@@ -1,0 +1,137 @@
+"""What a run starts from (a trained model, any backbone of timm), and runs that are trained for longer."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from ifd_zoo.hub import load_model
+from ifd_zoo.hub.check import check_release
+from tests.training import arguments, metrics
+from tests.trees import write_folder_tree
+from train import run as train_run
+from train.build import build_model
+from train.config import parse_args
+from train.start import load_trained
+
+FIRST, SECOND = 'main_stream.backbone.net.conv1.0.weight', 'attention_stream.backbone.net.conv1.0.weight'
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    return write_folder_tree(tmp_path_factory.mktemp('data'))
+
+
+@pytest.fixture(scope='module')
+def first(root, tmp_path_factory):
+    """A finished run."""
+    folder = tmp_path_factory.mktemp('first')
+    assert train_run.main(arguments(root, folder, '--epochs', '1')) == 0
+    return folder
+
+
+def record(folder):
+    return json.loads((folder / 'release' / 'config.json').read_text())['ifd']
+
+
+def test_a_run_starts_from_all_but_the_classifiers_of_a_trained_model(root, first, tmp_path):
+    trained = load_model(first / 'release').state_dict()
+    for source in (first, first / 'release', first / 'release' / 'model.safetensors'):
+        config, _ = parse_args([*arguments(root, tmp_path), '--init', str(source)])
+        model = build_model(config, 6)
+        fresh = {name: value.clone() for name, value in model.state_dict().items()}
+        load_trained(model, config.init)
+        for name, value in model.state_dict().items():
+            expected = fresh[name] if '.classifier.' in name else trained[name]
+            assert torch.equal(value, expected), name
+
+
+def test_the_release_says_what_it_started_from(root, first, tmp_path):
+    flags = [*arguments(root, tmp_path, '--epochs', '1', '--stage1-epochs', '0', '--lr', '1e-9'), '--init', str(first)]
+    assert train_run.main(flags) == 0
+    before, after = (load_model(folder / 'release').state_dict() for folder in (first, tmp_path))
+    assert torch.equal(before[FIRST], after[FIRST]) and torch.equal(before[SECOND], after[SECOND])
+    training = record(tmp_path)['training']
+    init = training['history']['init']
+    assert init['name'] == 'ifd_resnet10t.folder' and init['command'] == record(first)['command']
+    assert training['init'] == first.name and str(first) not in (tmp_path / 'release' / 'config.json').read_text()
+    card = (tmp_path / 'release' / 'README.md').read_text()
+    assert f'- started from: {init["name"]} (SHA-256 {init["sha256"][:12]}...), `{init["command"]}`' in card
+    shutil.rmtree(tmp_path / 'release')
+    assert train_run.main([*flags, '--resume']) == 0
+    assert record(tmp_path)['training']['history']['init'] == init
+
+
+def test_a_name_of_the_zoo_takes_the_place_of_the_weights_of_the_recipe(root, tmp_path):
+    config, _ = parse_args('--recipe synthetic --init ifd_resnet10t.synthetic --root DIR --output DIR'.split())
+    assert config.backbone_weights == 'none' and config.to_record()['init'] == 'ifd_resnet10t.synthetic'
+    model = build_model(config, 3)
+    assert load_trained(model, config.init)['name'] == 'ifd_resnet10t.synthetic'
+    assert torch.equal(model.state_dict()[SECOND], load_model('ifd_resnet10t.synthetic').state_dict()[SECOND])
+
+
+@pytest.mark.parametrize('flags, words', [
+    (['--init', 'nothing'], ["init: no trained model 'nothing'"]),
+    (['--init', 'ifd_baseline_resnet10t.synthetic'], ['missing: attention_stream', 'give the --variant']),
+    (['--init', 'ifd_resnet10t.synthetic', '--backbone-weights', 'parser'], ['leave --backbone-weights out']),
+])
+def test_a_trained_model_that_cannot_be_started_from_is_named(flags, words, root, tmp_path, capsys):
+    assert train_run.main([*arguments(root, tmp_path), '--backbone-weights', 'none', *flags]) == 2
+    error = capsys.readouterr().err
+    assert all(word in error for word in ['error: init: ', *words]) and 'Traceback' not in error
+
+
+def test_a_release_given_as_backbone_weights_is_told_where_it_belongs(root, first, tmp_path, capsys):
+    weights = first / 'release' / 'model.safetensors'
+    assert train_run.main(arguments(root, tmp_path, '--backbone-weights', str(weights))) == 2
+    error = capsys.readouterr().err
+    assert 'a trained model of the zoo with --init' in error and 'connect' not in error
+
+
+@pytest.mark.parametrize('variant, architecture', [('ifd', 'ifd_resnet50'), ('baseline', 'ifd_baseline_resnet50')])
+def test_any_backbone_of_timm_is_trained_and_released(variant, architecture, root, tmp_path):
+    flags = ['--epochs', '1', '--variant', variant, '--backbone', 'test_resnet.r160_in1k']
+    assert train_run.main(arguments(root, tmp_path, *flags)) == 0
+    release = tmp_path / 'release'
+    config = json.loads((release / 'config.json').read_text())
+    assert config['architecture'] == architecture and config['pretrained_cfg']['tag'] == 'test_resnet_r160_in1k_folder'
+    assert load_model(release).main_stream.backbone.name == 'test_resnet.r160_in1k'
+    assert 'as released' in check_release(release)
+    assert '--backbone test_resnet.r160_in1k' in config['ifd']['command']
+
+
+@pytest.mark.parametrize('flags, words', [
+    (['--backbone', 'densenet121'], 'try last_stride=2'),
+    (['--backbone', 'mambaout_femto', '--last-stride', '2'], 'its last feature map is (1, 2, 1, 288)'),
+    (['--backbone', 'swin_tiny_patch4_window7_224', '--last-stride', '2'], "Input height (64) doesn't match"),
+])
+def test_a_backbone_without_a_feature_map_is_refused(flags, words, root, tmp_path, capsys):
+    assert train_run.main(arguments(root, tmp_path, *flags)) == 2
+    error = capsys.readouterr().err
+    assert f'error: backbone: {flags[1]!r} cannot be used' in error and words in error
+
+
+def test_a_finished_run_is_trained_for_more_epochs(root, first, tmp_path, capsys):
+    run = Path(shutil.copytree(first, tmp_path / 'run'))
+    assert train_run.main(arguments(root, run, '--epochs', '2', '--resume')) == 2
+    assert 'made with another epochs; give the same flags; for more epochs, give --extend' in capsys.readouterr().err
+    assert train_run.main(arguments(root, run, '--epochs', '1', '--extend')) == 2
+    assert 'of a run of 1 epochs; extend it by more --epochs' in capsys.readouterr().err
+    for epochs in ('2', '3'):
+        assert train_run.main(arguments(root, run, '--epochs', epochs, '--extend')) == 0
+    assert [(row['stage'], row['epoch']) for row in metrics(run)] == [(1, 1), (2, 1), (2, 2), (2, 3)]
+    assert metrics(run)[:2] == metrics(first)
+    training = record(run)['training']
+    assert training['epochs'] == 3 and training['history'] == {'extended_from': [1, 2]}
+    assert '- extended: from 1, 2 to 3 epochs' in (run / 'release' / 'README.md').read_text()
+    assert train_run.main(arguments(root, run, '--epochs', '3', '--resume')) == 0
+
+
+def test_extending_differs_in_nothing_else_and_needs_a_run(root, first, tmp_path, capsys):
+    run = shutil.copytree(first, tmp_path / 'run')
+    assert train_run.main(arguments(root, run, '--epochs', '2', '--lr', '1', '--extend')) == 2
+    assert 'made with another lr' in capsys.readouterr().err
+    assert train_run.main(arguments(root, tmp_path / 'new', '--extend')) == 2
+    assert 'nothing to extend' in capsys.readouterr().err
