@@ -46,7 +46,7 @@ STUDIES = {
 }
 """Name of the study to its rows: name of the arm to label."""
 
-DECIDED = ('recipe', 'data', 'root', 'output', 'seed', 'resume', *Arm._fields)
+DECIDED = ('recipe', 'data', 'root', 'output', 'seed', 'resume', 'extend', *Arm._fields)
 """Flags of a run that are not for the user to pass on."""
 
 

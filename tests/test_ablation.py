@@ -187,6 +187,7 @@ def test_runs_on_other_data_or_without_a_readable_record_are_refused(tmp_path, c
         (['--seeds', '-1'], '--seeds'),
         (['--', '--variant', 'ifd'], '--variant'),
         (['--', '--T', '1'], '--T'),
+        (['--', '--extend'], '--extend'),
         (['--', 'epochs', '1'], 'epochs'),
         (['--', '--epochs', '1', '2'], "'2'"),
         (['--epochs', '1'], '--epochs'),
