@@ -33,6 +33,7 @@ from eval.run import measure_model
 from eval.run import parse_args as measurement_args
 from eval.shards import stamp
 from ifd_zoo.datasets import DatasetError, load_dataset
+from ifd_zoo.errors import ZooError
 from ifd_zoo.files import replacing
 from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.hub import LoadError, load_model
@@ -48,7 +49,7 @@ TESTS = {'test': '.', 'unseen cameras': 'unseen_cameras', 'look-alikes': 'hard'}
 NO_MASKS_NEEDED = '-'
 
 
-class CompareError(ValueError):
+class CompareError(ZooError, ValueError):
     """A row that cannot be made; the message names it."""
 
 

@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ifd_zoo.errors import ZooError
 from ifd_zoo.fingerprint import model_name
 
 
-class DeviceError(ValueError):
+class DeviceError(ZooError, ValueError):
     """A device that this machine or this build of torch does not have."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ifd_zoo.datasets import DATASETS
+from ifd_zoo.errors import ZooError
 from ifd_zoo.inference import PRECISIONS, native_precision
 from ifd_zoo.models.backbone import LAST_STRIDES
 from ifd_zoo.models.ifd import CLOTHING_RESIZES
@@ -21,7 +22,7 @@ from train.recipes import RECIPES, VARIANTS
 from train.sampler import SAMPLERS
 
 
-class ConfigError(ValueError):
+class ConfigError(ZooError, ValueError):
     """A value that no run can work with; the message names the field."""
 
 

@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from eval.parsing_figures import changed_pixels, measure
+from ifd_zoo.errors import DivergedError
 from ifd_zoo.inference import warn_of_emulation
 from ifd_zoo.parsing import ParserError, load_parser
 from ifd_zoo.parsing.labels import LABELS
@@ -168,7 +169,7 @@ class Training:
         down, right = torch.randint(stride, (2,)).tolist()
         loss = self.loss(logits, targets[:, down::stride, right::stride].to(self.device))
         if not loss.isfinite():  # before such weights take the place of good checkpoints
-            raise FloatingPointError(f'epoch {self.epoch + 1}: the loss is {loss.item()}; lower --lr')
+            raise DivergedError(f'epoch {self.epoch + 1}: the loss is {loss.item()}; lower --lr')
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ifd_zoo.errors import ZooError
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.mapfile import label_fault
 from ifd_zoo.transforms import EvalTransform
@@ -15,7 +16,7 @@ from ifd_zoo.transforms import EvalTransform
 MODES = ('general', 'cc', 'sc')
 
 
-class DatasetError(ValueError):
+class DatasetError(ZooError, ValueError):
     """A data set on disk is not what it should be; the message names the folder or file."""
 
 

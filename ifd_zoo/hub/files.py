@@ -8,6 +8,7 @@ from typing import Any
 
 from safetensors import safe_open
 
+from ifd_zoo.errors import ZooError
 from ifd_zoo.files import hash_file
 
 CONFIG, WEIGHTS, CARD, GOLDEN = 'config.json', 'model.safetensors', 'README.md', 'golden.safetensors'
@@ -29,11 +30,11 @@ CONVERSION = (
 )
 
 
-class LoadError(ValueError):
+class LoadError(ZooError, ValueError):
     """Weights could not be loaded; the message names the file and what to do."""
 
 
-class ReleaseError(ValueError):
+class ReleaseError(ZooError, ValueError):
     """A release could not be made, is not what it should be, or could not be published; the message says why."""
 
 
