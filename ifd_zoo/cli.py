@@ -5,6 +5,7 @@ Nothing here, and nothing that a command imports before its flags are parsed, im
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -18,16 +19,19 @@ INTERRUPTED = 130
 """What a shell calls a command that was ended with Ctrl-C."""
 
 
+def with_default(text: str, default: Any) -> str:
+    """The text of a flag with its default at the end, where there is one that the text does not tell."""
+    if re.search(r'\bdefault[: ]', text) or default in (None, False, '', argparse.SUPPRESS) or default in ([], ()):
+        return text
+    parts = default if isinstance(default, (list, tuple)) else [default]
+    return f'{text} (default: {" ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in parts)})'
+
+
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Adds the default of each flag that has one, unless its text tells it."""
+    """Adds the default of each flag."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        text, default = action.help, action.default
-        told = 'default' in text or default in (None, False, '', argparse.SUPPRESS) or default == []
-        if told:
-            return text
-        shown = ' '.join(map(str, default)) if isinstance(default, (list, tuple)) else str(default)
-        return f'{text} (default: {shown})'.replace('%', '%%')
+        return with_default(action.help, action.default)
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -37,7 +41,7 @@ class ArgumentParser(argparse.ArgumentParser):
         super().__init__(*args, **{'formatter_class': HelpFormatter, 'allow_abbrev': False} | kwargs)
 
 
-def command(go_on: str = 'stopped') -> Callable[[Callable[..., int | None]], Callable[..., int]]:
+def entry_point(go_on: str = 'stopped') -> Callable[[Callable[..., int | None]], Callable[..., int]]:
     """Make `main(argv)` return its exit code whatever happens: 0 for None, 2 after an error, 130 after Ctrl-C.
 
     Args:

@@ -12,7 +12,7 @@ import numpy as np
 from ifd_zoo.gallery import PHOTO_SIDE, Embedded, PhotoFile, Progress, RememberedEmbeddings, no_progress
 from ifd_zoo.images import load_image
 from ifd_zoo.index import GalleryIndex, IndexFile, index_key
-from ifd_zoo.index.build import fill
+from ifd_zoo.index.building import fill
 from ifd_zoo.predictor import Predictor
 
 

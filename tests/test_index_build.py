@@ -14,7 +14,7 @@ from PIL import Image
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.index import GalleryIndex, GalleryIndexError, IndexFile, build, folder_files, index_key
 from ifd_zoo.index.__main__ import main
-from ifd_zoo.index.build import LOOSE_SHARDS, fill
+from ifd_zoo.index.building import LOOSE_SHARDS, fill
 from ifd_zoo.parsing import NoParser
 from ifd_zoo.predictor import Predictor
 from tests.index_worker import DIM, KEY, Embedder, fill_from

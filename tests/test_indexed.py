@@ -11,7 +11,7 @@ import pytest
 
 from ifd_zoo import indexed
 from ifd_zoo.gallery import EXAMPLES, PhotoFile, embed_files, search
-from ifd_zoo.index.build import fill
+from ifd_zoo.index.building import fill
 from ifd_zoo.indexed import IndexedFolder
 from tests.page import BASELINE, IFD, make_desk
 

@@ -14,6 +14,8 @@ from ifd_zoo.files import hash_file
 CONFIG, WEIGHTS, CARD, GOLDEN = 'config.json', 'model.safetensors', 'README.md', 'golden.safetensors'
 RELEASE_FILES = (CONFIG, WEIGHTS, CARD, GOLDEN)
 PREFIX = 'hf-hub:'
+ORGANISATION = 'IFD_HUB_ORG'
+"""Environment variable with the organisation on the Hub where names without published weights are looked for."""
 
 MODEL_FIELDS = ('architecture', 'pretrained_cfg')
 """What the config.json of a model, which has timm's form, cannot do without."""
