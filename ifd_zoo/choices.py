@@ -12,6 +12,8 @@ STORED = ('fp16', 'fp32')
 EXACT = 'exact'
 FAISS_KINDS = ('flat', 'hnsw', 'ivfpq')
 """What can search an index: ours, and FAISS."""
+FOLDER_LABELS = ('none', 'folders', 'person', 'person/outfit')
+"""Which folder above a picture in an index is called after the person: that which the names tell, or as is said."""
 
 LABEL_MAPS, NO_MASKS = 'label-maps', 'none'
 """Of the masks, beside parsers and folders: those of the data set, and nothing."""

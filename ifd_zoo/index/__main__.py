@@ -15,7 +15,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ifd_zoo.choices import DEFAULT_MODEL, EXACT, FAISS_KINDS, PRECISIONS, STORED
+from ifd_zoo.choices import DEFAULT_MODEL, EXACT, FAISS_KINDS, FOLDER_LABELS, PRECISIONS, STORED
 from ifd_zoo.cli import ArgumentParser, entry_point
 
 
@@ -25,7 +25,13 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
     command = _command(commands, 'build', 'build_index', 'embed pictures that are not in the index yet')
     command.add_argument('--images', required=True, type=Path, help='folder of pictures')
-    command.add_argument('--labels', choices=('none', 'folders'), default='none', help="persons by their folder's name")
+    command.add_argument(
+        '--labels',
+        choices=FOLDER_LABELS,
+        default='none',
+        help="persons by their folders' names; folders: where these tell which is whose, else say person, for "
+        'person/picture, or person/outfit',
+    )
     command.add_argument('--dtype', choices=STORED, default='fp16', help='of a new index')
     command.add_argument('--prune', action='store_true', help='remove what is not in the folder any more')
     _add_model(command)

@@ -18,7 +18,7 @@ RECALL_QUERIES = 200
 
 
 def build_index(args: argparse.Namespace) -> str:
-    files = folder_files(args.images, args.labels == 'folders')
+    files = folder_files(args.images, args.labels)
     predictor = Predictor(args.model, args.parser, args.device, precision=args.precision)
     index = GalleryIndex.open_or_create(args.index, index_key(predictor), predictor.model.num_features, args.dtype)
     with tqdm(total=len(files), desc='index', unit=' images', leave=False) as bar:
