@@ -147,6 +147,18 @@ def test_the_zip_of_the_results_has_the_table_and_the_pictures(desk, uploads):
     assert rows[0] == ['rank', 'file', 'similarity', 'threshold', 'label'] and len(rows) == 5
 
 
+def test_a_name_that_a_spreadsheet_would_run_is_text_in_the_table(desk, uploads):
+    names = ['=1+1.jpg', '+a.jpg', '-a.jpg', '@a.jpg', 'plain.jpg']
+    gallery = [upload(uploads, path, name) for path, name in zip(GALLERY, names, strict=False)]
+    found = rank(desk, items(upload(uploads, QUERIES[0])), items(*gallery))
+    with zipfile.ZipFile(found['zip']) as archive:
+        written = archive.read('ranking.csv')
+    assert written == Path(found['csv']).read_bytes()
+    rows = list(csv.reader(written.decode().splitlines()))[1:]
+    assert {row[1] for row in rows} == {"'=1+1.jpg", "'+a.jpg", "'-a.jpg", "'@a.jpg", 'plain.jpg'}
+    assert {row[1] for row in found['table']} == set(names)
+
+
 def test_a_model_without_attention_says_so_and_has_no_masked_input(desk, uploads):
     found = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads), model=BASELINE)
     assert 'no attention stream' in found['status']

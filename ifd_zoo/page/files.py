@@ -4,7 +4,6 @@ Events take gradio's raw values (`preprocess=False`): its own decoding of a bad 
 user.
 """
 
-import csv
 import functools
 import html
 import secrets
@@ -27,6 +26,7 @@ from ifd_zoo.inference import DeviceError
 from ifd_zoo.intake import Collected, check_photo, collect
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.parsing import ParserError
+from ifd_zoo.tables import write_table
 
 PICTURE_TYPES = ['image']
 ARCHIVE_TYPES = ['.zip', 'image']
@@ -157,8 +157,7 @@ def write_results(
     """Paths of the ranking as CSV, and of a ZIP with it and the pictures that are shown, numbered by rank."""
     folder = new_folder('ranking_')
     table, archive = folder / 'ranking.csv', folder / 'ranking.zip'
-    with table.open('w', newline='', encoding='utf-8') as file:
-        csv.writer(file).writerows([heads, *rows])
+    write_table(table, heads, rows)
     with zipfile.ZipFile(archive, 'w') as packed:
         packed.write(table, table.name, zipfile.ZIP_DEFLATED)
         for place, (picture, _) in enumerate(pictures, 1):
