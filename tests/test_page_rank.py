@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import gradio as gr
 import pytest
 
+from app import build_demo
 from ifd_zoo.explain import VIEWS
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.intake import collect_folder
@@ -157,6 +158,12 @@ def test_a_name_that_a_spreadsheet_would_run_is_text_in_the_table(desk, uploads)
     rows = list(csv.reader(written.decode().splitlines()))[1:]
     assert {row[1] for row in rows} == {"'=1+1.jpg", "'+a.jpg", "'-a.jpg", "'@a.jpg", 'plain.jpg'}
     assert {row[1] for row in found['table']} == set(names)
+
+
+def test_tables_of_file_names_are_not_copied_as_they_are(desk):
+    tables = [block for block in build_demo(desk).blocks.values() if isinstance(block, gr.Dataframe)]
+    named = [table for table in tables if 'File' in table.headers]
+    assert len(named) == 2 and all(table.buttons == ['fullscreen'] for table in named)
 
 
 def test_a_model_without_attention_says_so_and_has_no_masked_input(desk, uploads):

@@ -187,7 +187,7 @@ def _pictures(label: str) -> gr.Gallery:
 
 def _table() -> gr.Dataframe:
     widths = ['220px', '120px', '120px', '160px', '160px']
-    identity = {'show_label': False, 'elem_id': 'mask_table'}
+    identity = {'show_label': False, 'elem_id': 'mask_table', 'buttons': ['fullscreen']}  # as the ranking's
     return gr.Dataframe(headers=list(HEADS), column_widths=widths, interactive=False, **identity)
 
 
