@@ -9,7 +9,6 @@ import ipaddress
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from ifd_zoo.page.fence import OwnFilesOnly
 from ifd_zoo.page.files import visitor
 from ifd_zoo.page.keeping import Keeping
 from ifd_zoo.page.look import LOOK
+from ifd_zoo.page.temporary import own_folder, remove_abandoned
 from ifd_zoo.page.words import KEEP_SECONDS, PRIVACY, TITLE
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.predictor import DEFAULT_MODEL
@@ -112,11 +112,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ImageError as error:
         print(f'app.py: {error}', file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the temporary folder is removed then, too
+    _end_on_signals()
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
-    with tempfile.TemporaryDirectory(prefix='ifd_') as folder_of_uploads:
-        os.environ['GRADIO_TEMP_DIR'] = folder_of_uploads
-        keeping = Keeping(Path(folder_of_uploads), 2 * KEEP_SECONDS)
+    for left in remove_abandoned():
+        print(f'app.py: removed {left}, which a page that was killed had left', file=sys.stderr)
+    with own_folder() as folder_of_uploads:
+        os.environ['GRADIO_TEMP_DIR'] = str(folder_of_uploads)
+        keeping = Keeping(folder_of_uploads, 2 * KEEP_SECONDS)
         desk = Desk(predictors, folder, args.public and not args.auth, _index_of(args), keeping)
         demo = build_demo(desk)
         keeping.start()
@@ -124,6 +126,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _serve(demo, desk, args)
         finally:
             keeping.stop()
+
+
+def _end_on_signals() -> None:
+    """So that the temporary folder is removed also when a service manager or a terminal that closes ends the page."""
+    ending = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
+
+    def end(*_: object) -> None:
+        for one in ending:  # a terminal sends it twice, and the second must not end the removal
+            signal.signal(one, signal.SIG_IGN)
+        sys.exit(0)
+
+    for one in ending:
+        if signal.getsignal(one) != signal.SIG_IGN:  # as after `nohup`
+            signal.signal(one, end)
 
 
 def _read_folder(path: Path | None) -> Collected | None:
