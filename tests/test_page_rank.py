@@ -1,6 +1,7 @@
 """Ranking on the page, without a browser: queries, galleries, archives, labels, views, and what is refused."""
 
 import csv
+import shutil
 import zipfile
 from pathlib import Path
 from unittest.mock import Mock
@@ -107,6 +108,26 @@ def test_a_folder_of_the_start_is_searched_when_it_is_asked_for(uploads):
     assert f'Ranked {len(GALLERY)} photos' in rank(desk, query, None, use_folder=True)['status']
     with pytest.raises(gr.Error, match='gallery is empty'):
         rank(desk, query, None)
+
+
+def test_photos_of_the_folder_that_change_after_the_start_are_skipped_or_looked_at_again(uploads):
+    folder = uploads / 'photos'
+    folder.mkdir()
+    deleted, damaged, exchanged, *_ = [Path(shutil.copy(path, folder)) for path in GALLERY[:5]]
+    desk = make_desk(folder=collect_folder(folder), index=uploads / 'index')
+    query = items(upload(uploads, QUERIES[0]))
+    before = rank(desk, query, None, use_folder=True, view='photo')
+    assert 'Ranked 5 photos' in before['status'] and before['table'][0][2] != '1.0000'
+    deleted.unlink()
+    damaged.write_bytes(b'no picture')
+    exchanged.write_bytes(QUERIES[0].read_bytes())
+    with pytest.raises(gr.Error, match='exchanged or deleted meanwhile; rank again'):
+        page.redraw(desk, before['ranking'], 0, 'photo', 0.5, 5, 0.0)
+    after = rank(desk, query, None, use_folder=True, view='photo')
+    assert 'Ranked 3 photos' in after['status'] and 'Skipped 2 of 5' in after['status']
+    assert f'{deleted.name}: cannot be read' in after['status'] and f'{damaged.name}: is not a pic' in after['status']
+    assert after['table'][0][1:3] == [exchanged.name, '1.0000']
+    assert {deleted.name, damaged.name}.isdisjoint(row[1] for row in after['table'])
 
 
 def test_names_with_labels_are_marked_right_or_wrong(desk, uploads):

@@ -54,6 +54,7 @@ class Desk:
         self.predictors, self.folder, self.guarded, self.keeping = predictors, folder, guarded, keeping
         self.busy = Lock()
         """To be held while a network of re-identification runs: Grad-CAM looks into it."""
+        self.folder_files = frozenset(folder.files if folder else ())
         indexed = IndexedFolder(folder.files, index, self.busy) if folder and index else None
         self.embed: Embed = indexed or RememberedEmbeddings()
         self._indexed = indexed

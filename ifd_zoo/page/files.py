@@ -53,6 +53,9 @@ def telling(start: str = ''):
         raise error(f'{start}{fault}.') from fault
     except (LoadError, ParserError, DeviceError, GalleryIndexError, ValueError) as fault:
         raise error(str(fault)) from fault
+    except OSError as fault:  # without its path, which is not the visitor's
+        reason = fault.strerror or type(fault).__name__
+        raise error(f'A file of this page cannot be read or written ({reason}): tell who runs it.') from fault
 
 
 def photo_file(value: dict) -> PhotoFile:

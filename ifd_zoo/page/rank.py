@@ -72,7 +72,7 @@ def rank(
             desk.look_at_folder(predictor, tell)
     with telling(BAD_QUERY), desk.busy:
         result = search(predictor, wanted, found.files, tell, desk.embed)
-    ranking = Ranking(model, result.queries, found.files, found.labels)
+    ranking = Ranking(model, result.queries, found.files, found.labels, watched=desk.folder_files)
     status = [f'**Ranked {result.searched:,} photos** in {time.monotonic() - started:.1f} s.']
     status += _remarks(predictor, result.searched)
     status += tell_skipped(found.skipped + result.skipped, len(found.files) + len(found.skipped))
