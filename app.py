@@ -26,8 +26,9 @@ from ifd_zoo.page import change, compare, endpoints, masks, models, rank
 from ifd_zoo.page.desk import Desk, short_name
 from ifd_zoo.page.fence import OwnFilesOnly
 from ifd_zoo.page.files import visitor
-from ifd_zoo.page.keeping import Keeping
+from ifd_zoo.page.keeping import Keeping, most_bytes
 from ifd_zoo.page.look import LOOK
+from ifd_zoo.page.quota import UploadsInRoom
 from ifd_zoo.page.temporary import own_folder, remove_abandoned
 from ifd_zoo.page.words import KEEP_SECONDS, PRIVACY, TITLE
 from ifd_zoo.parsing import ParserError
@@ -118,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'app.py: removed {left}, which a page that was killed had left', file=sys.stderr)
     with own_folder() as folder_of_uploads:
         os.environ['GRADIO_TEMP_DIR'] = str(folder_of_uploads)
-        keeping = Keeping(folder_of_uploads, 2 * KEEP_SECONDS)
+        keeping = Keeping(folder_of_uploads, 2 * KEEP_SECONDS, most_bytes(folder_of_uploads))
         desk = Desk(predictors, folder, args.public and not args.auth, _index_of(args), keeping)
         demo = build_demo(desk)
         keeping.start()
@@ -164,6 +165,9 @@ def _index_of(args: argparse.Namespace) -> Path | None:
 def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> int:
     limits = {'allowed_paths': [str(EXAMPLES)], 'max_file_size': '250mb', 'run_history': False}
     auth = tuple(args.auth.split(':', 1)) if args.auth else None
+    fences = [Middleware(OwnFilesOnly)]
+    if desk.keeping:
+        fences.append(Middleware(UploadsInRoom, has_room=desk.keeping.has_room))
     try:
         demo.launch(
             server_name=args.host,
@@ -173,7 +177,7 @@ def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> int:
             auth=auth,
             state_session_capacity=SESSIONS,
             **LOOK,
-            app_kwargs={'middleware': [Middleware(OwnFilesOnly)]},
+            app_kwargs={'middleware': fences},
             **limits,
         )
     except (OSError, OverflowError) as error:

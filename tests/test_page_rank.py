@@ -13,7 +13,9 @@ from app import build_demo
 from ifd_zoo.explain import VIEWS
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.intake import collect_folder
+from ifd_zoo.page import change, masks
 from ifd_zoo.page import rank as page
+from ifd_zoo.page.keeping import Keeping
 from ifd_zoo.page.ranking import ABOVE, BELOW, MAX_SHOWN
 from tests.page import BASELINE, IFD, items, make_desk, upload, uploads_folder
 from tests.zips import write_zip
@@ -86,6 +88,36 @@ def test_a_zip_is_unpacked_once_as_long_as_its_files_are_there(desk, uploads):
     Path(first['ranking'].files[0].path).unlink()
     third = rank(desk, query, None, archive)
     assert 'Ranked 3 photos' in third['status'] and third['ranking'].files != first['ranking'].files
+
+
+def test_nothing_is_unpacked_for_a_model_that_is_not_there(desk, uploads):
+    path = write_zip(uploads / 'c.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
+    photo, places = upload(uploads, QUERIES[0]), (None, [{'path': str(path), 'orig_name': 'photos.zip'}], False)
+    parsed, edit = masks.to_editor(desk, photo)[1], (['upper'], '#ff0000', 'plain', '#ff0000', 0.05, False)
+    asked = [
+        lambda: rank(desk, items(photo), *places, model='gone'),
+        lambda: change.measure(desk, photo, *edit, [IFD, 'gone'], *places),
+        lambda: change.measure(desk, photo, [], *edit[1:], [IFD], *places),
+        lambda: masks.rank_again(desk, parsed, desk.parse(*parsed)[1], 'gone', *places),
+    ]
+    for ask in asked:
+        with pytest.raises(gr.Error, match='That model is not loaded here|Choose what to change'):
+            ask()
+    assert list(uploads.glob('gallery_*')) == []
+
+
+def test_nothing_is_written_where_there_is_no_room(uploads, monkeypatch):
+    desk = make_desk(keeping=Keeping(uploads, 3600, most_bytes=10_000_000))
+    path = write_zip(uploads / 'd.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
+    query, archive = items(upload(uploads, QUERIES[0])), [{'path': str(path), 'orig_name': 'photos.zip'}]
+    assert 'Ranked 3 photos' in rank(desk, query, None, archive)['status']
+    (uploads / 'of another').write_bytes(bytes(10_000_000))
+    monkeypatch.setattr(desk.keeping, '_measured', 0)
+    before = set(uploads.rglob('*'))
+    for gallery, archives in ((some(uploads), None), (None, [{**archive[0], 'orig_name': 'anew.zip'}])):
+        with pytest.raises(gr.Error, match='as many files of all visitors as it may'):
+            rank(desk, query, gallery, archives)
+    assert {path.name for path in set(uploads.rglob('*')) - before} <= {path.name for path in GALLERY}
 
 
 @pytest.mark.parametrize('moment', ['reading the gallery', 'waiting for the model'])

@@ -81,6 +81,11 @@ class Desk:
         second = next((name for name in self.models if BASELINE in name), self.models[-1])
         return list(dict.fromkeys([first, second]))
 
+    def require(self, *names: str) -> None:
+        """Raises ValueError when there is no model of one of the names; does not wait for any."""
+        if not all(name in self.predictors.sources for name in names):
+            raise ValueError('That model is not loaded here: choose one of the list.')
+
     def get(self, name: str) -> Predictor:
         """The predictor of that name.
 
@@ -88,8 +93,7 @@ class Desk:
             ValueError: there is none.
             LoadError, ParserError, DeviceError: as for `Predictor`.
         """
-        if name not in self.predictors.sources:
-            raise ValueError('That model is not loaded here: choose one of the list.')
+        self.require(name)
         return self.predictors.get(name)
 
     def add(self, source: str, check: Callable[[], None] = lambda: None) -> str:

@@ -92,6 +92,8 @@ def rank_again(
     Raises:
         gr.Error: something is missing or unusable.
     """
+    with telling():
+        desk.require(model)
     gr.Progress()(0, desc='Ranking twice')
     files, skipped = example_gallery(), []
     if places[0] or places[1] or (places[2] and desk.folder):

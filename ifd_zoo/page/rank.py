@@ -64,6 +64,7 @@ def rank(
     started, progress = time.monotonic(), gr.Progress()
     progress(0, desc='Reading the gallery')
     with telling():
+        desk.require(model)
         found = take_gallery(desk, gallery, archives, use_folder)
         progress(0, desc='Waiting for the model')
         predictor = desk.get(model)
