@@ -5,7 +5,6 @@ import hashlib
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 import gradio as gr
@@ -20,8 +19,10 @@ from ifd_zoo.page import change, compare, endpoints, masks, models, rank
 from ifd_zoo.page.desk import Desk, short_name
 from ifd_zoo.page.fence import OwnFilesOnly
 from ifd_zoo.page.files import visitor
-from ifd_zoo.page.keeping import Keeping
+from ifd_zoo.page.keeping import Keeping, most_bytes
 from ifd_zoo.page.look import LOOK
+from ifd_zoo.page.quota import UploadsInRoom
+from ifd_zoo.page.temporary import own_folder, remove_abandoned
 from ifd_zoo.page.words import KEEP_SECONDS, PRIVACY, TITLE
 from ifd_zoo.predictors import Predictors
 
@@ -57,11 +58,13 @@ def run(args: argparse.Namespace) -> None:
     """Serve the page until it is stopped."""
     predictors = Predictors(_sources(args.model), args.parser, args.device, args.precision)
     folder = _read_folder(args.gallery)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the temporary folder is removed then, too
+    _end_on_signals()
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
-    with tempfile.TemporaryDirectory(prefix='ifd_') as folder_of_uploads:
-        os.environ['GRADIO_TEMP_DIR'] = folder_of_uploads
-        keeping = Keeping(Path(folder_of_uploads), 2 * KEEP_SECONDS)
+    for left in remove_abandoned():
+        print(f'app.py: removed {left}, which a page that was killed had left', file=sys.stderr)
+    with own_folder() as folder_of_uploads:
+        os.environ['GRADIO_TEMP_DIR'] = str(folder_of_uploads)
+        keeping = Keeping(folder_of_uploads, 2 * KEEP_SECONDS, most_bytes(folder_of_uploads))
         desk = Desk(predictors, folder, args.public and not args.auth, _index_of(args), keeping)
         demo = build_demo(desk)
         keeping.start()
@@ -69,6 +72,20 @@ def run(args: argparse.Namespace) -> None:
             _serve(demo, desk, args)
         finally:
             keeping.stop()
+
+
+def _end_on_signals() -> None:
+    """So that the temporary folder is removed also when a service manager or a terminal that closes ends the page."""
+    ending = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
+
+    def end(*_: object) -> None:
+        for one in ending:  # a terminal sends it twice, and the second must not end the removal
+            signal.signal(one, signal.SIG_IGN)
+        sys.exit(0)
+
+    for one in ending:
+        if signal.getsignal(one) != signal.SIG_IGN:  # as after `nohup`
+            signal.signal(one, end)
 
 
 def _read_folder(path: Path | None) -> Collected | None:
@@ -93,6 +110,9 @@ def _index_of(args: argparse.Namespace) -> Path | None:
 def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> None:
     limits = {'allowed_paths': [str(EXAMPLES)], 'max_file_size': '250mb', 'run_history': False}
     auth = tuple(args.auth.split(':', 1)) if args.auth else None
+    fences = [Middleware(OwnFilesOnly)]
+    if desk.keeping:
+        fences.append(Middleware(UploadsInRoom, has_room=desk.keeping.has_room))
     try:
         demo.launch(
             server_name=args.host,
@@ -102,7 +122,7 @@ def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> None:
             auth=auth,
             state_session_capacity=SESSIONS,
             **LOOK,
-            app_kwargs={'middleware': [Middleware(OwnFilesOnly)]},
+            app_kwargs={'middleware': fences},
             **limits,
         )
     except (OSError, OverflowError) as error:
