@@ -13,8 +13,8 @@ import torch
 
 from ifd_zoo.transforms import Masking
 from train.build import build_data, build_loader, build_model, build_stages
-from train.config import parse_args
 from train.engine import make_accelerator, place_model
+from train.flags import parse_args
 
 
 def one_step(root: Path, variant: str) -> dict:

@@ -11,7 +11,7 @@ from ifd_zoo.__main__ import main
 from ifd_zoo.catalogue import catalogue, measure_size
 from ifd_zoo.hub import list_models, list_tagged
 from ifd_zoo.hub.names import how_to_make
-from train.config import parse_args
+from train.flags import parse_args
 
 
 @pytest.fixture(autouse=True)

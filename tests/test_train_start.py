@@ -13,7 +13,7 @@ from tests.training import arguments, metrics
 from tests.trees import write_folder_tree
 from train import run as train_run
 from train.build import build_model
-from train.config import parse_args
+from train.flags import parse_args
 from train.start import load_trained
 
 FIRST, SECOND = 'main_stream.backbone.net.conv1.0.weight', 'attention_stream.backbone.net.conv1.0.weight'

@@ -1,4 +1,4 @@
-"""One dataclass is the defaults, the command line and the record of a run."""
+"""One dataclass is the defaults, the command line (see `train.flags`) and the record of a run."""
 
 import argparse
 import dataclasses
@@ -6,22 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from ifd_zoo.choices import CLOTHING_RESIZES, FILLS, LABEL_MAPS, LAST_STRIDES, NO_MASKS, POOLS, PRECISIONS
 from ifd_zoo.datasets import DATASETS
-from ifd_zoo.inference import PRECISIONS, native_precision
-from ifd_zoo.models.backbone import LAST_STRIDES
-from ifd_zoo.models.ifd import CLOTHING_RESIZES
-from ifd_zoo.models.layers import POOLS
+from ifd_zoo.errors import ZooError
 from ifd_zoo.parsing.labels import CLOTHING, class_indices
-from ifd_zoo.parsing.masks import FILLS
-from ifd_zoo.parsing.masksets import LABEL_MAPS, NO_MASKS
-from ifd_zoo.parsing.registry import portable_name
 from train.recipes import RECIPES, VARIANTS
 from train.sampler import SAMPLERS
 
 
-class ConfigError(ValueError):
+class ConfigError(ZooError, ValueError):
     """A value that no run can work with; the message names the field."""
 
 
@@ -150,7 +143,7 @@ class Config:
                 raise ConfigError(f'{name}: {error}') from error
         if self.precision == 'auto':
             # Records name what was used, so that the same command gives the same weights on another machine.
-            object.__setattr__(self, 'precision', native_precision(self._device_type()))
+            object.__setattr__(self, 'precision', self._native_precision())
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f'ema_decay: must be at least 0 and below 1, got {self.ema_decay}')
         if self.crop_scale < 1:
@@ -160,8 +153,12 @@ class Config:
         if any(self.size) and min(self.size) < 32:
             raise ConfigError(f'size: sides must be at least 32 pixels, got {"x".join(map(str, self.size))}')
 
-    def _device_type(self) -> str:
-        return 'cuda' if self.device != 'cpu' and torch.cuda.is_available() else 'cpu'
+    def _native_precision(self) -> str:
+        import torch  # takes seconds, which a flag that is refused should not
+
+        from ifd_zoo.inference import native_precision
+
+        return native_precision('cuda' if self.device != 'cpu' and torch.cuda.is_available() else 'cpu')
 
     @property
     def streams(self) -> int:
@@ -183,11 +180,14 @@ class Config:
     def to_record(self) -> dict[str, Any]:
         """JSON values of everything that decides the result."""
         fields = [field for field in dataclasses.fields(self) if not field.metadata['here']]
-        record = {field.name: _portable(self, field) for field in fields}
+        record = {field.name: portable(self, field) for field in fields}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in record.items()}
 
 
-def _portable(config: Config, field: dataclasses.Field) -> Any:
+def portable(config: Config, field: dataclasses.Field) -> Any:
+    """The value of a field as records and commands tell it: without the folders of one machine."""
+    from ifd_zoo.parsing.registry import portable_name  # imports torch, as above
+
     value = getattr(config, field.name)
     # A file or folder of one machine: its name is all that means anything elsewhere.
     if field.name in ('masks', 'init'):
@@ -199,48 +199,3 @@ NOT_NEGATIVE = (
     'stage1_epochs', 'warmup_epochs', 'max_appearances', 'weight_decay', 'T_end', 'ccl_weight',
     'val_pids', 'seed', 'workers', 'checkpoint_steps', 'picture_epochs',
 )
-
-
-def parse_args(argv: list[str] | None) -> tuple[Config, str]:
-    """The run's config, and `resume`, `extend` or '' for a new run. Exits with status 2 when a value is impossible."""
-    parser = argparse.ArgumentParser('train/run.py', description='Train a model of the IFD zoo.', allow_abbrev=False)
-    parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint in --output, if any')
-    parser.add_argument('--extend', action='store_true', help='go on from it with more --epochs than the run had')
-    for field in dataclasses.fields(Config):
-        _add_argument(parser, field)
-    given = vars(parser.parse_args(argv))
-    ways = {name: given.pop(name) for name in ('extend', 'resume')}
-    if given.get('init'):  # the weights of the recipe give way to it, those of a flag do not
-        given.setdefault('backbone_weights', 'none')
-    try:
-        return Config(**{**RECIPES.get(given.get('recipe'), {}), **given}), next(filter(ways.get, ways), '')
-    except ConfigError as error:
-        parser.error(str(error))
-
-
-def to_flags(config: Config) -> list[str]:
-    """The command line that gives this config again; folders, which belong to one machine, as DIR."""
-    flags = ['--root', 'DIR', '--output', 'DIR']
-    recipe = RECIPES[config.recipe]
-    for field in dataclasses.fields(Config):
-        value, flag = _portable(config, field), '--' + field.name.replace('_', '-')
-        if field.metadata['here'] or value == recipe.get(field.name, field.default):
-            continue
-        if isinstance(value, bool):
-            flags.append(flag if value else flag.replace('--', '--no-', 1))
-        elif isinstance(value, tuple):
-            flags += [flag, ('x' if field.name == 'size' else ',').join(map(str, value))]
-        else:
-            flags += [flag, str(value)]
-    return flags
-
-
-def _add_argument(parser: argparse.ArgumentParser, field: dataclasses.Field) -> None:
-    flag, text = '--' + field.name.replace('_', '-'), field.metadata['help']
-    if isinstance(field.default, bool):
-        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
-        return
-    convert = field.metadata['parse'] or (Path if field.default is None else type(field.default))
-    if isinstance(field.default, Path):
-        convert = Path
-    parser.add_argument(flag, type=convert, default=argparse.SUPPRESS, help=text, choices=CHOICES.get(field.name))

@@ -9,7 +9,8 @@ from torch import nn
 from ifd_zoo.datasets import ReIDDataset
 from ifd_zoo.hub import save_release
 from ifd_zoo.hub.release import code_revision
-from train.config import Config, to_flags
+from train.config import Config
+from train.flags import to_flags
 
 
 class Outcome(NamedTuple):

@@ -9,207 +9,21 @@ attention maps and, at the end, the folder `release`: `config.json` with the com
 and `model.safetensors`. Recipes are in `train/recipes.py`; all flags: `--help`.
 """
 
-import json
 import sys
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from timm.utils import ModelEmaV3
-from torch import nn
-
-from eval.report import evaluate_protocols, markdown_table
-from ifd_zoo.datasets import DatasetError
-from ifd_zoo.hub import ReleaseError
-from ifd_zoo.hub.release import as_stored
-from ifd_zoo.inference import DeviceError
-from ifd_zoo.parsing import ParserError
-from ifd_zoo.parsing.coverage import count_coverage, coverage_text
-from ifd_zoo.parsing.masksets import NO_MASKS
-from ifd_zoo.transforms import EvalTransform, Masking
-from train.attention_pictures import AttentionPictures
-from train.build import (
-    add_masks,
-    build_data,
-    build_loader,
-    build_masks,
-    build_model,
-    build_stages,
-    input_size,
-    load_backbone_weights,
-)
-from train.checkpoint import CheckpointError, Checkpoints
-from train.checks import check_flags
-from train.config import Config, ConfigError, parse_args
-from train.engine import Engine, Position, Stage, make_accelerator, place_model
-from train.release import Outcome, write_release
-from train.start import load_trained
-from train.tracker import EpochReport, Tracker
-from train.trained_on import describe_records, require_same
-
-ERRORS = (ConfigError, DatasetError, CheckpointError, DeviceError, ParserError, ReleaseError, FloatingPointError)
+from ifd_zoo.cli import REFUSED, entry_point
+from train.flags import parse_args
 
 
-class Run:
-    """A training run: its parts, and where it stands.
-
-    Args:
-        config: of the run.
-        go_on: `resume`, `extend`, or '' for a new run.
-    """
-
-    def __init__(self, config: Config, go_on: str) -> None:
-        self.config = config
-        self.accelerator = make_accelerator(config)
-        check_flags(config, self.accelerator.num_processes)
-        self.checkpoints = Checkpoints(config.output / 'checkpoints')
-        if not go_on:
-            self.checkpoints.require_none()
-        # Masks come last: making them may take hours, and all else may be wrong.
-        dataset, masks = build_data(config), build_masks(config, self.accelerator)
-        self.trained_on = describe_records(dataset.train, config.root.expanduser(), masks)
-        model = build_model(config, dataset.num_pids)
-        self.size = input_size(model, config)
-        self.tracker = Tracker(config.output) if self.accelerator.is_main_process else None
-        state = self._load_state(go_on == 'extend') if go_on else None
-        self.history: dict[str, Any] = state.get('history', {}) if state else self._start(model)
-        self.dataset = add_masks(dataset, masks, config, self.accelerator)
-        self.coverage = self._count_coverage()
-        masking = Masking(config.mask_classes, config.clothing_classes, config.fill)
-        self.transform = EvalTransform(self.size, masking=masking)
-        self.model = place_model(model, config, self.accelerator)
-        self.stages = build_stages(self.model, config)
-        self.average = self._follow_weights()
-        self.position = self._restore(state) if state else Position(self.stages[0].number)
-        loader = build_loader(self.dataset, self.size, masking, config)
-        self.engine = Engine(config, self.accelerator, loader, self._save, self._report)
-        self.pictures = AttentionPictures(self.dataset.train, self.transform)
-        if self.tracker:
-            self.tracker.rewind(self.position.stage, self.position.epoch)
-            (config.output / 'config.json').write_text(json.dumps(config.to_record(), indent=2) + '\n')
-
-    def log(self, line: str) -> None:
-        if self.tracker:
-            self.tracker.log(line)
-
-    def _count_coverage(self) -> dict[str, int] | None:
-        """How many training images show no person or no clothing; in the main process, where masks are used."""
-        config = self.config
-        if not self.tracker or not config.needs_masks or config.masks == NO_MASKS:
-            return None
-        counts = count_coverage(self.dataset.train, config.root.expanduser(), config.clothing_classes)
-        self.log(f'masks for training: {coverage_text(counts)}; of these nothing is erased')
-        if config.contrastive != 'none' and counts['no_clothing'] == counts['images']:
-            raise ConfigError(f'clothing_classes: no training image shows any of {", ".join(config.clothing_classes)}')
-        return counts
-
-    def _start(self, model: nn.Module) -> dict[str, Any]:
-        """Fill a new model with the weights that the config names; returns what the release has to say of them."""
-        if not self.config.init:
-            self.log(load_backbone_weights(model, self.config))
-            return {}
-        init = load_trained(model, self.config.init)
-        self.log(f'all but the classifiers: weights of {init["name"]}')
-        return {'init': init}
-
-    def _follow_weights(self) -> ModelEmaV3 | None:
-        """The running average of the weights in the last stage, if the config asks for one."""
-        if not self.config.ema_decay:
-            return None
-        average = ModelEmaV3(self.model, self.config.ema_decay, use_warmup=True)
-        self.stages[-1].after_step = lambda step: average.update(self.model, step)
-        return average
-
-    @property
-    def trained(self) -> nn.Module:
-        """What the run is for: the network that is measured and released."""
-        return self.average.module if self.average else self.model
-
-    def train(self) -> None:
-        for stage in self.stages:
-            if stage.number >= self.position.stage:
-                self.engine.run(stage, self.position)
-                self.position = Position(stage.number + 1)
-
-    def _save(self, stage: Stage, position: Position) -> None:
-        if self.accelerator.is_main_process:
-            self.checkpoints.save({
-                **vars(position),
-                'config': json.dumps(self.config.to_record()),
-                'trained_on': self.trained_on,
-                'history': self.history,
-                'model': self.model.state_dict(),
-                'average': self.average and self.average.module.state_dict(),
-                'optimizer': stage.optimizer.state_dict(),
-                'scaler': self.accelerator.scaler and self.accelerator.scaler.state_dict(),
-            })
-
-    def _load_state(self, extend: bool) -> dict | None:
-        state = self.checkpoints.load(self.log)
-        if state is None and extend:
-            raise CheckpointError(f'{self.checkpoints.folder}: no checkpoint yet, and so nothing to extend')
-        if state is None:
-            self.log(f'no checkpoint in {self.checkpoints.folder} yet: starting from the beginning')
-            return None
-        self._require_same_run(state, extend)
-        return state
-
-    def _require_same_run(self, state: dict, extend: bool) -> None:
-        folder = self.checkpoints.folder
-        # Of fields that older checkpoints lack the defaults are taken.
-        before, now = Config(Path(), Path()).to_record() | json.loads(state['config']), self.config.to_record()
-        if extend:
-            if before['epochs'] >= now['epochs']:
-                raise CheckpointError(f'{folder}: of a run of {before["epochs"]} epochs; extend it by more --epochs')
-            history = state.setdefault('history', {})
-            history['extended_from'] = [*history.get('extended_from', []), before['epochs']]
-            before['epochs'] = now['epochs']
-        changed = sorted(key for key in {*now, *before} if before.get(key) != now.get(key))
-        if changed:
-            remedy = '; for more epochs, give --extend' if changed == ['epochs'] else ''
-            raise CheckpointError(f'{folder}: made with another {", ".join(changed)}; give the same flags{remedy}')
-        require_same(state.get('trained_on'), self.trained_on, folder, self.log)
-
-    def _restore(self, state: dict) -> Position:
-        self.model.load_state_dict(state['model'])
-        if self.average:
-            self.average.module.load_state_dict(state['average'])
-        # Of fields that older checkpoints lack the defaults are taken.
-        position = Position(**{field.name: state[field.name] for field in fields(Position) if field.name in state})
-        stage = next(stage for stage in self.stages if stage.number == position.stage)
-        stage.optimizer.load_state_dict(state['optimizer'])
-        if state['scaler']:
-            self.accelerator.scaler.load_state_dict(state['scaler'])
-        self.log(f'resumed behind stage {position.stage} epoch {position.epoch} batch {position.step}')
-        return position
-
-    def _report(self, report: EpochReport) -> None:
-        if not self.tracker:
-            return
-        self.tracker.epoch(report)
-        every = self.config.picture_epochs
-        due = every and report.stage == 2 and (report.epoch % every == 0 or report.epoch == report.epochs)
-        picture = self.pictures(self.trained, self.accelerator.device) if due else None
-        if picture:
-            self.tracker.picture('attention', report.stage, report.epoch, picture)
-
-    def finish(self) -> None:
-        """Measure the model and leave the release; for the main process."""
-        config, protocols, figures = self.config, self.dataset.protocols, []
-        if protocols:
-            options = {'workers': config.workers, 'flip': config.test_flip}
-            figures = evaluate_protocols(as_stored(self.trained), protocols, self.transform, **options)
-        self.log(markdown_table(figures) if figures else 'nothing measured: the data set has no query and gallery')
-        outcome = Outcome(figures, self.coverage, self.tracker.seconds(), self.history)
-        path = write_release(self.trained, config, self.dataset, self.size, outcome)
-        self.log(f'release: {path}')
-
-
+@entry_point('stopped; the same command with --resume goes on from the last checkpoint')
 def main(argv: list[str] | None = None) -> int:
     config, go_on = parse_args(argv)
+    from train.training import Run
+
     try:
         run = Run(config, go_on)
         run.train()
@@ -217,12 +31,9 @@ def main(argv: list[str] | None = None) -> int:
             run.finish()
             run.tracker.close()
         run.accelerator.end_training()
-    except ERRORS as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
     except OSError as error:  # a full disk, a folder that is a file
         print(f'error: {error}; with that put right, --resume loses nothing that was saved', file=sys.stderr)
-        return 2
+        return REFUSED
     return 0
 
 
