@@ -127,7 +127,7 @@ def evaluate_blocks(blocks: Iterable[np.ndarray], query: Labels, gallery: Labels
         ValueError: unknown mode, shapes that do not fit, or a similarity that is not finite.
     """
     judge(query.take(slice(0)), gallery.take(slice(0)), mode)  # an unknown mode is refused before any work
-    same_pid = _positions_by_pid(gallery.pids)
+    same_pid = positions_by_pid(gallery.pids)
     nobody = np.empty(0, dtype=np.int64)
     results, start = [], 0
     for block in blocks:
@@ -160,7 +160,7 @@ def _require_finite(values: np.ndarray, name: str, start: int = 0) -> None:
         raise ValueError(f'{name}: row {row} holds values that are not finite (nan or inf)')
 
 
-def _positions_by_pid(pids: np.ndarray) -> dict[int, np.ndarray]:
+def positions_by_pid(pids: np.ndarray) -> dict[int, np.ndarray]:
     """pid to its positions, rising."""
     order = np.argsort(pids, kind='stable')
     values, starts = np.unique(pids[order], return_index=True)

@@ -136,15 +136,15 @@ def markdown_report(report: dict) -> str:
 
     Args:
         report: `model`, `weights_sha256`, `data`, `masks`, `coverage` (of `count_coverage`; None where the model uses
-            no masks), `flip`, `precision`, `rerank` (options or None), `seed`, `protocols` (rows of `measure`) and
-            `paper` (of `eval.paper.reference`).
+            no masks), `flip`, `precision`, `rerank` (options or None), `seed`, `protocols` (rows of `measure`),
+            `remarks` (sentences about them, where there are any) and `paper` (of `eval.paper.reference`).
     """
     options, texts = report['rerank'], setting_texts(report)
     if options:
         texts['re-ranking'] = f'**k-reciprocal** ({texts["re-ranking"]})'
     title = f'`{report["model"]}` (weights {report["weights_sha256"][:12]}) on `{report["data"]}`'
     setting = '; '.join([title, *(f'{name}: {text}' for name, text in texts.items())])
-    parts = [setting + '.', markdown_table(report['protocols'])]
+    parts = [setting + '.', markdown_table(report['protocols']), *report.get('remarks', ())]
     if report['paper']:
         parts += _paper_part(report['paper'], reranked=bool(options))
     return '\n\n'.join(parts)
