@@ -9,6 +9,7 @@ data set cannot be read at all.
 """
 
 import argparse
+import signal
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,7 @@ from tqdm import tqdm
 from eval.flags import not_negative
 from eval.left_out import left_out
 from eval.validity import fewest_valid, nothing_to_measure, reason_text
+from ifd_zoo.cli import ArgumentParser, entry_point
 from ifd_zoo.datasets import DATASETS, DatasetError, Record, ReIDDataset, load_dataset
 from ifd_zoo.datasets.base import UnreadableImage, read_image, read_label_map
 from ifd_zoo.datasets.common import CountWarning, count
@@ -45,7 +47,7 @@ class Inspection(NamedTuple):
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser('eval/check_data.py', description='Check a data set.', allow_abbrev=False)
+    parser = ArgumentParser('eval/check_data.py', description='Check a data set.')
     parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
     parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
     parser.add_argument('--masks', action='store_true', help='check that each image has a label map, and of its size')
@@ -121,7 +123,8 @@ def _inspections(records: tuple[Record, ...], masks: bool, workers: int) -> Iter
     if not workers:
         yield map(work, records)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    deaf = signal.SIGINT, signal.SIG_IGN  # Ctrl-C reaches the workers, too; this process ends them
+    with ProcessPoolExecutor(workers, initializer=signal.signal, initargs=deaf) as pool:
         try:
             yield pool.map(work, records, chunksize=CHUNK)
         finally:
@@ -154,13 +157,10 @@ def print_faults(title: str, lines: list[str], most: int) -> None:
         print(f'  ... and {len(lines) - most} more')
 
 
+@entry_point()
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    try:
-        dataset = read_dataset(args.data, args.root)
-    except DatasetError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    dataset = read_dataset(args.data, args.root)
     rows = count_rows(dataset)
     print(f'{args.data} in {args.root}\n{count_table(rows)}\n\n{protocol_table(dataset)}\n')
     records = dataset.records

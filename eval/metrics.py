@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ifd_zoo.datasets import Record
+
 RANKS = (1, 5, 10)
 BLOCK_BYTES = 64 * 2**20
 """Size of a block of similarities. Evaluation holds two of them at a time and a mask of a quarter, about 150 MB."""
@@ -19,6 +21,11 @@ class Labels(NamedTuple):
 
     def take(self, positions: np.ndarray | slice) -> 'Labels':
         return Labels(*(values[positions] for values in self))
+
+
+def labels_of(records: Iterable[Record]) -> Labels:
+    labels = [(record.pid, record.camid, record.clothes_id) for record in records]
+    return Labels(*np.array(labels, dtype=np.int64).reshape(-1, 3).T)
 
 
 class Judgement(NamedTuple):

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 from torch import nn
 
-from eval.extract import extract
-from eval.metrics import Labels, Scores, evaluate_blocks, evaluate_embeddings
+from eval.extraction import extract
+from eval.metrics import Scores, evaluate_blocks, evaluate_embeddings, labels_of
 from eval.rerank import Reranking, rerank
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.hub.comparison import format_spread
@@ -34,11 +34,6 @@ def evaluate_protocols(
 def distinct_records(protocols: Iterable[Protocol]) -> tuple[Record, ...]:
     """All images of queries and galleries, each once, in the order of their paths."""
     return tuple(sorted({r for p in protocols for r in p.query + p.gallery}, key=lambda r: r.path))
-
-
-def labels_of(records: Iterable[Record]) -> Labels:
-    labels = [(record.pid, record.camid, record.clothes_id) for record in records]
-    return Labels(*np.array(labels, dtype=np.int64).reshape(-1, 3).T)
 
 
 def measure(

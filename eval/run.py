@@ -8,46 +8,20 @@ worst and random answers.
 """
 
 import argparse
-import json
 import sys
-import tempfile
 from pathlib import Path
-from typing import NamedTuple
 
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import numpy as np
-from torch import nn
-
-from eval.embedding import EmbeddingError
-from eval.extract import extract
 from eval.flags import not_negative, positive
-from eval.page import write_html
-from eval.paper import reference
-from eval.report import distinct_records, markdown_report, measure
-from eval.rerank import Reranking
-from eval.validity import empty_protocols, nothing_to_measure
-from ifd_zoo.datasets import DATASETS, DatasetError, Protocol, Record, load_dataset
-from ifd_zoo.fingerprint import hash_weights, model_name
-from ifd_zoo.hub import LoadError, eval_transform, load_model
-from ifd_zoo.inference import PRECISIONS, DeviceError, choose_precision, pick_device, precision
-from ifd_zoo.parsing import ParserError
-from ifd_zoo.parsing.coverage import count_coverage
-from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
-
-
-class Measurement(NamedTuple):
-    """What a model did on a data set; `report` is all JSON values."""
-
-    report: dict
-    protocols: tuple[Protocol, ...]
-    records: tuple[Record, ...]
-    embeddings: np.ndarray
+from ifd_zoo.choices import LABEL_MAPS, PRECISIONS
+from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.datasets import DATASETS
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser('eval/run.py', description='Measure a model on a data set.', allow_abbrev=False)
+    parser = ArgumentParser('eval/run.py', description='Measure a model on a data set.')
     parser.add_argument('--model', required=True, help='release folder, bundled name, or hf-hub:org/name')
     parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
     parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
@@ -59,7 +33,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--maps', type=Path, help='keep the label maps of the parser in this folder')
     parser.add_argument('--output', type=Path, help='folder for figures.json, figures.md and report.html')
-    parser.add_argument('--batch-size', type=positive, default=64)
+    parser.add_argument('--batch-size', type=positive, default=64, help='images at once')
     parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
@@ -70,78 +44,17 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def load_protocols(args: argparse.Namespace, masks: MaskSource, maps: Path) -> tuple[Protocol, ...]:
-    """The data set's protocols, their records with the masks that were asked for."""
-    root = args.root.expanduser()
-    dataset = load_dataset(args.data, root)
-    if reasons := nothing_to_measure(dataset):
-        raise DatasetError('\n'.join(reasons))
-    records = distinct_records(dataset.protocols)
-    return dataset.with_records(dict(zip(records, masks.apply(records, root, maps), strict=True))).protocols
-
-
-def measure_model(model: nn.Module, args: argparse.Namespace) -> Measurement:
-    """Embed and measure.
-
-    Args:
-        model: an architecture of the zoo, or what has its interface.
-        args: of `parse_args`; the model is given beside them.
-
-    Raises:
-        EmbeddingError: the model gives embeddings that are not finite.
-    """
-    device = pick_device(args.device)
-    model = model.to(device)
-    args.precision = choose_precision(model, device, args.precision)
-    masks = MaskSource(args.masks, device)
-    with tempfile.TemporaryDirectory() as temporary:
-        protocols = load_protocols(args, masks, args.maps or Path(temporary))
-        records = distinct_records(protocols)
-        transform = eval_transform(model)
-        coverage = None
-        if model.needs_mask:
-            coverage = count_coverage(records, args.root.expanduser(), transform.masking.clothing_classes)
-        with precision(device, args.precision):
-            embeddings = extract(model, records, transform, args.batch_size, args.workers, args.flip)
-    reranking = Reranking() if args.rerank else None
-    rows = measure(protocols, records, embeddings, reranking)
-    report = {
-        'model': model_name(model),
-        'weights_sha256': hash_weights(model),
-        'seed': model.release_info.get('training', {}).get('seed'),
-        'data': args.data,
-        'masks': masks.name,
-        'coverage': coverage,
-        'flip': args.flip,
-        'precision': args.precision,
-        'rerank': reranking and reranking._asdict(),
-        'protocols': rows,
-        'remarks': [*empty_protocols(protocols).values()],
-        'paper': reference(args.data, {row['mode'] for row in rows}),
-    }
-    return Measurement(report, protocols, records, embeddings)
-
-
-def write_output(folder: Path, measurement: Measurement) -> None:
-    """The report in its three forms."""
-    report = measurement.report
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / 'figures.json').write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
-    (folder / 'figures.md').write_text(markdown_report(report) + '\n')
-    write_html(folder / 'report.html', *measurement)
-
-
-def main(argv: list[str] | None = None) -> int:
+@entry_point()
+def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    try:
-        measurement = measure_model(load_model(args.model), args)
-        print(markdown_report(measurement.report))
-        if args.output:
-            write_output(args.output, measurement)
-    except (DatasetError, LoadError, ParserError, DeviceError, EmbeddingError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return 0
+    from eval.measure import measure_model, write_output
+    from eval.report import markdown_report
+    from ifd_zoo.hub import load_model
+
+    measurement = measure_model(load_model(args.model), args)
+    print(markdown_report(measurement.report))
+    if args.output:
+        write_output(args.output, measurement)
 
 
 if __name__ == '__main__':

@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from eval.metrics import judge, positions_by_pid
-from eval.report import labels_of
+from eval.metrics import judge, labels_of, positions_by_pid
 from ifd_zoo.datasets import Protocol, ReIDDataset
 
 STRANGER = 'the gallery does not show the person'

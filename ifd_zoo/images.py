@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ifd_zoo.errors import ZooError
 from ifd_zoo.formats import FORMATS, HEAD_BYTES, fault_of, picture_suffix
 from ifd_zoo.sparing import SparingReader, TooManySteps
 
@@ -29,7 +30,7 @@ BACKGROUND = 'white'
 """Behind transparent pixels, as image viewers show them."""
 
 
-class ImageError(ValueError):
+class ImageError(ZooError, ValueError):
     """A picture that cannot be used.
 
     Attributes:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ifd_zoo.choices import RUNTIMES
 from ifd_zoo.export import fixed_copy, output_names, write_graph
 from ifd_zoo.hub import eval_transform
 from ifd_zoo.models.ifd import IFDOutput
@@ -84,5 +85,5 @@ class _Answers(nn.Module):
         return (output.embedding,) if output.attention is None else (output.embedding, output.attention)
 
 
-RUNTIMES: dict[str, Callable[[nn.Module], nn.Module]] = {'torch': nn.Module.eval, 'onnxruntime': OnnxModel}
-"""What can compute the embeddings of a model, each as a function that makes it ready."""
+RUNTIME_OF: dict[str, Callable[[nn.Module], nn.Module]] = dict(zip(RUNTIMES, (nn.Module.eval, OnnxModel), strict=True))
+"""Each as a function that makes a model ready."""

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ifd_zoo.batches import batch_size_for
+from ifd_zoo.choices import DEFAULT_MODEL
 from ifd_zoo.cores import on_each_core, share_out
 from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.images import load_image, shrink_like
@@ -19,8 +20,6 @@ from ifd_zoo.inference import choose_precision, infer, pick_device, precision
 from ifd_zoo.parsing import NoParser, load_parser
 from ifd_zoo.parsing.base import NetworkParser
 from ifd_zoo.parsing.masks import class_mask
-
-DEFAULT_MODEL = 'ifd_resnet10t.synthetic'
 
 ImageSource = Image.Image | np.ndarray | str | Path
 """What `ifd_zoo.images.load_image` reads."""

@@ -22,7 +22,7 @@ OWN_FILES = {
     'ifd_zoo/images.py': 'the decoder',
     'ifd_zoo/datasets/base.py': 'label maps',
     'ifd_zoo/parsing/cache.py': 'label maps',
-    'eval/realism.py': 'label maps',
+    'eval/realism_parser.py': 'label maps',
     'train/parser_data.py': 'what was compressed a line before',
     'eval/benchmarks/pictures.py': 'pictures that it has made',
     'eval/benchmarks/training.py': 'the plain loop that is compared with',

@@ -6,22 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from ifd_zoo.choices import CLOTHING_RESIZES, FILLS, LABEL_MAPS, LAST_STRIDES, NO_MASKS, POOLS, PRECISIONS
+from ifd_zoo.cli import ArgumentParser, with_default
 from ifd_zoo.datasets import DATASETS
-from ifd_zoo.inference import PRECISIONS, native_precision
-from ifd_zoo.models.backbone import LAST_STRIDES
-from ifd_zoo.models.ifd import CLOTHING_RESIZES
-from ifd_zoo.models.layers import POOLS
+from ifd_zoo.errors import ZooError
 from ifd_zoo.parsing.labels import CLOTHING, class_indices
-from ifd_zoo.parsing.masks import FILLS
-from ifd_zoo.parsing.masksets import LABEL_MAPS, NO_MASKS
-from ifd_zoo.parsing.registry import portable_name
 from train.recipes import RECIPES, VARIANTS
 from train.sampler import SAMPLERS
 
 
-class ConfigError(ValueError):
+class ConfigError(ZooError, ValueError):
     """A value that no run can work with; the message names the field."""
 
 
@@ -149,7 +143,7 @@ class Config:
                 raise ConfigError(f'{name}: {error}') from error
         if self.precision == 'auto':
             # Records name what was used, so that the same command gives the same weights on another machine.
-            object.__setattr__(self, 'precision', native_precision(self._device_type()))
+            object.__setattr__(self, 'precision', self._native_precision())
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f'ema_decay: must be at least 0 and below 1, got {self.ema_decay}')
         if self.crop_scale < 1:
@@ -159,8 +153,12 @@ class Config:
         if any(self.size) and min(self.size) < 32:
             raise ConfigError(f'size: sides must be at least 32 pixels, got {"x".join(map(str, self.size))}')
 
-    def _device_type(self) -> str:
-        return 'cuda' if self.device != 'cpu' and torch.cuda.is_available() else 'cpu'
+    def _native_precision(self) -> str:
+        import torch  # takes seconds, which a flag that is refused should not
+
+        from ifd_zoo.inference import native_precision
+
+        return native_precision('cuda' if self.device != 'cpu' and torch.cuda.is_available() else 'cpu')
 
     @property
     def streams(self) -> int:
@@ -187,6 +185,8 @@ class Config:
 
 
 def _portable(config: Config, field: dataclasses.Field) -> Any:
+    from ifd_zoo.parsing.registry import portable_name  # imports torch, as above
+
     value = getattr(config, field.name)
     # A file or folder of one machine: its name is all that means anything elsewhere.
     if field.name == 'masks':
@@ -202,7 +202,8 @@ NOT_NEGATIVE = (
 
 def parse_args(argv: list[str] | None) -> tuple[Config, bool]:
     """The run's config, and whether to resume. Exits with status 2 and the field's name when a value is impossible."""
-    parser = argparse.ArgumentParser('train/run.py', description='Train a model of the IFD zoo.', allow_abbrev=False)
+    about = 'Train a model of the IFD zoo. Defaults are those of --recipe paper; other recipes change some of them.'
+    parser = ArgumentParser('train/run.py', description=about)
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint in --output, if any')
     for field in dataclasses.fields(Config):
         _add_argument(parser, field)
@@ -224,15 +225,19 @@ def to_flags(config: Config) -> list[str]:
             continue
         if isinstance(value, bool):
             flags.append(flag if value else flag.replace('--', '--no-', 1))
-        elif isinstance(value, tuple):
-            flags += [flag, ('x' if field.name == 'size' else ',').join(map(str, value))]
         else:
-            flags += [flag, str(value)]
+            flags += [flag, _written(field.name, value)]
     return flags
 
 
-def _add_argument(parser: argparse.ArgumentParser, field: dataclasses.Field) -> None:
-    flag, text = '--' + field.name.replace('_', '-'), field.metadata['help']
+def _written(name: str, value: Any) -> str:
+    """A value as on the command line."""
+    return ('x' if name == 'size' else ',').join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _add_argument(parser: ArgumentParser, field: dataclasses.Field) -> None:
+    flag, default = '--' + field.name.replace('_', '-'), field.default
+    text = with_default(field.metadata['help'], default and _written(field.name, default))
     if isinstance(field.default, bool):
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
         return

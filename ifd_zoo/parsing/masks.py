@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ifd_zoo.choices import FILLS
 from ifd_zoo.parsing.labels import CLOTHING, LABELS, class_indices
 
 
@@ -35,9 +36,6 @@ def require_labels(label_map: np.ndarray) -> None:
         raise ValueError(f'a label map has two dimensions, got shape {label_map.shape}')
     if label_map.size and (label_map.min() < 0 or label_map.max() >= len(LABELS)):
         raise ValueError(f'label {label_map.max()} is outside the label set of {len(LABELS)} classes')
-
-
-FILLS = ('black', 'mean', 'noise')
 
 
 def erase(image: Tensor, mask: Tensor, fill: str = 'black', noise: Tensor | None = None) -> Tensor:

@@ -12,11 +12,12 @@ import numpy as np
 from PIL import Image
 
 from ifd_zoo.datasets.base import DatasetError, read_image, read_label_map
+from ifd_zoo.errors import ZooError
 from ifd_zoo.formats import list_pictures
 from ifd_zoo.parsing.labels import CLOTHING, LABELS
 
 
-class SourceError(ValueError):
+class SourceError(ZooError, ValueError):
     """Training pictures or their label maps are not what they should be; the message names the file."""
 
 

@@ -1,0 +1,94 @@
+"""A model on a data set: embeddings, figures, and a report."""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from torch import nn
+
+from eval.extraction import extract
+from eval.page import write_html
+from eval.paper import reference
+from eval.report import distinct_records, markdown_report, measure
+from eval.rerank import Reranking
+from eval.validity import empty_protocols, nothing_to_measure
+from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
+from ifd_zoo.fingerprint import hash_weights, model_name
+from ifd_zoo.hub import eval_transform
+from ifd_zoo.inference import choose_precision, pick_device, precision
+from ifd_zoo.parsing.coverage import count_coverage
+from ifd_zoo.parsing.masksets import MaskSource
+
+
+class Measurement(NamedTuple):
+    """What a model did on a data set; `report` is all JSON values."""
+
+    report: dict
+    protocols: tuple[Protocol, ...]
+    records: tuple[Record, ...]
+    embeddings: np.ndarray
+
+
+def load_protocols(args: argparse.Namespace, masks: MaskSource, maps: Path) -> tuple[Protocol, ...]:
+    """The data set's protocols, their records with the masks that were asked for."""
+    root = args.root.expanduser()
+    dataset = load_dataset(args.data, root)
+    if reasons := nothing_to_measure(dataset):
+        raise DatasetError('\n'.join(reasons))
+    records = distinct_records(dataset.protocols)
+    return dataset.with_records(dict(zip(records, masks.apply(records, root, maps), strict=True))).protocols
+
+
+def measure_model(model: nn.Module, args: argparse.Namespace) -> Measurement:
+    """Embed and measure.
+
+    Args:
+        model: an architecture of the zoo, or what has its interface.
+        args: of `parse_args`; the model is given beside them.
+
+    Raises:
+        EmbeddingError: the model gives embeddings that are not finite.
+    """
+    device = pick_device(args.device)
+    model = model.to(device)
+    args.precision = choose_precision(model, device, args.precision)
+    masks = MaskSource(args.masks, device)
+    with tempfile.TemporaryDirectory() as temporary:
+        protocols = load_protocols(args, masks, args.maps or Path(temporary))
+        records = distinct_records(protocols)
+        transform = eval_transform(model)
+        coverage = None
+        if model.needs_mask:
+            coverage = count_coverage(records, args.root.expanduser(), transform.masking.clothing_classes)
+        with precision(device, args.precision):
+            embeddings = extract(model, records, transform, args.batch_size, args.workers, args.flip)
+    reranking = Reranking() if args.rerank else None
+    rows = measure(protocols, records, embeddings, reranking)
+    report = {
+        'model': model_name(model),
+        'weights_sha256': hash_weights(model),
+        'seed': model.release_info.get('training', {}).get('seed'),
+        'data': args.data,
+        'masks': masks.name,
+        'coverage': coverage,
+        'flip': args.flip,
+        'precision': args.precision,
+        'rerank': reranking and reranking._asdict(),
+        'protocols': rows,
+        'remarks': [*empty_protocols(protocols).values()],
+        'paper': reference(args.data, {row['mode'] for row in rows}),
+    }
+    return Measurement(report, protocols, records, embeddings)
+
+
+def write_output(folder: Path, measurement: Measurement) -> None:
+    """The report in its three forms."""
+    report = measurement.report
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / 'figures.json').write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
+    (folder / 'figures.md').write_text(markdown_report(report) + '\n')
+    write_html(folder / 'report.html', *measurement)
+
