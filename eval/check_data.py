@@ -2,13 +2,13 @@
 
     python eval/check_data.py --data prcc --root DIR [--masks] [--workers 4]
 
-Prints the numbers that were found beside the published ones, images that cannot be read, images that are in training
-and test alike, and with --masks label maps that are missing or do not fit. The exit status is 0 when all is well, 1
-when something is wrong, and 2 when the data set cannot be read at all.
+Prints the numbers that were found beside the published ones, the valid queries of each protocol, images that lie in a
+split and are not taken, images that cannot be read, images that are in training and test alike, and with --masks label
+maps that are missing or do not fit. The exit status is 0 when all is well, 1 when something is wrong, and 2 when the
+data set cannot be read at all.
 """
 
 import argparse
-import hashlib
 import signal
 import sys
 import warnings
@@ -22,14 +22,16 @@ from typing import NamedTuple
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from eval.flags import not_negative
+from eval.left_out import left_out
+from eval.validity import fewest_valid, nothing_to_measure, reason_text
 from ifd_zoo.cli import ArgumentParser, entry_point
 from ifd_zoo.datasets import DATASETS, DatasetError, Record, ReIDDataset, load_dataset
-from ifd_zoo.datasets.base import read_label_map
+from ifd_zoo.datasets.base import UnreadableImage, read_image, read_label_map
 from ifd_zoo.datasets.common import CountWarning, count
+from ifd_zoo.files import hash_file
 
 CHUNK = 32
 """Images that a worker process is given at a time."""
@@ -38,7 +40,7 @@ CHUNK = 32
 class Inspection(NamedTuple):
     """What one image's files hold; a text says what is wrong and is empty when nothing is."""
 
-    digest: bytes | None
+    digest: str | None
     """Hash of the file; None when it is no image."""
     image: str
     label_map: str
@@ -63,12 +65,9 @@ def read_dataset(name: str, root: Path) -> ReIDDataset:
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', CountWarning)
         try:
-            dataset = load_dataset(name, root)
+            return load_dataset(name, root)
         except OSError as error:
             raise DatasetError(f'{root}: cannot be read ({error.strerror})') from error
-    if not dataset.records:
-        raise DatasetError(f'{root}: no images in the layout of {name!r}')
-    return dataset
 
 
 def count_rows(dataset: ReIDDataset) -> list[tuple[str, str, int, int | None]]:
@@ -89,25 +88,23 @@ def count_table(rows: list[tuple[str, str, int, int | None]]) -> str:
     return '\n'.join(lines)
 
 
+def protocol_table(dataset: ReIDDataset) -> str:
+    """How many queries of each protocol have a right answer, and why the others have none, as a Markdown table."""
+    lines = ['| protocol | valid queries | why the others have no right answer |', '|---|---|---|']
+    for name, (protocol, reasons) in fewest_valid(dataset.protocols).items():
+        total = len(protocol.query)
+        lines.append(f'| {name} | {total - reasons.total()} / {total} | {reason_text(reasons)} |')
+    return '\n'.join(lines)
+
+
 def inspect(record: Record, masks: bool) -> Inspection:
     """Read and decode an image, and with `masks` its label map."""
     size, digest, problem = None, None, ''
     try:
-        with record.path.open('rb') as file:
-            digest = hashlib.file_digest(file, 'sha256').digest()
-            file.seek(0)
-            with Image.open(file) as picture:
-                size = picture.convert('RGB').size
-    # Pillow's decoders raise whatever damaged bytes lead them to: OSError, SyntaxError, IndexError, struct.error ...
-    except Exception as error:
-        digest, problem = None, f'{record.path}: {_reason(error)}'
+        size, digest = read_image(record.path).size, hash_file(record.path)
+    except UnreadableImage as error:
+        problem = str(error)
     return Inspection(digest, problem, _inspect_label_map(record, size) if masks else '')
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):  # its text is about the open file, not about the image
-        return 'empty, or no image'
-    return f'{error}' if isinstance(error, OSError) else f'{type(error).__name__}: {error}'
 
 
 def _inspect_label_map(record: Record, size: tuple[int, int] | None) -> str:
@@ -143,7 +140,7 @@ def inspect_all(records: tuple[Record, ...], masks: bool, workers: int) -> dict[
 
 def find_duplicates(dataset: ReIDDataset, inspections: dict[Path, Inspection]) -> list[str]:
     """Test images that are byte for byte a training image."""
-    train: dict[bytes, Path] = {}
+    train: dict[str, Path] = {}
     for record in dataset.train:
         digest = inspections[record.path].digest
         if digest is not None:
@@ -165,10 +162,14 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     dataset = read_dataset(args.data, args.root)
     rows = count_rows(dataset)
-    print(f'{args.data} in {args.root}\n{count_table(rows)}')
+    print(f'{args.data} in {args.root}\n{count_table(rows)}\n\n{protocol_table(dataset)}\n')
     records = dataset.records
     inspections = inspect_all(records, args.masks, args.workers)
-    faults = {'images that cannot be read': [i.image for i in inspections.values() if i.image]}
+    faults = {
+        'why nothing can be measured': nothing_to_measure(dataset),
+        'images in a split that are not taken': left_out(dataset.places),
+        'images that cannot be read': [i.image for i in inspections.values() if i.image],
+    }
     if args.masks:
         faults['label maps that are missing or do not fit'] = [i.label_map for i in inspections.values() if i.label_map]
     faults['test images that are training images too'] = find_duplicates(dataset, inspections)

@@ -91,10 +91,10 @@ def run(args: argparse.Namespace, group: Processes) -> str:
     missing = _unfinished(group.share(shards), args.on_error)
     if source.parser:
         # Hidden: a folder of pictures may be where the output goes too, and label maps are none of its pictures.
-        maps = MapFolder(source.parser, selection.root, folder / '.maps', selection.read)
+        maps = MapFolder(source.parser, selection.root, folder / '.maps')
         selection = selection._replace(records=_with_parsed_maps(selection.records, maps, missing, args))
     with precision(device, args.precision):
-        _embed_shards(model, RecordDataset(selection.records, transform, selection.read), missing, args)
+        _embed_shards(model, RecordDataset(selection.records, transform), missing, args)
     group.wait()
     if not group.is_main:
         return ''

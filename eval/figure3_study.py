@@ -56,9 +56,10 @@ def choose_photos(
     if None in pair:
         raise LoadError('--models: to find a triple, one with and one without attention stream are needed')
     root = args.root.expanduser()
-    protocol = next((p for p in load_dataset(args.data, root).protocols if p.mode == 'cc'), None)
+    dataset = load_dataset(args.data, root)
+    protocol = next((p for p in dataset.protocols if p.mode == 'cc'), None)
     if protocol is None:
-        raise DatasetError(f'{root}: no clothes-changing queries and gallery in the layout of {args.data!r}')
+        raise DatasetError(dataset.lacks or f'{root}: {args.data!r} has no clothes-changing queries and gallery')
     with tempfile.TemporaryDirectory() as maps:
         sides = [source.apply(side, root, Path(maps)) for side in (protocol.query, protocol.gallery)]
         protocol = replace(protocol, query=sides[0], gallery=sides[1])

@@ -14,6 +14,7 @@ from eval.page import write_html
 from eval.paper import reference
 from eval.report import distinct_records, markdown_report, measure
 from eval.rerank import Reranking
+from eval.validity import empty_protocols, nothing_to_measure
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import eval_transform
@@ -35,8 +36,8 @@ def load_protocols(args: argparse.Namespace, masks: MaskSource, maps: Path) -> t
     """The data set's protocols, their records with the masks that were asked for."""
     root = args.root.expanduser()
     dataset = load_dataset(args.data, root)
-    if not dataset.protocols:
-        raise DatasetError(f'{root}: no query and gallery images in the layout of {args.data!r}')
+    if reasons := nothing_to_measure(dataset):
+        raise DatasetError('\n'.join(reasons))
     records = distinct_records(dataset.protocols)
     return dataset.with_records(dict(zip(records, masks.apply(records, root, maps), strict=True))).protocols
 
@@ -77,6 +78,7 @@ def measure_model(model: nn.Module, args: argparse.Namespace) -> Measurement:
         'precision': args.precision,
         'rerank': reranking and reranking._asdict(),
         'protocols': rows,
+        'remarks': [*empty_protocols(protocols).values()],
         'paper': reference(args.data, {row['mode'] for row in rows}),
     }
     return Measurement(report, protocols, records, embeddings)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ifd_zoo.datasets import Record
+
 RANKS = (1, 5, 10)
 BLOCK_BYTES = 64 * 2**20
 """Size of a block of similarities. Evaluation holds two of them at a time and a mask of a quarter, about 150 MB."""
@@ -19,6 +21,11 @@ class Labels(NamedTuple):
 
     def take(self, positions: np.ndarray | slice) -> 'Labels':
         return Labels(*(values[positions] for values in self))
+
+
+def labels_of(records: Iterable[Record]) -> Labels:
+    labels = [(record.pid, record.camid, record.clothes_id) for record in records]
+    return Labels(*np.array(labels, dtype=np.int64).reshape(-1, 3).T)
 
 
 class Judgement(NamedTuple):
@@ -127,7 +134,7 @@ def evaluate_blocks(blocks: Iterable[np.ndarray], query: Labels, gallery: Labels
         ValueError: unknown mode, shapes that do not fit, or a similarity that is not finite.
     """
     judge(query.take(slice(0)), gallery.take(slice(0)), mode)  # an unknown mode is refused before any work
-    same_pid = _positions_by_pid(gallery.pids)
+    same_pid = positions_by_pid(gallery.pids)
     nobody = np.empty(0, dtype=np.int64)
     results, start = [], 0
     for block in blocks:
@@ -160,7 +167,7 @@ def _require_finite(values: np.ndarray, name: str, start: int = 0) -> None:
         raise ValueError(f'{name}: row {row} holds values that are not finite (nan or inf)')
 
 
-def _positions_by_pid(pids: np.ndarray) -> dict[int, np.ndarray]:
+def positions_by_pid(pids: np.ndarray) -> dict[int, np.ndarray]:
     """pid to its positions, rising."""
     order = np.argsort(pids, kind='stable')
     values, starts = np.unique(pids[order], return_index=True)

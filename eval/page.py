@@ -15,6 +15,7 @@ from eval.metrics import RANKS, Scores
 from eval.ranklists import Answer, RankList, Sides, choose_queries, rank_lists
 from eval.report import figure_lines, paper_lines, setting_texts
 from eval.svg import curve_chart, histogram_chart
+from eval.validity import reason_text, unanswered
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.datasets.base import read_image
 
@@ -145,7 +146,8 @@ def _section(sides: Sides, pictures: _Pictures, seed: int) -> str:
     parts = [f'<section><h2>{escape(heading)}</h2>']
     parts.append(f'<p class="muted">Right is {right}; {left_out} is left out of the ranking.{draw}</p>')
     if not len(scores.query):
-        return '\n'.join([*parts, '<p>No query has a right answer in the gallery.</p></section>'])
+        reasons = escape(reason_text(unanswered(protocol)))
+        return '\n'.join([*parts, f'<p>No query has a right answer in the gallery: {reasons}.</p></section>'])
     parts.append(_charts(sides, scores))
     texts = {'best': 'Best queries', 'worst': 'Worst queries', 'random': f'Queries drawn at random (seed {seed})'}
     for kind, chosen in choose_queries(scores, LISTS, seed).items():

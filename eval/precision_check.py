@@ -10,8 +10,8 @@ from torch import nn
 
 from eval.extraction import extract
 from eval.measure import load_protocols
-from eval.metrics import evaluate_embeddings
-from eval.report import distinct_records, labels_of
+from eval.metrics import evaluate_embeddings, labels_of
+from eval.report import distinct_records
 from ifd_zoo.datasets import DatasetError, Record
 from ifd_zoo.datasets.base import MODES
 from ifd_zoo.hub import eval_transform

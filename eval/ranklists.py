@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eval.metrics import Labels, Scores, evaluate_embeddings, judge, similarity_blocks
-from eval.report import labels_of
+from eval.metrics import Labels, Scores, evaluate_embeddings, judge, labels_of, similarity_blocks
 from ifd_zoo.datasets import Protocol, Record
 
 BINS = 200

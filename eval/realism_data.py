@@ -16,9 +16,16 @@ from torchvision.transforms import v2
 from torchvision.tv_tensors import Image, Mask
 
 from ifd_zoo.parsing.labels import LABELS
-from ifd_zoo.parsing.sources import SourceError, photo_pairs, read_label_names, rendered_pairs, target_lookup
+from ifd_zoo.parsing.sources import (
+    Pair,
+    SourceError,
+    photo_pairs,
+    read_label_names,
+    read_pair,
+    rendered_pairs,
+    target_lookup,
+)
 
-Pair = tuple[Path, Path]
 SPLITS = ('train', 'query', 'gallery')
 SCALES = (0.9, 1.1)
 MARGIN = 0.06  # of the person's height, around the person in a photo
@@ -102,12 +109,7 @@ class Renders(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Raises SourceError where image and label map do not fit together or hold other labels."""
-        image_path, map_path = self.pairs[index]
-        image, targets = PILImage.open(image_path).convert('RGB'), np.array(PILImage.open(map_path))
-        if targets.shape != (image.height, image.width):
-            raise SourceError(f'{map_path} has shape {targets.shape}, its image is {image.height}x{image.width}')
-        if targets.max() >= len(LABELS):
-            raise SourceError(f'{map_path} holds {targets.max()}; values must be below {len(LABELS)}')
+        image, targets = read_pair(self.pairs[index], len(LABELS))
         return v2.functional.pil_to_tensor(image), torch.from_numpy(targets)
 
 
@@ -145,9 +147,9 @@ class Photos(Dataset):
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        image, label_map = (PILImage.open(path) for path in self.pairs[index])
-        box, (height, width) = person_box(np.asarray(label_map)), self.size
-        image = image.convert('RGB').resize((width, height), PILImage.Resampling.BILINEAR, box)
-        label_map = label_map.resize((width, height), PILImage.Resampling.NEAREST, box)
+        image, label_map = read_pair(self.pairs[index], len(self.lookup))
+        box, (height, width) = person_box(label_map), self.size
+        image = image.resize((width, height), PILImage.Resampling.BILINEAR, box)
+        label_map = PILImage.fromarray(label_map).resize((width, height), PILImage.Resampling.NEAREST, box)
         targets = torch.from_numpy(self.lookup[np.asarray(label_map)]).long()
         return v2.functional.pil_to_tensor(image), targets

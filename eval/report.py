@@ -6,7 +6,7 @@ import numpy as np
 from torch import nn
 
 from eval.extraction import extract
-from eval.metrics import Labels, Scores, evaluate_blocks, evaluate_embeddings
+from eval.metrics import Scores, evaluate_blocks, evaluate_embeddings, labels_of
 from eval.rerank import Reranking, rerank
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.hub.comparison import format_spread
@@ -34,11 +34,6 @@ def evaluate_protocols(
 def distinct_records(protocols: Iterable[Protocol]) -> tuple[Record, ...]:
     """All images of queries and galleries, each once, in the order of their paths."""
     return tuple(sorted({r for p in protocols for r in p.query + p.gallery}, key=lambda r: r.path))
-
-
-def labels_of(records: Iterable[Record]) -> Labels:
-    labels = [(record.pid, record.camid, record.clothes_id) for record in records]
-    return Labels(*np.array(labels, dtype=np.int64).reshape(-1, 3).T)
 
 
 def measure(
@@ -136,15 +131,15 @@ def markdown_report(report: dict) -> str:
 
     Args:
         report: `model`, `weights_sha256`, `data`, `masks`, `coverage` (of `count_coverage`; None where the model uses
-            no masks), `flip`, `precision`, `rerank` (options or None), `seed`, `protocols` (rows of `measure`) and
-            `paper` (of `eval.paper.reference`).
+            no masks), `flip`, `precision`, `rerank` (options or None), `seed`, `protocols` (rows of `measure`),
+            `remarks` (sentences about them, where there are any) and `paper` (of `eval.paper.reference`).
     """
     options, texts = report['rerank'], setting_texts(report)
     if options:
         texts['re-ranking'] = f'**k-reciprocal** ({texts["re-ranking"]})'
     title = f'`{report["model"]}` (weights {report["weights_sha256"][:12]}) on `{report["data"]}`'
     setting = '; '.join([title, *(f'{name}: {text}' for name, text in texts.items())])
-    parts = [setting + '.', markdown_table(report['protocols'])]
+    parts = [setting + '.', markdown_table(report['protocols']), *report.get('remarks', ())]
     if report['paper']:
         parts += _paper_part(report['paper'], reranked=bool(options))
     return '\n\n'.join(parts)

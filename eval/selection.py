@@ -1,17 +1,12 @@
 """Which images are meant: those of a data set, or all in a folder."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
 from ifd_zoo.datasets import DatasetError, Record, load_dataset
-from ifd_zoo.datasets.base import UnreadableImage, read_image
-from ifd_zoo.images import ImageError, load_image
+from ifd_zoo.formats import SUFFIXES, list_pictures
 
 ALL, TRAIN = 'all', 'train'
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff', '.ppm')
 UNKNOWN = -1
 
 
@@ -20,8 +15,6 @@ class Selection(NamedTuple):
     records: tuple[Record, ...]
     splits: tuple[str, ...] | None
     """For each record the split that it is from; None for pictures without labels, which then are UNKNOWN."""
-    read: Callable[[Path], Image.Image]
-    """Gives the RGB image at a path."""
 
 
 def select_split(data: str, root: Path, split: str) -> Selection:
@@ -52,7 +45,7 @@ def select_split(data: str, root: Path, split: str) -> Selection:
     if not origin:
         raise DatasetError(f'{root}: no images in {split!r} in the layout of {data!r}')
     records, names = zip(*origin.values(), strict=True)
-    return Selection(root, records, names, read_image)
+    return Selection(root, records, names)
 
 
 def select_pictures(folder: Path) -> Selection:
@@ -64,17 +57,8 @@ def select_pictures(folder: Path) -> Selection:
     folder = folder.expanduser()
     if not folder.is_dir():
         raise DatasetError(f'{folder}: no such folder')
-    found = (path for path in folder.rglob('*') if path.suffix.lower() in SUFFIXES and not path.is_dir())
-    paths = sorted(path for path in found if not any(part.startswith('.') for part in path.relative_to(folder).parts))
+    paths = list_pictures(folder)
     if not paths:
         raise DatasetError(f'{folder}: no pictures in this folder; looked for {", ".join(SUFFIXES)}')
     records = tuple(Record(path, UNKNOWN, UNKNOWN, UNKNOWN) for path in paths)
-    return Selection(folder, records, None, _read_upright)
-
-
-def _read_upright(path: Path) -> Image.Image:
-    """As the app and `Predictor` see it: turned as its EXIF data says, shrunk when it is huge."""
-    try:
-        return load_image(path, str(path))
-    except ImageError as error:
-        raise UnreadableImage(str(error)) from error
+    return Selection(folder, records, None)

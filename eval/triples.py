@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eval.metrics import judge
-from eval.report import labels_of
+from eval.metrics import judge, labels_of
 from ifd_zoo.datasets import DatasetError, Protocol, Record
 
 

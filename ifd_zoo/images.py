@@ -1,14 +1,15 @@
 """Pictures in: whatever a user hands over becomes an upright 8-bit RGB image, or a message that says what is wrong."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ifd_zoo.errors import ZooError
-
-FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF', 'PPM')
-"""What is decoded. A list, since Pillow would otherwise start Ghostscript for an uploaded EPS file."""
+from ifd_zoo.formats import FORMATS, HEAD_BYTES, fault_of, picture_suffix
+from ifd_zoo.sparing import SparingReader, TooManySteps
 
 MIN_SIDE = 8
 """Pixels. A smaller picture shows no person."""
@@ -18,6 +19,12 @@ MAX_SIDE = 2048
 
 MAX_PIXELS = 80_000_000
 """Pixels of a file before decoding: at 4 bytes each, what one upload may cost in memory. Below Pillow's own limit."""
+
+MAX_EXIF_BYTES = 2**16
+"""What JPEG has room for. Each entry may claim all of them, and Pillow makes a copy for each."""
+
+MAX_PLAIN_BYTES = 250_000
+"""Of a PPM file in decimal digits, which are read one by one."""
 
 BACKGROUND = 'white'
 """Behind transparent pixels, as image viewers show them."""
@@ -56,59 +63,75 @@ def load_image(
         ImageError: nothing usable is there: no such file, empty, damaged, not a picture, too small, too large ...
     """
     if isinstance(source, (str, Path)):
-        name = name or Path(source).name or str(source)
-        return _guard(_from_file, Path(source), name, max_side)
+        path, name = Path(source), name or Path(source).name or str(source)
+        with open_image(path, name) as image:
+            check_size(image, name)
+            # A JPEG decoder can leave out detail while it decodes: a 60-megapixel photo costs a quarter of the memory.
+            image.draft(None, _fit(image.size, max_side))
+            return _to_rgb(image, name, max_side)
     name = name or 'image'
     if isinstance(source, np.ndarray):
         source = _from_array(source, name)
     if not isinstance(source, Image.Image):
         raise ImageError(name, f'is a {type(source).__name__}; give a path, a PIL image or a numpy array')
-    _check_size(source, name)
-    return _guard(_to_rgb, source, name, max_side)
+    check_size(source, name)
+    with _faults(name):
+        return _to_rgb(source, name, max_side)
 
 
-def _guard(read, source: Image.Image | Path, name: str, max_side: int) -> Image.Image:
+@contextmanager
+def open_image(path: Path, name: str) -> Iterator[Image.Image]:
+    """A picture of which the header has been read, and not yet the pixels.
+
+    Args:
+        name: used in messages.
+
+    Raises:
+        ImageError: there is no file of a picture. Errors of what is done with the picture are raised as such, too.
+    """
+    with _faults(name):
+        if path.is_dir():
+            raise ImageError(name, 'is a folder, not a picture; give the files in it')
+        if not path.is_file():
+            raise ImageError(name, 'no such file; it may have been moved or deleted')
+        with SparingReader(path) as file:
+            head = file.peek(HEAD_BYTES)[:HEAD_BYTES]
+            if fault := fault_of(head, name):
+                raise ImageError(name, fault)
+            if picture_suffix(head) == '.avif':
+                _check_avif(file)
+            with Image.open(file, formats=tuple(FORMATS)) as image:
+                if file.size > MAX_PLAIN_BYTES and image.tile and image.tile[0].codec_name == 'ppm_plain':
+                    raise TooManySteps
+                file.allow_pixels()
+                yield image
+
+
+@contextmanager
+def _faults(name: str) -> Iterator[None]:
     try:
-        return read(source, name, max_side)
+        yield
     except ImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(name, _too_large()) from error
     except MemoryError as error:
         raise ImageError(name, 'does not fit into memory; make it smaller') from error
+    except TooManySteps as error:
+        reason = 'is made of more pieces than a photo, and would take long to read; save it again as JPEG or PNG'
+        raise ImageError(name, reason) from error
+    except UnidentifiedImageError as error:
+        raise ImageError(name, 'is damaged, or not a picture; save or copy it again') from error
     # Pillow's decoders raise whatever damaged bytes lead them to: OSError, SyntaxError, IndexError, struct.error ...
     except Exception as error:
         reason = f'is damaged or incomplete ({error}); save or copy it again'
+        if isinstance(error, OSError) and error.errno:  # of the system: Pillow's own have no number
+            reason = f'cannot be read ({error.strerror}); check its permissions, or copy it again'
         raise ImageError(name, reason) from error
 
 
-def _from_file(path: Path, name: str, max_side: int) -> Image.Image:
-    if path.is_dir():
-        raise ImageError(name, 'is a folder, not a picture; give the files in it')
-    if not path.is_file():
-        raise ImageError(name, 'no such file; it may have been moved or deleted')
-    if path.stat().st_size == 0:
-        raise ImageError(name, 'is empty (0 bytes); copy it again')
-    try:
-        opened = Image.open(path, formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise ImageError(name, _why_unknown(path)) from error
-    with opened as image:
-        _check_size(image, name)
-        # A JPEG decoder can leave out detail while it decodes: a 60-megapixel photo costs a quarter of the memory.
-        image.draft(None, _fit(image.size, max_side))
-        return _to_rgb(image, name, max_side)
-
-
-def _why_unknown(path: Path) -> str:
-    with path.open('rb') as file:
-        head = file.read(12)
-    if head[4:8] == b'ftyp':
-        return 'is a HEIC or AVIF photo, which is not supported; save it as JPEG or PNG'
-    return 'is not a picture; supported are JPEG, PNG, WebP, GIF, BMP and TIFF'
-
-
-def _check_size(image: Image.Image, name: str) -> None:
+def check_size(image: Image.Image, name: str) -> None:
+    """Raises ImageError: the picture has too many or too few pixels to be decoded."""
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(name, _too_large())
@@ -134,15 +157,31 @@ def _to_rgb(image: Image.Image, name: str, max_side: int) -> Image.Image:
         layer = image.convert('RGBA')
         image = Image.new('RGB', image.size, BACKGROUND)
         image.paste(layer, mask=layer.getchannel('A'))
-    return image.convert('RGB') if image.mode != 'RGB' else image.copy()
+    return image if image.mode == 'RGB' else image.convert('RGB')
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    """Another image, turned as its EXIF data says."""
     image.load()  # here, so that an error in the pixels is not taken for one in the EXIF data
+    _check_exif(image.info.get('exif') or image.info.get('Raw profile type exif') or b'')
     try:
         return ImageOps.exif_transpose(image)
     except Exception:  # damaged EXIF data raises many things, and says nothing about rotation
-        return image
+        return image.copy()
+
+
+def _check_exif(data: bytes | str) -> None:
+    if len(data) > MAX_EXIF_BYTES:
+        raise TooManySteps
+
+
+def _check_avif(file: SparingReader) -> None:
+    """`_check_exif`, which for AVIF comes before Pillow: it goes through the EXIF data as it opens the file."""
+    from PIL import _avif  # not in every build of Pillow
+
+    exif = _avif.AvifDecoder(file.read(), 'auto', 1).get_info()[4]
+    _check_exif(exif or b'')
+    file.seek(0)
 
 
 def _eight_bits(image: Image.Image, name: str) -> Image.Image:
@@ -176,3 +215,20 @@ def _to_uint8(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype.kind == 'f' and np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1:
         return np.round(array * 255).astype(np.uint8)
     raise ImageError(name, f'has {array.dtype} values outside the range of uint8, uint16, bool or float in [0, 1]')
+
+
+def shrink_like(label_map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The label map of a picture that `load_image` may have shrunk.
+
+    Args:
+        label_map: (H, W) uint8.
+        size: (width, height) of the picture as it was loaded.
+
+    Returns:
+        (height, width) uint8. A map of another shape than the picture stays as it is, to be refused with its size.
+    """
+    (height, width), (new_width, new_height) = label_map.shape, size
+    alike = abs(height * new_width - width * new_height) <= max(height, width)  # sides of the picture were rounded
+    if max(height, width) <= MAX_SIDE or not alike:
+        return label_map
+    return np.asarray(Image.fromarray(label_map).resize(size, Image.Resampling.NEAREST))

@@ -15,7 +15,7 @@ from ifd_zoo.batches import batch_size_for
 from ifd_zoo.choices import DEFAULT_MODEL
 from ifd_zoo.cores import on_each_core, share_out
 from ifd_zoo.hub import eval_transform, load_model
-from ifd_zoo.images import MAX_SIDE, load_image
+from ifd_zoo.images import load_image, shrink_like
 from ifd_zoo.inference import choose_precision, infer, pick_device, precision
 from ifd_zoo.parsing import NoParser, load_parser
 from ifd_zoo.parsing.base import NetworkParser
@@ -145,7 +145,7 @@ class Predictor:
 
         def work(part: slice) -> object:
             batch = [_load(image, part.start + i) for i, image in enumerate(images[part])]
-            return function(batch, None if label_maps is None else list(map(_fitted, label_maps[part], batch)))
+            return function(batch, None if label_maps is None else list(map(_shrunk, label_maps[part], batch)))
 
         return on_each_core(work, share_out(len(images), self.batch_size, self.device), self.device)
 
@@ -214,12 +214,5 @@ def _enlarge(attention: Tensor, image: Image.Image) -> np.ndarray:
     return F.interpolate(attention[None].float(), size=size, mode='bilinear')[0, 0].clamp(0, 1).cpu().numpy()
 
 
-def _fitted(label_map: np.ndarray, image: Image.Image) -> np.ndarray:
-    """The label map, shrunk where `load_image` has shrunk the image."""
-    label_map = np.asarray(label_map, dtype=np.uint8)
-    height, width = label_map.shape
-    # Sides of the image were rounded. A map of another shape stays as it is, and is refused with its size.
-    alike = abs(height * image.width - width * image.height) <= max(height, width)
-    if max(height, width) > MAX_SIDE and alike:
-        label_map = np.asarray(Image.fromarray(label_map).resize(image.size, Image.Resampling.NEAREST))
-    return label_map
+def _shrunk(label_map: np.ndarray, image: Image.Image) -> np.ndarray:
+    return shrink_like(np.asarray(label_map, dtype=np.uint8), image.size)

@@ -29,7 +29,7 @@ BAD = {
     'text.jpg': (b'not a picture', 'is not a picture; supported are JPEG, PNG'),
     'empty.jpg': (b'', 'is empty (0 bytes); copy it again'),
     'cut.jpg': (PHOTO.read_bytes()[:900], 'is damaged or incomplete'),
-    'photo.heic': (HEIC, 'is a HEIC or AVIF photo, which is not supported; save it as JPEG or PNG'),
+    'photo.heic': (HEIC, 'is a HEIC photo, for which pillow-heif must be installed here; or save it as JPEG or PNG'),
     'drawing.svg': (SVG, 'is an SVG drawing, which is not supported; export it as PNG or JPEG'),
     'strip.png': (encode(Image.new('L', (20_000, 20)), 'PNG'), 'is 20000 x 20 pixels'),
     'dot.png': (encode(Image.new('L', (1, 1)), 'PNG'), 'is 1 x 1 pixels; at least 8'),

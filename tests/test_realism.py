@@ -147,13 +147,13 @@ def test_low_resolution_loses_detail_and_keeps_size_and_type():
 
 @pytest.mark.parametrize(
     ('label_map', 'message'),
-    [(np.full((64, 32), len(LABELS), np.uint8), 'holds 14'), (np.zeros((8, 8), np.uint8), 'is 64x32')],
+    [(np.full((64, 32), len(LABELS), np.uint8), 'holds the value'), (np.zeros((8, 8), np.uint8), 'image has 32 x 64')],
 )
 def test_unusable_label_map_is_named(label_map, message, tmp_path):
     write_folder_tree(tmp_path, train=1, test=0)
     (pair,) = list_renders(tmp_path, 1)
     Image.fromarray(label_map).save(pair[1])
-    with pytest.raises(SourceError, match=f'{pair[1].name} .*{message}'):
+    with pytest.raises(SourceError, match=f'{pair[1].name}: .*{message}'):
         Renders([pair])[0]
 
 

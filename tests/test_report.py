@@ -11,9 +11,9 @@ import torch
 
 from eval import run as eval_run
 from eval.extraction import extract
-from eval.metrics import Labels, evaluate
+from eval.metrics import Labels, evaluate, labels_of
 from eval.paper import TABLE_I, TABLE_I_COLUMNS, reference
-from eval.report import distinct_records, evaluate_protocols, labels_of, markdown_report, markdown_table, measure
+from eval.report import distinct_records, evaluate_protocols, markdown_report, markdown_table, measure
 from eval.rerank import Reranking, rerank
 from ifd_zoo.datasets import Protocol, Record, load_dataset
 from ifd_zoo.hub import eval_transform, load_model, save_release

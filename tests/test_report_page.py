@@ -273,7 +273,8 @@ def test_a_protocol_without_valid_queries_is_told(measured, tmp_path):
     alone = replace(protocols[1], gallery=tuple(r for r in protocols[1].gallery if r.pid != protocols[1].query[0].pid))
     alone = replace(alone, query=protocols[1].query[:1])
     write_html(tmp_path / 'report.html', {**report, 'protocols': []}, [alone], records, embeddings)
-    assert 'No query has a right answer in the gallery.' in (tmp_path / 'report.html').read_text()
+    text = (tmp_path / 'report.html').read_text()
+    assert 'No query has a right answer in the gallery: the gallery does not show the person (1).' in text
 
 
 def test_a_picture_that_is_gone_is_named(measured, tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ifd_zoo.errors import ZooError
+from ifd_zoo.images import ImageError, load_image, shrink_like
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.mapfile import label_fault
 
@@ -63,6 +64,10 @@ class ReIDDataset:
     protocols: tuple[Protocol, ...] = field(default=())
     splits: tuple[Split, ...] = field(default=())
     """All that was read, as it lies on disk: also images that a later choice of people or cameras leaves out."""
+    places: tuple[tuple[Path, str], ...] = field(default=())
+    """Where images of the splits are looked for: folders, and the glob below each, such as `*/*`."""
+    lacks: str = ''
+    """Why there are no protocols; empty where there are some."""
 
     @property
     def num_pids(self) -> int:
@@ -86,8 +91,10 @@ class ReIDDataset:
 def read_label_map(path: Path, size: tuple[int, int] | None = None, classes: int = len(LABELS)) -> np.ndarray:
     """(H, W) uint8, values in `range(classes)`.
 
+    A label map belongs to the upright image, whatever its EXIF data says, and is shrunk with an image that is huge.
+
     Args:
-        size: (width, height) of its image, when that is known.
+        size: (width, height) of its image as `read_image` gives it, when that is known.
         classes: of the label set; another number than ours where another tool made the map.
 
     Raises:
@@ -105,19 +112,26 @@ def read_label_map(path: Path, size: tuple[int, int] | None = None, classes: int
         raise DatasetError(f'{path}: {fault}; make the label maps again')
     if label_map.max() >= classes:
         raise DatasetError(f'{path}: holds the value {label_map.max()}; labels are 0 to {classes - 1}')
+    return _fitted(path, label_map, size) if size else label_map
+
+
+def _fitted(path: Path, label_map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    label_map = shrink_like(label_map, size)
     height, width = label_map.shape
-    if size and size != (width, height):
-        raise DatasetError(f'{path}: {width} x {height} pixels, but its image has {size[0]} x {size[1]}')
-    return label_map
+    if size == (width, height):
+        return label_map
+    fault = f'{path}: {width} x {height} pixels, but its image has {size[0]} x {size[1]}'
+    if size == (height, width):
+        fault += '; a label map belongs to the upright image, as its EXIF data turns it'
+    raise DatasetError(fault)
 
 
 def read_image(path: Path) -> Image.Image:
-    """RGB. Raises UnreadableImage when the file is missing, damaged or no image."""
+    """RGB, by `load_image`. Raises UnreadableImage when the file is missing, damaged or no image."""
     try:
-        with Image.open(path) as picture:
-            return picture.convert('RGB')
-    except Exception as error:  # as for label maps
-        raise UnreadableImage(f'{path}: image cannot be read ({error})') from error
+        return load_image(path)
+    except ImageError as error:
+        raise UnreadableImage(f'{path}: image cannot be read ({error.reason})') from error
 
 
 class RecordDataset:
@@ -127,30 +141,25 @@ class RecordDataset:
 
     Args:
         transform: what `ifd_zoo.transforms` has, of an image and its label map.
-        read: gives the RGB image at a path; of the size of its label map.
     """
 
     def __init__(
-        self,
-        records: Sequence[Record],
-        transform: Callable[[Image.Image, np.ndarray | None], NamedTuple],
-        read: Callable[[Path], Image.Image] = read_image,
+        self, records: Sequence[Record], transform: Callable[[Image.Image, np.ndarray | None], NamedTuple]
     ) -> None:
         self.records = records
         self.transform = transform
-        self.read = read
 
     def __len__(self) -> int:
         return len(self.records)
 
     def load(self, index: int) -> tuple[Image.Image, np.ndarray | None]:
-        """An image as it is on disk, RGB, and its label map (H, W) uint8, if it has one.
+        """An image, RGB, and its label map (H, W) uint8, if it has one.
 
         Raises:
             DatasetError: one of them cannot be used.
         """
         record = self.records[index]
-        image = self.read(record.path)
+        image = read_image(record.path)
         return image, read_label_map(record.label_map, image.size) if record.label_map else None
 
     def __getitem__(self, index: int) -> dict:

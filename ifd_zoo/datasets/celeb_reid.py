@@ -38,6 +38,7 @@ from ifd_zoo.datasets.common import (
     training_records,
 )
 
+SPLITS = ('train', 'query', 'gallery')
 FILE_NAME = re.compile(r'(\d+)_\d+_\d+')
 
 
@@ -51,8 +52,8 @@ def load_celeb_reid(root: str | Path) -> ReIDDataset:
         DatasetError: a folder is missing or has no images, or a file name is not as above.
     """
     root = Path(root).expanduser()
-    folder = find_folder(root, ('Celeb-reID', '.'), ('train', 'query', 'gallery'))
-    images, queries, others = (list_images(folder / split, '*', '.jpg') for split in ('train', 'query', 'gallery'))
+    folder = find_folder(root, ('Celeb-reID', '.'), SPLITS)
+    images, queries, others = (list_images(folder / split, '*') for split in SPLITS)
     train = training_records(root, _labels(images, 0))
     query, gallery = evaluation_records(root, _labels(queries, 0), _labels(others, len(queries)))
     splits = (
@@ -61,7 +62,8 @@ def load_celeb_reid(root: str | Path) -> ReIDDataset:
         Split('gallery', gallery, {'images': 11006, 'persons': 420}),
     )
     check_counts('Celeb-reID', splits)
-    return ReIDDataset('celeb_reid', train, (Protocol('general', 'general', query, gallery),), splits)
+    places = tuple((folder / split, '*') for split in SPLITS)
+    return ReIDDataset('celeb_reid', train, (Protocol('general', 'general', query, gallery),), splits, places)
 
 
 def _labels(paths: list[Path], first_camera: int) -> dict[Path, Label]:

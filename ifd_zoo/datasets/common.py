@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ifd_zoo.datasets.base import DatasetError, Record, Split
+from ifd_zoo.formats import SUFFIXES, list_pictures
 
 
 class CountWarning(UserWarning):
@@ -34,30 +35,18 @@ def find_folder(root: Path, candidates: tuple[str, ...], splits: tuple[str, ...]
     raise DatasetError(f'{root}: nothing here in the expected layout; looked for {", ".join(splits)} in {looked}')
 
 
-def list_images(folder: Path, pattern: str, suffix: str) -> list[Path]:
-    """Sorted image files; other suffixes, hidden files and those in hidden folders are left out.
-
-    Args:
-        folder: a split.
-        pattern: glob below `folder`, such as `*/*` for one folder per person.
-        suffix: such as `.jpg`; its case does not matter.
+def list_images(folder: Path, pattern: str) -> list[Path]:
+    """`list_pictures` of a split.
 
     Raises:
         DatasetError: the folder is missing, or no image is in it.
     """
     if not folder.is_dir():
         raise DatasetError(f'{folder}: no such folder')
-    found = (path for path in folder.glob(pattern) if path.suffix.lower() == suffix)
-    # Unpacking on a Mac leaves `._<name>.jpg` beside each image, a notebook leaves `.ipynb_checkpoints` folders.
-    images = sorted(path for path in found if not is_hidden(path, folder))
+    images = list_pictures(folder, pattern)
     if not images:
-        raise DatasetError(f'{folder}: no image {pattern}{suffix} in this folder')
+        raise DatasetError(f'{folder}: no image {pattern} in this folder; looked for {", ".join(SUFFIXES)}')
     return images
-
-
-def is_hidden(path: Path, folder: Path) -> bool:
-    """Whether a file below `folder`, or a folder between them, has a name that begins with a dot."""
-    return any(part.startswith('.') for part in path.parts[len(folder.parts) :])
 
 
 def parse_name(path: Path, pattern: re.Pattern, form: str) -> tuple[str, ...]:

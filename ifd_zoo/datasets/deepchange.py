@@ -54,11 +54,12 @@ def load_deepchange(root: str | Path) -> ReIDDataset:
     train = training_records(root, _labels(folder, TRAIN))
     query, gallery = evaluation_records(root, _labels(folder, QUERY), _labels(folder, GALLERY))
     splits = (Split(TRAIN, train), Split(QUERY, query), Split(GALLERY, gallery))
-    return ReIDDataset('deepchange', train, (Protocol('general', 'general', query, gallery),), splits)
+    places = tuple((folder / split, '*') for split in SPLITS)
+    return ReIDDataset('deepchange', train, (Protocol('general', 'general', query, gallery),), splits, places)
 
 
 def _labels(folder: Path, split: str) -> dict[Path, Label]:
-    images = list_images(folder / split, '*', '.jpg')
+    images = list_images(folder / split, '*')
     tracklets = _tracklets(folder / f'{split}-bbox.txt')
     missing = sorted(set(tracklets) - {path.stem for path in images})
     if missing:

@@ -1,7 +1,7 @@
 """The generic `folder` layout: a user's own data, and what the synthetic generator writes.
 
-    <root>/{train,query,gallery}/<pid>/<clothes>/c<cam>_<n>.{jpg,jpeg,png}
-    <root>/parsing/<same relative path>.png             label maps, optional
+    <root>/{train,query,gallery}/<pid>/<clothes>/c<cam>_<n>.jpg         any suffix of `ifd_zoo.formats.SUFFIXES`
+    <root>/parsing/<same relative path>.png                             label maps, optional
 
 <pid> and <clothes> are folder names of any form; an outfit is the pair (pid, clothes).
 """
@@ -10,10 +10,11 @@ import re
 from pathlib import Path
 
 from ifd_zoo.datasets.base import MODES, DatasetError, Protocol, Record, ReIDDataset, Split
-from ifd_zoo.datasets.common import find_label_map, is_hidden
+from ifd_zoo.datasets.common import find_label_map
+from ifd_zoo.formats import list_pictures
 
 SPLITS = ('train', 'query', 'gallery')
-SUFFIXES = ('.jpg', '.jpeg', '.png')
+IMAGES = '*/*/*'
 FILE_NAME = re.compile(r'c(\d+)_.+')
 
 
@@ -24,7 +25,7 @@ def load_folder(root: str | Path) -> ReIDDataset:
     likewise sorted.
 
     Raises:
-        DatasetError: a split is missing or empty, or a file name carries no camera.
+        DatasetError: there are no images in this layout, or a file name carries no camera.
     """
     root = Path(root).expanduser()
     if not root.is_dir():
@@ -33,12 +34,36 @@ def load_folder(root: str | Path) -> ReIDDataset:
     test = _read_splits(root, ('query', 'gallery'))
     protocols = tuple(Protocol(mode, mode, test['query'], test['gallery']) for mode in MODES)
     splits = tuple(Split(split, records) for split, records in {'train': train, **test}.items())
-    return ReIDDataset('folder', train, protocols if test['query'] and test['gallery'] else (), splits)
+    empty = [split.name for split in splits if not split.records]
+    if len(empty) == len(splits):
+        raise DatasetError(_explain(root, empty))
+    places = tuple((root / split, IMAGES) for split in SPLITS)
+    if 'query' in empty or 'gallery' in empty:
+        return ReIDDataset('folder', train, (), splits, places, _explain(root, empty))
+    return ReIDDataset('folder', train, protocols, splits, places)
+
+
+def _explain(root: Path, empty: list[str]) -> str:
+    """What is missing in splits without images, and what is there instead."""
+    splits = f'{{{",".join(empty)}}}' if len(empty) > 1 else empty[0]
+    expected = f"{root}: no images in the layout of 'folder', {splits}/<person>/<outfit>/c<camera>_<number>.jpg: "
+    return expected + '; '.join(_found(root, split) for split in empty)
+
+
+def _found(root: Path, split: str) -> str:
+    if not (root / split).is_dir():
+        return f'{split} is missing'
+    images = list_pictures(root / split)
+    if not images:
+        return f'{split} is empty'
+    example = images[0].relative_to(root)
+    hint = ' (the folder of the outfit is missing)' if len(example.parts) == IMAGES.count('*') else ''
+    return f'{split} has {len(images)} at another depth, such as {example}{hint}'
 
 
 def _read_splits(root: Path, splits: tuple[str, ...]) -> dict[str, tuple[Record, ...]]:
     """Records of splits that share one numbering of persons and outfits."""
-    files = {split: _image_files(root / split) for split in splits}
+    files = {split: list_pictures(root / split, IMAGES) for split in splits}
     people = sorted({path.parts[-3] for paths in files.values() for path in paths})
     outfits = sorted({path.parts[-3:-1] for paths in files.values() for path in paths})
     pids = {name: index for index, name in enumerate(people)}
@@ -56,11 +81,6 @@ def _read_splits(root: Path, splits: tuple[str, ...]) -> dict[str, tuple[Record,
         )
         for split, paths in files.items()
     }
-
-
-def _image_files(folder: Path) -> list[Path]:
-    found = (path for path in folder.glob('*/*/*') if path.suffix.lower() in SUFFIXES)
-    return sorted(path for path in found if not is_hidden(path, folder))
 
 
 def _camera(path: Path) -> int:

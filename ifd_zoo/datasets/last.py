@@ -42,6 +42,8 @@ from ifd_zoo.datasets.common import (
     training_records,
 )
 
+PLACES = {'train': '*/*', 'test/query': '*', 'test/gallery': '*/*'}
+"""Of images in each split."""
 TRAIN_NAME = re.compile(r'(\d+)_(?:.*_)?([^_]+)')
 TEST_NAME = re.compile(r'(\d+)_.+')
 
@@ -57,9 +59,9 @@ def load_last(root: str | Path) -> ReIDDataset:
     """
     root = Path(root).expanduser()
     folder = find_folder(root, ('last', 'LaST', '.'), ('train', 'test'))
-    train = training_records(root, _train_labels(list_images(folder / 'train', '*/*', '.jpg')))
-    queries = list_images(folder / 'test/query', '*', '.jpg')
-    others = list_images(folder / 'test/gallery', '*/*', '.jpg')
+    places = tuple((folder / split, pattern) for split, pattern in PLACES.items())
+    images, queries, others = (list_images(*place) for place in places)
+    train = training_records(root, _train_labels(images))
     query, gallery = evaluation_records(root, _test_labels(queries, 0), _test_labels(others, len(queries)))
     splits = (
         Split('train', train, {'images': 71248, 'persons': 5000}),
@@ -67,7 +69,7 @@ def load_last(root: str | Path) -> ReIDDataset:
         Split('gallery', gallery, {'images': 125353, 'persons': 5806}),
     )
     check_counts('LaST', splits)
-    return ReIDDataset('last', train, (Protocol('general', 'general', query, gallery),), splits)
+    return ReIDDataset('last', train, (Protocol('general', 'general', query, gallery),), splits, places)
 
 
 def _train_labels(paths: list[Path]) -> dict[Path, Label]:

@@ -38,6 +38,7 @@ from ifd_zoo.datasets.common import (
     training_records,
 )
 
+SPLITS = ('train', 'query', 'test')
 FILE_NAME = re.compile(r'(\d+)_(\d+)_c(\d+)_.+')
 
 
@@ -51,7 +52,7 @@ def load_ltcc(root: str | Path) -> ReIDDataset:
         DatasetError: a folder is missing or has no images, or a file name is not as above.
     """
     root = Path(root).expanduser()
-    folder = find_folder(root, ('LTCC_ReID', 'ltcc/LTCC_ReID', 'LTCC/LTCC_ReID', '.'), ('train', 'query', 'test'))
+    folder = find_folder(root, ('LTCC_ReID', 'ltcc/LTCC_ReID', 'LTCC/LTCC_ReID', '.'), SPLITS)
     train = training_records(root, _labels(folder / 'train'))
     query, gallery = evaluation_records(root, _labels(folder / 'query'), _labels(folder / 'test'))
     splits = (
@@ -61,12 +62,14 @@ def load_ltcc(root: str | Path) -> ReIDDataset:
         Split('query and test', query + gallery, {'persons': 75}),
     )
     check_counts('LTCC', splits)
-    return ReIDDataset('ltcc', train, tuple(Protocol(mode, mode, query, gallery) for mode in ('general', 'cc')), splits)
+    places = tuple((folder / split, '*') for split in SPLITS)
+    protocols = tuple(Protocol(mode, mode, query, gallery) for mode in ('general', 'cc'))
+    return ReIDDataset('ltcc', train, protocols, splits, places)
 
 
 def _labels(folder: Path) -> dict[Path, Label]:
     labels = {}
-    for path in list_images(folder, '*', '.png'):
+    for path in list_images(folder, '*'):
         pid, clothes, camera = map(int, parse_name(path, FILE_NAME, '<pid>_<clothes>_c<camera>_<frame>.png'))
         labels[path] = Label(pid, camera, clothes)
     return labels

@@ -61,12 +61,13 @@ def load_market1501(root: str | Path) -> ReIDDataset:
         Split(GALLERY, gallery, {'images': 15913, 'persons': 751}),
     )
     check_counts('Market-1501', splits)
-    return ReIDDataset('market1501', train, (Protocol('general', 'general', query, gallery),), splits)
+    places = tuple((folder / split, '*') for split in SPLITS)
+    return ReIDDataset('market1501', train, (Protocol('general', 'general', query, gallery),), splits, places)
 
 
 def _labels(folder: Path) -> dict[Path, Label]:
     labels = {}
-    for path in list_images(folder, '*', '.jpg'):
+    for path in list_images(folder, '*'):
         pid, camera = map(int, parse_name(path, FILE_NAME, '<pid>_c<camera>s<sequence>_<frame>_<n>.jpg'))
         if pid != JUNK:
             labels[path] = Label(pid, camera, 0)

@@ -43,6 +43,8 @@ from ifd_zoo.datasets.common import (
 CAMERAS = {'A': 0, 'B': 1, 'C': 2}
 OUTFITS = {'A': 0, 'B': 0, 'C': 1}
 TRIALS = 10
+IMAGES = '*/*'
+"""In each split."""
 FILE_NAME = re.compile(r'([ABC])_.+')
 TRAIN_COUNTS = {'images': 17896, 'persons': 150, 'outfits': 300}
 TEST_COUNTS = {
@@ -71,7 +73,8 @@ def load_prcc(root: str | Path) -> ReIDDataset:
     tests = (Split(f'test {camera}', records, TEST_COUNTS[camera]) for camera, records in test.items())
     splits = (Split('train', train, TRAIN_COUNTS), *tests)
     check_counts('PRCC', splits)
-    return ReIDDataset('prcc', train, _protocols(test), splits)
+    places = tuple((folder / split, IMAGES) for split in ('train', *(f'test/{camera}' for camera in CAMERAS)))
+    return ReIDDataset('prcc', train, _protocols(test), splits, places)
 
 
 def _protocols(test: dict[str, tuple[Record, ...]]) -> tuple[Protocol, ...]:
@@ -99,7 +102,7 @@ def _draw_gallery(records: tuple[Record, ...], seed: int) -> tuple[Record, ...]:
 
 def _train_labels(folder: Path) -> dict[Path, Label]:
     labels = {}
-    for path in list_images(folder, '*/*', '.jpg'):
+    for path in list_images(folder, IMAGES):
         match = FILE_NAME.fullmatch(path.name)
         if not match:
             raise DatasetError(f'{path}: the file name must begin with its camera, as in A_cropped_rgb001.jpg')
@@ -108,7 +111,7 @@ def _train_labels(folder: Path) -> dict[Path, Label]:
 
 
 def _test_labels(folder: Path, camera: str) -> dict[Path, Label]:
-    images = list_images(folder, '*/*', '.jpg')
+    images = list_images(folder, IMAGES)
     return {path: Label(_pid(path), CAMERAS[camera], OUTFITS[camera]) for path in images}
 
 

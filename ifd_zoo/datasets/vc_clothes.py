@@ -41,6 +41,7 @@ from ifd_zoo.datasets.common import (
     training_records,
 )
 
+SPLITS = ('train', 'query', 'gallery')
 FILE_NAME = re.compile(r'(\d+)[-_](\d+)[-_](\d+)[-_].+')
 TEST_CAMERAS = {'sc': (2, 3), 'cc': (3, 4)}
 """Per mode, the cameras whose query and gallery images take part."""
@@ -56,7 +57,7 @@ def load_vc_clothes(root: str | Path) -> ReIDDataset:
         DatasetError: a folder is missing or has no images, or a file name is not as above.
     """
     root = Path(root).expanduser()
-    folder = find_folder(root, ('VC-Clothes', '.'), ('train', 'query', 'gallery'))
+    folder = find_folder(root, ('VC-Clothes', '.'), SPLITS)
     train = training_records(root, _labels(folder / 'train'))
     query, gallery = evaluation_records(root, _labels(folder / 'query'), _labels(folder / 'gallery'))
     splits = (
@@ -70,7 +71,9 @@ def load_vc_clothes(root: str | Path) -> ReIDDataset:
         Protocol(mode, mode, _before(cameras, query), _before(cameras, gallery))
         for mode, cameras in TEST_CAMERAS.items()
     )
-    return ReIDDataset('vc_clothes', train, (Protocol('general', 'general', query, gallery), *chosen), splits)
+    protocols = (Protocol('general', 'general', query, gallery), *chosen)
+    places = tuple((folder / split, '*') for split in SPLITS)
+    return ReIDDataset('vc_clothes', train, protocols, splits, places)
 
 
 def _before(cameras: tuple[int, ...], records: tuple[Record, ...]) -> tuple[Record, ...]:
@@ -79,7 +82,7 @@ def _before(cameras: tuple[int, ...], records: tuple[Record, ...]) -> tuple[Reco
 
 def _labels(folder: Path) -> dict[Path, Label]:
     labels = {}
-    for path in list_images(folder, '*', '.jpg'):
+    for path in list_images(folder, '*'):
         pid, camera, clothes = map(int, parse_name(path, FILE_NAME, '<pid>-<camera>-<clothes>-<number>.jpg'))
         labels[path] = Label(pid, camera, clothes)
     return labels

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ifd_zoo.files import hash_file
+from ifd_zoo.formats import SUFFIXES, list_pictures
 from ifd_zoo.images import ImageError
 from ifd_zoo.index.base import GalleryIndexError
 from ifd_zoo.index.key import index_key
@@ -14,7 +15,6 @@ from ifd_zoo.index.people import read_people
 from ifd_zoo.index.storage import SHARD_ROWS, GalleryIndex
 from ifd_zoo.predictor import Predictor
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff', '.ppm')
 GROUP = 512
 """Files of a shard before they are merged: what a stop may lose."""
 LOOSE_SHARDS = 64
@@ -57,8 +57,7 @@ def folder_files(folder: str | Path, labels: str = 'none') -> list[IndexFile]:
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise GalleryIndexError(f'{folder}: no such folder; give the folder of the gallery')
-    found = (path for path in folder.rglob('*') if path.suffix.lower() in SUFFIXES and not path.is_dir())
-    paths = sorted(path for path in found if not any(part.startswith('.') for part in path.relative_to(folder).parts))
+    paths = list_pictures(folder)
     if not paths:
         raise GalleryIndexError(f'{folder}: no pictures in this folder; looked for {", ".join(SUFFIXES)}')
     people = [''] * len(paths) if labels == 'none' else read_people(folder, paths, labels)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from ifd_zoo.formats import fault_of, is_zip, picture_suffix
 from ifd_zoo.images import ImageError
-from ifd_zoo.intake.content import fault_of, is_zip, picture_suffix, reading, too_many_bytes
+from ifd_zoo.intake.content import reading, too_many_bytes
 from ifd_zoo.intake.limits import DIRECTORY_BYTES, SMALL_FILE, Budget, Limits, megabytes
 from ifd_zoo.intake.names import shorten_middle
 

@@ -5,18 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ifd_zoo.formats import fault_of, is_zip
 from ifd_zoo.gallery import PhotoFile
 from ifd_zoo.images import ImageError
 from ifd_zoo.intake.archives import entry_name, extract, is_folder, open_archive
-from ifd_zoo.intake.content import (
-    Contents,
-    check_bytes,
-    check_picture,
-    fault_of,
-    is_zip,
-    read_head,
-    reading,
-)
+from ifd_zoo.intake.content import Contents, check_bytes, check_picture, read_head, reading
 from ifd_zoo.intake.labels import Label, read_label
 from ifd_zoo.intake.limits import DEFAULT_LIMITS, Budget, LimitReached, Limits
 from ifd_zoo.intake.names import Names, clean, is_hidden, is_system, shorten_middle

@@ -4,21 +4,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ifd_zoo.formats import SUFFIXES, UNREAD_SUFFIXES, fault_of, is_zip, picture_suffix
 from ifd_zoo.images import ImageError
 from ifd_zoo.intake.collecting import Collected, Intake
-from ifd_zoo.intake.content import (
-    OTHER_SUFFIXES,
-    PICTURE_SUFFIXES,
-    check_bytes,
-    fault_of,
-    is_zip,
-    picture_suffix,
-    read_head,
-    reading,
-)
+from ifd_zoo.intake.content import check_bytes, read_head, reading
 from ifd_zoo.intake.labels import read_label
 from ifd_zoo.intake.limits import DEFAULT_LIMITS, Limits
 from ifd_zoo.intake.names import clean, is_hidden, is_system, shorten_middle
+
+NAMED_SUFFIXES = {*SUFFIXES, *UNREAD_SUFFIXES, '.zip', '.rar', '.7z'}
+"""Of files that are named when they are left out."""
 
 
 def collect_folder(root: str | Path, limits: Limits = DEFAULT_LIMITS) -> Collected:
@@ -80,7 +75,7 @@ def _take(intake: Intake, entry: os.DirEntry, name: str, root: Path) -> None:
     if entry.is_symlink():
         raise ImageError(shown, 'is a link, which is not followed; copy the picture itself into the folder')
     head = read_head(path, shown)
-    if not picture_suffix(head) and path.suffix.lower() not in PICTURE_SUFFIXES | OTHER_SUFFIXES:
+    if not picture_suffix(head) and path.suffix.lower() not in NAMED_SUFFIXES:
         return
     if is_zip(head):
         raise ImageError(shown, 'is a ZIP, which is not opened in a folder; unpack it')

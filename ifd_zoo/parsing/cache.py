@@ -1,6 +1,6 @@
 """Label maps of a parser, kept on disk beside a data set that has none of its own (or whose own are to be replaced)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,18 +34,11 @@ class MapFolder:
         parser: see `ifd_zoo.parsing.load_parser`.
         root: folder of the data set.
         folder: of the label maps.
-        read: gives the RGB image at a path.
     """
 
-    def __init__(
-        self,
-        parser: HumanParser,
-        root: Path,
-        folder: Path,
-        read: Callable[[Path], Image.Image] = read_image,
-    ) -> None:
+    def __init__(self, parser: HumanParser, root: Path, folder: Path) -> None:
         self.parser, self.parser_id = parser, parser_id(parser)
-        self.root, self.folder, self.read = root, folder, read
+        self.root, self.folder = root, folder
 
     def point(self, records: Sequence[Record]) -> tuple[Record, ...]:
         """The records with the paths of their label maps in this folder, whether there are any or not."""
@@ -84,7 +77,7 @@ class MapFolder:
         images, readable = [], []
         for record in records:
             try:
-                image = self.read(record.path)
+                image = read_image(record.path)
             except UnreadableImage:
                 if not skip_unreadable:
                     raise

@@ -29,8 +29,6 @@ def parse_dataset(args: argparse.Namespace, group: Processes) -> str:
     if (output / SUMMARY).is_file():
         _require_parser(output, maps.parser_id)
     records = maps.point(load_dataset(args.data, root).records)
-    if not records:
-        raise DatasetError(f'{root}: no images in the layout of {args.data!r}')
     mine = group.share(map_batches(records, args.batch_size))
     _remove_damaged(mine, maps.parser_id)
     maps.fill_batches(mine)

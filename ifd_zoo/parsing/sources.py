@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ifd_zoo.datasets.base import DatasetError, read_image, read_label_map
 from ifd_zoo.errors import ZooError
+from ifd_zoo.formats import list_pictures
 from ifd_zoo.parsing.labels import CLOTHING, LABELS
 
 
@@ -135,7 +137,7 @@ def rendered_pairs(root: Path, folders: Iterable[str]) -> Iterator[tuple[Path, P
         SourceError: there is no image in a folder, or an image has no label map.
     """
     for folder in folders:
-        images = sorted((root / folder).glob('*/*/*.jpg'))
+        images = list_pictures(root / folder, '*/*/*')
         if not images:
             raise SourceError(f'no images <pid>/<clothes>/*.jpg in {root / folder}')
         for image in images:
@@ -148,7 +150,7 @@ def photo_pairs(root: Path) -> Iterator[tuple[Path, Path]]:
     Raises:
         SourceError: there are no photos, or a photo has no label map.
     """
-    photos = sorted((root / 'photos').glob('*.jpg'))
+    photos = list_pictures(root / 'photos', '*')
     if not photos:
         raise SourceError(f'no photos NNNN.jpg in {root / "photos"}')
     for photo in photos:
@@ -184,11 +186,26 @@ class Source:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> tuple[Image.Image, np.ndarray]:
-        """RGB image and (H, W) uint8 targets."""
-        with Image.open(self.pairs[index][0]) as picture, Image.open(self.pairs[index][1]) as label_map:
-            image, targets = picture.convert('RGB'), np.asarray(label_map)
-        image.filename = str(self.pairs[index][0])
-        return image, targets if self.lookup is None else self.lookup[targets]
+        """RGB image and (H, W) uint8 targets; errors as of `read_pair`."""
+        if self.lookup is None:
+            return read_pair(self.pairs[index], len(TARGETS))
+        image, label_map = read_pair(self.pairs[index], len(self.lookup))
+        return image, self.lookup[label_map]
+
+
+def read_pair(pair: Pair, classes: int) -> tuple[Image.Image, np.ndarray]:
+    """RGB image, with its `filename`, and label map (H, W) uint8 with values in `range(classes)`.
+
+    Raises:
+        SourceError: one of the two cannot be used, or they do not fit together.
+    """
+    try:
+        image = read_image(pair[0])
+        label_map = read_label_map(pair[1], image.size, classes)
+    except DatasetError as error:
+        raise SourceError(str(error)) from error
+    image.filename = str(pair[0])  # as Pillow does; label maps on disk are found by it
+    return image, label_map
 
 
 def _existing(label_map: Path) -> Path:
