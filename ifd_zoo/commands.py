@@ -1,4 +1,4 @@
-"""What command lines with subcommands have in common."""
+"""What command lines have in common."""
 
 import argparse
 import sys
@@ -20,3 +20,8 @@ def run_command(args: argparse.Namespace, *errors: type[Exception]) -> int:
         print(f'error: {error}', file=sys.stderr)
         return 2
     return 0
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
