@@ -17,7 +17,6 @@ the folders of images and FILE, write the same bytes as one: `torchrun --nproc-p
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -41,6 +40,7 @@ from eval.shards import Part, Shard, plan_shards, read_parts, stamp
 from ifd_zoo.datasets import DATASETS, DatasetError, Record, RecordDataset
 from ifd_zoo.datasets.base import UnreadableImage
 from ifd_zoo.export import ExportError
+from ifd_zoo.files import replacing
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, eval_transform, load_model
 from ifd_zoo.inference import PRECISIONS, DeviceError, choose_precision, precision
@@ -156,8 +156,9 @@ def run(args: argparse.Namespace, group: Processes) -> str:
     group.wait()
     if not group.is_main:
         return ''
-    text = write_joined(folder / 'joined.tmp', selection, read_parts(shards), info | {'key': key})
-    os.replace(folder / 'joined.tmp', output)
+    parts = read_parts(shards)
+    with replacing(output) as temporary:
+        text = write_joined(temporary, selection, parts, info | {'key': key})
     shutil.rmtree(folder)
     return f'{output}: {text}'
 

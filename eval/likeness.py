@@ -35,9 +35,11 @@ from eval.realism import (
     weights_of,
 )
 from eval.realism_data import Pair, Photos, Renders, list_renders
+from ifd_zoo.files import replacing
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.sources import TARGETS, SourceError
+from ifd_zoo.tensors import describe_unusable
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -72,9 +74,12 @@ def read_parser(path: Path, settings: Settings) -> ParsingNet:
     """Raises SourceError where the file does not hold the parser's weights."""
     net = ParsingNet(settings.backbone, len(GROUPS), settings.width)
     try:
-        net.load_state_dict(load_file(path))
+        weights = load_file(path)
+        net.load_state_dict(weights)
     except (SafetensorError, RuntimeError) as error:
         raise SourceError(f'{path} does not hold the weights of this parser: {error}') from error
+    if fault := describe_unusable(weights.items()):
+        raise SourceError(f'{path}: {fault}')
     return net.to('cuda' if torch.cuda.is_available() else 'cpu', memory_format=torch.channels_last).eval()
 
 
@@ -124,8 +129,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             net = learn(Photos(args.photos, settings.size), settings)
             if args.parser:
-                args.parser.parent.mkdir(parents=True, exist_ok=True)
-                save_file({name: value.contiguous() for name, value in net.state_dict().items()}, args.parser)
+                with replacing(args.parser) as temporary:
+                    save_file({name: value.contiguous() for name, value in net.state_dict().items()}, temporary)
         record = {**judge(net, pairs), 'settings': asdict(settings)}
     except SourceError as error:
         print(f'error: {error}', file=sys.stderr)
