@@ -1,5 +1,7 @@
 """Pictures in: whatever a user hands over becomes an upright 8-bit RGB image, or a message that says what is wrong."""
 
+import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,8 @@ MAX_PIXELS = 80_000_000
 
 BACKGROUND = 'white'
 """Behind transparent pixels, as image viewers show them."""
+
+URL = re.compile('[a-z][a-z0-9+.-]+:/|data:', re.IGNORECASE)  # as a Path has it: with one slash
 
 
 class ImageError(ValueError):
@@ -81,6 +85,8 @@ def _guard(read, source: Image.Image | Path, name: str, max_side: int) -> Image.
 
 
 def _from_file(path: Path, name: str, max_side: int) -> Image.Image:
+    if URL.match(str(path)) and not os.path.exists(path):
+        raise ImageError(name, 'is a URL, from which nothing is fetched; save the picture and give its path')
     if path.is_dir():
         raise ImageError(name, 'is a folder, not a picture; give the files in it')
     if not path.is_file():

@@ -24,6 +24,8 @@ DEFAULT_MODEL = 'ifd_resnet10t.synthetic'
 
 ImageSource = Image.Image | np.ndarray | str | Path
 """What `ifd_zoo.images.load_image` reads."""
+Images = ImageSource | Sequence[ImageSource]
+"""One alone is a list of one; an array with three axes is one picture if the last has its channels."""
 
 
 class Analysis(NamedTuple):
@@ -94,7 +96,7 @@ class Predictor:
 
     def analyze(
         self,
-        images: Sequence[ImageSource],
+        images: Images,
         label_maps: Sequence[np.ndarray] | None = None,
     ) -> list[Analysis]:
         """Everything about each photo, in one pass.
@@ -109,7 +111,7 @@ class Predictor:
         """
         return sum(self._each_batch(self._analyze, images, label_maps), [])
 
-    def embed(self, images: Sequence[ImageSource], label_maps: Sequence[np.ndarray] | None = None) -> np.ndarray:
+    def embed(self, images: Images, label_maps: Sequence[np.ndarray] | None = None) -> np.ndarray:
         """Embeddings (N, D) float32, unit length, for cosine similarity. Arguments and errors as for `analyze`."""
         empty = np.empty((0, self.model.num_features), dtype=np.float32)
         return np.concatenate([empty, *self._each_batch(self._embed, images, label_maps)])
@@ -126,21 +128,25 @@ class Predictor:
             raise ValueError(f'{type(self.model).__name__} has no attention stream, so there is no attention map')
         return attention
 
-    def rank(self, query: ImageSource, gallery: Sequence[ImageSource], top_k: int = 10) -> list[Match]:
+    def rank(self, query: ImageSource, gallery: Images, top_k: int = 10) -> list[Match]:
         """The `top_k` photos of the gallery most similar to the query, best first.
 
         Raises:
             ImageError: a photo cannot be used; the message names it.
             ValueError: the gallery is empty, or `top_k` is less than 1.
         """
-        if len(gallery) == 0:
+        gallery = _as_list(gallery)
+        if not gallery:
             raise ValueError('the gallery is empty: give at least one photo to search in')
         return rank_embeddings(self.embed([query])[0], self.embed(gallery), top_k)
 
     def _each_batch(
-        self, function: Callable, images: Sequence[ImageSource], label_maps: Sequence[np.ndarray] | None
+        self, function: Callable, images: Images, label_maps: Sequence[np.ndarray] | None
     ) -> Iterator:
         """The function of loaded photos and their label maps (None when there are none), `batch_size` at a time."""
+        images = _as_list(images)
+        if isinstance(label_maps, np.ndarray) and label_maps.ndim == 2:
+            label_maps = [label_maps]
         if label_maps is not None and len(label_maps) != len(images):
             raise ValueError(f'{len(label_maps)} label maps for {len(images)} images')
 
@@ -199,6 +205,14 @@ def rank_embeddings(query: np.ndarray, gallery: np.ndarray, top_k: int = 10) -> 
     similarity = np.clip(np.round(gallery @ query, 6), -1, 1)
     order = np.argsort(-similarity, kind='stable')[:top_k]
     return [Match(int(index), float(similarity[index])) for index in order]
+
+
+def _as_list(images: Images) -> list[ImageSource]:
+    if isinstance(images, np.ndarray):
+        single = images.ndim == 2 or images.ndim == 3 and images.shape[2] in (1, 3, 4)
+    else:
+        single = isinstance(images, ImageSource)
+    return [images] if single else list(images)
 
 
 def _load(source: ImageSource, index: int) -> Image.Image:
