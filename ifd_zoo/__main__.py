@@ -13,7 +13,7 @@ from ifd_zoo.catalogue import catalogue, format_table, to_json
 from ifd_zoo.commands import run_command
 from ifd_zoo.export import ExportError, export_onnx
 from ifd_zoo.hub.files import LoadError
-from ifd_zoo.hub.loading import load_model
+from ifd_zoo.hub.loading import load_trained
 from ifd_zoo.parsing import ParserError, load_parser
 
 
@@ -26,7 +26,7 @@ def show_list(args: argparse.Namespace) -> str:
 
 def export(args: argparse.Namespace) -> str:
     parser = load_parser(args.parser) if args.parser else None
-    deviation = export_onnx(load_model(args.model), args.output, parser, args.flip)
+    deviation = export_onnx(load_trained(args.model, args.fresh_weights), args.output, parser, args.flip)
     return f'{args.output}: onnxruntime is within {deviation:.1e} of torch for 1 and for 3 images'
 
 
@@ -42,6 +42,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     command = commands.add_parser('export', help='write a model as an ONNX file')
     command.add_argument('--model', required=True, help='name, folder, file or hf-hub:org/name')
     command.add_argument('--output', required=True, type=Path, help='the file')
+    command.add_argument('--fresh-weights', action='store_true', help='go on with weights that were not trained')
     command.add_argument('--parser', help='put this parser in front: one input, the photos, instead of two')
     command.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     command.set_defaults(run=export)

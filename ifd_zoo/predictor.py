@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ifd_zoo.batches import batch_size_for
 from ifd_zoo.cores import on_each_core, share_out
 from ifd_zoo.hub import eval_transform, load_model
+from ifd_zoo.hub.loading import warn_of_fresh
 from ifd_zoo.images import MAX_SIDE, load_image
 from ifd_zoo.inference import choose_precision, infer, pick_device, precision
 from ifd_zoo.parsing import NoParser, load_parser
@@ -79,7 +80,10 @@ class Predictor:
         precision: str = 'auto',
     ) -> None:
         self.device = pick_device(device)
-        model = model if isinstance(model, nn.Module) else load_model(model)
+        if isinstance(model, nn.Module):
+            warn_of_fresh(model)
+        else:
+            model = load_model(model)
         self.model = model.eval().to(self.device, memory_format=torch.channels_last)
         self.precision = choose_precision(model, self.device, precision)
         if parser is None:

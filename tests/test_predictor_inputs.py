@@ -1,9 +1,13 @@
-"""What `Predictor` is given: one picture or several, or a URL."""
+"""What `Predictor` is given: one picture or several, a URL, and networks that were trained or not."""
+
+import warnings
 
 import numpy as np
 import pytest
 
+from ifd_zoo.hub import create_model, load_model, save_release
 from ifd_zoo.images import ImageError
+from ifd_zoo.predictor import Predictor
 from tests import test_predictor
 from tests.test_predictor import photo
 
@@ -47,3 +51,14 @@ def test_a_file_whose_name_looks_like_a_url_is_a_file(predictor, tmp_path, monke
     (tmp_path / 'data:').mkdir()
     photo(0).save(tmp_path / 'data:' / 'a.png')
     assert len(predictor.embed('data:/a.png')) == 1
+
+
+def test_fresh_weights_are_said_aloud_and_trained_ones_are_not(ifd, tmp_path):
+    folder = save_release(ifd, tmp_path / 'release', 'test', {'input_size': [3, 64, 32]})
+    for source in (ifd, folder, create_model('ifd_baseline_resnet10t')):
+        with pytest.warns(UserWarning, match='resnet10t.*: fresh weights, not trained'):
+            Predictor(source, 'none', 'cpu', precision='fp32')
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        for source in ('ifd_resnet10t', load_model('ifd_baseline_resnet10t')):
+            Predictor(source, 'none', 'cpu', precision='fp32')

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import os
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from safetensors import safe_open
 from torch import nn
 
 from ifd_zoo.commands import first_line
+from ifd_zoo.fingerprint import is_fresh, model_name
 from ifd_zoo.hub.files import (
     CONFIG,
     PICKLES,
@@ -31,6 +33,8 @@ from ifd_zoo.hub.names import default_tag, how_to_make, hub_source, is_known, li
 from ifd_zoo.hub.remote import fetch, list_cached
 from ifd_zoo.models import IFD, Baseline
 from ifd_zoo.transforms import EvalTransform, Masking
+
+FRESH = 'fresh weights, not trained'
 
 ARGUMENTS = inspect.signature(IFD).parameters.keys() | inspect.signature(Baseline).parameters.keys()
 
@@ -64,8 +68,37 @@ def create_model(source: str | Path, pretrained: bool = False, **kwargs: Any) ->
 
 
 def load_model(source: str | Path) -> nn.Module:
-    """A trained model in eval mode, without classifier. Arguments and errors as for `create_model`."""
-    return build(find_release(source), num_classes=0).eval()
+    """A trained model in eval mode, without classifier. Arguments and errors as for `create_model`.
+
+    Warns of a release that holds fresh weights.
+    """
+    model = build(find_release(source), num_classes=0).eval()
+    warn_of_fresh(model)
+    return model
+
+
+def load_trained(source: str | Path, fresh: bool = False) -> nn.Module:
+    """`load_model` for what is kept or passed on, where weights that nothing was learnt with are a mistake.
+
+    Args:
+        source: as for `create_model`.
+        fresh: they are none: an architecture comes with fresh weights, and a release may hold such.
+
+    Raises:
+        LoadError: as for `create_model`; or the weights are fresh.
+    """
+    if fresh:
+        return create_model(source, num_classes=0).eval()
+    model = build(find_release(source), num_classes=0).eval()
+    if is_fresh(model):
+        raise LoadError(f'{source}: {FRESH}; give a trained release, or --fresh-weights if you mean it')
+    return model
+
+
+def warn_of_fresh(model: nn.Module) -> None:
+    """A warning where a network was never trained."""
+    if is_fresh(model):
+        warnings.warn(f'{model_name(model)}: {FRESH}; its embeddings tell nobody apart', stacklevel=3)
 
 
 def read_info(source: str | Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ifd_zoo.hub import LoadError
+from ifd_zoo.hub.loading import load_trained
 from ifd_zoo.images import ImageError
 from ifd_zoo.index.base import GalleryIndexError
 from ifd_zoo.index.build import build, folder_files
@@ -37,7 +38,8 @@ RECALL_QUERIES = 200
 
 def build_index(args: argparse.Namespace) -> str:
     files = folder_files(args.images, args.labels == 'folders')
-    predictor = Predictor(args.model, args.parser, args.device, precision=args.precision)
+    model = load_trained(args.model, args.fresh_weights)
+    predictor = Predictor(model, args.parser, args.device, precision=args.precision)
     index = GalleryIndex.open_or_create(args.index, index_key(predictor), predictor.model.num_features, args.dtype)
     with tqdm(total=len(files), desc='index', unit=' images', leave=False) as bar:
         built = build(index, predictor, files, lambda done: bar.update(done - bar.n))
@@ -112,6 +114,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     command.add_argument('--labels', choices=('none', 'folders'), default='none', help="persons by their folder's name")
     command.add_argument('--dtype', choices=tuple(DTYPES), default='fp16', help='of a new index')
     command.add_argument('--prune', action='store_true', help='remove what is not in the folder any more')
+    command.add_argument('--fresh-weights', action='store_true', help='go on with weights that were not trained')
     _add_model(command)
 
     command = _command(commands, 'search', search_index, 'the most similar pictures')
