@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -21,6 +20,7 @@ from eval.selection import Selection, select_pictures, select_split
 from eval.shards import Part, Shard, plan_shards, read_parts, stamp
 from ifd_zoo.datasets import DatasetError, Record, RecordDataset
 from ifd_zoo.datasets.base import UnreadableImage
+from ifd_zoo.files import replacing
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.inference import choose_precision, precision
@@ -98,8 +98,9 @@ def run(args: argparse.Namespace, group: Processes) -> str:
     group.wait()
     if not group.is_main:
         return ''
-    text = write_joined(folder / 'joined.tmp', selection, read_parts(shards), info | {'key': key})
-    os.replace(folder / 'joined.tmp', output)
+    parts = read_parts(shards)
+    with replacing(output) as temporary:
+        text = write_joined(temporary, selection, parts, info | {'key': key})
     shutil.rmtree(folder)
     return f'{output}: {text}'
 

@@ -76,11 +76,12 @@ def read_finished(
     try:
         record = json.loads(path.read_text())['ifd']
         figures, training, data = record['figures'], record['training'], record['data']
-    except (ValueError, KeyError, TypeError) as error:
+        seed, folder_of_data = training['seed'], data['folder']
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RecordError(f'{path}: not the record of a finished run ({error!r}); remove {folder}') from error
     compared = {key: flag for key, flag in extra.items() if key in training and key not in UNDECIDING} | settings
     pairs = {key: (training.get(key), flag) for key, flag in compared.items()}
-    pairs['data folder'] = (data.get('folder'), data_folder)
+    pairs['data folder'] = (folder_of_data, data_folder)
     for field, (recorded, flag) in pairs.items():
         if not agrees(recorded, flag):
             raise RecordError(
@@ -88,4 +89,4 @@ def read_finished(
                 '--output, or remove that folder'
             )
     training = {key: value for key, value in training.items() if key not in MACHINE}
-    return {'name': folder.name, 'seed': training['seed'], 'figures': figures, 'data': data, 'training': training}
+    return {'name': folder.name, 'seed': seed, 'figures': figures, 'data': data, 'training': training}

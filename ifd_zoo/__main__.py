@@ -24,11 +24,11 @@ def show_list(args: argparse.Namespace) -> str:
 
 def export(args: argparse.Namespace) -> str:
     from ifd_zoo.export import export_onnx
-    from ifd_zoo.hub.loading import load_model
+    from ifd_zoo.hub.loading import load_trained
     from ifd_zoo.parsing import load_parser
 
     parser = load_parser(args.parser) if args.parser else None
-    deviation = export_onnx(load_model(args.model), args.output, parser, args.flip)
+    deviation = export_onnx(load_trained(args.model, args.fresh_weights), args.output, parser, args.flip)
     return f'{args.output}: onnxruntime is within {deviation:.1e} of torch for 1 and for 3 images'
 
 
@@ -44,6 +44,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     command = commands.add_parser('export', help='write a model as an ONNX file')
     command.add_argument('--model', required=True, help='name, folder, file or hf-hub:org/name')
     command.add_argument('--output', required=True, type=Path, help='the file')
+    command.add_argument('--fresh-weights', action='store_true', help='go on with weights that were not trained')
     command.add_argument('--parser', help='put this parser in front: one input, the photos, instead of two')
     command.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     command.set_defaults(run=export)

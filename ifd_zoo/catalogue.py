@@ -1,6 +1,5 @@
 """What the zoo has: every architecture and every training run, with size, figures and where the weights are."""
 
-import json
 import math
 from fnmatch import fnmatch
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Any, NamedTuple
 import timm
 import torch
 
-from ifd_zoo.hub.files import CONFIG
+from ifd_zoo.hub.files import CONFIG, read_config
+from ifd_zoo.hub.model_schema import ModelConfig
 from ifd_zoo.hub.names import how_to_make, hub_source, list_bundled, list_models, list_tagged
 from ifd_zoo.hub.remote import PREFIX, list_cached
 
@@ -52,6 +52,9 @@ def catalogue(pattern: str = '*') -> list[Entry]:
 
     Args:
         pattern: with `*` and `?`.
+
+    Raises:
+        LoadError: a release that is on this machine is damaged.
     """
     tagged = list_tagged()
     untagged = [name for name in list_models() if not any(other.startswith(f'{name}.') for other in tagged)]
@@ -63,7 +66,7 @@ def _entry(name: str, cached: list[str]) -> Entry:
     cfg = timm.get_pretrained_cfg(name)
     model, _, tag = name.partition('.')
     where, folder = _place(name, cached)
-    info = json.loads((folder / CONFIG).read_text()).get('ifd', {}) if folder else {}
+    info = read_config(folder / CONFIG, ModelConfig).get('ifd', {}) if folder else {}
     figures = {
         row['protocol']: {key: round(row[key], 1) for key in ('rank1', 'mAP')} for row in info.get('figures', [])
     }

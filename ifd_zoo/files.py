@@ -20,7 +20,11 @@ def replacing(path: Path) -> Iterator[Path]:
     # another machine that writes to the same folder may have, too.
     temporary = path.parent / f'.{secrets.token_hex(8)}.tmp'
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # as the umask and the folder want it
         yield temporary
+        if temporary.stat().st_mode != mode:  # safetensors makes a file that its owner alone may read
+            temporary.chmod(mode)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

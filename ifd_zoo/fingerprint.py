@@ -1,4 +1,4 @@
-"""What a trained network is called, and what tells its weights from all others."""
+"""What a trained network is called, and what tells its weights from all others and from fresh ones."""
 
 import hashlib
 
@@ -17,3 +17,9 @@ def hash_weights(model: nn.Module) -> str:
     for key, value in sorted(model.state_dict().items()):
         digest.update(key.encode() + value.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def is_fresh(model: nn.Module) -> bool:
+    """Whether a network of the zoo was never trained: its BN neck knows no mean of any features."""
+    mean = model.state_dict().get('main_stream.head.neck.running_mean')
+    return mean is not None and not mean.any()

@@ -1,5 +1,7 @@
 """Pictures in: whatever a user hands over becomes an upright 8-bit RGB image, or a message that says what is wrong."""
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +30,8 @@ MAX_PLAIN_BYTES = 250_000
 
 BACKGROUND = 'white'
 """Behind transparent pixels, as image viewers show them."""
+
+URL = re.compile('[a-z][a-z0-9+.-]+:/|data:', re.IGNORECASE)  # as a Path has it: with one slash
 
 
 class ImageError(ZooError, ValueError):
@@ -90,6 +94,8 @@ def open_image(path: Path, name: str) -> Iterator[Image.Image]:
         ImageError: there is no file of a picture. Errors of what is done with the picture are raised as such, too.
     """
     with _faults(name):
+        if URL.match(str(path)) and not os.path.exists(path):
+            raise ImageError(name, 'is a URL, from which nothing is fetched; save the picture and give its path')
         if path.is_dir():
             raise ImageError(name, 'is a folder, not a picture; give the files in it')
         if not path.is_file():

@@ -15,6 +15,7 @@ from ifd_zoo.batches import batch_size_for
 from ifd_zoo.choices import DEFAULT_MODEL
 from ifd_zoo.cores import on_each_core, share_out
 from ifd_zoo.hub import eval_transform, load_model
+from ifd_zoo.hub.loading import warn_of_fresh
 from ifd_zoo.images import load_image, shrink_like
 from ifd_zoo.inference import choose_precision, infer, pick_device, precision
 from ifd_zoo.parsing import NoParser, load_parser
@@ -23,6 +24,8 @@ from ifd_zoo.parsing.masks import class_mask
 
 ImageSource = Image.Image | np.ndarray | str | Path
 """What `ifd_zoo.images.load_image` reads."""
+Images = ImageSource | Sequence[ImageSource]
+"""One alone is a list of one; an array with three axes is one picture if the last has its channels."""
 
 
 class Analysis(NamedTuple):
@@ -76,7 +79,10 @@ class Predictor:
         precision: str = 'auto',
     ) -> None:
         self.device = pick_device(device)
-        model = model if isinstance(model, nn.Module) else load_model(model)
+        if isinstance(model, nn.Module):
+            warn_of_fresh(model)
+        else:
+            model = load_model(model)
         self.model = model.eval().to(self.device, memory_format=torch.channels_last)
         self.precision = choose_precision(model, self.device, precision)
         if parser is None:
@@ -93,7 +99,7 @@ class Predictor:
 
     def analyze(
         self,
-        images: Sequence[ImageSource],
+        images: Images,
         label_maps: Sequence[np.ndarray] | None = None,
     ) -> list[Analysis]:
         """Everything about each photo, in one pass.
@@ -108,7 +114,7 @@ class Predictor:
         """
         return sum(self._each_batch(self._analyze, images, label_maps), [])
 
-    def embed(self, images: Sequence[ImageSource], label_maps: Sequence[np.ndarray] | None = None) -> np.ndarray:
+    def embed(self, images: Images, label_maps: Sequence[np.ndarray] | None = None) -> np.ndarray:
         """Embeddings (N, D) float32, unit length, for cosine similarity. Arguments and errors as for `analyze`."""
         empty = np.empty((0, self.model.num_features), dtype=np.float32)
         return np.concatenate([empty, *self._each_batch(self._embed, images, label_maps)])
@@ -125,21 +131,25 @@ class Predictor:
             raise ValueError(f'{type(self.model).__name__} has no attention stream, so there is no attention map')
         return attention
 
-    def rank(self, query: ImageSource, gallery: Sequence[ImageSource], top_k: int = 10) -> list[Match]:
+    def rank(self, query: ImageSource, gallery: Images, top_k: int = 10) -> list[Match]:
         """The `top_k` photos of the gallery most similar to the query, best first.
 
         Raises:
             ImageError: a photo cannot be used; the message names it.
             ValueError: the gallery is empty, or `top_k` is less than 1.
         """
-        if len(gallery) == 0:
+        gallery = _as_list(gallery)
+        if not gallery:
             raise ValueError('the gallery is empty: give at least one photo to search in')
         return rank_embeddings(self.embed([query])[0], self.embed(gallery), top_k)
 
     def _each_batch(
-        self, function: Callable, images: Sequence[ImageSource], label_maps: Sequence[np.ndarray] | None
+        self, function: Callable, images: Images, label_maps: Sequence[np.ndarray] | None
     ) -> Iterator:
         """The function of loaded photos and their label maps (None when there are none), `batch_size` at a time."""
+        images = _as_list(images)
+        if isinstance(label_maps, np.ndarray) and label_maps.ndim == 2:
+            label_maps = [label_maps]
         if label_maps is not None and len(label_maps) != len(images):
             raise ValueError(f'{len(label_maps)} label maps for {len(images)} images')
 
@@ -198,6 +208,14 @@ def rank_embeddings(query: np.ndarray, gallery: np.ndarray, top_k: int = 10) -> 
     similarity = np.clip(np.round(gallery @ query, 6), -1, 1)
     order = np.argsort(-similarity, kind='stable')[:top_k]
     return [Match(int(index), float(similarity[index])) for index in order]
+
+
+def _as_list(images: Images) -> list[ImageSource]:
+    if isinstance(images, np.ndarray):
+        single = images.ndim == 2 or images.ndim == 3 and images.shape[2] in (1, 3, 4)
+    else:
+        single = isinstance(images, ImageSource)
+    return [images] if single else list(images)
 
 
 def _load(source: ImageSource, index: int) -> Image.Image:

@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.parsing import LABELS, ParserError
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import normalise
@@ -77,6 +78,18 @@ def test_files_that_are_no_weights_are_refused_with_their_name(name, content, tm
     for path in (tmp_path / name, tmp_path / f'missing_{name}'):
         with pytest.raises(ParserError, match=f'{path.name}: cannot be read as weights'):
             start_encoder(net, 'mobilenetv4_conv_small_050', str(path))
+
+
+def test_weights_that_are_no_finite_numbers_are_refused_with_the_tensors_name(published):
+    expected = timm.create_model(NAME, features_only=True).state_dict()
+    state = published.state_dict()
+    for change, fault in ((lambda v: v / 0, 'not finite'), (torch.Tensor.char, 'of type int8')):
+        with pytest.raises(ParserError, match=f'file: conv_stem.weight .*{fault}'):
+            fitting(state | {'conv_stem.weight': change(state['conv_stem.weight'])}, expected, 'file')
+        backbone = Backbone('test_efficientnet')
+        weights = {key: change(value) for key, value in backbone.net.state_dict().items()}
+        with pytest.raises(ValueError, match=f'file: .*weight .*{fault}'):
+            backbone.load_weights(weights, 'file')
 
 
 @pytest.mark.parametrize('content', [[torch.ones(3)], {'state_dict': {'conv.weight': torch.ones(3)}}, torch.ones(3)])

@@ -13,6 +13,7 @@ from ifd_zoo import Predictor, load_model, load_parser
 from ifd_zoo.__main__ import main
 from ifd_zoo.export import ExportError, export_onnx
 from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.hub import save_release
 from ifd_zoo.inference import infer
 
 
@@ -73,6 +74,17 @@ def test_parser_and_model_in_one_graph_give_photos_the_embeddings_of_a_predictor
     expected = Predictor(model, 'bundled', 'cpu', precision='fp32').embed(photos)
     # The parser's own resize rounds to 8 bits; clothing that is not erased would be seen in the first digit.
     assert np.abs(found - expected).max() < 5e-3
+
+
+def test_fresh_weights_are_exported_only_when_asked(tmp_path, capsys):
+    model = timm.create_model('ifd_baseline_resnet10t', backbone='test_efficientnet')
+    release = save_release(model, tmp_path / 'release', 'test', {'input_size': [3, 32, 16]})
+    command = ['export', '--model', str(release), '--output', str(tmp_path / 'm.onnx')]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert 'fresh weights, not trained; give a trained release, or --fresh-weights' in error
+    assert not (tmp_path / 'm.onnx').exists()
+    assert main([*command, '--fresh-weights']) == 0 and (tmp_path / 'm.onnx').exists()
 
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch, capsys):

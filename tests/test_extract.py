@@ -1,6 +1,8 @@
 """`eval/extract.py`: the right rows in the right order, whatever stops it."""
 
+import os
 import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -41,6 +43,15 @@ def root(finished, tmp_path):
 @pytest.fixture(scope='module')
 def model():
     return load_model(MODEL)
+
+
+def test_the_file_follows_the_umask(root, tmp_path):
+    before = os.umask(0o027)
+    try:
+        assert eval_extract.main(flags(root, tmp_path / 'all.safetensors')) == 0
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / 'all.safetensors').stat().st_mode) == 0o640
 
 
 def slowly(model, records):

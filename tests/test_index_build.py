@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 from PIL import Image
 
 from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.hub import save_release
 from ifd_zoo.index import GalleryIndex, GalleryIndexError, IndexFile, build, folder_files, index_key
 from ifd_zoo.index.__main__ import main
 from ifd_zoo.index.building import LOOSE_SHARDS, fill
@@ -183,6 +185,18 @@ def test_the_commands_build_search_describe_and_remove(tmp_path, capsys):
     assert main(['info', '--index', index]) == 0
     about = json.loads(capsys.readouterr().out)
     assert (about['images'], about['removed'], about['dim']) == (2, 0, 512)
+
+
+def test_fresh_weights_are_indexed_only_when_asked(tmp_path, capsys, photos):
+    command = ['build', '--index', str(tmp_path / 'index'), '--images', str(photos), '--device', 'cpu']
+    model = timm.create_model('ifd_baseline_resnet10t', backbone='test_efficientnet')
+    release = save_release(model, tmp_path / 'release', 'test', {'input_size': [3, 32, 16]})
+    assert main([*command, '--model', str(release)]) == 2
+    assert 'fresh weights, not trained; give a trained release, or --fresh-weights' in capsys.readouterr().err
+    assert not (tmp_path / 'index').exists()
+    with pytest.warns(UserWarning, match='fresh weights, not trained'):
+        assert main([*command, '--model', str(release), '--fresh-weights']) == 0
+    assert '10 images' in capsys.readouterr().out
 
 
 def test_commands_that_fail_end_with_2_and_one_line(tmp_path, capsys, photos):

@@ -117,6 +117,15 @@ def test_a_segformer_that_does_not_fit_is_refused(segformer, tmp_path):
     assert '\n' not in str(caught.value)
 
 
+def test_a_segformer_with_weights_that_are_not_finite_is_refused(segformer, tmp_path):
+    net = SegformerForSemanticSegmentation.from_pretrained(segformer)
+    net.decode_head.classifier.weight.data[0] = torch.nan
+    net.save_pretrained(tmp_path)
+    shutil.copy(segformer / 'preprocessor_config.json', tmp_path)
+    with pytest.raises(ParserError, match='decode_head.classifier.weight holds values that are not finite'):
+        load_parser(f'{SEGFORMER}:{tmp_path}', accept_licence=True)
+
+
 def test_a_missing_package_names_the_line_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, 'transformers', None)
     with pytest.raises(ParserError, match='pip install "transformers'):

@@ -250,9 +250,10 @@ def test_corrupt_files_are_reported(folder):
     'change, message',
     [
         ({'width': 24}, 'does not fit.*of another shape'), ({'backbone': 'hf-hub:a/b'}, 'no backbone'),
-        ({'labels': ['background']}, 'label set'), ({'size': None}, 'lacks size'),
-        ({'width': 'wide'}, "width is 'wide', not from 4"), ({'width': 10**9}, 'width is 1000000000, not'),
-        ({'detail': -1}, 'detail is -1, not from 0'), ({'detail': 8}, 'does not fit.*detail'),
+        ({'labels': ['background']}, 'its labels are not those'), ({'size': None}, 'lacks size'),
+        ({'width': 'wide'}, 'its width is "wide"'), ({'width': 10**9}, 'width is 1000000000: .* less than'),
+        ({'detail': -1}, 'detail is -1: .* greater than'), ({'detail': 8}, 'does not fit.*detail'),
+        ({'std': [1, 1, 1]}, 'its std are not those'), ({'backbone': 'test_maxvit'}, 'does not fit|makes no parser'),
     ],
 )  # fmt: skip
 def test_wrong_config_is_reported(folder, change, message):

@@ -1,7 +1,9 @@
 """Releases: model card, golden tensors, check, and the commands that make them."""
 
 import json
+import os
 import shutil
+import stat
 import subprocess
 
 import pytest
@@ -16,7 +18,7 @@ from ifd_zoo.hub.__main__ import main
 from ifd_zoo.hub.card import model_card
 from ifd_zoo.hub.check import check_release
 from ifd_zoo.hub.files import RELEASE_FILES
-from ifd_zoo.hub.release import code_revision, write_card
+from ifd_zoo.hub.release import code_revision, update_record, write_card
 from ifd_zoo.models.cfg import WEIGHTS_DIR
 
 FIGURES = [{'protocol': 'cc-all', 'queries': 9, 'gallery': 7, 'rank1': 50.0, 'rank5': 60.0, 'mAP': 25.04, 'mINP': 2.0}]
@@ -139,6 +141,23 @@ def test_saving_twice_gives_the_same_bytes(release, tmp_path):
         assert main(['save', '--model', str(release), '--output', str(tmp_path / name)]) == 0
     one, two = ([(tmp_path / run / name).read_bytes() for name in RELEASE_FILES] for run in ('one', 'two'))
     assert one == two
+
+
+def modes(folder):
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize('umask, mode', [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_files_of_a_release_follow_the_umask(release, tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        assert main(['save', '--model', str(release), '--output', str(tmp_path / 'model')]) == 0
+        assert main(['save', '--parser', 'bundled_resnet10t', '--output', str(tmp_path / 'parser')]) == 0
+        update_record(tmp_path / 'model', note='changed')
+    finally:
+        os.umask(before)
+    for folder in (tmp_path / 'model', tmp_path / 'parser'):
+        assert modes(folder) == dict.fromkeys(RELEASE_FILES, mode)
 
 
 def test_a_command_that_cannot_says_why_in_one_line(tmp_path, capsys):

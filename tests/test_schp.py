@@ -171,6 +171,11 @@ def test_what_is_missing_unexpected_or_of_another_shape_is_listed(tmp_path):
     assert '1 wrong shape: conv1.weight (64, 3, 7, 7) for (64, 3, 3, 3)' in message
 
 
+@pytest.mark.parametrize('value', [torch.full((64, 3, 3, 3), torch.nan), torch.zeros(64, 3, 3, 3, dtype=torch.int8)])
+def test_weights_that_are_no_finite_numbers_are_refused_with_the_tensors_name(tmp_path, value):
+    assert 'conv1.weight' in refusal(saved(tmp_path / 'a.safetensors', {'model.conv1.weight': value}))
+
+
 class Harmful:
     def __reduce__(self):
         return print, ('code has run',)

@@ -12,6 +12,7 @@ from ifd_zoo.models.backbone import read_weights
 from ifd_zoo.parsing.base import ParserError
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import MEAN, STD
+from ifd_zoo.tensors import describe_unusable
 
 
 def start_encoder(net: ParsingNet, backbone: str, source: str) -> str | None:
@@ -45,7 +46,7 @@ def fitting(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], sourc
     lists them in the same order. What a classifier has on top is left out.
 
     Raises:
-        ParserError: neither fits.
+        ParserError: neither fits, or the weights are not finite numbers.
     """
     wanted = {name: value for name, value in expected.items() if not name.endswith('num_batches_tracked')}
     given = {name: value for name, value in weights.items() if not name.endswith('num_batches_tracked')}
@@ -57,7 +58,10 @@ def fitting(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], sourc
             f'{source}: {len(wrong)} of {len(wanted)} tensors do not fit by name or order, as {wrong[0]}; a trained '
             'parser is given by --init'
         )
-    return {**expected, **{name: given[name] for name in wanted}}
+    chosen = {name: given[name] for name in wanted}
+    if fault := describe_unusable(chosen.items()):
+        raise ParserError(f'{source}: {fault}')
+    return {**expected, **chosen}
 
 
 @torch.no_grad()

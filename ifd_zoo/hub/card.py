@@ -89,7 +89,7 @@ def model_card(config: dict[str, Any]) -> str:
         name=name,
         paper=PAPER['paper_name'],
         url=PAPER['origin_url'],
-        num_features=config['num_features'],
+        num_features=config.get('num_features', 'D'),
         attention='' if single else ', and an attention map says where the network looked',
         input_text=_input_text(config, info.get('training', {}), single),
         training=_training_text(info),

@@ -5,10 +5,12 @@ from pathlib import Path
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
+from ifd_zoo.errors import first_line
 from ifd_zoo.files import hash_file
-from ifd_zoo.hub.files import CARD, CONFIG, GOLDEN, RELEASE_FILES, WEIGHTS, ReleaseError
+from ifd_zoo.hub.files import CARD, CONFIG, GOLDEN, RELEASE_FILES, WEIGHTS, LoadError, ReleaseError
 from ifd_zoo.hub.golden import ATOL
 from ifd_zoo.hub.kinds import read_release
+from ifd_zoo.parsing.base import ParserError
 
 CARD_FIELDS = ('library_name', 'tags', 'pipeline_tag', 'license')
 
@@ -37,7 +39,13 @@ def check_release(folder: str | Path) -> str:
         if hashes.get(name) != hash_file(folder / name):
             raise ReleaseError(f'{folder / name}: not the file whose SHA-256 is in {CONFIG}')
     _check_card(folder / CARD)
-    deviations = kind.deviations(folder, load_file(folder / GOLDEN))
+    try:
+        deviations = kind.deviations(folder, load_file(folder / GOLDEN))
+    except (LoadError, ReleaseError, ParserError):
+        raise
+    except Exception as error:  # tensors of other names, types and shapes lead to many errors
+        reason = f'{type(error).__name__}: {first_line(error)}'
+        raise ReleaseError(f'{folder / GOLDEN}: not the golden tensors of this network ({reason})') from error
     far = [f'{name} by {deviation:.1e}' for name, deviation in deviations.items() if not deviation <= ATOL]
     if far:
         raise ReleaseError(f'{folder}: differs from {GOLDEN}: {", ".join(far)} (allowed: {ATOL:g})')
@@ -48,7 +56,7 @@ def _check_card(path: Path) -> None:
     try:
         data = ModelCard(path.read_text()).data
     except Exception as error:  # YAML's and the Hub's own classes, and KeyError for an incomplete model index
-        raise ReleaseError(f'{path}: its metadata cannot be read ({str(error).splitlines()[0]})') from error
+        raise ReleaseError(f'{path}: its metadata cannot be read ({first_line(error)})') from error
     missing = [name for name in CARD_FIELDS if not getattr(data, name)]
     if missing:
         raise ReleaseError(f'{path}: its metadata lacks {", ".join(missing)}')

@@ -12,7 +12,8 @@ def comparison_tables(report: dict[str, Any]) -> str:
         report: of `eval/compare.py`: `tests`, `rows` with `row`, `test`, `masks`, `seeds` and `figures`, and `costs`.
     """
     tests = {test: [row for row in report['rows'] if row['test'] == test] for test in report['tests']}
-    return '\n\n'.join([*(_table(test, rows) for test, rows in tests.items()), _cost_table(report['costs'])])
+    tables = [_table(test, rows) for test, rows in tests.items() if rows]
+    return '\n\n'.join([*tables, _cost_table(report['costs'])])
 
 
 def _table(test: str, rows: list[dict[str, Any]]) -> str:

@@ -2,7 +2,8 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from safetensors import safe_open
 
 from ifd_zoo.errors import ZooError
 from ifd_zoo.files import hash_file
+from ifd_zoo.hub.schema import Part, describe_fault
+from ifd_zoo.tensors import describe_unusable
 
 CONFIG, WEIGHTS, CARD, GOLDEN = 'config.json', 'model.safetensors', 'README.md', 'golden.safetensors'
 RELEASE_FILES = (CONFIG, WEIGHTS, CARD, GOLDEN)
@@ -17,18 +20,13 @@ PREFIX = 'hf-hub:'
 ORGANISATION = 'IFD_HUB_ORG'
 """Environment variable with the organisation on the Hub where names without published weights are looked for."""
 
-MODEL_FIELDS = ('architecture', 'pretrained_cfg')
-"""What the config.json of a model, which has timm's form, cannot do without."""
-
 PICKLES = ('.bin', '.pth', '.pt', '.ckpt', '.pkl', '.tar')
 """How names of pickled weights end."""
 
-OBJECTS = {'pretrained_cfg', 'model_args', 'ifd'}
-"""Fields that hold others."""
-
 CONVERSION = (
-    'import torch; from safetensors.torch import save_file; w = torch.load({source}, "cpu", weights_only=True); '
-    'w = w.get("state_dict", w); save_file({{k: v.contiguous().clone() for k, v in w.items()}}, {target})'
+    'import torch; from safetensors.torch import save; w = torch.load({source}, "cpu", weights_only=True); '
+    'w = w.get("state_dict", w); w = {{k: v.contiguous().clone() for k, v in w.items()}}; '
+    'open({target}, "wb").write(save(w))'
 )
 
 
@@ -40,36 +38,51 @@ class ReleaseError(ZooError, ValueError):
     """A release could not be made, is not what it should be, or could not be published; the message says why."""
 
 
-def read_config(path: Path, fields: Iterable[str] = MODEL_FIELDS) -> dict[str, Any]:
+def read_config(path: Path, schema: type[Part]) -> dict[str, Any]:
     """A release's config.json.
 
     Args:
         path: of the file.
-        fields: that it must have; by default those of a model.
+        schema: of the kind of release: `ModelConfig` or `ParserConfig`.
 
     Raises:
-        LoadError: it is missing, not JSON, or lacks fields.
+        LoadError: it is missing, not JSON, or a field in it is not what it should be.
     """
+    return check_config(read_json(path), path, schema)
+
+
+def read_json(path: Path) -> Any:
+    """The same, whatever it holds."""
     if not path.is_file():
         raise LoadError(f'{path.parent}: no {path.name} in this folder; a release has {CONFIG} and {WEIGHTS}')
-    return read_recorded(path.read_bytes(), path, fields)
+    with _readable(path):
+        return parse_json(path.read_bytes(), path)
 
 
-def read_recorded(text: str | bytes, path: Path, fields: Iterable[str] = MODEL_FIELDS) -> dict[str, Any]:
+def parse_json(text: str | bytes, path: Path) -> Any:
     """The same of a text that was found in `path`."""
     try:
-        config = json.loads(text)
+        return json.loads(text)
     except ValueError as error:
         raise LoadError(f'{path}: not valid JSON ({error})') from error
-    if not isinstance(config, dict):
-        raise LoadError(f'{path}: not the config of a release, which is an object in JSON')
-    missing = set(fields) - set(config)
-    if missing:
-        raise LoadError(f'{path}: not the config of a release, it lacks {", ".join(sorted(missing))}')
-    for field in OBJECTS & set(config):
-        if not isinstance(config[field], dict):
-            raise LoadError(f'{path}: not the config of a release, its {field} is no object in JSON')
+    except RecursionError as error:
+        raise LoadError(f'{path}: not the config of a release: it is nested too deep') from error
+
+
+def check_config(config: Any, path: Path, schema: type[Part]) -> dict[str, Any]:
+    """The config itself; arguments and errors as for `read_config`."""
+    if fault := describe_fault(config, schema):
+        raise LoadError(f'{path}: not the config of a release: {fault}')
     return config
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turns an OSError into a LoadError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise LoadError(f'{path}: cannot be read ({error.strerror})') from error
 
 
 def find_weights(folder: Path, sha256: str | None = None) -> Path:
@@ -82,29 +95,33 @@ def find_weights(folder: Path, sha256: str | None = None) -> Path:
 
 
 def check_weights(path: Path, sha256: str | None = None) -> None:
-    """Refuse weights that are a pickle, not the file that was released, or not safetensors.
+    """Refuse weights that are a pickle, not the file that was released, not safetensors, or not finite numbers.
 
     Args:
         path: of the weights.
         sha256: that was recorded when they were released; None when nothing was.
 
     Raises:
-        LoadError: the message names the file, and for a pickle the line that converts it.
+        LoadError: the message names the file, and the tensor or for a pickle the line that converts it.
     """
     if not path.is_file():
         raise LoadError(f'{path.parent}: no {path.name} in this folder; a release has {CONFIG} and {WEIGHTS}')
-    if is_pickle(path):
-        raise LoadError(f'{path}: {conversion_hint(path)}')
-    if sha256 and (found := hash_file(path)) != sha256:
+    with _readable(path):
+        if is_pickle(path):
+            raise LoadError(f'{path}: {conversion_hint(path)}')
+        found = sha256 and hash_file(path)
+    if found != sha256:
         raise LoadError(
             f'{path}: not the file that was released: its SHA-256 is {found[:12]}..., {CONFIG} records '
             f'{sha256[:12]}...; truncated or changed, get it again'
         )
     try:
-        with safe_open(path, 'pt'):
-            pass
+        with safe_open(path, 'pt') as file:
+            fault = describe_unusable((name, file.get_tensor(name)) for name in sorted(file.keys()))
     except Exception as error:  # safetensors' own error class is not public
         raise LoadError(f'{path}: damaged or not safetensors ({error})') from error
+    if fault:
+        raise LoadError(f'{path}: no network can compute with it: {fault}; get it again, or train it anew')
 
 
 def is_pickle(path: Path) -> bool:
@@ -147,5 +164,5 @@ def describe_mismatch(expected: Mapping[str, tuple[int, ...]], found: Mapping[st
 
 
 def _few(names: Iterable[str], most: int = 3) -> str:
-    names = list(names)
+    names = [name[:200] for name in names]
     return ', '.join(names[:most]) + (', ...' if len(names) > most else '')

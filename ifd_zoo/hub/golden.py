@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ifd_zoo.errors import first_line
 from ifd_zoo.hub.files import GOLDEN, ReleaseError
 from ifd_zoo.hub.loading import eval_transform, load_model
 from ifd_zoo.inference import infer
@@ -80,7 +81,10 @@ def model_deviations(folder: Path, golden: dict[str, Tensor]) -> dict[str, float
 
 
 def _require_same_as_timm(model: nn.Module, folder: Path) -> None:
-    theirs = timm.create_model(f'local-dir:{folder}', pretrained=True).state_dict()
+    try:
+        theirs = timm.create_model(f'local-dir:{folder}', pretrained=True).state_dict()
+    except Exception as error:  # timm raises whatever its sources raise
+        raise ReleaseError(f'{folder}: timm cannot load it ({type(error).__name__}: {first_line(error)})') from error
     ours = model.state_dict()
     different = [key for key in ours if key not in theirs or not torch.equal(ours[key].cpu(), theirs[key])]
     if different:

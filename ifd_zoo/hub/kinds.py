@@ -7,18 +7,20 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from ifd_zoo.hub.card import model_card
-from ifd_zoo.hub.files import CONFIG, MODEL_FIELDS, read_config
+from ifd_zoo.hub.files import CONFIG, check_config, read_json
 from ifd_zoo.hub.golden import model_deviations
+from ifd_zoo.hub.model_schema import ModelConfig
 from ifd_zoo.hub.parser_card import parser_card, parser_name
+from ifd_zoo.hub.parser_schema import ParserConfig
 from ifd_zoo.hub.parsers import parser_deviations
 from ifd_zoo.hub.release import release_name
-from ifd_zoo.parsing.parser import FIELDS
+from ifd_zoo.hub.schema import Part
 
 Config = dict[str, Any]
 
 
 class Kind(NamedTuple):
-    fields: tuple[str, ...]
+    schema: type[Part]
     """Of its config.json."""
     name: Callable[[Config], str]
     """What it is called, and its repository by default."""
@@ -30,8 +32,8 @@ class Kind(NamedTuple):
     """How far the network in a folder is from its golden tensors, which of them by how much."""
 
 
-MODEL = Kind(MODEL_FIELDS, release_name, lambda config: config.get('ifd', {}), model_card, model_deviations)
-PARSER = Kind(FIELDS, parser_name, lambda config: config, parser_card, parser_deviations)
+MODEL = Kind(ModelConfig, release_name, lambda config: config.get('ifd', {}), model_card, model_deviations)
+PARSER = Kind(ParserConfig, parser_name, lambda config: config, parser_card, parser_deviations)
 
 
 def read_release(folder: str | Path) -> tuple[Kind, Config]:
@@ -41,6 +43,7 @@ def read_release(folder: str | Path) -> tuple[Kind, Config]:
         LoadError: config.json is missing or damaged.
     """
     path = Path(folder).expanduser() / CONFIG
-    config = read_config(path, ())
-    kind = PARSER if 'labels' in config and 'architecture' not in config else MODEL
-    return kind, read_config(path, kind.fields)
+    config = read_json(path)
+    fields = config if isinstance(config, dict) else {}
+    kind = PARSER if 'labels' in fields and 'architecture' not in fields else MODEL
+    return kind, check_config(config, path, kind.schema)

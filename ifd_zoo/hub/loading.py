@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import os
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,26 +12,29 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from ifd_zoo.errors import first_line
+from ifd_zoo.fingerprint import is_fresh, model_name
 from ifd_zoo.hub.files import (
     CONFIG,
     PICKLES,
     PREFIX,
     WEIGHTS,
     LoadError,
+    check_config,
     check_weights,
     describe_mismatch,
     find_weights,
+    parse_json,
     read_config,
-    read_recorded,
     stored_shapes,
 )
+from ifd_zoo.hub.model_schema import ModelConfig, PretrainedCfg
 from ifd_zoo.hub.names import default_tag, how_to_make, hub_source, is_known, list_bundled, list_models
 from ifd_zoo.hub.remote import fetch, list_cached
 from ifd_zoo.models import IFD, Baseline
 from ifd_zoo.transforms import EvalTransform, Masking
 
-SOURCES = ('url', 'file', 'state_dict', 'hf_hub_id', 'hf_hub_filename', 'source', 'custom_load')
-"""Fields of a pretrained_cfg that tell timm where weights are."""
+FRESH = 'fresh weights, not trained'
 
 ARGUMENTS = inspect.signature(IFD).parameters.keys() | inspect.signature(Baseline).parameters.keys()
 
@@ -64,8 +68,37 @@ def create_model(source: str | Path, pretrained: bool = False, **kwargs: Any) ->
 
 
 def load_model(source: str | Path) -> nn.Module:
-    """A trained model in eval mode, without classifier. Arguments and errors as for `create_model`."""
-    return build(find_release(source), num_classes=0).eval()
+    """A trained model in eval mode, without classifier. Arguments and errors as for `create_model`.
+
+    Warns of a release that holds fresh weights.
+    """
+    model = build(find_release(source), num_classes=0).eval()
+    warn_of_fresh(model)
+    return model
+
+
+def load_trained(source: str | Path, fresh: bool = False) -> nn.Module:
+    """`load_model` for what is kept or passed on, where weights that nothing was learnt with are a mistake.
+
+    Args:
+        source: as for `create_model`.
+        fresh: they are none: an architecture comes with fresh weights, and a release may hold such.
+
+    Raises:
+        LoadError: as for `create_model`; or the weights are fresh.
+    """
+    if fresh:
+        return create_model(source, num_classes=0).eval()
+    model = build(find_release(source), num_classes=0).eval()
+    if is_fresh(model):
+        raise LoadError(f'{source}: {FRESH}; give a trained release, or --fresh-weights if you mean it')
+    return model
+
+
+def warn_of_fresh(model: nn.Module) -> None:
+    """A warning where a network was never trained."""
+    if is_fresh(model):
+        warnings.warn(f'{model_name(model)}: {FRESH}; its embeddings tell nobody apart', stacklevel=3)
 
 
 def read_info(source: str | Path) -> dict[str, Any]:
@@ -112,7 +145,7 @@ def _fetch(source: str, hint: str = '') -> Path:
 
 
 def _in_folder(source: str, folder: Path) -> Release:
-    config = read_config(folder / CONFIG)
+    config = read_config(folder / CONFIG, ModelConfig)
     return Release(source, config, find_weights(folder, config.get('ifd', {}).get('sha256', {}).get(WEIGHTS)))
 
 
@@ -126,7 +159,7 @@ def _in_file(source: str, path: Path) -> Release:
         recorded = (file.metadata() or {}).get('config')
     if recorded is None:
         raise LoadError(f'{path}: does not say which architecture it is of; put it as {WEIGHTS} beside its {CONFIG}')
-    return Release(source, read_recorded(recorded, path), path)
+    return Release(source, check_config(parse_json(recorded, path), path, ModelConfig), path)
 
 
 def build(release: Release, **kwargs: Any) -> nn.Module:
@@ -137,20 +170,30 @@ def build(release: Release, **kwargs: Any) -> nn.Module:
             f'{release.source}: {config["architecture"]} is no architecture of this version of the zoo; known are '
             f'{", ".join(list_models())}'
         )
-    # Nothing in a config decides what is read: only the file that has been checked.
-    cfg = {key: value for key, value in config['pretrained_cfg'].items() if key not in SOURCES}
-    cfg |= {'architecture': config['architecture'], 'file': os.fspath(release.weights)}
+    if reason := _mismatch(release):
+        raise LoadError(f'{release.source}: cannot be loaded as the IFD model {config["architecture"]}: {reason}')
     options = {**_model_args(release), **kwargs}
     try:
         # pretrained=True always: without it timm silently returns random weights.
-        model = timm.create_model(config['architecture'], pretrained=True, pretrained_cfg=cfg, **options)
+        model = timm.create_model(config['architecture'], pretrained=True, pretrained_cfg=_cfg(release), **options)
     except Exception as error:  # timm raises whatever its sources raise: RuntimeError, KeyError, OSError ...
-        reason = _mismatch(release) or f'{type(error).__name__}: {str(error).splitlines()[0]}'
+        reason = f'{type(error).__name__}: {first_line(error)}'
         raise LoadError(
             f'{release.source}: cannot be loaded as the IFD model {config["architecture"]}: {reason}'
         ) from error
     model.release_info = config.get('ifd', {})
     return model
+
+
+def _cfg(release: Release) -> dict[str, Any]:
+    """A pretrained_cfg with which timm reads the file that has been checked, and all of it.
+
+    What a config says beyond `PretrainedCfg` could send timm to another file, or make it leave tensors out.
+    """
+    config, own = release.config, timm.get_pretrained_cfg(release.config['architecture'])
+    said = {key: value for key, value in config['pretrained_cfg'].items() if key in PretrainedCfg.model_fields}
+    layers = {'first_conv': own.first_conv, 'classifier': own.classifier}
+    return said | layers | {'architecture': config['architecture'], 'file': os.fspath(release.weights)}
 
 
 def _model_args(release: Release) -> dict[str, Any]:
@@ -163,14 +206,17 @@ def _model_args(release: Release) -> dict[str, Any]:
 
 
 def _mismatch(release: Release) -> str:
-    """How the tensors of the file differ from what the network wants; empty when that is not what is wrong."""
+    """Why the tensors of the file are not those of the network, which is not given any memory; empty when they are."""
+    options = _model_args(release) | {'num_classes': 0}
     try:
         with torch.device('meta'):
-            network = timm.create_model(release.config['architecture'], **_model_args(release))
-    except Exception:  # there is no such network: the error at hand says why
-        return ''
+            network = timm.create_model(release.config['architecture'], **options)
+    except Exception as error:  # timm and its backbones raise whatever arguments lead them to
+        return f'{type(error).__name__}: {first_line(error)}'
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    text = describe_mismatch(expected, stored_shapes(release.weights))
+    classifiers = tuple(f'{name}.' for name in network.pretrained_cfg['classifier'])
+    found = {key: shape for key, shape in stored_shapes(release.weights).items() if not key.startswith(classifiers)}
+    text = describe_mismatch(expected, found)
     return f'of {len(expected)} tensors {text}' if text else ''
 
 

@@ -119,7 +119,7 @@ def card_data(config: dict[str, Any]) -> ModelCardData:
 def _eval_results(figures: dict[str, dict]) -> Iterable[EvalResult]:
     for source, row in figures.items():
         for key, name in FIGURES.items():
-            if key in row:
+            if row.get(key) is not None:
                 yield EvalResult(
                     task_type=TASK,
                     task_name='Human parsing',

@@ -26,6 +26,7 @@ from ifd_zoo.hub.files import (
 )
 from ifd_zoo.hub.golden import make_golden
 from ifd_zoo.hub.loading import find_release, masking_fields
+from ifd_zoo.hub.model_schema import ModelConfig
 
 PRECISIONS = dict(zip(STORED, (torch.float16, torch.float32), strict=True))
 
@@ -54,8 +55,10 @@ def save_release(
     # What loading needs is in the weights too, so that the one file can be loaded alone; nothing else, such as seconds,
     # so that equal runs give equal files. One entry only: safetensors writes several in any order.
     _write_config(released, folder, {'training': masking_fields(info)})
-    save_file(state, folder / WEIGHTS, metadata={'config': (folder / CONFIG).read_text()})
-    save_file(make_golden(released), folder / GOLDEN)
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file(state, temporary, metadata={'config': (folder / CONFIG).read_text()})
+    with replacing(folder / GOLDEN) as temporary:
+        save_file(make_golden(released), temporary)
     hashes = {name: hash_file(folder / name) for name in (WEIGHTS, GOLDEN)}
     _write_config(released, folder, {**info, 'precision': precision, 'sha256': hashes})
     write_card(folder)
@@ -141,7 +144,7 @@ def find_record(source: str | Path) -> Path:
 
 def update_record(folder: Path, **fields: Any) -> None:
     """Put fields beside what a release records, or in their place, and write its card again."""
-    config = read_config(folder / CONFIG)
+    config = read_config(folder / CONFIG, ModelConfig)
     config['ifd'] = config.get('ifd', {}) | fields
     with replacing(folder / CONFIG) as temporary:
         temporary.write_text(json.dumps(config, indent=2))

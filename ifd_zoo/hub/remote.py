@@ -1,11 +1,11 @@
 """From `hf-hub:org/name[@revision]` to a folder on this machine, with one clear line for whatever goes wrong."""
 
-import json
+import re
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from huggingface_hub import constants, snapshot_download
+from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HTTPError,  # of httpx or httpx2, as the installed version has it: what a failed connection raises
@@ -15,10 +15,17 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from ifd_zoo.hub.files import CONFIG, PREFIX, WEIGHTS, LoadError
+from ifd_zoo.errors import first_line
+from ifd_zoo.hub.files import CONFIG, PREFIX, WEIGHTS, LoadError, read_config
+from ifd_zoo.hub.model_schema import ModelConfig
 
 HUB_ERRORS = (HTTPError, OSError, ValueError)
 """What huggingface_hub raises: of the connection, of the answer and of the disk, of the name of a repository."""
+
+ODD_ANSWERS = (AssertionError, AttributeError, KeyError, TypeError)
+"""What it raises when an answer has another form than those of a Hub."""
+
+COMMIT = re.compile('[0-9a-f]{40}')
 
 
 def fetch(source: str, files: Iterable[str] = (CONFIG, WEIGHTS)) -> Path:
@@ -33,9 +40,39 @@ def fetch(source: str, files: Iterable[str] = (CONFIG, WEIGHTS)) -> Path:
     """
     repo, _, revision = source.removeprefix(PREFIX).partition('@')
     try:
+        if not COMMIT.fullmatch(revision):
+            _check_answer(repo, revision)
         return Path(snapshot_download(repo, revision=revision or None, allow_patterns=list(files)))
+    except LoadError as error:
+        raise LoadError(f'{source}: {error}') from error
     except HUB_ERRORS as error:
         raise LoadError(f'{source}: {explain(error, repo)}') from error
+    except ODD_ANSWERS as error:
+        reason = f'{type(error).__name__}: {first_line(error)}'
+        raise LoadError(f'{source}: {constants.ENDPOINT} does not answer as a Hub does ({reason})') from error
+
+
+def _check_answer(repo: str, revision: str) -> None:
+    """Refuse what would lead out of the cache: huggingface_hub makes paths of revisions, commits and names of files.
+
+    Raises:
+        LoadError: the revision, or what the Hub says that it is, cannot be part of a path.
+    """
+    if _leads_out(revision):
+        raise LoadError(f'{revision!r} is no revision: give a branch, a tag or a commit')
+    try:
+        info = HfApi().model_info(repo, revision=revision or None)
+    except HUB_ERRORS:  # the download looks into the cache, and says what is wrong if there is nothing
+        return
+    if not isinstance(info.sha, str) or not COMMIT.fullmatch(info.sha):
+        raise LoadError(f'the Hub at {constants.ENDPOINT} says that its commit is {str(info.sha)[:80]!r}: not fetched')
+    odd = [file.rfilename for file in info.siblings or () if _leads_out(file.rfilename)]
+    if odd:
+        raise LoadError(f'has a file with the name {odd[0][:80]!r}, which leads out of its folder: not fetched')
+
+
+def _leads_out(name: str) -> bool:
+    return any(path.is_absolute() or '..' in path.parts for path in (PurePosixPath(name), PureWindowsPath(name)))
 
 
 def explain(error: Exception, repo: str) -> str:
@@ -62,8 +99,8 @@ def explain(error: Exception, repo: str) -> str:
     if status is not None:
         return _explain_status(status, repo)
     if isinstance(error, HTTPError | ConnectionError):
-        return f'the Hub at {constants.ENDPOINT} cannot be reached ({_first_line(error)})'
-    return _first_line(error)
+        return f'the Hub at {constants.ENDPOINT} cannot be reached ({first_line(error)})'
+    return first_line(error)
 
 
 def _is_hidden(response: Any) -> bool:
@@ -85,11 +122,6 @@ def _explain_status(status: int, repo: str) -> str:
     return f'the Hub at {constants.ENDPOINT} answered with status {status}'
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
 def list_cached() -> list[str]:
     """`hf-hub:org/name` of every IFD model in the cache of the Hub, sorted; reads no network."""
     names = []
@@ -101,7 +133,6 @@ def list_cached() -> list[str]:
 
 def _architecture(config: Path) -> str:
     try:
-        content = json.loads(config.read_text())
-    except (OSError, ValueError):
+        return read_config(config, ModelConfig)['architecture']
+    except LoadError:
         return ''  # somebody else's repository
-    return str(content.get('architecture', '')) if isinstance(content, dict) else ''

@@ -34,6 +34,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     command.add_argument('--dtype', choices=STORED, default='fp16', help='of a new index')
     command.add_argument('--prune', action='store_true', help='remove what is not in the folder any more')
+    command.add_argument('--fresh-weights', action='store_true', help='go on with weights that were not trained')
     _add_model(command)
 
     command = _command(commands, 'search', 'search_index', 'the most similar pictures')

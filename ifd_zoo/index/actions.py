@@ -7,6 +7,7 @@ import sys
 from tqdm import tqdm
 
 from ifd_zoo.choices import EXACT
+from ifd_zoo.hub.loading import load_trained
 from ifd_zoo.index.base import GalleryIndexError
 from ifd_zoo.index.building import build, folder_files
 from ifd_zoo.index.faiss_search import FaissSearch, recall_at, sample_queries
@@ -19,7 +20,8 @@ RECALL_QUERIES = 200
 
 def build_index(args: argparse.Namespace) -> str:
     files = folder_files(args.images, args.labels)
-    predictor = Predictor(args.model, args.parser, args.device, precision=args.precision)
+    model = load_trained(args.model, args.fresh_weights)
+    predictor = Predictor(model, args.parser, args.device, precision=args.precision)
     index = GalleryIndex.open_or_create(args.index, index_key(predictor), predictor.model.num_features, args.dtype)
     with tqdm(total=len(files), desc='index', unit=' images', leave=False) as bar:
         built = build(index, predictor, files, lambda done: bar.update(done - bar.n))

@@ -10,6 +10,8 @@ from timm.models._features import FeatureGetterNet  # not public; features_only 
 from torch import Tensor, nn
 
 from ifd_zoo.choices import LAST_STRIDES
+from ifd_zoo.errors import first_line
+from ifd_zoo.tensors import describe_unusable
 
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:
@@ -21,7 +23,7 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
     try:
         weights = load_file(path) if path.suffix == '.safetensors' else torch.load(path, 'cpu', weights_only=True)
     except Exception as error:  # a torn or hostile file raises whatever its reader comes upon
-        raise ValueError(f'{path}: cannot be read as weights ({str(error).splitlines()[0]})') from error
+        raise ValueError(f'{path}: cannot be read as weights ({first_line(error)})') from error
     if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise ValueError(f'{path}: cannot be read as weights (it holds other things than tensors with names)')
     return weights
@@ -111,14 +113,17 @@ class Backbone(nn.Module):
             source: where they are from, for the message.
 
         Raises:
-            ValueError: they do not fit this network.
+            ValueError: they do not fit this network, or are not finite numbers.
         """
         expected = self.net.state_dict()
         wrong = [key for key in expected if key not in weights or weights[key].shape != expected[key].shape]
         if wrong:
             names = ', '.join(wrong[:3])
             raise ValueError(f'{source}: {len(wrong)} of {len(expected)} tensors of {self.name} do not fit, as {names}')
-        self.net.load_state_dict({key: weights[key] for key in expected})
+        wanted = {key: weights[key] for key in expected}
+        if fault := describe_unusable(wanted.items()):
+            raise ValueError(f'{source}: {fault}')
+        self.net.load_state_dict(wanted)
 
     def _create(self, pretrained: bool) -> nn.Module:
         if not timm.is_model(self.name):

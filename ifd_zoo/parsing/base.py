@@ -133,11 +133,6 @@ class NetworkParser(ABC):
         """Classes (H, W) of `LABELS` for each image."""
 
 
-def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
 def rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == 'RGB' else image.convert('RGB')
 

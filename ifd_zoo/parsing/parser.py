@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ from torchvision.transforms import v2
 from torchvision.tv_tensors import Mask
 
 from ifd_zoo.batches import of_one_size, stack_images
-from ifd_zoo.files import hash_file
+from ifd_zoo.errors import first_line
+from ifd_zoo.files import hash_file, replacing
 from ifd_zoo.folding import fold_norms
 from ifd_zoo.hub.files import (
     CONFIG,
@@ -27,6 +28,7 @@ from ifd_zoo.hub.files import (
     stored_shapes,
 )
 from ifd_zoo.hub.files import WEIGHTS as MODEL
+from ifd_zoo.hub.parser_schema import ParserConfig
 from ifd_zoo.inference import native_precision
 from ifd_zoo.parsing.base import MOST_CHANGED, NetworkParser, ParserError, classes_of
 from ifd_zoo.parsing.labels import LABELS
@@ -38,12 +40,6 @@ BUNDLED = {
     'bundled_resnet10t': 'parser_resnet10t',  # the bundled models have learnt with its masks, from its encoder
 }
 """Name of a parser and its folder in `ifd_zoo/weights`; a new one is one line."""
-
-FIELDS = ('backbone', 'width', 'size', 'labels')
-"""What a parser's config.json cannot do without."""
-
-MOST_CHANNELS = 1024
-"""Of the decoder; a config that asks for more is broken, and would take all memory before its weights are looked at."""
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -151,21 +147,28 @@ def load_folder(folder: Path, device: str | torch.device = 'cpu') -> Parser:
         ParserError: the files do not describe a parser with our labels, or are not those that were saved.
     """
     try:
-        config = read_config(folder / CONFIG, FIELDS)
+        config = read_config(folder / CONFIG, ParserConfig)
         weights = find_weights(folder, config.get('sha256', {}).get(MODEL))
     except LoadError as error:
         raise ParserError(str(error)) from error
-    if tuple(config['labels']) != LABELS:
-        raise ParserError(f'{folder / CONFIG}: labels {config["labels"]} are not the label set {list(LABELS)}')
+    place = folder / CONFIG
+    for field, expected in (('labels', LABELS), ('mean', MEAN), ('std', STD)):
+        if field in config and tuple(config[field] or expected) != expected:
+            raise ParserError(f'{place}: its {field} are not those of this version, {list(expected)}')
     if not timm.is_model(config['backbone']):  # a name such as hf-hub:... would make timm read further files
-        raise ParserError(f'{folder / CONFIG}: timm has no backbone {config["backbone"]!r}')
-    detail = config.get('detail', 0)
-    for name, value, least in (('width', config['width'], 4), ('detail', detail, 0)):
-        if type(value) is not int or not least <= value <= MOST_CHANNELS:
-            raise ParserError(f'{folder / CONFIG}: {name} is {value!r}, not from {least} to {MOST_CHANNELS} channels')
-    net = ParsingNet(config['backbone'], len(LABELS), config['width'], detail)
-    _load_weights(net, weights)
-    return Parser(net.to(device, memory_format=torch.channels_last), tuple(config['size']), config)
+        raise ParserError(f'{place}: timm has no backbone {config["backbone"]!r}')
+    arguments = config['backbone'], len(LABELS), config['width'], config.get('detail', 0)
+    try:
+        with torch.device('meta'):  # before memory is given to what the weights do not fit
+            expected = ParsingNet(*arguments).state_dict()
+        _check_fit(expected, weights)
+        net = ParsingNet(*arguments)
+        net.load_state_dict(load_file(weights))
+        return Parser(net.to(device, memory_format=torch.channels_last), tuple(config['size']), config)
+    except ParserError:
+        raise
+    except Exception as error:  # backbones that are no convolutional networks raise many things
+        raise ParserError(f'{place}: makes no parser ({type(error).__name__}: {first_line(error)})') from error
 
 
 def as_stored(net: ParsingNet) -> ParsingNet:
@@ -202,15 +205,16 @@ def save_parser(net: ParsingNet, folder: str | Path, config: dict) -> None:
     golden = make_parser_golden(Parser(stored, tuple(config['size']), config))
     state = {name: value.contiguous() for name, value in copy.deepcopy(stored).half().state_dict().items()}
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(state, folder / MODEL, metadata={'format': 'pt'})
-    save_file(golden, folder / GOLDEN)
+    with replacing(folder / MODEL) as temporary:
+        save_file(state, temporary, metadata={'format': 'pt'})
+    with replacing(folder / GOLDEN) as temporary:
+        save_file(golden, temporary)
     config['sha256'] = {name: hash_file(folder / name) for name in (MODEL, GOLDEN)}
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + '\n')
     write_card(folder)
 
 
-def _load_weights(net: ParsingNet, path: Path) -> None:
-    shapes = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+def _check_fit(expected: Mapping[str, Tensor], path: Path) -> None:
+    shapes = {name: tuple(value.shape) for name, value in expected.items()}
     if text := describe_mismatch(shapes, stored_shapes(path)):
         raise ParserError(f'{path} does not fit the network in {CONFIG}: of {len(shapes)} tensors {text}')
-    net.load_state_dict(load_file(path))

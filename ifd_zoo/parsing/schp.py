@@ -24,9 +24,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from ifd_zoo.parsing.base import NetworkParser, ParserError, first_line
+from ifd_zoo.errors import first_line
+from ifd_zoo.parsing.base import NetworkParser, ParserError
 from ifd_zoo.parsing.labelsets import LABEL_SETS, label_lookup
 from ifd_zoo.parsing.schp_network import SCHP, resize
+from ifd_zoo.tensors import describe_unusable
 
 MEAN_BGR, STD_BGR = (0.406, 0.456, 0.485), (0.225, 0.224, 0.229)
 BATCH_SIZE = 4  # 66.8 M parameters on 473x473 pixels: more would cost memory and save no time
@@ -194,6 +196,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise ParserError(f'{path}: holds no weights by name, neither at the top nor under state_dict')
     for prefix in ('module.', 'model.'):
         state = {key.removeprefix(prefix): value for key, value in state.items()}
+    if fault := describe_unusable(state.items()):
+        raise ParserError(f'{path}: {fault}')
     return {key: value for key, value in state.items() if not key.endswith('.num_batches_tracked')}
 
 

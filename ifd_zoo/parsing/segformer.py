@@ -11,9 +11,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ifd_zoo.parsing.base import NetworkParser, ParserError, classes_at, first_line
+from ifd_zoo.errors import first_line
+from ifd_zoo.parsing.base import NetworkParser, ParserError, classes_at
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.labelsets import ATR
+from ifd_zoo.tensors import describe_unusable
 
 REPOSITORY = 'mattmdjaga/segformer_b2_clothes'
 BATCH_SIZE = 8
@@ -74,4 +76,6 @@ def load_segformer(source: str, device: str | torch.device = 'cpu') -> SegFormer
     wrong = sorted({*map(str, loading['missing_keys']), *map(str, loading['mismatched_keys'])})
     if wrong:
         raise ParserError(f'{place}: {len(wrong)} weights are missing or of a wrong shape: {", ".join(wrong[:6])}')
+    if fault := describe_unusable(net.state_dict().items()):
+        raise ParserError(f'{place}: {fault}')
     return SegFormerParser(net.to(device), processor)

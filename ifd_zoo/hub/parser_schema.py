@@ -1,0 +1,56 @@
+"""What the config.json of a human parser of our own may hold."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ifd_zoo.hub.schema import LIST, Channels, Count, Deviations, Hashes, Name, Number, Part, Side, Text
+
+MOST_CHANNELS = 1024
+"""Of the decoder; what asks for more is broken."""
+
+
+class SixteenBits(Part):
+    pictures: Count
+    mean: Number
+    most: Number
+
+
+class Split(Part):
+    train: Count
+    validation: Count
+
+
+class ParserFigures(Part):
+    miou: Number | None = None
+    clothing: Number | None = None
+    skin: Number | None = None
+    classes: dict[str, Number | None] = {}
+
+
+class Origin(Part):
+    """The training that a parser was trained on from."""
+
+    command: Text | None = None
+    epochs: Count | None = None
+    init: 'Origin | None' = None
+
+
+class ParserConfig(Origin):
+    """The config.json of a human parser of our own."""
+
+    backbone: Name
+    width: Annotated[int, Field(ge=4, le=MOST_CHANNELS)]
+    size: Annotated[tuple[Side, Side], LIST]
+    labels: list[Name]
+    detail: Annotated[int, Field(ge=0, le=MOST_CHANNELS)] = 0
+    mean: Channels | None = None
+    std: Deviations | None = None
+    sha256: Hashes = {}
+    sixteen_bits: SixteenBits | None = None
+    figures: dict[str, ParserFigures] = {}
+    images: dict[str, Split] = {}
+    tag: Name | None = None
+    license: Name | None = None
+    limits: Text | None = None
+    note: Text | None = None
