@@ -8,7 +8,6 @@ from PIL import Image
 
 from eval import run as eval_run
 from eval.page import _data_url, _Pictures
-from eval.realism_data import Renders
 from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
 from ifd_zoo.datasets.base import read_image, read_label_map
 from ifd_zoo.images import MAX_SIDE, load_image
@@ -22,7 +21,6 @@ OWN_FILES = {
     'ifd_zoo/images.py': 'the decoder',
     'ifd_zoo/datasets/base.py': 'label maps',
     'ifd_zoo/parsing/cache.py': 'label maps',
-    'eval/realism_parser.py': 'label maps',
     'train/parser_data.py': 'what was compressed a line before',
     'eval/benchmarks/pictures.py': 'pictures that it has made',
     'eval/benchmarks/training.py': 'the plain loop that is compared with',
@@ -89,7 +87,6 @@ def test_every_command_sees_the_pixels_of_load_image(tmp_path, kind):
     assert np.array_equal(parser.seen[0], expected)
     pair = (record.path, record.label_map)
     assert np.array_equal(Source([pair])[0][0], expected)
-    assert np.array_equal(Renders([pair])[0][0].permute(1, 2, 0), expected)
     assert _data_url(load_image(record.path)) in _Pictures([record]).tag(record, 'query')
 
 
