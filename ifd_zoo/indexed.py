@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from ifd_zoo.features import embedding_size
 from ifd_zoo.gallery import PHOTO_SIDE, Embedded, PhotoFile, Progress, RememberedEmbeddings, no_progress
 from ifd_zoo.images import load_image
 from ifd_zoo.index import GalleryIndex, IndexFile, index_key
@@ -93,7 +94,7 @@ class IndexedFolder:
     def _build(self, predictor: Predictor, progress: Progress) -> Embedded:
         key = index_key(predictor) | {'photo_side': PHOTO_SIDE}
         name = hashlib.sha256(repr(sorted(key.items())).encode()).hexdigest()[:16]
-        index = GalleryIndex.open_or_create(self.root / name, key, predictor.model.num_features, 'fp32')
+        index = GalleryIndex.open_or_create(self.root / name, key, embedding_size(predictor.model), 'fp32')
 
         def embed(paths: Sequence[Path]) -> np.ndarray:
             photos = [load_image(path, max_side=PHOTO_SIDE) for path in paths]

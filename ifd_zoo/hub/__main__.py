@@ -7,13 +7,15 @@
     python -m ifd_zoo.hub push DIR --org ORG --dry-run
 
 `save` takes whatever `ifd_zoo.create_model` does, or a human parser of our own; the others see in config.json which of
-the two a folder holds. `check` also takes hf-hub:org/name[@revision].
+the two a folder holds. `check` also takes hf-hub:org/name[@revision]. `save --feature` gives a model another test
+feature; what was measured with the old one is left out of the new folder, which may be the old one.
 """
 
 import argparse
 import sys
 
 from ifd_zoo.commands import run_command
+from ifd_zoo.features import FEATURES
 from ifd_zoo.hub.check import check_release
 from ifd_zoo.hub.files import PREFIX, RELEASE_FILES, LoadError, ReleaseError
 from ifd_zoo.hub.loading import load_model
@@ -27,9 +29,11 @@ from ifd_zoo.parsing.base import ParserError
 
 def save(args: argparse.Namespace) -> str:
     if not args.parser:
-        return f'release: {save_again(load_model(args.model), args.output, args.precision, args.license)}'
+        return f'release: {save_again(load_model(args.model, args.feature), args.output, args.precision, args.license)}'
     if args.precision != 'fp16':
         raise ReleaseError('the weights of a parser are stored in fp16')
+    if args.feature:
+        raise ReleaseError('--feature is for models: a parser has no test feature')
     if args.license:
         raise ReleaseError('--license is for models: a parser keeps the licence of its config.json')
     return f'release: {save_parser_again(args.parser, args.output)}'
@@ -66,6 +70,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     what.add_argument('--parser', help='a parser of our own: bundled, a folder, or hf-hub:org/name')
     command.add_argument('--output', required=True, help='folder, made when missing')
     command.add_argument('--precision', default='fp16', choices=PRECISIONS, help='of the stored weights; parsers: fp16')
+    command.add_argument('--feature', choices=FEATURES, help='test feature of the model; default: that of its release')
     command.add_argument('--license', help='of the weights, as apache-2.0; default: what the release says')
     command.set_defaults(run=save)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ifd_zoo.features import embedding_size
 from ifd_zoo.hub import LoadError
 from ifd_zoo.images import ImageError
 from ifd_zoo.index.base import GalleryIndexError
@@ -38,7 +39,7 @@ RECALL_QUERIES = 200
 def build_index(args: argparse.Namespace) -> str:
     files = folder_files(args.images, args.labels == 'folders')
     predictor = Predictor(args.model, args.parser, args.device, precision=args.precision)
-    index = GalleryIndex.open_or_create(args.index, index_key(predictor), predictor.model.num_features, args.dtype)
+    index = GalleryIndex.open_or_create(args.index, index_key(predictor), embedding_size(predictor.model), args.dtype)
     with tqdm(total=len(files), desc='index', unit=' images', leave=False) as bar:
         built = build(index, predictor, files, lambda done: bar.update(done - bar.n))
     for line in built.skipped:

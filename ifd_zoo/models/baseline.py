@@ -54,7 +54,12 @@ class Baseline(nn.Module):
         maps = self.main_stream.backbone(image)  # F_g (B, C, h, w)
         main = self.main_stream.head(maps)
         clothing_features = self.cbd(maps, clothing) if self.cbd is not None and clothing is not None else None
-        return IFDOutput(main.embedding, None, main.logits, None, clothing_features)
+        return IFDOutput(main.embedding, None, main.logits, None, clothing_features, main.pooled)
+
+    @property
+    def neck_mean(self) -> Tensor:
+        """As of `IFD`."""
+        return self.main_stream.head.neck.running_mean
 
     def streams(self) -> tuple[Stream, ...]:
         """The streams: the main stream alone."""

@@ -101,6 +101,10 @@ class IFDOutput(NamedTuple):
     """(B, K)"""
     clothing_features: Tensor | None
     """f_c (B, C), see `ClothingBiasDiminishing`; None when no clothing mask was given or the model has no CBD."""
+    pooled: Tensor | None = None
+    """(B, D): F_rg pooled, before the main stream's BN neck; of a single stream F_g."""
+    attention_embedding: Tensor | None = None
+    """(B, D), behind the attention stream's BN neck, not normalised; None for a single stream."""
 
 
 class IFD(nn.Module):
@@ -156,9 +160,16 @@ class IFD(nn.Module):
         attention = self.ikt(attention_maps.detach() if self.detach_attention else attention_maps)  # W_I, eq. 1
         maps = attention * self.main_stream.backbone(image)  # F_rg (B, C, h, w), eq. 2
         main = self.main_stream.head(maps)
-        attention_logits = self.attention_stream.head(attention_maps).logits if self.num_classes else None
+        aside = self.attention_stream.head(attention_maps)
         clothing_features = self.cbd(maps, clothing) if self.cbd is not None and clothing is not None else None
-        return IFDOutput(main.embedding, attention, main.logits, attention_logits, clothing_features)
+        return IFDOutput(
+            main.embedding, attention, main.logits, aside.logits, clothing_features, main.pooled, aside.embedding
+        )
+
+    @property
+    def neck_mean(self) -> Tensor:
+        """(D,): running mean of what goes into the main stream's BN neck."""
+        return self.main_stream.head.neck.running_mean
 
     def streams(self) -> tuple[Stream, ...]:
         """The streams, main stream first."""

@@ -35,6 +35,8 @@ class HeadOutput(NamedTuple):
     """(B, D), behind the BN neck, not normalised."""
     logits: Tensor | None
     """(B, K) identity scores; None when the classifier has been removed."""
+    pooled: Tensor
+    """(B, D), before the BN neck."""
 
 
 class IdentityHead(nn.Module):
@@ -60,6 +62,7 @@ class IdentityHead(nn.Module):
             nn.init.normal_(self.classifier.weight, std=0.001)
 
     def forward(self, maps: Tensor) -> HeadOutput:
-        embedding = self.neck(self.pool(maps))  # (B, D)
+        pooled = self.pool(maps)  # (B, D)
+        embedding = self.neck(pooled)
         has_classifier = isinstance(self.classifier, nn.Linear)
-        return HeadOutput(embedding, self.classifier(embedding) if has_classifier else None)
+        return HeadOutput(embedding, self.classifier(embedding) if has_classifier else None, pooled)
