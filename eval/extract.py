@@ -5,8 +5,8 @@
 
 FILE is in the form of safetensors: `embeddings` (N, D) float32 of unit length, and of a data set `pid`, `camid` and
 `clothes_id` (N,) int64. In its metadata, each as JSON: `paths` (relative, one for each row), `splits` (likewise),
-`model`, `weights_sha256`, `masks`, `flip`, `precision`, `runtime`, `data`, `split`, `unreadable` (images left out, and
-why) and `key` (a hash of all that decides what is in the file).
+`model`, `weights_sha256`, `masks`, `feature` (parts and weights), `flip`, `precision`, `runtime`, `data`, `split`,
+`unreadable` (images left out, and why) and `key` (a hash of all that decides what is in the file).
 
 A run that was stopped goes on where it was: finished parts are kept in FILE.parts until FILE is written; called again
 after that, with the same images and flags, it does nothing. Several processes, on one machine or on several that share
@@ -34,13 +34,14 @@ from torch import nn
 from tqdm import tqdm
 
 from eval.embedding import Embedded, EmbeddingError, embed_batches, split_rows
-from eval.flags import not_negative, positive
+from eval.flags import add_feature, not_negative, positive
 from eval.joined import finished_rows, joined_key, write_joined
 from eval.selection import ALL, Selection, select_pictures, select_split
 from eval.shards import Part, Shard, plan_shards, read_parts, stamp
 from ifd_zoo.datasets import DATASETS, DatasetError, Record, RecordDataset
 from ifd_zoo.datasets.base import UnreadableImage
 from ifd_zoo.export import ExportError
+from ifd_zoo.features import feature_of
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, eval_transform, load_model
 from ifd_zoo.inference import PRECISIONS, DeviceError, choose_precision, precision
@@ -101,12 +102,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
     parser.add_argument('--shard-size', type=positive, default=SHARD_SIZE, help='images a stop may lose, per process')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
+    add_feature(parser)
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     parser.add_argument('--precision', default='auto', choices=PRECISIONS, help='auto: fastest that keeps the answer')
     parser.add_argument('--runtime', default='torch', choices=RUNTIMES, help='onnxruntime: float32, on the CPU')
-    parser.add_argument(
-        '--on-error', choices=('stop', 'skip'), default='stop', help='what to do about an image that cannot be read'
-    )
+    parser.add_argument('--on-error', choices=('stop', 'skip'), default='stop', help='at an image that cannot be read')
     args = parser.parse_args(argv)
     if args.images and args.split != ALL:
         parser.error('--images has no splits')
@@ -123,7 +123,7 @@ def run(args: argparse.Namespace, group: Processes) -> str:
     if output.is_dir():
         raise DatasetError(f'{output}: is a folder; give the name of a file')
     device = group.pick_device(args.device)
-    model = RUNTIMES[args.runtime](load_model(args.model).to(device))
+    model = RUNTIMES[args.runtime](load_model(args.model, args.feature).to(device))
     args.precision = choose_precision(model, device, args.precision)
     source = MaskSource(args.masks, device)
     selection = select_pictures(args.images) if args.images else select_split(args.data, args.root, args.split)
@@ -132,6 +132,7 @@ def run(args: argparse.Namespace, group: Processes) -> str:
         'model': model_name(model),
         'weights_sha256': hash_weights(model),
         'masks': source.name,
+        'feature': feature_of(model),
         'flip': args.flip,
         'precision': args.precision,
         'runtime': args.runtime,

@@ -25,7 +25,7 @@ from torch import nn
 from eval.embedding import EmbeddingError
 from eval.extract import extract
 from eval.figure3_sheet import NEGATIVE, ModelRow, draw_sheet, fit
-from eval.flags import not_negative, positive
+from eval.flags import add_feature, not_negative, positive
 from eval.triples import Choice, Features, find_triple
 from ifd_zoo.datasets import DATASETS, DatasetError, Protocol, Record, load_dataset
 from ifd_zoo.datasets.base import read_image, read_label_map
@@ -64,6 +64,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help=f'where clothing masks come from: a parser (bundled, a folder), or {NO_MASKS}; of a data set also '
         f'{LABEL_MAPS}, or a folder of label maps by python -m ifd_zoo.parsing',
     )
+    add_feature(parser)
     parser.add_argument('--output', required=True, type=Path, help='PNG file')
     parser.add_argument('--batch-size', type=positive, default=64)
     parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
@@ -136,7 +137,7 @@ def study(model: nn.Module, photos: Sequence[Photo], sizes: Sequence[tuple[int, 
 def draw_figure(args: argparse.Namespace) -> tuple[Image.Image, str]:
     """The picture, and what there is to tell about it."""
     device = pick_device(args.device)
-    models = [load_model(name).to(device) for name in args.models]
+    models = [load_model(name, args.feature).to(device) for name in args.models]
     source = MaskSource(args.masks, device)
     found, remark, negative = [], '', NEGATIVE
     if args.root:

@@ -22,14 +22,16 @@ from torch import nn
 
 from eval.embedding import EmbeddingError
 from eval.extract import extract
-from eval.flags import not_negative, positive
+from eval.flags import add_feature, not_negative, positive
 from eval.page import write_html
 from eval.paper import reference
 from eval.report import distinct_records, markdown_report, measure
 from eval.rerank import Reranking
 from ifd_zoo.datasets import DATASETS, DatasetError, Protocol, Record, load_dataset
+from ifd_zoo.features import feature_name
 from ifd_zoo.fingerprint import hash_weights, model_name
-from ifd_zoo.hub import LoadError, eval_transform, load_model
+from ifd_zoo.hub import LoadError, eval_transform, load_model, read_info
+from ifd_zoo.hub.release import find_record, update_record
 from ifd_zoo.inference import PRECISIONS, DeviceError, choose_precision, pick_device, precision
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.coverage import count_coverage
@@ -61,12 +63,17 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--batch-size', type=positive, default=64)
     parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
+    add_feature(parser)
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     parser.add_argument(
         '--precision', default='fp32', choices=PRECISIONS, help='auto: the fastest that keeps the answer of fp32'
     )
     parser.add_argument('--rerank', action='store_true', help='rank again by k-reciprocal neighbours')
-    return parser.parse_args(argv)
+    parser.add_argument('--record', action='store_true', help='write the figures into the release, card included')
+    args = parser.parse_args(argv)
+    if args.record and (args.feature or args.rerank or not args.flip):
+        parser.error('--record is for the figures that the card speaks of: leave out --feature, --rerank and --no-flip')
+    return args
 
 
 def load_protocols(args: argparse.Namespace, masks: MaskSource, maps: Path) -> tuple[Protocol, ...]:
@@ -111,6 +118,7 @@ def measure_model(model: nn.Module, args: argparse.Namespace) -> Measurement:
         'data': args.data,
         'masks': masks.name,
         'coverage': coverage,
+        'feature': feature_name(model),
         'flip': args.flip,
         'precision': args.precision,
         'rerank': reranking and reranking._asdict(),
@@ -129,11 +137,33 @@ def write_output(folder: Path, measurement: Measurement) -> None:
     write_html(folder / 'report.html', *measurement)
 
 
+def find_own_record(args: argparse.Namespace) -> Path:
+    """The release into which `--record` writes.
+
+    Raises:
+        LoadError: it is somebody else's, or was made for other data than these.
+    """
+    folder, own = find_record(args.model), read_info(args.model).get('data', {})
+    root = {'folder': args.root.expanduser().resolve().name} if args.data == 'folder' else {}
+    these = {'name': args.data, **root}
+    if these.items() - own.items():
+        raise LoadError(f'--record: the card of {args.model} is about {_said(own)}, and this is {_said(these)}')
+    return folder
+
+
+def _said(data: dict) -> str:
+    return ', '.join(str(data[key]) for key in ('name', 'folder') if key in data) or 'data that it does not name'
+
+
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
-        measurement = measure_model(load_model(args.model), args)
+        folder = find_own_record(args) if args.record else None
+        measurement = measure_model(load_model(args.model, args.feature), args)
         print(markdown_report(measurement.report))
+        if folder:
+            data = read_info(args.model)['data'] | {'split': 'test'}
+            update_record(folder, figures=measurement.report['protocols'], data=data)
         if args.output:
             write_output(args.output, measurement)
     except (DatasetError, LoadError, ParserError, DeviceError, EmbeddingError, OSError) as error:

@@ -4,31 +4,16 @@ import math
 
 import numpy as np
 import pytest
-import timm
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import nn
 
 from ifd_zoo import Predictor
 from ifd_zoo.features import FEATURES, FeatureError, embedding_size, feature_name, feature_of, with_feature
 from ifd_zoo.inference import infer
+from tests.necks import SIZE, make_model
 
-SIZE = (64, 32)
 SINGLE = ['neck', 'pooled']
-
-
-def make_model(name):
-    """A small network with a neck that has seen something."""
-    torch.manual_seed(0)
-    model = timm.create_model(name, num_classes=0).eval()
-    model.pretrained_cfg = model.pretrained_cfg | {'input_size': (3, *SIZE)}
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm1d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.uniform_(module.running_mean, -0.2, 0.2)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return model
 
 
 @pytest.fixture(scope='module')

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ifd_zoo.datasets import DATASETS
+from ifd_zoo.features import DEFAULT, FEATURES
 from ifd_zoo.inference import PRECISIONS, native_precision
 from ifd_zoo.models.backbone import LAST_STRIDES
 from ifd_zoo.models.ifd import CLOTHING_RESIZES
@@ -34,6 +35,7 @@ CHOICES = {
     'precision': PRECISIONS,
     'device': ('auto', 'cpu', 'cuda'),
     'fill': FILLS,
+    'feature': tuple(FEATURES),
     'pool': POOLS,
     'last_stride': LAST_STRIDES,
     'clothing_resize': CLOTHING_RESIZES,
@@ -112,6 +114,7 @@ class Config:
     flip: float = _option(0.5, 'probability of mirroring')
     erasing: float = _option(0.5, 'probability of random erasing')
     jitter: float = _option(0.0, 'strength of colour jitter (image only)')
+    feature: str = _option(DEFAULT, 'test feature: parts of it, recorded in the release')
     test_flip: bool = _option(True, 'test feature: image plus mirror image')
 
     val_pids: int = _option(0, 'identities taken out of train for validation; 0: report the test split at the end')
@@ -152,6 +155,8 @@ class Config:
             object.__setattr__(self, 'precision', native_precision(self._device_type()))
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f'ema_decay: must be at least 0 and below 1, got {self.ema_decay}')
+        if 'attention' in FEATURES[self.feature] and self.streams == 1:
+            raise ConfigError(f'feature: variant {self.variant} has no attention stream for {self.feature}')
         if self.crop_scale < 1:
             raise ConfigError(f'crop_scale: must be at least 1, got {self.crop_scale}')
         if self.ikt_kernel % 2 != 1:

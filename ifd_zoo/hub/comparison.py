@@ -9,10 +9,13 @@ def comparison_tables(report: dict[str, Any]) -> str:
     """One table for each test: rank-1 / mAP in percent, a line for each model and kind of masks; and one of costs.
 
     Args:
-        report: of `eval/compare.py`: `tests`, `rows` with `row`, `test`, `masks`, `seeds` and `figures`, and `costs`.
+        report: of `eval/compare.py`: `tests`, `rows` with `row`, `test`, `masks`, `seeds` and `figures`, and `costs`;
+            `features`, the test feature of each row, where it is recorded.
     """
     tests = {test: [row for row in report['rows'] if row['test'] == test] for test in report['tests']}
-    return '\n\n'.join([*(_table(test, rows) for test, rows in tests.items()), _cost_table(report['costs'])])
+    features = [', '.join(f'{name} {feature}' for name, feature in report.get('features', {}).items())]
+    said = [f'Test features: {names}.' for names in features if names]
+    return '\n\n'.join([*said, *(_table(test, rows) for test, rows in tests.items()), _cost_table(report['costs'])])
 
 
 def _table(test: str, rows: list[dict[str, Any]]) -> str:
