@@ -72,7 +72,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--precision', default='fp32', choices=PRECISIONS, help='of the embeddings')
     add_feature(parser)
     parser.add_argument('--record', action='store_true', help='write the tables into the releases of the models')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.record and args.feature:
+        parser.error('--record is for the test features of the releases: leave out --feature')
+    return args
 
 
 def read_row(text: str, feature: str | None) -> Row:

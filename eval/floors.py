@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ifd_zoo.features import feature_of
-from ifd_zoo.models.ifd import IFDOutput
+from ifd_zoo.models.layers import IFDOutput
 
 MASKING = ('mask_classes', 'clothing_classes', 'fill')
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ifd_zoo.fingerprint import model_name
-from ifd_zoo.models.ifd import IFDOutput
+from ifd_zoo.models.layers import IFDOutput
 
 PARTS: dict[str, Callable[[nn.Module, IFDOutput], Tensor]] = {
     'neck': lambda model, output: output.embedding.float(),

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ifd_zoo.features import raw_parts, unite
-from ifd_zoo.models.ifd import IFDOutput
+from ifd_zoo.models.layers import IFDOutput
 
 
 class GradCam(NamedTuple):

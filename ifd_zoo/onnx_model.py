@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ifd_zoo.export import fixed_copy, write_graph
 from ifd_zoo.hub import eval_transform
-from ifd_zoo.models.ifd import IFDOutput
+from ifd_zoo.models.layers import IFDOutput
 
 OUTPUTS = ('embedding', 'pooled', 'attention_embedding', 'attention')
 """What inference needs of `IFDOutput`; of a single stream the first two."""

@@ -23,7 +23,6 @@ from ifd_zoo.hub.check import check_release
 from ifd_zoo.index.__main__ import main as index_main
 from ifd_zoo.indexed import IndexedFolder
 from ifd_zoo.inference import infer
-from ifd_zoo.onnx_model import OnnxModel
 from tests.extraction import info_of
 from tests.necks import SIZE, make_model
 from tests.training import arguments
@@ -137,19 +136,6 @@ def test_the_exported_graph_gives_the_feature(releases, tmp_path, feature):
     assert np.abs(found - infer(load_model(releases / feature), image, masked).embedding.numpy()).max() < 1e-4
 
 
-@pytest.mark.parametrize('name', ['ifd_resnet10t', 'ifd_baseline_resnet10t'])
-def test_onnxruntime_takes_the_place_of_a_model_with_any_feature(name):
-    model = make_model(name)
-    by_onnxruntime, photos = OnnxModel(model), [np.random.default_rng(i).integers(0, 256, (*SIZE, 3)) for i in range(2)]
-    photos, maps = [photo.astype(np.uint8) for photo in photos], [np.zeros(SIZE, np.uint8)] * 2
-    for feature in FEATURES if model.needs_mask else ('neck', 'pooled'):
-        one, other = (
-            Predictor(network, 'none', 'cpu', precision='fp32', feature=feature).embed(photos, maps)
-            for network in (model, by_onnxruntime)
-        )
-        assert np.abs(one - other).max() < 1e-4 and one.shape == other.shape
-
-
 @pytest.mark.parametrize('feature', FEATURES)
 def test_an_index_holds_the_feature_and_is_of_that_alone(releases, root, tmp_path, feature, capsys):
     index, photo = str(tmp_path / 'index'), sorted((root / 'gallery').rglob('*.jpg'))[0]
@@ -226,6 +212,8 @@ def test_a_comparison_keeps_features_apart(releases, root, tmp_path, capsys):
     assert 'Test features: a pooled, colour histogram neck, untrained network pooled.' in capsys.readouterr().out
     assert eval_compare.main(['--models', f'a={releases / "neck"},{releases / "pooled"}', *argv]) == 2
     assert 'their test features differ (neck, pooled)' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        eval_compare.main(['--models', f'a={releases / "old"}', *argv, '--feature', 'pooled', '--record'])
 
 
 def test_figure_3_is_drawn_with_the_feature_that_is_asked_for(releases, root, tmp_path, capsys):

@@ -255,8 +255,8 @@ def test_flags_and_folders_that_cannot_be_used_are_told_in_one_line(release, tmp
 
 
 def test_embeddings_that_are_not_finite_stop_the_measurement(release, tmp_path, capsys, monkeypatch):
-    def broken(source):
-        model = load_model(source)
+    def broken(*given):
+        model = load_model(*given)
         torch.nn.init.constant_(next(model.parameters()), float('inf'))
         return model
 

@@ -95,7 +95,7 @@ def model_card(config: dict[str, Any]) -> str:
         attention='' if single else ', and an attention map says where the network looked',
         input_text=_input_text(config, info.get('training', {}), single),
         training=_training_text(info),
-        figures=_figures_table(info.get('figures')),
+        figures=_figures_table(info),
         comparison=_comparison_text(info.get('comparison')),
         precisions=_precisions_text(info.get('precisions', {})),
         limits=_limits(info),
@@ -190,8 +190,9 @@ def _join(*values: object) -> str | None:
     return None if None in values else ', '.join(map(str, values))
 
 
-def _figures_table(figures: list[dict[str, Any]] | None) -> str:
-    if figures is None:
+def _figures_table(info: dict[str, Any]) -> str:
+    figures = info.get('figures', [])
+    if 'feature' in info and 'figures' not in info:
         return 'Not yet with this test feature; `eval/run.py --record` does it.'
     if not figures:
         return 'Nothing: the data of this run have no query and gallery.'

@@ -12,7 +12,8 @@ from timm.models import build_model_with_cfg, generate_default_cfgs, register_mo
 from torch import Tensor, nn
 
 from ifd_zoo.models.cfg import RENDERED, bundled, reid_cfg, trained
-from ifd_zoo.models.ifd import ClothingBiasDiminishing, IFDOutput, Stream
+from ifd_zoo.models.ifd import ClothingBiasDiminishing, Stream
+from ifd_zoo.models.layers import IFDOutput
 
 
 class Baseline(nn.Module):

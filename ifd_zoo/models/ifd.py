@@ -11,7 +11,7 @@ the *main stream*, through the identity attention W_I, where identity is (IKT). 
 Letters in shape comments: B batch, C channels, H W image, h w feature map, D embedding, K identities.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.models.cfg import RENDERED, bundled, reid_cfg, trained
-from ifd_zoo.models.layers import HeadOutput, IdentityHead
+from ifd_zoo.models.layers import HeadOutput, IdentityHead, IFDOutput
 
 CLOTHING_RESIZES = ('area', 'nearest')
 
@@ -88,23 +88,6 @@ class ClothingBiasDiminishing(nn.Module):
         clothing_maps = self.norm(share * maps)  # F_c (B, C, h, w)
         features = clothing_maps.mean((-2, -1)).float()
         return F.normalize(features, dim=1) if self.normalize else features
-
-
-class IFDOutput(NamedTuple):
-    embedding: Tensor
-    """(B, D), behind the main stream's BN neck, not normalised."""
-    attention: Tensor | None
-    """W_I (B, 1, h, w) in [0, 1]; None for a single stream."""
-    main_logits: Tensor | None
-    """(B, K)"""
-    attention_logits: Tensor | None
-    """(B, K)"""
-    clothing_features: Tensor | None
-    """f_c (B, C), see `ClothingBiasDiminishing`; None when no clothing mask was given or the model has no CBD."""
-    pooled: Tensor | None = None
-    """(B, D): F_rg pooled, before the main stream's BN neck; of a single stream F_g."""
-    attention_embedding: Tensor | None = None
-    """(B, D), behind the attention stream's BN neck, not normalised; None for a single stream."""
 
 
 class IFD(nn.Module):
