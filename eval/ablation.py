@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.chart import ChartError, draw_chart, require_matplotlib
+from eval.chart import draw_chart, require_matplotlib
 from eval.jobs import Interrupted, Job, JobError, run_jobs
 from eval.records import RecordError, parse_flags, read_finished
-from eval.summary import SummaryError, build_report, markdown_block, shared_training, summarise
+from eval.summary import build_report, markdown_block, shared_training, summarise
+from ifd_zoo.cli import ArgumentParser, entry_point
 
 TRAINER = Path(__file__).resolve().parents[1] / 'train' / 'run.py'
 
@@ -57,11 +58,10 @@ class Run(NamedTuple):
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         'eval/ablation.py',
         description='Run ablation studies over several seeds.',
         epilog='What follows -- is passed on to every train/run.py.',
-        allow_abbrev=False,
     )
     parser.add_argument('--data', required=True, help='data set reader')
     parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
@@ -163,22 +163,20 @@ def write_report(report: dict, output: Path) -> None:
     (output / f'{study}.md').write_text('\n\n'.join(parts) + '\n')
 
 
+@entry_point('stopped; the same command goes on from here')
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
+    require_matplotlib()  # before hours of training, not behind them
+    ablation = Ablation(args)
     try:
-        require_matplotlib()  # before hours of training, not behind them
-        ablation = Ablation(args)
         ablation.execute()
-        for study in args.study:
-            report = ablation.report(study)
-            write_report(report, args.output)
-            print(f'\n{args.output / study}.md\n\n{markdown_block(report)}')
     except Interrupted as stop:
         print(f'{stop}; the same command goes on from here', file=sys.stderr)
         return 128 + stop.signum
-    except (ChartError, JobError, RecordError, SummaryError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    for study in args.study:
+        report = ablation.report(study)
+        write_report(report, args.output)
+        print(f'\n{args.output / study}.md\n\n{markdown_block(report)}')
     return 0
 
 

@@ -11,44 +11,38 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
-from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.benchmarks.drawing import bench_drawing
-from eval.benchmarks.networks import bench_embedding, bench_parsing
-from eval.benchmarks.onnx import bench_onnxruntime
 from eval.benchmarks.pictures import make_pictures
-from eval.benchmarks.ranking import bench_metrics, bench_ranking, bench_search
 from eval.benchmarks.rows import MissingExtra, Row, read_ratios, table, write_json
-from eval.benchmarks.starting import bench_memory, bench_start
-from eval.benchmarks.training import bench_training
-from eval.flags import not_negative, positive
-from ifd_zoo.export import ExportError
+from eval.flags import not_negative, positive, size
+from ifd_zoo.cli import ArgumentParser, entry_point
 
 KEPT = Path(__file__).resolve().parent / 'results' / 'bench.json'
-BENCHMARKS: dict[str, Callable[[Path, int], list[Row]]] = {
-    'embedding': bench_embedding,
-    'onnxruntime': bench_onnxruntime,
-    'parsing': bench_parsing,
-    'ranking': bench_ranking,
-    'metrics': bench_metrics,
-    'search': bench_search,
-    'start': bench_start,
-    'memory': bench_memory,
-    'drawing': bench_drawing,
+BENCHMARKS = {
+    'embedding': 'networks:bench_embedding',
+    'onnxruntime': 'onnx:bench_onnxruntime',
+    'parsing': 'networks:bench_parsing',
+    'ranking': 'ranking:bench_ranking',
+    'metrics': 'ranking:bench_metrics',
+    'search': 'ranking:bench_search',
+    'start': 'starting:bench_start',
+    'memory': 'starting:bench_memory',
+    'drawing': 'drawing:bench_drawing',
+    'training': 'training:bench_training',
 }
-"""What measures rows, of pictures and a number of rounds; a new one is one line."""
-TRAINING = 'training'
+"""What measures rows, as `module:function` below `eval.benchmarks`; a new one is one line."""
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser('eval/bench.py', description='Measure speed against floors.', allow_abbrev=False)
-    parser.add_argument('--only', nargs='+', choices=(*BENCHMARKS, TRAINING), help='default: all')
+    parser = ArgumentParser('eval/bench.py', description='Measure speed against floors.')
+    parser.add_argument('--only', nargs='+', choices=BENCHMARKS, help='default: all')
     parser.add_argument('--root', type=Path, help='data set in the folder layout; default: made-up pictures')
-    parser.add_argument('--size', default='256x128', help='HEIGHTxWIDTH of the input in training, in pixels')
+    parser.add_argument('--size', type=size, default='256x128', help='HEIGHTxWIDTH of the input in training, in pixels')
     parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images in training')
     parser.add_argument('--rounds', type=positive, default=2, help='measurements of each kind; the best counts')
     parser.add_argument('--json', type=Path, help='also write the rows to this file')
@@ -59,24 +53,29 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def main(argv: list[str] | None = None) -> int:
+def find(name: str) -> Callable[..., list[Row]]:
+    """What measures rows, of pictures and a number of rounds."""
+    module, _, function = BENCHMARKS[name].partition(':')
+    return getattr(import_module(f'eval.benchmarks.{module}'), function)
+
+
+@entry_point()
+def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    height, _, width = args.size.partition('x')
-    training = partial(bench_training, size=(int(height), int(width)), workers=args.workers)
-    benchmarks = {**BENCHMARKS, TRAINING: lambda root, rounds: training(root, rounds=rounds)}
+    from ifd_zoo.export import ExportError
+
+    more = {'training': {'size': args.size, 'workers': args.workers}}
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         root = args.root or make_pictures(Path(temporary))
-        for name, bench in benchmarks.items():
-            if not args.only or name in args.only:
-                try:
-                    rows += bench(root, args.rounds)
-                except (ExportError, MissingExtra) as error:
-                    print(f'{name}: left out: {error}', file=sys.stderr)
+        for name in [name for name in BENCHMARKS if not args.only or name in args.only]:
+            try:
+                rows += find(name)(root, rounds=args.rounds, **more.get(name, {}))
+            except (ExportError, MissingExtra) as error:
+                print(f'{name}: left out: {error}', file=sys.stderr)
     print(table(rows, read_ratios(args.compare) if args.compare else None))
     if args.json:
         write_json(rows, args.json)
-    return 0
 
 
 if __name__ == '__main__':

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from ifd_zoo.errors import ZooError
+
 TITLES = {
     'cc': 'Clothes changed (cc)',
     'sc': 'Same clothes (sc)',
@@ -25,7 +27,7 @@ STYLE = {
 }
 
 
-class ChartError(RuntimeError):
+class ChartError(ZooError, RuntimeError):
     """No chart can be drawn; the message says what to do."""
 
 

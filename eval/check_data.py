@@ -9,6 +9,7 @@ when something is wrong, and 2 when the data set cannot be read at all.
 
 import argparse
 import hashlib
+import signal
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -25,6 +26,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from eval.flags import not_negative
+from ifd_zoo.cli import ArgumentParser, entry_point
 from ifd_zoo.datasets import DATASETS, DatasetError, Record, ReIDDataset, load_dataset
 from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.datasets.common import CountWarning, count
@@ -43,7 +45,7 @@ class Inspection(NamedTuple):
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser('eval/check_data.py', description='Check a data set.', allow_abbrev=False)
+    parser = ArgumentParser('eval/check_data.py', description='Check a data set.')
     parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
     parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
     parser.add_argument('--masks', action='store_true', help='check that each image has a label map, and of its size')
@@ -124,7 +126,8 @@ def _inspections(records: tuple[Record, ...], masks: bool, workers: int) -> Iter
     if not workers:
         yield map(work, records)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    deaf = signal.SIGINT, signal.SIG_IGN  # Ctrl-C reaches the workers, too; this process ends them
+    with ProcessPoolExecutor(workers, initializer=signal.signal, initargs=deaf) as pool:
         try:
             yield pool.map(work, records, chunksize=CHUNK)
         finally:
@@ -157,13 +160,10 @@ def print_faults(title: str, lines: list[str], most: int) -> None:
         print(f'  ... and {len(lines) - most} more')
 
 
+@entry_point()
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    try:
-        dataset = read_dataset(args.data, args.root)
-    except DatasetError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    dataset = read_dataset(args.data, args.root)
     rows = count_rows(dataset)
     print(f'{args.data} in {args.root}\n{count_table(rows)}')
     records = dataset.records

@@ -10,59 +10,19 @@ a run that was stopped goes on. `--record` writes the tables into config.json an
 """
 
 import argparse
-import hashlib
-import json
 import sys
-from collections.abc import Callable, Iterator
-from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from torch import nn
-from tqdm import tqdm
-
-from eval.compare_costs import PHOTOS, measure_cost
-from eval.compare_rows import summarise_rows
-from eval.embedding import EmbeddingError
 from eval.flags import add_feature, not_negative
-from eval.floors import ColourHistogram, untrained_twin
-from eval.run import measure_model
-from eval.run import parse_args as measurement_args
-from eval.shards import stamp
-from ifd_zoo.datasets import DatasetError, load_dataset
-from ifd_zoo.features import feature_name
-from ifd_zoo.files import replacing
-from ifd_zoo.fingerprint import hash_weights
-from ifd_zoo.hub import LoadError, load_model
-from ifd_zoo.hub.comparison import comparison_tables
-from ifd_zoo.hub.release import find_record, update_record
-from ifd_zoo.inference import PRECISIONS, DeviceError, choose_precision, pick_device
-from ifd_zoo.parsing import ParserError
-from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
-
-TESTS = {'test': '.', 'unseen cameras': 'unseen_cameras', 'look-alikes': 'hard'}
-"""Name to folder of each test in a set by `python -m ifd_zoo.synthetic`."""
-
-NO_MASKS_NEEDED = '-'
-
-
-class CompareError(ValueError):
-    """A row that cannot be made; the message names it."""
-
-
-class Row(NamedTuple):
-    name: str
-    models: tuple[nn.Module, ...]
-    """One for each seed."""
-    sources: tuple[str, ...] = ()
-    """Where they came from."""
+from ifd_zoo.choices import LABEL_MAPS, PRECISIONS
+from ifd_zoo.cli import ArgumentParser, entry_point
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser('eval/compare.py', description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = ArgumentParser('eval/compare.py', description=__doc__.splitlines()[0])
     parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
     parser.add_argument('--models', required=True, nargs='+', metavar='NAME=MODEL[,MODEL...]', help='rows')
     parser.add_argument('--masks', nargs='+', default=[LABEL_MAPS, 'bundled'], help='as --masks of eval/run.py')
@@ -78,140 +38,13 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def read_row(text: str, feature: str | None) -> Row:
-    """`NAME=MODEL,MODEL`, with the models loaded; for None each with the test feature of its release.
+@entry_point('stopped; the same command goes on from here')
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    from eval.compare_models import compare
+    from ifd_zoo.hub.comparison import comparison_tables
 
-    Raises:
-        CompareError: not of that form, or the models have several test features.
-        LoadError: one of them cannot be loaded.
-    """
-    name, _, sources = text.partition('=')
-    models = [source.strip() for source in sources.split(',') if source.strip()]
-    if not name.strip() or not models:
-        raise CompareError(f'--models {text!r}: expected NAME=MODEL[,MODEL...], as in IFD=runs/ifd/release')
-    row = Row(name.strip(), tuple(load_model(source, feature) for source in models), tuple(models))
-    if len(features := set(map(feature_name, row.models))) > 1:
-        raise CompareError(f'--models {text!r}: their test features differ ({", ".join(sorted(features))}): --feature')
-    return row
-
-
-def add_floors(rows: list[Row]) -> list[Row]:
-    first = rows[0].models[0]
-    floors = [Row('colour histogram', (ColourHistogram(first),)), Row('untrained network', (untrained_twin(first),))]
-    return [*rows, *floors]
-
-
-class Task(NamedTuple):
-    """One measurement."""
-
-    row: str
-    model: nn.Module
-    test: str
-    masks: str
-
-
-def list_tasks(rows: list[Row], tests: list[str], masks: list[str]) -> Iterator[Task]:
-    for row in rows:
-        for test in tests:
-            # Masks change nothing for a model that does not look at them.
-            for name in masks if row.models[0].needs_mask else [NO_MASKS_NEEDED]:
-                yield from (Task(row.name, model, test, name) for model in row.models)
-
-
-def identify(root: Path, masks: str, device: str | None) -> str:
-    """Of all that a test's figures depend on but the model: the state of its images, and what makes the masks."""
-    protocol = load_dataset('folder', root).protocols[0]
-    records = [*protocol.query, *protocol.gallery]
-    files = [[str(record.path), stamp(record.path), stamp(record.label_map)] for record in records]
-    text = json.dumps([files, MaskSource(masks, pick_device(device)).name])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def kept(args: argparse.Namespace, model: nn.Module, words: tuple[str, ...], measure: Callable) -> dict[str, Any]:
-    """What `measure` returns, from the file of an earlier call where there is one; `words` tell it from others."""
-    words = (model.pretrained_cfg['architecture'], hash_weights(model)[:12], feature_name(model), *words)
-    path = args.output / 'measured' / f'{"-".join(word.replace("/", "_") for word in words)}.json'
-    if path.is_file():
-        return json.loads(path.read_text())
-    measured = measure()
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(measured, indent=2, allow_nan=False) + '\n')
-    return measured
-
-
-def measure_task(task: Task, precision: str, args: argparse.Namespace) -> dict[str, Any]:
-    """The report of `eval.run`."""
-    root, masks = _folder_and_masks(task, args)
-    flags = {'root': root, 'masks': masks, 'workers': args.workers, 'precision': precision, 'model': '-'}
-    if args.device:
-        flags['device'] = args.device
-    if masks != LABEL_MAPS:
-        flags['maps'] = args.output / 'maps' / task.test / task.masks.replace('/', '_')
-    argv = [word for flag, value in flags.items() for word in (f'--{flag}', str(value))]
-    return measure_model(task.model, measurement_args(argv)).report
-
-
-def _folder_and_masks(task: Task, args: argparse.Namespace) -> tuple[Path, str]:
-    root = args.root.expanduser().resolve() / TESTS[task.test]
-    return root, LABEL_MAPS if task.masks == NO_MASKS_NEEDED else task.masks
-
-
-def measure_all(tasks: list[Task], args: argparse.Namespace) -> Iterator[tuple[Task, dict[str, Any]]]:
-    identity = cache(identify)  # for this call: files change between two
-    for task in tqdm(tasks, desc='compare', unit=' measurements'):
-        precision = choose_precision(task.model, pick_device(args.device), args.precision)
-        words = (task.test, task.masks, precision, identity(*_folder_and_masks(task, args), args.device))
-        yield task, kept(args, task.model, words, partial(measure_task, task, precision, args))
-
-
-def compare(args: argparse.Namespace) -> dict[str, Any]:
-    """Measure what has not been measured, and write the table.
-
-    Raises:
-        CompareError: a row is not well formed, or there is no test.
-        LoadError: a model cannot be loaded, or is to be recorded in a release that is not one's own.
-    """
-    tests = [name for name, folder in TESTS.items() if (args.root / folder / 'query').is_dir()]
-    if not tests:
-        raise CompareError(f'{args.root}: no folder query in it; expected a data set in the folder layout')
-    trained = [read_row(text, args.feature) for text in args.models]
-    rows = add_floors(trained)
-    if len({row.name for row in rows}) < len(rows):
-        raise CompareError('--models: two rows have the same name')
-    releases = [find_record(source) for row in trained for source in row.sources] if args.record else []
-    tasks = list(list_tasks(rows, tests, args.masks))
-    (args.output / 'measured').mkdir(parents=True, exist_ok=True)
-    measured = [(task.row, task.test, task.masks, report) for task, report in measure_all(tasks, args)]
-    queries = load_dataset('folder', args.root / TESTS[tests[0]]).protocols[0].query
-    photos = [record.path for record in queries[:PHOTOS]]
-    device = str(pick_device(args.device))
-    costs = {
-        row.name: kept(args, row.models[0], ('cost', device), partial(measure_cost, row.models[0], photos, args.device))
-        for row in trained
-    }
-    report = {
-        'data': args.root.expanduser().resolve().name,
-        'precision': args.precision,
-        'tests': tests,
-        'masks': args.masks,
-        'features': {row.name: feature_name(row.models[0]) for row in rows},
-        'rows': summarise_rows(measured),
-        'costs': costs,
-    }
-    (args.output / 'compare.json').write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
-    (args.output / 'compare.md').write_text(comparison_tables(report) + '\n')
-    for folder in releases:
-        update_record(folder, comparison=report)
-    return report
-
-
-def main(argv: list[str] | None = None) -> int:
-    try:
-        print(comparison_tables(compare(parse_args(argv))))
-    except (CompareError, DatasetError, LoadError, ParserError, DeviceError, EmbeddingError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return 0
+    print(comparison_tables(compare(args)))
 
 
 if __name__ == '__main__':

@@ -10,7 +10,7 @@ def summarise_rows(measured: Sequence[tuple[str, str, str, dict[str, Any]]]) -> 
     """Mean and standard deviation over the models of a row.
 
     Args:
-        measured: name of the row, test, masks and the report of `eval.run`, in the order of the tables.
+        measured: name of the row, test, masks and the report of `eval.measure`, in the order of the tables.
 
     Returns:
         One for each row, test and masks, in that order: these three, `seeds`, `weights` (SHA-256) and `figures` (mode

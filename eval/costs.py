@@ -6,9 +6,14 @@ Rates are those of one core as `eval/scale_extract.py` measures them, and for GP
 files that the code writes. Nothing here has been run at that size.
 """
 
-import argparse
 import sys
+from pathlib import Path
 from typing import NamedTuple
+
+if __name__ == '__main__':
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from ifd_zoo.cli import ArgumentParser, entry_point
 
 EMBEDDING, STORED = 4, 2  # bytes of a number: in the file of eval/extract.py, in an index
 TEXTS = 70  # bytes of a row's name, label and hash in an index
@@ -64,10 +69,10 @@ def cost_table(plans=PLANS) -> str:
     return '\n'.join(lines)
 
 
-def main(argv: list[str] | None = None) -> int:
-    argparse.ArgumentParser('eval/costs.py', description='Costs on paper.', allow_abbrev=False).parse_args(argv)
+@entry_point()
+def main(argv: list[str] | None = None) -> None:
+    ArgumentParser('eval/costs.py', description='Costs on paper.').parse_args(argv)
     print(cost_table())
-    return 0
 
 
 if __name__ == '__main__':

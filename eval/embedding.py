@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ifd_zoo.datasets import DatasetError, RecordDataset
+from ifd_zoo.errors import ZooError
 from ifd_zoo.inference import infer
 
 
-class EmbeddingError(FloatingPointError):
+class EmbeddingError(ZooError, FloatingPointError):
     """A model gives an embedding that is not finite; the message names the image."""
 
 

@@ -15,78 +15,22 @@ the folders of images and FILE, write the same bytes as one: `torchrun --nproc-p
 """
 
 import argparse
-import hashlib
-import json
-import os
-import shutil
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
-from itertools import chain, islice
 from pathlib import Path
 
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import numpy as np
-from safetensors import SafetensorError
-from torch import nn
-from tqdm import tqdm
-
-from eval.embedding import Embedded, EmbeddingError, embed_batches, split_rows
+from eval.choices import SHARD_SIZE
 from eval.flags import add_feature, not_negative, positive
-from eval.joined import finished_rows, joined_key, write_joined
-from eval.selection import ALL, Selection, select_pictures, select_split
-from eval.shards import Part, Shard, plan_shards, read_parts, stamp
-from ifd_zoo.datasets import DATASETS, DatasetError, Record, RecordDataset
-from ifd_zoo.datasets.base import UnreadableImage
-from ifd_zoo.export import ExportError
-from ifd_zoo.features import feature_of
-from ifd_zoo.fingerprint import hash_weights, model_name
-from ifd_zoo.hub import LoadError, eval_transform, load_model
-from ifd_zoo.inference import PRECISIONS, DeviceError, choose_precision, precision
-from ifd_zoo.onnx_model import RUNTIMES
-from ifd_zoo.parsing import ParserError
-from ifd_zoo.parsing.cache import MapFolder
-from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
-from ifd_zoo.processes import ProcessError, Processes, is_main, process_group
-from ifd_zoo.transforms import EvalTransform
-
-SHARD_SIZE = 128
-"""Images of a part: what a stop may lose, and by how much the shares of two processes may differ."""
-ERRORS = (DatasetError, LoadError, ParserError, DeviceError, ExportError, ProcessError, EmbeddingError)
-
-
-def extract(
-    model: nn.Module,
-    records: tuple[Record, ...],
-    transform: EvalTransform,
-    batch_size: int = 64,
-    workers: int = 0,
-    flip: bool = True,
-) -> np.ndarray:
-    """(N, D) float32 embeddings of unit length, in the records' order.
-
-    Runs on the model's device and leaves the model in eval mode.
-
-    Raises:
-        DatasetError: an image or a label map cannot be used.
-        EmbeddingError: an embedding is not finite.
-    """
-    dataset = RecordDataset(records, transform)
-    batches = split_rows(range(len(records)), batch_size)
-    parts = []
-    with tqdm(total=len(records), desc='extract', unit=' images', leave=False) as bar:
-        for batch in embed_batches(model, dataset, batches, workers, flip):
-            for error in batch.errors.values():
-                raise error
-            parts.append(batch.embeddings)
-            bar.update(len(batch.rows))
-    return np.concatenate(parts)
+from eval.selection import ALL
+from ifd_zoo.choices import LABEL_MAPS, PRECISIONS, RUNTIMES
+from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.datasets import DATASETS
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser('eval/extract.py', description='Embed images.', allow_abbrev=False)
+    parser = ArgumentParser('eval/extract.py', description='Embed images.')
     parser.add_argument('--model', required=True, help='release folder, bundled name, or hf-hub:org/name')
     parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
     source = parser.add_mutually_exclusive_group(required=True)
@@ -98,7 +42,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         'folder of label maps by python -m ifd_zoo.parsing'
     )
     parser.add_argument('--output', required=True, type=Path, help='file that gets the embeddings')
-    parser.add_argument('--batch-size', type=positive, default=64)
+    parser.add_argument('--batch-size', type=positive, default=64, help='images at once')
     parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
     parser.add_argument('--shard-size', type=positive, default=SHARD_SIZE, help='images a stop may lose, per process')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
@@ -117,132 +61,21 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def run(args: argparse.Namespace, group: Processes) -> str:
-    """Embed this process's share, and in the main process write the file; returns what to print."""
-    output = args.output.expanduser()
-    if output.is_dir():
-        raise DatasetError(f'{output}: is a folder; give the name of a file')
-    device = group.pick_device(args.device)
-    model = RUNTIMES[args.runtime](load_model(args.model, args.feature).to(device))
-    args.precision = choose_precision(model, device, args.precision)
-    source = MaskSource(args.masks, device)
-    selection = select_pictures(args.images) if args.images else select_split(args.data, args.root, args.split)
-    selection = selection._replace(records=_with_ready_maps(selection, source))
-    info = {
-        'model': model_name(model),
-        'weights_sha256': hash_weights(model),
-        'masks': source.name,
-        'feature': feature_of(model),
-        'flip': args.flip,
-        'precision': args.precision,
-        'runtime': args.runtime,
-        'data': None if args.images else args.data,
-        'split': None if args.images else args.split,
-    }
-    transform = eval_transform(model)
-    setting = {**info, 'transform': [transform.size, transform.mean, transform.std, asdict(transform.masking)]}
-    folder = output.with_name(output.name + '.parts')
-    shards = plan_shards(folder, selection.records, selection.root, setting, args.shard_size)
-    key = joined_key(shards)
-    if ready := _finished(output, key, args.on_error):
-        group.wait()
-        return ready if group.is_main else ''
-    missing = _unfinished(group.share(shards), args.on_error)
-    if source.parser:
-        # Hidden: a folder of pictures may be where the output goes too, and label maps are none of its pictures.
-        maps = MapFolder(source.parser, selection.root, folder / '.maps', selection.read)
-        selection = selection._replace(records=_with_parsed_maps(selection.records, maps, missing, args))
-    with precision(device, args.precision):
-        _embed_shards(model, RecordDataset(selection.records, transform, selection.read), missing, args)
-    group.wait()
-    if not group.is_main:
-        return ''
-    text = write_joined(folder / 'joined.tmp', selection, read_parts(shards), info | {'key': key})
-    os.replace(folder / 'joined.tmp', output)
-    shutil.rmtree(folder)
-    return f'{output}: {text}'
-
-
-def _finished(output: Path, key: str, on_error: str) -> str:
-    """What to print when there is nothing to do; without the choice to skip, no file that lacks an image is enough."""
-    embeddings, left_out = finished_rows(output, key) or (0, 0)
-    if not embeddings or (left_out and on_error == 'stop'):
-        return ''
-    return f'{output}: there already with {embeddings} embeddings, {left_out} images left out'
-
-
-def _with_ready_maps(selection: Selection, source: MaskSource) -> tuple[Record, ...]:
-    if source.parser:
-        return tuple(replace(record, label_map=None) for record in selection.records)
-    return source.apply(selection.records, selection.root, Path())
-
-
-def _unfinished(shards: Sequence[Shard], on_error: str) -> list[Shard]:
-    """Those still to be made; without the choice to skip also those that lack an image, so that it is named again."""
-    parts = [shard.read() for shard in shards]
-    missing = [
-        shard
-        for shard, part in zip(shards, parts, strict=True)
-        if part is None or (part.unreadable and on_error == 'stop')
-    ]
-    unusable = sum(part is None and shard.path.exists() for shard, part in zip(shards, parts, strict=True))
-    if is_main() and len(missing) < len(shards):
-        print(f'going on: {len(shards) - len(missing)} of {len(shards)} parts are there already', file=sys.stderr)
-    if is_main() and unusable:
-        print(f'{unusable} parts are torn, or of other images or settings: made again', file=sys.stderr)
-    return missing
-
-
-def _with_parsed_maps(
-    records: Sequence[Record], maps: MapFolder, shards: Sequence[Shard], args: argparse.Namespace
-) -> tuple[Record, ...]:
-    """All records, those of the shards with label maps."""
-    records = list(records)
-    batches = [rows for shard in shards for rows in split_rows(range(shard.start, shard.stop), args.batch_size)]
-    for row in chain.from_iterable(batches):
-        # Named by content, not by path: a folder may hold a.jpg and a.png, and a file may change between two runs.
-        relative = records[row].path.relative_to(maps.root).as_posix()
-        name = hashlib.sha256(json.dumps([maps.parser_id, relative, stamp(records[row].path)]).encode()).hexdigest()
-        records[row] = replace(records[row], label_map=maps.folder / name[:2] / f'{name[2:32]}.png')
-    maps.fill_batches([[records[row] for row in rows] for rows in batches], skip_unreadable=args.on_error == 'skip')
-    return tuple(records)
-
-
-def _embed_shards(model: nn.Module, dataset: RecordDataset, shards: Sequence[Shard], args: argparse.Namespace) -> None:
-    batches = [split_rows(range(shard.start, shard.stop), args.batch_size) for shard in shards]
-    stream = embed_batches(model, dataset, sum(batches, []), args.workers, args.flip)
-    total = sum(shard.stop - shard.start for shard in shards)
-    with tqdm(total=total, desc='extract', unit=' images', disable=not (total and is_main())) as bar:
-        for shard, own in zip(shards, batches, strict=True):
-            shard.write(_collect(islice(stream, len(own)), args.on_error, bar))
-
-
-def _collect(batches: Iterable[Embedded], on_error: str, bar: tqdm) -> Part:
-    rows, embeddings, unreadable = [], [], {}
-    for batch in batches:
-        for row, error in batch.errors.items():
-            if on_error == 'stop' or not isinstance(error, UnreadableImage):
-                raise error
-            unreadable[row] = str(error)
-        if batch.rows:
-            rows += batch.rows
-            embeddings.append(batch.embeddings)
-        bar.update(len(batch.rows) + len(batch.errors))
-    joined = np.concatenate(embeddings) if rows else np.zeros((0, 0), dtype=np.float32)
-    return Part(np.array(rows, dtype=np.int64), joined, unreadable)
-
-
-def main(argv: list[str] | None = None) -> int:
+@entry_point('stopped; the same command goes on from here')
+def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
+    from safetensors import SafetensorError
+
+    from eval.extraction import run
+    from ifd_zoo.processes import process_group
+
     try:
         with process_group() as group:
             text = run(args, group)
-    except (*ERRORS, SafetensorError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    except SafetensorError as error:  # as on a full disk
+        raise OSError(str(error)) from error
     if text:
         print(text)
-    return 0
 
 
 if __name__ == '__main__':

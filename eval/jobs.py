@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ifd_zoo.errors import ZooError
+
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 10
 TAIL_LINES = 15
@@ -22,7 +24,7 @@ class Job(NamedTuple):
     """File that stdout and stderr are appended to; its folder is made when missing."""
 
 
-class JobError(RuntimeError):
+class JobError(ZooError, RuntimeError):
     """A job failed; the message has the last lines of its output and the path to the rest."""
 
 

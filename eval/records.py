@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ifd_zoo.errors import ZooError
+
 MACHINE = ('root', 'output')
 UNDECIDING = ('tag', 'device', 'workers')
 """Fields that do not decide what comes out."""
 
 
-class RecordError(ValueError):
+class RecordError(ZooError, ValueError):
     """Flags or a finished run that cannot be used; the message names the flag, or the folder and field."""
 
 

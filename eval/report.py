@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from torch import nn
 
-from eval.extract import extract
+from eval.extraction import extract
 from eval.metrics import Labels, Scores, evaluate_blocks, evaluate_embeddings
 from eval.rerank import Reranking, rerank
 from ifd_zoo.datasets import Protocol, Record

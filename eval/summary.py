@@ -5,6 +5,7 @@ from typing import Any
 
 from eval.paper import SETTING, SOURCE, TABLE_II
 from eval.records import UNDECIDING
+from ifd_zoo.errors import ZooError
 
 MODES = ('cc', 'sc', 'general')
 FIGURES = ('rank1', 'mAP')
@@ -12,7 +13,7 @@ FREE = ('variant', 'seed', 'sampler', 'T', 'seconds', 'torch', *UNDECIDING)
 """What may differ between the runs of a study: what is studied, and what does not decide the result."""
 
 
-class SummaryError(ValueError):
+class SummaryError(ZooError, ValueError):
     """Runs that cannot stand in one table; the message names the run and the field."""
 
 

@@ -3,20 +3,11 @@
 Importing the package registers its architectures with timm: `timm.create_model('ifd_resnet50')`.
 """
 
-from ifd_zoo import models  # noqa: F401  (registers the architectures)
-from ifd_zoo.hub import create_model, list_bundled, list_models, list_pretrained, load_model
-from ifd_zoo.parsing import list_parsers, load_parser
-from ifd_zoo.predictor import Analysis, Match, Predictor
+from ifd_zoo.lazy import import_with, lazy_names
 
-__all__ = [
-    'Analysis',
-    'Match',
-    'Predictor',
-    'create_model',
-    'list_bundled',
-    'list_models',
-    'list_parsers',
-    'list_pretrained',
-    'load_model',
-    'load_parser',
-]
+__getattr__, __all__ = lazy_names(__name__, {
+    'hub': ('create_model', 'list_bundled', 'list_models', 'list_pretrained', 'load_model'),
+    'parsing': ('list_parsers', 'load_parser'),
+    'predictor': ('Analysis', 'Match', 'Predictor'),
+})
+import_with('timm', 'ifd_zoo.models')

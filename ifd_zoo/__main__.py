@@ -9,15 +9,13 @@ import json
 import sys
 from pathlib import Path
 
-from ifd_zoo.catalogue import catalogue, format_table, to_json
-from ifd_zoo.commands import run_command
-from ifd_zoo.export import ExportError, export_onnx
-from ifd_zoo.hub.files import LoadError
-from ifd_zoo.hub.loading import load_model
-from ifd_zoo.parsing import ParserError, load_parser
+from ifd_zoo.cli import ArgumentParser, entry_point
 
 
 def show_list(args: argparse.Namespace) -> str:
+    from ifd_zoo.catalogue import catalogue, format_table, to_json
+    from ifd_zoo.hub.files import LoadError
+
     entries = catalogue(args.pattern)
     if not entries:
         raise LoadError(f'no model fits {args.pattern!r}; python -m ifd_zoo list shows all')
@@ -25,13 +23,17 @@ def show_list(args: argparse.Namespace) -> str:
 
 
 def export(args: argparse.Namespace) -> str:
+    from ifd_zoo.export import export_onnx
+    from ifd_zoo.hub.loading import load_model
+    from ifd_zoo.parsing import load_parser
+
     parser = load_parser(args.parser) if args.parser else None
     deviation = export_onnx(load_model(args.model), args.output, parser, args.flip)
     return f'{args.output}: onnxruntime is within {deviation:.1e} of torch for 1 and for 3 images'
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser('python -m ifd_zoo', description='The models of the zoo.', allow_abbrev=False)
+    parser = ArgumentParser('python -m ifd_zoo', description='The models of the zoo.')
     commands = parser.add_subparsers(required=True, metavar='list|export')
 
     command = commands.add_parser('list', help='architectures and training runs')
@@ -48,8 +50,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: list[str] | None = None) -> int:
-    return run_command(parse_args(argv), LoadError, ParserError, ExportError)
+@entry_point()
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    print(args.run(args))
 
 
 if __name__ == '__main__':

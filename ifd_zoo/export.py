@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ifd_zoo.errors import ZooError
 from ifd_zoo.features import raw_parts, unite
 from ifd_zoo.files import replacing
 from ifd_zoo.hub.loading import eval_transform
@@ -25,7 +26,7 @@ TOLERANCE = 1e-4
 REQUIRED = ('onnx', 'onnxscript', 'onnxruntime')
 
 
-class ExportError(ValueError):
+class ExportError(ZooError, ValueError):
     """A model could not be exported; the message says why."""
 
 

@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ifd_zoo.choices import DEFAULT_FEATURE, FEATURES
+from ifd_zoo.errors import ZooError
 from ifd_zoo.fingerprint import model_name
 from ifd_zoo.models.layers import IFDOutput
 
@@ -27,28 +29,17 @@ PARTS: dict[str, Callable[[nn.Module, IFDOutput], Tensor]] = {
 }
 """(B, D) each, before normalisation."""
 
-FEATURES: dict[str, dict[str, float]] = {
-    'neck': {'neck': 1.0},
-    'pooled': {'pooled': 1.0},
-    'pooled+attention': {'pooled': 1.0, 'attention': math.sqrt(0.5)},
-    'neck+pooled+attention': {'neck': 1.0, 'pooled': 1.0, 'attention': 1.0},
-}
-"""What can be asked for: the parts and their weights, as a release records them in its field `feature`."""
-
-DEFAULT = 'neck'
-"""Of a model that records none."""
-
 MEASURED = ('figures', 'precisions', 'comparison')
 """Fields of a release that hold for its test feature alone."""
 
 
-class FeatureError(ValueError):
+class FeatureError(ZooError, ValueError):
     """A test feature that there is not, or that the model cannot give; the message says which."""
 
 
 def recorded_feature(info: Mapping[str, Any]) -> dict[str, float]:
     """Parts and weights of the test feature of a release; `info` is the section `ifd` of its config.json."""
-    return info.get('feature', FEATURES[DEFAULT])
+    return info.get('feature', FEATURES[DEFAULT_FEATURE])
 
 
 def feature_of(model: nn.Module) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Search a gallery of photo files for the people of queries; files that cannot be used are named and skipped."""
 
 import hashlib
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -135,6 +136,15 @@ def hash_content(path: str | Path) -> bytes:
             return hashlib.file_digest(file, 'sha256').digest()
     except OSError:  # told by name where the photo is read
         return hashlib.sha256(str(path).encode()).digest()
+
+
+def stamp(path: str | Path) -> tuple[int, int, int]:
+    """Size in bytes and times of change in ns of a file, which tell of another content; zeros when it is gone."""
+    try:
+        told = os.stat(path)
+    except OSError:  # told by name where the photo is read
+        return 0, 0, 0
+    return told.st_size, told.st_mtime_ns, told.st_ctime_ns
 
 
 def search(

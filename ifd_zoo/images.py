@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ifd_zoo.errors import ZooError
+
 FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF', 'PPM')
 """What is decoded. A list, since Pillow would otherwise start Ghostscript for an uploaded EPS file."""
 
@@ -21,7 +23,7 @@ BACKGROUND = 'white'
 """Behind transparent pixels, as image viewers show them."""
 
 
-class ImageError(ValueError):
+class ImageError(ZooError, ValueError):
     """A picture that cannot be used.
 
     Attributes:

@@ -5,24 +5,32 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ifd_zoo.features import embedding_size
-from ifd_zoo.gallery import PHOTO_SIDE, Embedded, PhotoFile, Progress, RememberedEmbeddings, no_progress
+from ifd_zoo.files import hash_file
+from ifd_zoo.gallery import PHOTO_SIDE, Embedded, PhotoFile, Progress, RememberedEmbeddings, no_progress, stamp
 from ifd_zoo.images import load_image
 from ifd_zoo.index import GalleryIndex, IndexFile, index_key
-from ifd_zoo.index.build import fill
+from ifd_zoo.index.building import fill
 from ifd_zoo.predictor import Predictor
+
+
+class _Known(NamedTuple):
+    embedded: Embedded
+    stamps: np.ndarray
+    """(N, 3) int64, of the files as they were just before they were looked at."""
 
 
 class IndexedFolder:
     """Embeddings of a gallery: those of its folder from an index on disk, one for each model, others from memory.
 
-    An `ifd_zoo.gallery.Embed`, with the same embeddings as `embed_files`. A build that was stopped goes on where it
-    was; files that are new or have changed since the last one are embedded, files that are gone are taken out. Safe
-    between threads; one process at a time.
+    An `ifd_zoo.gallery.Embed`, with the same embeddings as `embed_files` had when `build` was called last. A build that
+    was stopped goes on where it was; files that are new or have changed since the last one are embedded, files that are
+    gone or damaged are taken out. Safe between threads; one process at a time.
 
     Args:
         files: of the folder, with names of which each is there once.
@@ -39,11 +47,13 @@ class IndexedFolder:
         self.files, self.root, self._looking = files, Path(root).expanduser(), looking
         self._others = RememberedEmbeddings()
         self._building = Lock()
-        self._ready: WeakKeyDictionary[Predictor, Embedded] = WeakKeyDictionary()
+        self._ready: WeakKeyDictionary[Predictor, _Known] = WeakKeyDictionary()
         self._places = {file: place for place, file in enumerate(self.files)}
 
     def build(self, predictor: Predictor, progress: Progress = no_progress) -> Embedded:
         """Bring the index of a model up to date, unless it is; waits for a build that is under way.
+
+        Whether a file has changed since then is told by its size and times.
 
         Args:
             progress: called with the number of files done; may raise to stop, and what was written stays.
@@ -56,22 +66,40 @@ class IndexedFolder:
             OSError: it cannot be written.
         """
         # Without the lock where nothing is to be built: who holds `looking` would wait for a build that waits for it.
-        if ready := self._ready.get(predictor):
-            return ready
+        ready = self._ready.get(predictor)
+        if ready and np.array_equal(ready.stamps, self._stamps()):
+            return ready.embedded
         with self._building:
-            if predictor not in self._ready:
-                self._ready[predictor] = self._build(predictor, progress)
-            return self._ready[predictor]
+            ready, stamps = self._ready.get(predictor), self._stamps()
+            if not ready or not np.array_equal(ready.stamps, stamps):
+                files = self._to_look_at(ready, stamps)
+                self._ready[predictor] = _Known(self._build(predictor, files, progress), stamps)
+            return self._ready[predictor].embedded
 
     def __call__(
         self, predictor: Predictor, files: Sequence[PhotoFile], progress: Progress = no_progress
     ) -> Embedded:
         if files is self.files:  # told at once also of a hundred thousand files
-            return self.build(predictor, progress)
+            return self._embedded(predictor, progress)
         places = [self._places.get(file) for file in files]
         if all(place is None for place in places):
             return self._others(predictor, files, progress)
-        return self._merge(predictor, files, places, self.build(predictor, progress), progress)
+        return self._merge(predictor, files, places, self._embedded(predictor, progress), progress)
+
+    def _embedded(self, predictor: Predictor, progress: Progress) -> Embedded:
+        """As they were built last: who calls this may hold `looking`, with which nothing can be built."""
+        ready = self._ready.get(predictor)
+        return ready.embedded if ready else self.build(predictor, progress)
+
+    def _stamps(self) -> np.ndarray:
+        return np.array([stamp(file.path) for file in self.files], np.int64).reshape(-1, 3)
+
+    def _to_look_at(self, ready: _Known | None, stamps: np.ndarray) -> list[PhotoFile]:
+        """Files that have changed, and those that could not be used, so that all of these are named again."""
+        changed = np.ones(len(stamps), bool)
+        if ready:
+            changed[ready.embedded.indices] = (ready.stamps != stamps).any(1)[ready.embedded.indices]
+        return [self.files[place] for place in np.flatnonzero(changed)]
 
     def _merge(
         self,
@@ -91,7 +119,8 @@ class IndexedFolder:
         both = np.concatenate([known.embeddings, new.embeddings])
         return Embedded(both[[rows[index] for index in indices]], indices, [*new.skipped, *known.skipped])
 
-    def _build(self, predictor: Predictor, progress: Progress) -> Embedded:
+    def _build(self, predictor: Predictor, files: Sequence[PhotoFile], progress: Progress) -> Embedded:
+        """Look at these files of the folder, and read the embeddings of all."""
         key = index_key(predictor) | {'photo_side': PHOTO_SIDE}
         name = hashlib.sha256(repr(sorted(key.items())).encode()).hexdigest()[:16]
         index = GalleryIndex.open_or_create(self.root / name, key, embedding_size(predictor.model), 'fp32')
@@ -101,11 +130,10 @@ class IndexedFolder:
             with self._looking:
                 return predictor.embed(photos)
 
-        wanted = [IndexFile(Path(file.path), file.name) for file in self.files]
-        built = fill(index, embed, wanted, progress, predictor.batch_size)
+        wanted, before = [IndexFile(Path(file.path), file.name) for file in files], len(self.files) - len(files)
+        built = fill(index, embed, wanted, lambda done: progress(before + done), predictor.batch_size)
         gone = set(index.names()) - {file.name for file in self.files}
-        unusable = {line.partition(': ')[0] for line in built.skipped}
-        index.remove((gone | unusable) & set(index.names()))
+        index.remove(gone | _outdated(index, wanted, built.skipped))
         return self._read(index, built.skipped)
 
     def _read(self, index: GalleryIndex, skipped: list[str]) -> Embedded:
@@ -114,3 +142,20 @@ class IndexedFolder:
         whole = [shard.embeddings.float().numpy() for shard in table.shards]
         every = np.concatenate([np.empty((0, index.dim), np.float32), *whole])
         return Embedded(every[[table.row_of[self.files[place].name] for place in places]], places, skipped)
+
+
+def _outdated(index: GalleryIndex, files: Sequence[IndexFile], skipped: Sequence[str]) -> set[str]:
+    """Names of rows of what was there before a file that was skipped."""
+    starts = set()
+    for line in skipped:  # name, colon and reason; a name may hold colons
+        parts = line.split(': ')
+        starts |= {': '.join(parts[:count]) for count in range(1, len(parts))}
+    named = [file for file in files if file.name in starts and file.name in index]
+    return {file.name for file in named if index.table.state(file.name) != (_content(file.path), file.label)}
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return bytes.fromhex(hash_file(path))
+    except OSError:  # told in `skipped`
+        return None

@@ -6,11 +6,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ifd_zoo.choices import PRECISIONS, SIXTEEN_BITS
+from ifd_zoo.errors import ZooError
 from ifd_zoo.features import raw_parts, unite
 from ifd_zoo.fingerprint import model_name
 
 
-class DeviceError(ValueError):
+class DeviceError(ZooError, ValueError):
     """A device that this machine or this build of torch does not have."""
 
 
@@ -28,9 +30,7 @@ def pick_device(name: str | torch.device | None = None) -> torch.device:
     return device
 
 
-DTYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16}
-PRECISIONS = ('auto', 'fp32', *DTYPES)
-"""What can be asked for; `auto` stands for one of the others, see `choose_precision`."""
+DTYPES = dict(zip(SIXTEEN_BITS, (torch.bfloat16, torch.float16), strict=True))
 
 MIN_COSINE = 0.999
 """Of each embedding in a precision to the same in float32."""

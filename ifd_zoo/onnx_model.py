@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ifd_zoo.choices import RUNTIMES
 from ifd_zoo.export import fixed_copy, write_graph
 from ifd_zoo.hub import eval_transform
 from ifd_zoo.models.layers import IFDOutput
@@ -89,5 +90,5 @@ class _Answers(nn.Module):
         return tuple(getattr(output, name) for name in self.outputs)
 
 
-RUNTIMES: dict[str, Callable[[nn.Module], nn.Module]] = {'torch': nn.Module.eval, 'onnxruntime': OnnxModel}
-"""What can compute the embeddings of a model, each as a function that makes it ready."""
+RUNTIME_OF: dict[str, Callable[[nn.Module], nn.Module]] = dict(zip(RUNTIMES, (nn.Module.eval, OnnxModel), strict=True))
+"""Each as a function that makes a model ready."""

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ifd_zoo.batches import batch_size_for
+from ifd_zoo.choices import DEFAULT_MODEL
 from ifd_zoo.cores import on_each_core, share_out
 from ifd_zoo.features import embedding_size, with_feature
 from ifd_zoo.hub import eval_transform, load_model
@@ -20,8 +21,6 @@ from ifd_zoo.inference import choose_precision, infer, pick_device, precision
 from ifd_zoo.parsing import NoParser, load_parser
 from ifd_zoo.parsing.base import NetworkParser
 from ifd_zoo.parsing.masks import class_mask
-
-DEFAULT_MODEL = 'ifd_resnet10t.synthetic'
 
 ImageSource = Image.Image | np.ndarray | str | Path
 """What `ifd_zoo.images.load_image` reads."""
@@ -58,7 +57,7 @@ class Predictor:
         batch_size: photos per pass; the results do not depend on it. None takes what memory allows.
         precision: of `ifd_zoo.inference.PRECISIONS`; `auto` is the fastest that keeps the answer, see
             `choose_precision`. With `fp32` a parser that is given by name computes in float32, too.
-        feature: test feature, of `ifd_zoo.features.FEATURES`; None takes that of the model's release.
+        feature: test feature, of `ifd_zoo.choices.FEATURES`; None takes that of the model's release.
 
     Attributes:
         precision: in which the model computes.

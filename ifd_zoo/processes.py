@@ -9,13 +9,14 @@ from typing import NamedTuple, TypeVar
 import torch
 import torch.distributed as dist
 
+from ifd_zoo.errors import ZooError
 from ifd_zoo.inference import pick_device
 
 T = TypeVar('T')
 PATIENCE = timedelta(days=7)  # a launcher ends all processes when one fails, so that nobody waits for nothing
 
 
-class ProcessError(RuntimeError):
+class ProcessError(ZooError, RuntimeError):
     """Another process has failed."""
 
 

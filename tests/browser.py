@@ -55,7 +55,7 @@ class App:
         self.port = free_port()
         self.url = f'http://127.0.0.1:{self.port}'
         self.temporary, self.log_file = folder / 'temporary', folder / 'app.log'
-        self.temporary.mkdir(parents=True)
+        self.temporary.mkdir(parents=True, exist_ok=True)
         environment = os.environ | {'TMPDIR': str(self.temporary), 'PYTHONUNBUFFERED': '1', 'HF_HUB_OFFLINE': '1'}
         command = [sys.executable, str(ROOT / 'app.py'), '--port', str(self.port), *flags]
         started = time.monotonic()
@@ -83,10 +83,10 @@ class App:
     def log(self):
         return self.log_file.read_text()
 
-    def stop(self):
-        """Ends the process as a service manager does. Returns its exit code."""
+    def stop(self, by=signal.SIGTERM):
+        """Ends the process as a service manager does, or another way. Returns its exit code."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(by)
             try:
                 self.process.wait(30)
             except subprocess.TimeoutExpired:

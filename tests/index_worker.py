@@ -8,7 +8,7 @@ import numpy as np
 
 from ifd_zoo.images import load_image
 from ifd_zoo.index import GalleryIndex, folder_files
-from ifd_zoo.index.build import fill
+from ifd_zoo.index.building import fill
 
 KEY = {'model': 'brightness'}
 DIM = 4

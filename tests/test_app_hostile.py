@@ -202,6 +202,6 @@ def test_other_machines_are_let_in_only_on_purpose(tmp_path):
     ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
     assert ended.returncode == 2 and ended.stdout == ''
     assert ended.stderr.splitlines() == [
-        'app.py: --host 0.0.0.0 lets other machines in: give --auth USER:PASSWORD, or --public if anybody may use this '
+        'error: --host 0.0.0.0 lets other machines in: give --auth USER:PASSWORD, or --public if anybody may use this '
         'page and its processor'
     ]

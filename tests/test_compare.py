@@ -8,7 +8,7 @@ import pytest
 import timm
 import torch
 
-from eval import compare, run
+from eval import compare, compare_models, run
 from eval.floors import ColourHistogram, untrained_twin
 from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.hub import load_model, save_release
@@ -122,8 +122,8 @@ def test_what_has_been_measured_is_not_measured_again(root, releases, measured, 
     assert len(kept) == 12  # five models on two tests, and two costs
     kept[0].unlink()
     again = []
-    original = compare.measure_model
-    monkeypatch.setattr(compare, 'measure_model', lambda *args: again.append(args) or original(*args))
+    original = compare_models.measure_model
+    monkeypatch.setattr(compare_models, 'measure_model', lambda *args: again.append(args) or original(*args))
     assert compare.main(argv) == 0
     assert (output / 'compare.md').read_text() == (measured / 'compare.md').read_text() and len(again) == 1
     changed = next((root / 'query').rglob('*.jpg'))

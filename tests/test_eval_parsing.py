@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from eval import parsing as script
+from eval import parsing_views
 from eval.parsing_figures import boundary_score, clothing_boundary, confusion, figures, mean_of
 from ifd_zoo.parsing import LABELS
 from ifd_zoo.parsing.sources import BODY, CLOTHING_CO_PARSING, TARGETS, target_lookup
@@ -93,13 +94,13 @@ def test_a_person_is_cropped_with_a_margin_of_its_height_on_each_side():
     image, targets = Image.new('RGB', (200, 300)), np.zeros((300, 200), np.uint8)
     image.paste((255, 0, 0), (60, 100, 90, 200))
     targets[100:200, 60:90] = 3
-    crop, inside = script.crop_person((image, targets))
+    crop, inside = parsing_views.crop_person((image, targets))
     assert crop.size == (42, 112) and inside.shape == (112, 42) and inside[6:106, 6:36].all() and inside.sum() == 9000
     assert (np.asarray(crop)[..., 0] == 255).sum() == 3000
     targets[:, 60:90] = 3
-    assert script.crop_person((image, targets))[1].shape == (300, 66)
-    assert script.crop_person((image, 0 * targets))[1].shape == (300, 200)
-    crop, inside = script.VIEWS['low']((image, targets), (64, 32))
+    assert parsing_views.crop_person((image, targets))[1].shape == (300, 66)
+    assert parsing_views.crop_person((image, 0 * targets))[1].shape == (300, 200)
+    crop, inside = parsing_views.VIEW_OF['low']((image, targets), (64, 32))
     assert crop.size == (32, 64) and inside.shape == (64, 32) and set(np.unique(inside)) == {0, 3}
 
 

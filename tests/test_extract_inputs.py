@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from eval import extract as eval_extract
+from eval import extraction
 from eval.selection import select_pictures
 from ifd_zoo.predictor import Predictor
 from tests.extraction import LABELS, MODEL, flags, info_of
@@ -75,7 +76,7 @@ def test_an_unreadable_image_is_left_out_by_choice_and_the_others_stay_as_they_a
 
 def test_a_part_without_an_image_is_not_enough_for_a_run_that_is_to_stop(root, tmp_path, capsys, monkeypatch):
     (root / 'gallery/0002/0/c1_1.jpg').write_bytes(b'')
-    monkeypatch.setattr(eval_extract.shutil, 'rmtree', lambda folder: None)
+    monkeypatch.setattr(extraction.shutil, 'rmtree', lambda folder: None)
     assert eval_extract.main(flags(root, tmp_path / 'out', '--on-error', 'skip')) == 0
     assert eval_extract.main(flags(root, tmp_path / 'out')) == 2
     assert 'c1_1.jpg: image cannot be read' in capsys.readouterr().err

@@ -13,9 +13,11 @@ from eval import compare as eval_compare
 from eval import extract as eval_extract
 from eval import figure3 as eval_figure3
 from eval import run as eval_run
+from eval.choices import TRIPLE
 from ifd_zoo import Predictor, load_model
 from ifd_zoo.__main__ import main as zoo_main
-from ifd_zoo.features import FEATURES, embedding_size, feature_name
+from ifd_zoo.choices import FEATURES
+from ifd_zoo.features import embedding_size, feature_name
 from ifd_zoo.gallery import PhotoFile, search
 from ifd_zoo.hub import LoadError, ReleaseError, save_release
 from ifd_zoo.hub.__main__ import main as hub_main
@@ -218,7 +220,7 @@ def test_a_comparison_keeps_features_apart(releases, root, tmp_path, capsys):
 
 def test_figure_3_is_drawn_with_the_feature_that_is_asked_for(releases, root, tmp_path, capsys):
     photos = sorted((root / 'query').rglob('*.jpg'))
-    files = [word for name, path in zip(eval_figure3.FILES, photos, strict=False) for word in (f'--{name}', str(path))]
+    files = [word for name, path in zip(TRIPLE, photos, strict=False) for word in (f'--{name}', str(path))]
     argv = [*files, '--models', str(releases / 'neck'), '--masks', 'none', '--output', str(tmp_path / 'f.png')]
     said = []
     for more in ([], ['--feature', 'pooled+attention']):

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ifd_zoo import Predictor
-from ifd_zoo.features import FEATURES, FeatureError, embedding_size, feature_name, feature_of, with_feature
+from ifd_zoo.choices import FEATURES
+from ifd_zoo.features import FeatureError, embedding_size, feature_name, feature_of, with_feature
 from ifd_zoo.inference import infer
 from ifd_zoo.onnx_model import OnnxModel
 from tests.necks import SIZE, make_model

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from eval import figure3
+from eval.choices import TRIPLE
 from eval.figure3_sheet import BOX, RIGHT, WRONG, ModelRow, draw_sheet, fit
 from eval.triples import Features, find_triple
 from ifd_zoo.datasets import DatasetError, Protocol, Record
@@ -140,7 +141,7 @@ def tree(tmp_path_factory):
 
 def test_three_files_become_a_picture(tree, tmp_path, capsys):
     files = ('query/0001/0/c0_0.jpg', 'gallery/0001/1/c2_1.jpg', 'gallery/0002/0/c1_1.jpg')
-    flags = [part for name, file in zip(figure3.FILES, files, strict=True) for part in (f'--{name}', tree / file)]
+    flags = [part for name, file in zip(TRIPLE, files, strict=True) for part in (f'--{name}', tree / file)]
     output = tmp_path / 'new' / 'figure.png'
     code, out, err = run(capsys, *flags, '--device', 'cpu', '--output', output)
     assert (code, err) == (0, '')
@@ -160,7 +161,7 @@ def test_a_data_set_gives_the_same_picture_each_time_and_tells_which(tree, tmp_p
         runs.append((out, (tmp_path / name).read_bytes()))
     assert runs[0] == runs[1]
     lines = runs[0][0].splitlines()
-    assert [line.split(': ')[0] for line in lines[:3]] == list(figure3.FILES)
+    assert [line.split(': ')[0] for line in lines[:3]] == list(TRIPLE)
     people = [line.split('/')[1] for line in lines[:3]]
     assert people[0] == people[1] != people[2]
     assert lines[-1].startswith('Shown is the triple') and str(tree) not in runs[0][0]

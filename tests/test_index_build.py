@@ -14,7 +14,7 @@ from PIL import Image
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.index import GalleryIndex, GalleryIndexError, IndexFile, build, folder_files, index_key
 from ifd_zoo.index.__main__ import main
-from ifd_zoo.index.build import LOOSE_SHARDS, fill
+from ifd_zoo.index.building import LOOSE_SHARDS, fill
 from ifd_zoo.parsing import NoParser
 from ifd_zoo.predictor import Predictor
 from tests.index_worker import DIM, KEY, Embedder, fill_from
@@ -83,7 +83,7 @@ def test_a_file_that_was_removed_comes_back_without_the_model(photos, tmp_path):
 def test_a_new_label_is_taken_over_without_the_model(photos, tmp_path):
     index, embed = GalleryIndex.create(tmp_path / 'index', KEY, DIM), Embedder()
     fill(index, embed, folder_files(photos))
-    assert fill(index, embed, folder_files(photos, labelled=True)) == (10, 0, 0, [])
+    assert fill(index, embed, folder_files(photos, 'folders')) == (10, 0, 0, [])
     assert len(embed.seen) == 10 and index.remove(labels=['p1']) == 5 and len(index) == 5
 
 
@@ -126,7 +126,7 @@ def test_two_files_of_one_name_and_folders_without_pictures_are_refused(photos, 
         folder_files(tmp_path / 'index')
     write_photo(photos / 'loose.png', 1)
     with pytest.raises(GalleryIndexError, match='outside the folders of the persons'):
-        folder_files(photos, labelled=True)
+        folder_files(photos, 'folders')
 
 
 @pytest.fixture(scope='module')

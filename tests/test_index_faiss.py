@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ifd_zoo.choices import FAISS_KINDS
 from ifd_zoo.index import FaissSearch, GalleryIndex, GalleryIndexError, recall_at
 from ifd_zoo.index.__main__ import main
-from ifd_zoo.index.faiss_search import KINDS, sample_queries
+from ifd_zoo.index.faiss_search import sample_queries
 from tests.test_index import KEY, filled, names_of, random_unit, unit
 
 
@@ -27,7 +28,7 @@ def test_flat_gives_the_exact_answers_with_ties_and_removed_and_new_rows(tmp_pat
     assert search.search(queries, top_k) == index.search(queries, top_k)
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('kind', FAISS_KINDS)
 def test_rows_come_and_go_without_making_it_again(tmp_path, kind):
     vectors = random_unit(2100, 16)
     index = filled(tmp_path, vectors[:-1])
@@ -42,7 +43,7 @@ def test_rows_come_and_go_without_making_it_again(tmp_path, kind):
     assert recall_at(index, search, sample_queries(index, 50)) >= (1 if kind == 'flat' else 0.8)
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('kind', FAISS_KINDS)
 def test_all_rows_removed_but_new_ones(tmp_path, kind):
     vectors = random_unit(2051, 8)
     index = filled(tmp_path, vectors[:-1])

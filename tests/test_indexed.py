@@ -11,7 +11,7 @@ import pytest
 
 from ifd_zoo import indexed
 from ifd_zoo.gallery import EXAMPLES, PhotoFile, embed_files, search
-from ifd_zoo.index.build import fill
+from ifd_zoo.index.building import fill
 from ifd_zoo.indexed import IndexedFolder
 from tests.page import BASELINE, IFD, make_desk
 
@@ -118,3 +118,33 @@ def test_a_photo_that_is_gone_is_not_found(desk, files, tmp_path):
     IndexedFolder(files, tmp_path / 'index').build(desk.get(IFD))
     left = [file for file in files if file.name != files[2].name]
     same(IndexedFolder(left, tmp_path / 'index').build(desk.get(IFD)), embed_files(desk.get(IFD), left))
+
+
+def test_photos_that_change_while_the_page_runs_are_looked_at_again_and_no_others(desk, files, tmp_path):
+    predictor, folder, query = Counting(desk.get(IFD)), IndexedFolder(files, tmp_path / 'index'), EXAMPLES / 'query'
+    folder.build(predictor)
+    kept, seen = {file.path: file.path.read_bytes() for file in files[1:]}, predictor.seen
+    deleted, damaged, exchanged, mended = (files[place].path for place in (1, 2, 3, 0))
+    assert mended.name == 'broken.jpg'
+    deleted.unlink()
+    damaged.write_bytes(damaged.read_bytes()[:900])
+    exchanged.write_bytes((query / '1_p100002_o3_c5.jpg').read_bytes())
+    shutil.copy(sorted(query.iterdir())[-1], mended)
+    for _ in range(2):
+        found, expected = folder.build(predictor), embed_files(desk.get(IFD), files)
+        same(found, expected)
+        assert sorted(line.split(':')[0] for line in found.skipped) == sorted([deleted.name, damaged.name])
+        assert predictor.seen == seen + 2
+    for path, content in kept.items():
+        path.write_bytes(content)
+    told = []
+    same(folder.build(predictor, told.append), embed_files(desk.get(IFD), files))
+    assert predictor.seen == seen + 2 and told[-1] == len(files)  # these photos are known from before
+
+
+def test_a_photo_that_was_damaged_between_two_starts_is_left_out_whatever_its_name(desk, files, tmp_path):
+    files = [file._replace(name=f'camera 1: {file.name}') for file in files]
+    IndexedFolder(files, tmp_path / 'index').build(desk.get(IFD))
+    files[1].path.write_bytes(b'no picture')
+    files[2].path.unlink()
+    same(IndexedFolder(files, tmp_path / 'index').build(desk.get(IFD)), embed_files(desk.get(IFD), files))

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from eval import precision as eval_precision
+from eval.precision_check import compare_embeddings
 from ifd_zoo import inference
 from ifd_zoo.batches import COPIES, MOST, batch_size_for, free_memory, of_one_size, stack_images
 from ifd_zoo.datasets import Record
@@ -175,7 +176,7 @@ def test_rank_1_of_a_check_is_over_all_images_and_modes():
             queries += bool(right)
             for name, x in (('exact', exact), ('rounded', rounded)):
                 hits[name] += bool(right) and max(x[right] @ x[query]) > max(x[wrong] @ x[query])
-    found = eval_precision.compare_embeddings(exact, rounded, records)
+    found = compare_embeddings(exact, rounded, records)
     assert found['queries'] == queries and found['images'] == 12
     assert found['rank1'] == pytest.approx(100 * hits['rounded'] / queries, abs=1e-3)
     assert found['rank1_change'] == pytest.approx(100 * (hits['rounded'] - hits['exact']) / queries, abs=1e-3)
@@ -209,4 +210,4 @@ def test_a_check_without_a_release_or_data_is_refused(model, tmp_path, capsys):
     assert 'nowhere' in errors and 'has no config.json to write to' in errors
     lonely = [replace(one, camid=0) for one in make_records([(0, 0, 0), (1, 1, 1)])]
     with pytest.raises(ValueError, match='no test image has a right answer'):
-        eval_precision.compare_embeddings(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), lonely)
+        compare_embeddings(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), lonely)

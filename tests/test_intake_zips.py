@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ifd_zoo.gallery import PhotoFile
 from ifd_zoo.intake import Limits, collect
+from ifd_zoo.intake.limits import SMALL_TOTAL
 from ifd_zoo.intake.names import LONGEST
 from tests.zips import BOMB_BYTES, bomb, encrypt, lie, lie_about_size, overlap, picture, special, write_zip
 
@@ -48,6 +49,19 @@ def test_many_bombs_are_stopped_by_the_bytes_of_all_of_which_thrown_away_ones_co
     names, skipped = collected(archive, into, Limits(max_total_bytes=2_500_000))
     assert names == []
     assert skipped[-1] == ('a.zip/2.bmp: is left out, and all files after it: at most 2.5 MB are unpacked; give fewer')
+
+
+@pytest.mark.parametrize('zips', [1, 3])
+def test_small_files_that_pack_well_are_stopped_by_the_ratio_of_all_zips(zips, tmp_path, into):
+    members = [(f'{number}.bmp', picture(number, 'BMP', (600, 550))) for number in range(60)]  # each below SMALL_FILE
+    paths = [write_zip(tmp_path / f'{n}.zip', members[n::zips]) for n in range(zips)]
+    packed = sum(path.stat().st_size for path in paths)
+    result = collect(paths, into)
+    written = sum(path.stat().st_size for path in into.iterdir())
+    assert packed < 200_000 and SMALL_TOTAL / 2 < written <= SMALL_TOTAL
+    assert 'ZIPs may hold at most 50 times as much as their own bytes' in result.skipped[-1]
+    larger = write_zip(tmp_path / 'larger.zip', [*members, ('noise.bin', os.urandom(1_500_000))])
+    assert len(collect([larger], tmp_path / 'other').files) == 60
 
 
 @pytest.mark.parametrize('size', [0, 1, 1000, 2**31])

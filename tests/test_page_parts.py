@@ -2,18 +2,22 @@
 
 import os
 import time
+from unittest.mock import Mock
 
 import gradio as gr
 import httpx
 import pytest
 from fastapi import FastAPI
+from gradio.context import LocalContext
 from starlette.middleware import Middleware
 
+from app import build_demo
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page import files, stopping
 from ifd_zoo.page import rank as page
 from ifd_zoo.page.fence import OwnFilesOnly, is_elsewhere
-from ifd_zoo.page.keeping import Keeping
+from ifd_zoo.page.keeping import Keeping, most_bytes
+from ifd_zoo.page.quota import UploadsInRoom
 from ifd_zoo.page.stops import Stopped, Stops
 from ifd_zoo.parsing import ParserError
 from tests.page import IFD, items, make_desk, upload, uploads_folder
@@ -137,6 +141,78 @@ def test_what_nobody_claimed_goes_by_age_and_the_pages_own_files_stay(tmp_path):
     assert own.exists() and new.exists() and not old.exists() and not (tmp_path / 'empty').exists()
 
 
+def test_visitors_who_never_leave_are_forgotten_when_there_are_many(keeping, tmp_path, monkeypatch):
+    monkeypatch.setattr('ifd_zoo.page.keeping.MOST_VISITORS', 10)
+    first, last = make_file(tmp_path / 'a' / 'first', age=60), make_file(tmp_path / 'b' / 'last', age=60)
+    keeping.claim('first', [first])
+    for number in range(100):
+        keeping.claim(f'flood {number}', [])
+    keeping.claim('last', [last])
+    keeping.sweep(grace=0)
+    assert len(keeping._files) == 10 and not keeping._left and not first.exists() and last.exists()
+    keeping.claim('flood 98', [])
+    for number in range(9):
+        keeping.claim(f'more {number}', [])
+    keeping.sweep(grace=0)
+    assert not last.exists() and 'flood 98' in keeping._files
+
+
+def test_paths_of_files_that_are_gone_are_forgotten(tmp_path):
+    keeping = Keeping(tmp_path, 3600)
+    old, there = make_file(tmp_path / 'a' / 'old', age=7200), make_file(tmp_path / 'a' / 'there')
+    keeping.claim('me', [old, there])
+    keeping.sweep()
+    assert keeping._files == {'me': {there}}
+
+
+def test_where_there_is_no_room_what_nobody_claimed_goes_soon(tmp_path):
+    half, claimed, fresh = (make_file(tmp_path / name, age=age) for name, age in (('a', 600), ('b', 600), ('c', 10)))
+    for most, left in ((4, {half, claimed, fresh}), (3, {claimed, fresh})):
+        keeping = Keeping(tmp_path, 3600, most)
+        keeping.claim('me', [claimed])
+        assert keeping.has_room() == (most == 4)
+        keeping.sweep()
+        assert set(tmp_path.iterdir()) == left
+
+
+def test_the_files_of_all_may_take_half_of_the_disk_and_no_more_than_ten_gigabytes(tmp_path, monkeypatch):
+    for free, expected in ((10**9, 5 * 10**8), (10**12, 10**10)):
+        monkeypatch.setattr('shutil.disk_usage', lambda folder, free=free: Mock(free=free))
+        assert most_bytes(tmp_path) == expected
+
+
+@pytest.mark.anyio
+async def test_an_upload_is_refused_where_there_is_no_room_also_when_it_has_begun(monkeypatch, tmp_path):
+    folder = uploads_folder(monkeypatch, tmp_path)
+    monkeypatch.setattr('ifd_zoo.page.quota.STEP', 1000)
+    rooms, demo = [], build_demo(make_desk())
+    demo.max_file_size, own = None, {*folder.rglob('*')}
+    fence = Middleware(UploadsInRoom, has_room=lambda: rooms.pop(0))
+    app = gr.routes.App.create_app(demo, app_kwargs={'middleware': [fence]})
+
+    async def send(has_room, size):
+        """In pieces, without telling the length before."""
+        rooms[:] = has_room
+        head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n'
+
+        async def body():
+            for piece in (head, *[b'x' * 500] * (size // 500), b'\r\n--b--\r\n'):
+                yield piece
+
+        kind = {'content-type': 'multipart/form-data; boundary=b'}
+        return await client.post('/gradio_api/upload', content=body(), headers=kind)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url='http://page') as client:
+        taken = await send([True] * 9, 3000)
+        assert taken.status_code == 200 and os.path.getsize(taken.json()[0]) == 3000 and len(rooms) < 7
+        for has_room in ([False], [True, True, False]):
+            refused = await send(has_room, 50_000)
+            assert refused.status_code == 507 and 'as many files of all visitors as it may' in refused.text
+            assert rooms == []
+        assert (await client.post('/gradio_api/queue/join', json={'data': [], 'fn_index': 0})).status_code != 507
+    assert sum(path.stat().st_size for path in {*folder.rglob('*')} - own if path.is_file()) < 10_000
+
+
 @pytest.mark.parametrize('path', [
     '/gradio_api/file=http://example.org/a.png', '/file=https://example.org', '/gradio_api/file=HTTP:/example.org',
     '/gradio_api/file/ftp://example.org', '/gradio_api/file=http%3A%2F%2Fexample.org', '/gradio_api/proxy=x.hf.space/a',
@@ -167,6 +243,28 @@ def test_only_who_asked_is_stopped_and_the_next_work_is_not():
         stops.check('me')
     stops.forget('me')
     stops.check('me')
+
+
+def test_who_asked_to_stop_long_ago_is_forgotten(monkeypatch):
+    monkeypatch.setattr('ifd_zoo.page.stops.MOST', 10)
+    stops = Stops()
+    for visitor in ['first', *map(str, range(100)), 'last', 'last']:
+        stops.ask(visitor)
+    assert len(stops._asked) == 10
+    stops.check('first')
+    with pytest.raises(Stopped):
+        stops.check('last')
+
+
+def test_a_visitor_is_known_by_few_characters_whatever_was_sent():
+    names = ['x', 'y', 'x' * 10**6, '\ud800', '']
+    found = []
+    for name in names:
+        token = LocalContext.request.set(Mock(session_hash=name))
+        found += [files.visitor(), files.visitor()]
+        LocalContext.request.reset(token)
+    assert found[::2] == found[1::2] and len(set(found)) == len(names)
+    assert found[-1] == '' and max(map(len, found)) == 64
 
 
 def test_a_search_that_is_stopped_says_so_and_the_next_one_works(monkeypatch, tmp_path):

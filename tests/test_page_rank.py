@@ -1,6 +1,7 @@
 """Ranking on the page, without a browser: queries, galleries, archives, labels, views, and what is refused."""
 
 import csv
+import shutil
 import zipfile
 from pathlib import Path
 from unittest.mock import Mock
@@ -8,10 +9,13 @@ from unittest.mock import Mock
 import gradio as gr
 import pytest
 
+from app import build_demo
 from ifd_zoo.explain import VIEWS
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.intake import collect_folder
+from ifd_zoo.page import change, masks
 from ifd_zoo.page import rank as page
+from ifd_zoo.page.keeping import Keeping
 from ifd_zoo.page.ranking import ABOVE, BELOW, MAX_SHOWN
 from tests.page import BASELINE, IFD, items, make_desk, upload, uploads_folder
 from tests.zips import write_zip
@@ -86,6 +90,36 @@ def test_a_zip_is_unpacked_once_as_long_as_its_files_are_there(desk, uploads):
     assert 'Ranked 3 photos' in third['status'] and third['ranking'].files != first['ranking'].files
 
 
+def test_nothing_is_unpacked_for_a_model_that_is_not_there(desk, uploads):
+    path = write_zip(uploads / 'c.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
+    photo, places = upload(uploads, QUERIES[0]), (None, [{'path': str(path), 'orig_name': 'photos.zip'}], False)
+    parsed, edit = masks.to_editor(desk, photo)[1], (['upper'], '#ff0000', 'plain', '#ff0000', 0.05, False)
+    asked = [
+        lambda: rank(desk, items(photo), *places, model='gone'),
+        lambda: change.measure(desk, photo, *edit, [IFD, 'gone'], *places),
+        lambda: change.measure(desk, photo, [], *edit[1:], [IFD], *places),
+        lambda: masks.rank_again(desk, parsed, desk.parse(*parsed)[1], 'gone', *places),
+    ]
+    for ask in asked:
+        with pytest.raises(gr.Error, match='That model is not loaded here|Choose what to change'):
+            ask()
+    assert list(uploads.glob('gallery_*')) == []
+
+
+def test_nothing_is_written_where_there_is_no_room(uploads, monkeypatch):
+    desk = make_desk(keeping=Keeping(uploads, 3600, most_bytes=10_000_000))
+    path = write_zip(uploads / 'd.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
+    query, archive = items(upload(uploads, QUERIES[0])), [{'path': str(path), 'orig_name': 'photos.zip'}]
+    assert 'Ranked 3 photos' in rank(desk, query, None, archive)['status']
+    (uploads / 'of another').write_bytes(bytes(10_000_000))
+    monkeypatch.setattr(desk.keeping, '_measured', 0)
+    before = set(uploads.rglob('*'))
+    for gallery, archives in ((some(uploads), None), (None, [{**archive[0], 'orig_name': 'anew.zip'}])):
+        with pytest.raises(gr.Error, match='as many files of all visitors as it may'):
+            rank(desk, query, gallery, archives)
+    assert {path.name for path in set(uploads.rglob('*')) - before} <= {path.name for path in GALLERY}
+
+
 @pytest.mark.parametrize('moment', ['reading the gallery', 'waiting for the model'])
 def test_cancel_is_heard_before_the_search_begins(uploads, monkeypatch, moment):
     desk = make_desk()
@@ -106,6 +140,26 @@ def test_a_folder_of_the_start_is_searched_when_it_is_asked_for(uploads):
     assert f'Ranked {len(GALLERY)} photos' in rank(desk, query, None, use_folder=True)['status']
     with pytest.raises(gr.Error, match='gallery is empty'):
         rank(desk, query, None)
+
+
+def test_photos_of_the_folder_that_change_after_the_start_are_skipped_or_looked_at_again(uploads):
+    folder = uploads / 'photos'
+    folder.mkdir()
+    deleted, damaged, exchanged, *_ = [Path(shutil.copy(path, folder)) for path in GALLERY[:5]]
+    desk = make_desk(folder=collect_folder(folder), index=uploads / 'index')
+    query = items(upload(uploads, QUERIES[0]))
+    before = rank(desk, query, None, use_folder=True, view='photo')
+    assert 'Ranked 5 photos' in before['status'] and before['table'][0][2] != '1.0000'
+    deleted.unlink()
+    damaged.write_bytes(b'no picture')
+    exchanged.write_bytes(QUERIES[0].read_bytes())
+    with pytest.raises(gr.Error, match='exchanged or deleted meanwhile; rank again'):
+        page.redraw(desk, before['ranking'], 0, 'photo', 0.5, 5, 0.0)
+    after = rank(desk, query, None, use_folder=True, view='photo')
+    assert 'Ranked 3 photos' in after['status'] and 'Skipped 2 of 5' in after['status']
+    assert f'{deleted.name}: cannot be read' in after['status'] and f'{damaged.name}: is not a pic' in after['status']
+    assert after['table'][0][1:3] == [exchanged.name, '1.0000']
+    assert {deleted.name, damaged.name}.isdisjoint(row[1] for row in after['table'])
 
 
 def test_names_with_labels_are_marked_right_or_wrong(desk, uploads):
@@ -145,6 +199,24 @@ def test_the_zip_of_the_results_has_the_table_and_the_pictures(desk, uploads):
     with open(found['csv'], newline='', encoding='utf-8') as file:
         rows = list(csv.reader(file))
     assert rows[0] == ['rank', 'file', 'similarity', 'threshold', 'label'] and len(rows) == 5
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_text_in_the_table(desk, uploads):
+    names = ['=1+1.jpg', '+a.jpg', '-a.jpg', '@a.jpg', 'plain.jpg']
+    gallery = [upload(uploads, path, name) for path, name in zip(GALLERY, names, strict=False)]
+    found = rank(desk, items(upload(uploads, QUERIES[0])), items(*gallery))
+    with zipfile.ZipFile(found['zip']) as archive:
+        written = archive.read('ranking.csv')
+    assert written == Path(found['csv']).read_bytes()
+    rows = list(csv.reader(written.decode().splitlines()))[1:]
+    assert {row[1] for row in rows} == {"'=1+1.jpg", "'+a.jpg", "'-a.jpg", "'@a.jpg", 'plain.jpg'}
+    assert {row[1] for row in found['table']} == set(names)
+
+
+def test_tables_of_file_names_are_not_copied_as_they_are(desk):
+    tables = [block for block in build_demo(desk).blocks.values() if isinstance(block, gr.Dataframe)]
+    named = [table for table in tables if 'File' in table.headers]
+    assert len(named) == 2 and all(table.buttons == ['fullscreen'] for table in named)
 
 
 def test_a_model_without_attention_says_so_and_has_no_masked_input(desk, uploads):

@@ -17,7 +17,7 @@ from ifd_zoo.comparison import TRIPLES, example_triples
 from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import LoadError, save_release
 from ifd_zoo.intake import mark, read_label
-from ifd_zoo.page import change, compare, endpoints, masks, models
+from ifd_zoo.page import change, compare, endpoints, masks, models, site
 from ifd_zoo.page.desk import MAX_MODELS
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.predictor import Predictor
@@ -208,7 +208,7 @@ def test_masks_that_are_missing_or_not_uploaded_are_refused(desk, photo):
 
 
 def test_an_editor_takes_its_own_pictures_and_nothing_larger_and_keeps_the_latest(desk):
-    editor = next(one for one in app.build_demo(desk).blocks.values() if isinstance(one, gr.ImageEditor))
+    editor = next(one for one in site.build_demo(desk).blocks.values() if isinstance(one, gr.ImageEditor))
     assert editor.accept_blobs._is_server_fn and isinstance(editor.blob_storage, masks.Recent)
 
     def send(index, content, kind='layer'):
@@ -258,10 +258,10 @@ def test_releases_in_folders_of_one_name_are_two_models(tmp_path):
 
 def test_a_folder_named_like_a_bundled_model_is_not_taken_for_it(tmp_path):
     bundled = 'ifd_resnet10t.synthetic'
-    sources = app._sources(str(tmp_path / bundled))
+    sources = site._sources(str(tmp_path / bundled))
     assert list(sources.items())[0] == (f'{tmp_path.name}/{bundled}', str(tmp_path / bundled))
     assert sources[bundled] == bundled
-    assert list(app._sources(bundled))[0] == bundled
+    assert list(site._sources(bundled))[0] == bundled
 
 
 def test_a_failing_load_is_told_and_leaves_the_others_working(tmp_path):
@@ -314,7 +314,7 @@ def test_embeddings_are_lists_of_numbers(desk, photo, uploads):
 
 
 def test_only_the_named_endpoints_are_public(desk):
-    info = app.build_demo(desk).get_api_info()
+    info = site.build_demo(desk).get_api_info()
     assert set(info['named_endpoints']) == {'/rank', '/compare', '/recolour', '/embed', '/models'}
     assert not info['unnamed_endpoints']
     for endpoint in info['named_endpoints'].values():

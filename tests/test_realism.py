@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torchvision import tv_tensors
 
-from eval import realism
+from eval import realism, realism_parser
+from eval.choices import RealismSettings
 from eval.realism_data import SPLITS, LowResolution, Photos, Renders, Roughened, geometry, list_renders, person_box
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.sources import BODY, CLOTHING_CO_PARSING, TARGETS, SourceError
@@ -43,39 +44,40 @@ def data(tmp_path_factory):
 
 def counts_of(**rows):
     """Counts from `target_group=pixels`, the target a position's name or a joined set."""
-    counts = np.zeros((len(TARGETS), len(realism.GROUPS)), np.int64)
+    counts = np.zeros((len(TARGETS), len(realism_parser.GROUPS)), np.int64)
     for name, pixels in rows.items():
         target, group = name.rsplit('_', 1)
-        counts[TARGETS.index(tuple(target.split('_'))), realism.NAMES.index(group)] = pixels
+        counts[TARGETS.index(tuple(target.split('_'))), realism_parser.NAMES.index(group)] = pixels
     return counts
 
 
 def test_groups_hold_every_label_once_and_each_label_knows_its_own():
-    assert sorted(name for names in realism.GROUPS.values() for name in names) == sorted(LABELS)
-    assert all(label in realism.GROUPS[realism.NAMES[i]] for label, i in zip(LABELS, realism.GROUP_OF, strict=True))
+    assert sorted(name for names in realism_parser.GROUPS.values() for name in names) == sorted(LABELS)
+    groups = [realism_parser.GROUPS[realism_parser.NAMES[i]] for i in realism_parser.GROUP_OF]
+    assert all(label in labels for label, labels in zip(LABELS, groups, strict=True))
 
 
 def test_iou_of_a_group_by_hand():
     counts = counts_of(upper_clothing=10, coat_clothing=5, upper_background=3, background_clothing=2, hat_clothing=4)
-    assert realism.group_iou(counts, 'clothing') == round(15 / (18 + 6), 4)
-    assert realism.group_iou(counts, 'hair') == 0
+    assert realism_parser.group_iou(counts, 'clothing') == round(15 / (18 + 6), 4)
+    assert realism_parser.group_iou(counts, 'hair') == 0
 
 
 def test_targets_of_several_labels_count_where_all_of_them_lie_in_the_group():
     counts = counts_of(coat_upper_clothing=6, coat_upper_hair=2, face_arms_legs_neck_skin=5)
     counts += counts_of(face_arms_legs_neck_clothing=1)
-    assert realism.group_iou(counts, 'clothing') == round(6 / 9, 4)
-    assert realism.group_iou(counts, 'skin') == round(5 / 6, 4)
+    assert realism_parser.group_iou(counts, 'clothing') == round(6 / 9, 4)
+    assert realism_parser.group_iou(counts, 'skin') == round(5 / 6, 4)
 
 
 def test_targets_that_leave_a_group_open_are_left_out():
     counts = counts_of(face_hair_hair=7, face_hair_skin=5, face_hair_clothing=3, hair_hair=4, upper_clothing=9)
-    assert realism.group_iou(counts, 'hair') == 1
-    assert realism.group_iou(counts, 'clothing') == round(9 / 12, 4)
+    assert realism_parser.group_iou(counts, 'hair') == 1
+    assert realism_parser.group_iou(counts, 'clothing') == round(9 / 12, 4)
 
 
 def test_shares_of_what_pixels_were_parsed_as():
-    shares = realism.parsed_shares(counts_of(hair_hair=1, hair_background=2, hair_clothing=1), 'hair')
+    shares = realism_parser.parsed_shares(counts_of(hair_hair=1, hair_background=2, hair_clothing=1), 'hair')
     assert shares == {'background': 0.5, 'hair': 0.25, 'skin': 0, 'clothing': 0.25, 'hat': 0}
 
 
@@ -85,7 +87,7 @@ def test_rare_groups_weigh_more_and_a_pixel_weighs_one_on_average(power, tmp_pat
     pairs = [(tmp_path / 'no.jpg', tmp_path / f'{number}.png') for number in range(2)]
     for (_, path), label_map in zip(pairs, maps, strict=True):
         Image.fromarray(label_map[None]).save(path)
-    weights = realism.group_weights(pairs, power)
+    weights = realism_parser.group_weights(pairs, power)
     background, hair, skin, *absent = weights.tolist()
     assert absent == [0, 0] and weights.dtype == torch.float32
     assert hair / background == pytest.approx(4**power) and skin / background == pytest.approx((12 / 9) ** power)
@@ -179,7 +181,7 @@ def test_script_prints_a_table_and_writes_a_record(data, tmp_path, capsys):
     assert realism.main([*folders, *SMALL, '--images', '5', '--seed', '3', '--output', str(output)]) == 0
     printed, record = capsys.readouterr().out, json.loads(output.read_text())
     assert printed.startswith(' ') and '5 renders, 2 photos' in printed and len(printed.splitlines()) == 7
-    assert set(record['iou']) == set(realism.GROUPS) and all(0 <= value <= 1 for value in record['iou'].values())
+    assert set(record['iou']) == set(realism_parser.GROUPS) and all(0 <= value <= 1 for value in record['iou'].values())
     assert sum(record['parsed_as']['clothing'].values()) == pytest.approx(1, abs=1e-3)
     assert record['photos'] == ['0001', '0002'] and record['rendered'] == 5 and record['seconds']['training'] > 0
     assert record['settings']['seed'] == 3 and record['settings']['size'] == [64, 32]
@@ -187,8 +189,8 @@ def test_script_prints_a_table_and_writes_a_record(data, tmp_path, capsys):
 
 
 def test_a_seed_gives_the_same_figures_again(data):
-    settings = realism.Settings(steps=2, batch_size=2, size=(64, 32), images=4)
-    first, second = (realism.measure(data / 'rendered', data / 'photos', settings) for _ in range(2))
+    settings = RealismSettings(steps=2, batch_size=2, size=(64, 32), images=4)
+    first, second = (realism_parser.measure(data / 'rendered', data / 'photos', settings) for _ in range(2))
     assert first['iou'] == second['iou'] and first['parsed_as'] == second['parsed_as']
 
 

@@ -10,7 +10,7 @@ import timm
 import torch
 
 from eval import run as eval_run
-from eval.extract import extract
+from eval.extraction import extract
 from eval.metrics import Labels, evaluate
 from eval.paper import TABLE_I, TABLE_I_COLUMNS, reference
 from eval.report import distinct_records, evaluate_protocols, labels_of, markdown_report, markdown_table, measure
@@ -260,7 +260,7 @@ def test_embeddings_that_are_not_finite_stop_the_measurement(release, tmp_path, 
         torch.nn.init.constant_(next(model.parameters()), float('inf'))
         return model
 
-    monkeypatch.setattr(eval_run, 'load_model', broken)
+    monkeypatch.setattr('ifd_zoo.hub.load_model', broken)
     root = write_folder_tree(tmp_path / 'data')
     assert eval_run.main(['--model', str(release), '--root', str(root), '--workers', '0', '--device', 'cpu']) == 2
     first = min((root / 'gallery').rglob('*.jpg'))

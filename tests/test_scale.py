@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval import costs, scale, scale_extract
+from eval import costs, scale, scale_extract, scale_index, scale_launch
+from eval.flags import Setup
 
 README = Path(__file__).resolve().parents[1] / 'README.md'
 
@@ -36,11 +37,12 @@ def test_an_index_is_built_searched_changed_and_compared_with_its_unit_and_faiss
 
 
 def test_rows_of_a_person_are_alike_and_of_unit_length():
-    rows = scale.people(7, 3, 512)
+    rows = scale_index.people(7, 3, 512)
     assert rows.shape == (60, 512) and np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     similarity = rows @ rows.T
     assert 0.5 < similarity[:20, :20].min() and abs(similarity[:20, 20:]).max() < 0.3
-    assert np.array_equal(rows, scale.people(7, 3, 512)) and not np.array_equal(rows, scale.people(8, 3, 512))
+    again, others = scale_index.people(7, 3, 512), scale_index.people(8, 3, 512)
+    assert np.array_equal(rows, again) and not np.array_equal(rows, others)
 
 
 def test_two_processes_are_measured_beside_what_the_cores_allow(tmp_path):
@@ -55,7 +57,7 @@ def test_two_processes_are_measured_beside_what_the_cores_allow(tmp_path):
 
 def test_a_command_that_fails_is_shown(tmp_path):
     with pytest.raises(RuntimeError, match='no such folder'):
-        scale_extract.run_task('masks', scale_extract.Setup(1, 1), tmp_path / 'nowhere', tmp_path)
+        scale_launch.run_task('masks', Setup(1, 1), tmp_path / 'nowhere', tmp_path)
 
 
 @pytest.mark.parametrize('flags', [['--rows', '30'], ['--rows', '20'], ['--rounds', '0']])

@@ -161,7 +161,11 @@ def test_the_command_of_the_card_gives_the_settings():
 
 
 def test_rows_come_back_as_they_were_written_and_a_torn_journal_costs_only_its_own_line(tmp_path):
-    rows = {name: {'file': name, 'split': 'train', 'height': as_text(1 / 3), 'hat': as_text('')} for name in 'abc'}
+    heights = {'a': 1 / 3, 'b': -1 / 3, 'c': 0.0}
+    rows = {
+        name: {'file': name, 'split': 'train', 'height': as_text(height), 'hat': as_text('')}
+        for name, height in heights.items()
+    }
     write_rows(tmp_path, {'a': rows['a']})
     append_rows(tmp_path, [rows['b']])
     with open(tmp_path / JOURNAL, 'a') as file:

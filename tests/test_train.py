@@ -15,6 +15,7 @@ from ifd_zoo.transforms import Augmentation, EvalTransform, Masking, TrainTransf
 from tests.training import arguments, metrics
 from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree
 from train import run as train_run
+from train import training
 from train.build import build_model, load_backbone_weights
 from train.config import Config, parse_args, to_flags
 from train.engine import make_accelerator
@@ -61,7 +62,7 @@ def test_weights_that_a_release_cannot_hold_are_one_line(root, tmp_path, capsys,
     def train(run):
         torch.nn.init.constant_(run.model.main_stream.head.neck.bias, 1e6)  # beyond float16
 
-    monkeypatch.setattr(train_run.Run, 'train', train)
+    monkeypatch.setattr(training.Run, 'train', train)
     assert train_run.main(arguments(root, tmp_path, '--variant', 'baseline')) == 2
     assert 'error: too large for float16: main_stream.head.neck.bias' in capsys.readouterr().err
 
@@ -98,7 +99,7 @@ OPTIONS = {
 
 
 def _start(root, output, *flags):
-    run = train_run.Run(*parse_args(arguments(root, output, *flags)))
+    run = training.Run(*parse_args(arguments(root, output, *flags)))
     run.tracker.close()
     return run
 

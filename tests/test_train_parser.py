@@ -24,6 +24,7 @@ from ifd_zoo.parsing.sources import (
     target_lookup,
 )
 from train import parser as script
+from train import parser_training
 from train.parser_data import (
     ColourCast,
     Compression,
@@ -202,7 +203,7 @@ def test_photos_are_drawn_at_their_share(data):
 
 
 def test_learning_rate_rises_then_falls_to_zero():
-    rates = [script.learning_rate(step, 200, 1.0) for step in range(200)]
+    rates = [parser_training.learning_rate(step, 200, 1.0) for step in range(200)]
     assert rates[0] < rates[5] == max(rates) == 1.0 and rates[-1] < 1e-3
     assert rates[6:] == sorted(rates[6:], reverse=True)
 
@@ -210,7 +211,7 @@ def test_learning_rate_rises_then_falls_to_zero():
 def test_encoder_learns_at_its_own_rate(data, tmp_path):
     config = script.parse_args(flags(data, tmp_path, '--encoder-rate', '0.5', '--lr', '0.01'), None)
     train, _ = read_sources(config.rendered, None)
-    training = script.Training(config, script.make_loss(train))
+    training = parser_training.Training(config, parser_training.make_loss(train))
     before = {name: value.detach().clone() for name, value in training.net.named_parameters()}
     training.run_epoch(train_loader(train, config, 0.0))
     rates = {}
@@ -264,7 +265,7 @@ def test_script_trains_releases_and_resumes(data, tmp_path, capsys):
     config.output.mkdir()
     train, _ = read_sources(config.rendered, config.photos)
     torch.manual_seed(config.seed)
-    training = script.Training(config, script.make_loss(train))
+    training = parser_training.Training(config, parser_training.make_loss(train))
     training.run_epoch(train_loader(train, config, config.photo_share))
     training.save()
     script.main(flags(data, tmp_path / 'halves', *photos, '--resume'))
@@ -332,7 +333,7 @@ def test_a_folder_with_a_run_is_not_trained_into_again(data, trained, tmp_path, 
 
 
 def test_a_loss_that_is_not_finite_leaves_no_checkpoint(data, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(script, 'learning_rate', lambda *args: float('inf'))
+    monkeypatch.setattr(parser_training, 'learning_rate', lambda *args: float('inf'))
     assert script.main(flags(data, tmp_path, '--epochs', '2')) == 2
     assert 'error: epoch 1: the loss is nan; lower --lr' in capsys.readouterr().err
     assert not (tmp_path / 'checkpoints').exists()

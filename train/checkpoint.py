@@ -9,11 +9,13 @@ from pathlib import Path
 
 import torch
 
+from ifd_zoo.errors import ZooError
+
 KEPT = 2
 FILE_NAME = re.compile(r'stage\d-epoch\d{4}-step\d{6}-([0-9a-f]{16})\.pt')
 
 
-class CheckpointError(ValueError):
+class CheckpointError(ZooError, ValueError):
     """A checkpoint that cannot be written or used; the message names the file."""
 
 

@@ -6,40 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ifd_zoo.datasets import DATASETS
-from ifd_zoo.features import DEFAULT, FEATURES
-from ifd_zoo.inference import PRECISIONS, native_precision
-from ifd_zoo.models.backbone import LAST_STRIDES
-from ifd_zoo.models.ifd import CLOTHING_RESIZES
-from ifd_zoo.models.layers import POOLS
+from ifd_zoo.choices import DEFAULT_FEATURE, FEATURES, LABEL_MAPS, NO_MASKS
+from ifd_zoo.cli import ArgumentParser, with_default
+from ifd_zoo.errors import ZooError
 from ifd_zoo.parsing.labels import CLOTHING, class_indices
-from ifd_zoo.parsing.masks import FILLS
-from ifd_zoo.parsing.masksets import LABEL_MAPS, NO_MASKS
-from ifd_zoo.parsing.registry import portable_name
+from train.choices import CHOICES, NOT_NEGATIVE
 from train.recipes import RECIPES, VARIANTS
-from train.sampler import SAMPLERS
 
 
-class ConfigError(ValueError):
+class ConfigError(ZooError, ValueError):
     """A value that no run can work with; the message names the field."""
-
-
-CHOICES = {
-    'recipe': tuple(RECIPES),
-    'variant': tuple(VARIANTS),
-    'data': tuple(DATASETS),
-    'sampler': tuple(SAMPLERS),
-    'schedule': ('step', 'cosine'),
-    'precision': PRECISIONS,
-    'device': ('auto', 'cpu', 'cuda'),
-    'fill': FILLS,
-    'feature': tuple(FEATURES),
-    'pool': POOLS,
-    'last_stride': LAST_STRIDES,
-    'clothing_resize': CLOTHING_RESIZES,
-}
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -114,7 +90,7 @@ class Config:
     flip: float = _option(0.5, 'probability of mirroring')
     erasing: float = _option(0.5, 'probability of random erasing')
     jitter: float = _option(0.0, 'strength of colour jitter (image only)')
-    feature: str = _option(DEFAULT, 'test feature: parts of it, recorded in the release')
+    feature: str = _option(DEFAULT_FEATURE, 'test feature: parts of it, recorded in the release')
     test_flip: bool = _option(True, 'test feature: image plus mirror image')
 
     val_pids: int = _option(0, 'identities taken out of train for validation; 0: report the test split at the end')
@@ -152,7 +128,7 @@ class Config:
                 raise ConfigError(f'{name}: {error}') from error
         if self.precision == 'auto':
             # Records name what was used, so that the same command gives the same weights on another machine.
-            object.__setattr__(self, 'precision', native_precision(self._device_type()))
+            object.__setattr__(self, 'precision', self._native_precision())
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f'ema_decay: must be at least 0 and below 1, got {self.ema_decay}')
         if 'attention' in FEATURES[self.feature] and self.streams == 1:
@@ -164,8 +140,12 @@ class Config:
         if any(self.size) and min(self.size) < 32:
             raise ConfigError(f'size: sides must be at least 32 pixels, got {"x".join(map(str, self.size))}')
 
-    def _device_type(self) -> str:
-        return 'cuda' if self.device != 'cpu' and torch.cuda.is_available() else 'cpu'
+    def _native_precision(self) -> str:
+        import torch  # takes seconds, which a flag that is refused should not
+
+        from ifd_zoo.inference import native_precision
+
+        return native_precision('cuda' if self.device != 'cpu' and torch.cuda.is_available() else 'cpu')
 
     @property
     def streams(self) -> int:
@@ -192,6 +172,8 @@ class Config:
 
 
 def _portable(config: Config, field: dataclasses.Field) -> Any:
+    from ifd_zoo.parsing.registry import portable_name  # imports torch, as above
+
     value = getattr(config, field.name)
     # A file or folder of one machine: its name is all that means anything elsewhere.
     if field.name == 'masks':
@@ -199,15 +181,10 @@ def _portable(config: Config, field: dataclasses.Field) -> Any:
     return Path(value).name if field.name == 'backbone_weights' else value
 
 
-NOT_NEGATIVE = (
-    'stage1_epochs', 'warmup_epochs', 'max_appearances', 'weight_decay', 'T_end', 'ccl_weight',
-    'val_pids', 'seed', 'workers', 'checkpoint_steps', 'picture_epochs',
-)
-
-
 def parse_args(argv: list[str] | None) -> tuple[Config, bool]:
     """The run's config, and whether to resume. Exits with status 2 and the field's name when a value is impossible."""
-    parser = argparse.ArgumentParser('train/run.py', description='Train a model of the IFD zoo.', allow_abbrev=False)
+    about = 'Train a model of the IFD zoo. Defaults are those of --recipe paper; other recipes change some of them.'
+    parser = ArgumentParser('train/run.py', description=about)
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint in --output, if any')
     for field in dataclasses.fields(Config):
         _add_argument(parser, field)
@@ -229,15 +206,19 @@ def to_flags(config: Config) -> list[str]:
             continue
         if isinstance(value, bool):
             flags.append(flag if value else flag.replace('--', '--no-', 1))
-        elif isinstance(value, tuple):
-            flags += [flag, ('x' if field.name == 'size' else ',').join(map(str, value))]
         else:
-            flags += [flag, str(value)]
+            flags += [flag, _written(field.name, value)]
     return flags
 
 
-def _add_argument(parser: argparse.ArgumentParser, field: dataclasses.Field) -> None:
-    flag, text = '--' + field.name.replace('_', '-'), field.metadata['help']
+def _written(name: str, value: Any) -> str:
+    """A value as on the command line."""
+    return ('x' if name == 'size' else ',').join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _add_argument(parser: ArgumentParser, field: dataclasses.Field) -> None:
+    flag, default = '--' + field.name.replace('_', '-'), field.default
+    text = with_default(field.metadata['help'], default and _written(field.name, default))
     if isinstance(field.default, bool):
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
         return

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from ifd_zoo.errors import DivergedError
 from ifd_zoo.inference import warn_of_emulation
 from train.config import Config, ConfigError
 from train.sampler import IdentitySampler
@@ -169,7 +170,7 @@ class Engine:
     def _save(self, stage: Stage, position: Position) -> None:
         # A finite loss may have infinite gradients: they must not take the place of the last good checkpoint.
         if not all(parameter.isfinite().all() for parameter in stage.task.parameters()):
-            raise FloatingPointError(f'stage {stage.number}: the weights are no longer finite; lower --lr')
+            raise DivergedError(f'stage {stage.number}: the weights are no longer finite; lower --lr')
         self.save(stage, position)
 
     def _step(
@@ -186,7 +187,7 @@ class Engine:
             self.accelerator.backward(sum(losses.values()))
             values = torch.stack([*losses.values()]).detach().float().tolist()
             if not all(map(math.isfinite, values)):
-                raise FloatingPointError(f'stage {stage.number}: a loss is {values} ({", ".join(losses)}); lower --lr')
+                raise DivergedError(f'stage {stage.number}: a loss is {values} ({", ".join(losses)}); lower --lr')
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             if self.accelerator.sync_gradients:

@@ -1,14 +1,11 @@
 """What a training of the parser is told: defaults, command line and record."""
 
-import argparse
 import re
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 
-import timm
-
-from ifd_zoo.parsing.registry import split_name
+from ifd_zoo.cli import ArgumentParser
 
 
 @dataclass
@@ -49,6 +46,8 @@ class Config:
     @property
     def command(self) -> str:
         """The command line that gives this run also after defaults have changed, with DIR for the folders."""
+        from ifd_zoo.parsing.registry import split_name  # imports torch
+
         words = ['python train/parser.py']
         for entry in fields(self):
             value, flag = getattr(self, entry.name), '--' + entry.name.replace('_', '-')
@@ -61,7 +60,7 @@ class Config:
 
 def parse_args(argv: Sequence[str] | None, description: str | None) -> Config:
     """The command line; ends the process with a message when a flag is wrong."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser('train/parser.py', description=description)
     for entry in fields(Config):
         flag, text = '--' + entry.name.replace('_', '-'), entry.metadata.get('help', f'default {entry.default}')
         if entry.type is bool:
@@ -74,6 +73,8 @@ def parse_args(argv: Sequence[str] | None, description: str | None) -> Config:
     config = Config(**vars(parser.parse_args(argv)))
     if not re.fullmatch(r'\d+x\d+', config.size):
         parser.error(f'argument --size: HEIGHTxWIDTH in pixels, as in 256x128, got {config.size!r}')
+    import timm  # takes seconds, which other flags that are wrong should not
+
     if not timm.is_model(config.backbone):
         parser.error(f'argument --backbone: timm has no {config.backbone!r}')
     return config

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from ifd_zoo.choices import FEATURES
 from ifd_zoo.datasets import ReIDDataset
-from ifd_zoo.features import FEATURES
 from ifd_zoo.hub import save_release
 from ifd_zoo.hub.release import code_revision
 from train.config import Config, to_flags

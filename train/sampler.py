@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from torch.utils.data import Sampler
 
 Share = Callable[[Sequence[int], int], list[int]]
 
@@ -52,7 +51,7 @@ class Draw(NamedTuple):
     """Decides this image's augmentation in this batch, in whichever process it is loaded."""
 
 
-class IdentitySampler(Sampler[list[Draw]]):
+class IdentitySampler:
     """Batches of P distinct persons with K images each, a batch sampler.
 
     With outfits (both kinds of RAS) every appearance gets at least one image, as many appearances as fit. An image

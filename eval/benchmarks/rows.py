@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from ifd_zoo.errors import ZooError
 
-class MissingExtra(RuntimeError):
+
+class MissingExtra(ZooError, RuntimeError):
     """What a benchmark measures is not installed; the message says how to."""
 
 

@@ -77,7 +77,7 @@ def _answers(port: int) -> bool:
 def bench_start(root: Path, rounds: int) -> list[Row]:
     times = best_seconds(
         {
-            'import': lambda: run('import ifd_zoo'),
+            'import': lambda: run('from ifd_zoo import *'),
             'libraries': lambda: run(LIBRARIES),
             'page': open_page,
             'gradio': lambda: run(f'{LIBRARIES}, gradio'),

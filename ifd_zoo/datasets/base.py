@@ -3,19 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from PIL import Image
 
+from ifd_zoo.errors import ZooError
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.mapfile import label_fault
-from ifd_zoo.transforms import EvalTransform
 
 MODES = ('general', 'cc', 'sc')
 
 
-class DatasetError(ValueError):
+class DatasetError(ZooError, ValueError):
     """A data set on disk is not what it should be; the message names the folder or file."""
 
 
@@ -120,19 +120,20 @@ def read_image(path: Path) -> Image.Image:
         raise UnreadableImage(f'{path}: image cannot be read ({error})') from error
 
 
-class RecordDataset(torch.utils.data.Dataset):
+class RecordDataset:
     """Records as tensors.
 
     Each item is a dict: image, masked (3, H, W), clothing (1, H, W), pid, camid, clothes_id, index.
 
     Args:
+        transform: what `ifd_zoo.transforms` has, of an image and its label map.
         read: gives the RGB image at a path; of the size of its label map.
     """
 
     def __init__(
         self,
         records: Sequence[Record],
-        transform: EvalTransform,
+        transform: Callable[[Image.Image, np.ndarray | None], NamedTuple],
         read: Callable[[Path], Image.Image] = read_image,
     ) -> None:
         self.records = records

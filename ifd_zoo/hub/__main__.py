@@ -14,20 +14,16 @@ feature; what was measured with the old one is left out of the new folder, which
 import argparse
 import sys
 
-from ifd_zoo.commands import run_command
-from ifd_zoo.features import FEATURES
-from ifd_zoo.hub.check import check_release
-from ifd_zoo.hub.files import PREFIX, RELEASE_FILES, LoadError, ReleaseError
-from ifd_zoo.hub.loading import load_model
-from ifd_zoo.hub.names import ORGANISATION
-from ifd_zoo.hub.parsers import save_parser_again
-from ifd_zoo.hub.push import list_files, push_release, repo_name
-from ifd_zoo.hub.release import PRECISIONS, save_again, write_card
-from ifd_zoo.hub.remote import fetch
-from ifd_zoo.parsing.base import ParserError
+from ifd_zoo.choices import FEATURES, STORED
+from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.hub.files import ORGANISATION, PREFIX, RELEASE_FILES, ReleaseError
 
 
 def save(args: argparse.Namespace) -> str:
+    from ifd_zoo.hub.loading import load_model
+    from ifd_zoo.hub.parsers import save_parser_again
+    from ifd_zoo.hub.release import save_again
+
     if not args.parser:
         return f'release: {save_again(load_model(args.model, args.feature), args.output, args.precision, args.license)}'
     if args.precision != 'fp16':
@@ -40,14 +36,21 @@ def save(args: argparse.Namespace) -> str:
 
 
 def card(args: argparse.Namespace) -> str:
+    from ifd_zoo.hub.release import write_card
+
     return f'model card: {write_card(args.folder)}'
 
 
 def check(args: argparse.Namespace) -> str:
+    from ifd_zoo.hub.check import check_release
+    from ifd_zoo.hub.remote import fetch
+
     return check_release(fetch(args.folder, RELEASE_FILES) if args.folder.startswith(PREFIX) else args.folder)
 
 
 def push(args: argparse.Namespace) -> str:
+    from ifd_zoo.hub.push import list_files, push_release, repo_name
+
     repo = repo_name(args.folder, args.org, args.name)
     if args.dry_run:
         files = list_files(args.folder)
@@ -61,7 +64,7 @@ def push(args: argparse.Namespace) -> str:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser('python -m ifd_zoo.hub', description='Releases.', allow_abbrev=False)
+    parser = ArgumentParser('python -m ifd_zoo.hub', description='Releases.')
     commands = parser.add_subparsers(required=True, metavar='save|card|check|push')
 
     command = commands.add_parser('save', help='make a release folder of any model or own parser that can be loaded')
@@ -69,7 +72,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     what.add_argument('--model', help='name, folder, file or hf-hub:org/name')
     what.add_argument('--parser', help='a parser of our own: bundled, a folder, or hf-hub:org/name')
     command.add_argument('--output', required=True, help='folder, made when missing')
-    command.add_argument('--precision', default='fp16', choices=PRECISIONS, help='of the stored weights; parsers: fp16')
+    command.add_argument('--precision', default='fp16', choices=STORED, help='of the stored weights; parsers: fp16')
     command.add_argument('--feature', choices=FEATURES, help='test feature of the model; default: that of its release')
     command.add_argument('--license', help='of the weights, as apache-2.0; default: what the release says')
     command.set_defaults(run=save)
@@ -92,8 +95,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: list[str] | None = None) -> int:
-    return run_command(parse_args(argv), LoadError, ReleaseError, ParserError)
+@entry_point()
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    print(args.run(args))
 
 
 if __name__ == '__main__':

@@ -8,11 +8,14 @@ from typing import Any
 
 from safetensors import safe_open
 
+from ifd_zoo.errors import ZooError
 from ifd_zoo.files import hash_file
 
 CONFIG, WEIGHTS, CARD, GOLDEN = 'config.json', 'model.safetensors', 'README.md', 'golden.safetensors'
 RELEASE_FILES = (CONFIG, WEIGHTS, CARD, GOLDEN)
 PREFIX = 'hf-hub:'
+ORGANISATION = 'IFD_HUB_ORG'
+"""Environment variable with the organisation on the Hub where names without published weights are looked for."""
 
 MODEL_FIELDS = ('architecture', 'pretrained_cfg')
 """What the config.json of a model, which has timm's form, cannot do without."""
@@ -29,11 +32,11 @@ CONVERSION = (
 )
 
 
-class LoadError(ValueError):
+class LoadError(ZooError, ValueError):
     """Weights could not be loaded; the message names the file and what to do."""
 
 
-class ReleaseError(ValueError):
+class ReleaseError(ZooError, ValueError):
     """A release could not be made, is not what it should be, or could not be published; the message says why."""
 
 

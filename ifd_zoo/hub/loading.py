@@ -68,7 +68,7 @@ def load_model(source: str | Path, feature: str | None = None) -> nn.Module:
     """A trained model in eval mode, without classifier. Arguments and errors as for `create_model`.
 
     Args:
-        feature: test feature, of `ifd_zoo.features.FEATURES`, in place of that of the release.
+        feature: test feature, of `ifd_zoo.choices.FEATURES`, in place of that of the release.
     """
     model = build(find_release(source), num_classes=0).eval()
     try:

@@ -6,9 +6,7 @@ from pathlib import Path
 import timm
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
-
-ORGANISATION = 'IFD_HUB_ORG'
-"""Environment variable with the organisation on the Hub where names without published weights are looked for."""
+from ifd_zoo.hub.files import ORGANISATION
 
 
 def list_models() -> list[str]:

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from timm.models._hub import save_config_for_hf  # timm's only writer of the config without the weights
 from torch import nn
 
+from ifd_zoo.choices import STORED
 from ifd_zoo.files import hash_file, replacing
 from ifd_zoo.hub.files import (
     CARD,
@@ -26,7 +27,7 @@ from ifd_zoo.hub.files import (
 from ifd_zoo.hub.golden import make_golden
 from ifd_zoo.hub.loading import find_release, loading_fields
 
-PRECISIONS = {'fp16': torch.float16, 'fp32': torch.float32}
+PRECISIONS = dict(zip(STORED, (torch.float16, torch.float32), strict=True))
 
 
 def save_release(
@@ -41,7 +42,7 @@ def save_release(
         folder: made when missing; existing files are replaced.
         tag: names the training run, as in `ifd_resnet10t.synthetic`.
         info: JSON values: `input_size` (3, H, W), command, seed, data, figures; `feature`, the test feature as in
-            `ifd_zoo.features.FEATURES`; `license` of the weights, by default
+            `ifd_zoo.choices.FEATURES`; `license` of the weights, by default
             that of the release the model was loaded from, and none for a new training.
         precision: of the stored weights, `fp16` or `fp32`.
 

@@ -7,22 +7,13 @@
 An index is a folder: `manifest.json`, and shards of rows in the form of safetensors, which are memory-mapped.
 """
 
-from ifd_zoo.index.base import GalleryIndexError
-from ifd_zoo.index.build import Built, IndexFile, build, folder_files
-from ifd_zoo.index.faiss_search import FaissSearch, recall_at
-from ifd_zoo.index.key import index_key
-from ifd_zoo.index.storage import GalleryIndex
-from ifd_zoo.index.table import IndexMatch
+from ifd_zoo.lazy import lazy_names
 
-__all__ = [
-    'Built',
-    'FaissSearch',
-    'GalleryIndex',
-    'GalleryIndexError',
-    'IndexFile',
-    'IndexMatch',
-    'build',
-    'folder_files',
-    'index_key',
-    'recall_at',
-]
+__getattr__, __all__ = lazy_names(__name__, {
+    'base': ('GalleryIndexError',),
+    'building': ('Built', 'IndexFile', 'build', 'folder_files'),
+    'faiss_search': ('FaissSearch', 'recall_at'),
+    'key': ('index_key',),
+    'storage': ('GalleryIndex',),
+    'table': ('IndexMatch',),
+})

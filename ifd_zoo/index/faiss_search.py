@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ifd_zoo.choices import FAISS_KINDS
 from ifd_zoo.files import hash_file, replacing
 from ifd_zoo.index.base import GalleryIndexError
 from ifd_zoo.index.exact import DIGITS, rescore, search_exact
@@ -20,7 +21,6 @@ from ifd_zoo.index.shard import Entry
 from ifd_zoo.index.storage import GalleryIndex
 from ifd_zoo.index.table import IndexMatch
 
-KINDS = ('flat', 'hnsw', 'ivfpq')
 CHUNK = 1 << 14  # rows that are in memory in float32
 LINKS, BUILD_EFFORT, EFFORT = 32, 80, 128  # of HNSW
 PROBES, TRAINING = 32, 64  # IVF: lists that are searched; rows per list to find the lists
@@ -42,15 +42,15 @@ class FaissSearch:
 
     @classmethod
     def build(cls, index: GalleryIndex, kind: str = 'flat') -> 'FaissSearch':
-        """Args: kind: out of `KINDS`.
+        """Args: kind: out of `FAISS_KINDS`.
 
         Raises:
             GalleryIndexError: FAISS is not installed, or there are too few rows for this kind.
             ValueError: there is no such kind.
         """
         faiss = _faiss()
-        if kind not in KINDS:
-            raise ValueError(f'unknown kind {kind!r}: known are {", ".join(KINDS)}')
+        if kind not in FAISS_KINDS:
+            raise ValueError(f'unknown kind {kind!r}: known are {", ".join(FAISS_KINDS)}')
         if not len(index):
             raise GalleryIndexError(f'{index.folder}: the index is empty; add at least one image')
         engine = _new_engine(faiss, kind, index)
@@ -180,6 +180,6 @@ def _sample(index: GalleryIndex, number: int, seed: int = 0) -> np.ndarray:
 
 
 def _paths(index: GalleryIndex, kind: str) -> tuple[Path, Path]:
-    if kind not in KINDS:
-        raise ValueError(f'unknown kind {kind!r}: known are {", ".join(KINDS)}')
+    if kind not in FAISS_KINDS:
+        raise ValueError(f'unknown kind {kind!r}: known are {", ".join(FAISS_KINDS)}')
     return index.folder / f'faiss-{kind}.index', index.folder / f'faiss-{kind}.json'

@@ -16,10 +16,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import Tensor
 
+from ifd_zoo.choices import STORED
 from ifd_zoo.files import hash_file, replacing
 from ifd_zoo.index.base import GalleryIndexError
 
-DTYPES = {'fp16': np.float16, 'fp32': np.float32}
+DTYPES = dict(zip(STORED, (np.float16, np.float32), strict=True))
 HASH_BYTES = 32
 NORM_TOLERANCE = 2e-3  # float16 rounds a unit vector by less
 REBUILD = 'restore it from a copy, or build the index again'

@@ -139,7 +139,7 @@ def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, budget:
             if not chunk:
                 return
             total += len(chunk)
-            budget.add_bytes(len(chunk))
+            budget.add_unpacked(len(chunk))
             if total > most_by_ratio:
                 grown = f'grows more than {limits.max_ratio} times as it is unpacked, as a ZIP bomb does'
                 raise ImageError(name, f'{grown}; give the picture itself')

@@ -152,6 +152,7 @@ def _take(intake: Intake, path: Path, name: str, into: Path, written: list[Path]
 def _take_archive(intake: Intake, path: Path, into: Path, written: list[Path]) -> None:
     shown, before = intake.at, sum(map(len, intake.result))
     with open_archive(path, shown, intake.budget.limits) as archive:
+        intake.budget.add_archive(path.stat().st_size)
         for entry in archive.infolist():
             intake.budget.add_entry()
             name = clean(entry_name(entry))

@@ -7,6 +7,9 @@ from ifd_zoo.images import MAX_PIXELS
 SMALL_FILE = 1_000_000
 """Bytes. The ratio of smaller files is not looked at: they cost little, and one-coloured pictures pack very well."""
 
+SMALL_TOTAL = 20_000_000
+"""Bytes. The same of all that ZIPs hold together."""
+
 DIRECTORY_BYTES = 400
 """Per entry, what the table of contents of a ZIP may take on average; 100 to 200 is usual."""
 
@@ -29,6 +32,8 @@ class Limits:
     """Of all uploads, unpacked. Files of `collect_folder` are not copied and do not count."""
     max_ratio: int = 200
     """Unpacked over packed bytes of a file in a ZIP."""
+    max_total_ratio: int = 50
+    """Unpacked over packed bytes of all ZIPs. Photos hardly pack; galleries of bitmaps on plain ground, tenfold."""
     max_pixels: int = MAX_PIXELS
     """Width times height of one picture."""
     max_aspect: int = 100
@@ -45,7 +50,7 @@ class Budget:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._files = self._entries = self._bytes = 0
+        self._files = self._entries = self._bytes = self._packed = self._unpacked = 0
 
     def add_file(self) -> None:
         self._files += 1
@@ -61,6 +66,16 @@ class Budget:
         self._bytes += count
         if self._bytes > self.limits.max_total_bytes:
             raise LimitReached(f'at most {megabytes(self.limits.max_total_bytes)} are unpacked')
+
+    def add_archive(self, count: int) -> None:
+        """A ZIP of so many bytes, before anything is unpacked from it."""
+        self._packed += count
+
+    def add_unpacked(self, count: int) -> None:
+        self.add_bytes(count)
+        self._unpacked += count
+        if self._unpacked > max(SMALL_TOTAL, self.limits.max_total_ratio * self._packed):
+            raise LimitReached(f'ZIPs may hold at most {self.limits.max_total_ratio} times as much as their own bytes')
 
 
 def megabytes(count: int) -> str:

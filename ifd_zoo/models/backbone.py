@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from timm.models._features import FeatureGetterNet  # not public; features_only has no way to keep the final norm
 from torch import Tensor, nn
 
-LAST_STRIDES = (1, 2)
+from ifd_zoo.choices import LAST_STRIDES
 
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:

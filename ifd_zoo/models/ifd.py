@@ -18,11 +18,10 @@ import torch.nn.functional as F
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
 
+from ifd_zoo.choices import CLOTHING_RESIZES
 from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.models.cfg import RENDERED, bundled, reid_cfg, trained
 from ifd_zoo.models.layers import HeadOutput, IdentityHead, IFDOutput
-
-CLOTHING_RESIZES = ('area', 'nearest')
 
 
 class Stream(nn.Module):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-POOLS = ('avg', 'max_avg')
+from ifd_zoo.choices import POOLS
 
 
 class GlobalPool(nn.Module):

@@ -99,13 +99,15 @@ def measure(desk: Desk, photo: dict | None, *values: object) -> tuple:
     claim(desk, file.path)
     if not models or len(models) > MAX_COMPARED:
         raise error(f'Choose one to {MAX_COMPARED} models.')
+    with telling():
+        desk.require(*models)
+        edit = _edit(*edit_values)
     gr.Progress()(0, desc='Dressing and looking')
     files, skipped = example_gallery(), []
     if gallery or archives or (use_folder and desk.folder):
         files, _, skipped = take_gallery(desk, gallery, archives, use_folder)
     with telling():
         image, label_map = desk.parse(file)
-        edit = _edit(*edit_values)
         predictors, embeddings = {name: desk.get(name) for name in models}, {}
         tell = stoppable(desk, 'Looking at the gallery', len(files))
         if use_folder:

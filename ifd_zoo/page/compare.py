@@ -32,6 +32,7 @@ def compare(
     claim(desk, *(file.path for file in files))
     gr.Progress()(0, desc='Looking at the photos')
     with telling():
+        desk.require(first, second)
         photos = [load_image(file.path, file.name, PHOTO_SIDE) for file in files]
         for photo in photos:
             photo.thumbnail((SHOWN_SIDE, SHOWN_SIDE))

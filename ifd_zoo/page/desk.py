@@ -54,6 +54,7 @@ class Desk:
         self.predictors, self.folder, self.guarded, self.keeping = predictors, folder, guarded, keeping
         self.busy = Lock()
         """To be held while a network of re-identification runs: Grad-CAM looks into it."""
+        self.folder_files = frozenset(folder.files if folder else ())
         indexed = IndexedFolder(folder.files, index, self.busy) if folder and index else None
         self.embed: Embed = indexed or RememberedEmbeddings()
         self._indexed = indexed
@@ -80,6 +81,11 @@ class Desk:
         second = next((name for name in self.models if BASELINE in name), self.models[-1])
         return list(dict.fromkeys([first, second]))
 
+    def require(self, *names: str) -> None:
+        """Raises ValueError when there is no model of one of the names; does not wait for any."""
+        if not all(name in self.predictors.sources for name in names):
+            raise ValueError('That model is not loaded here: choose one of the list.')
+
     def get(self, name: str) -> Predictor:
         """The predictor of that name.
 
@@ -87,8 +93,7 @@ class Desk:
             ValueError: there is none.
             LoadError, ParserError, DeviceError: as for `Predictor`.
         """
-        if name not in self.predictors.sources:
-            raise ValueError('That model is not loaded here: choose one of the list.')
+        self.require(name)
         return self.predictors.get(name)
 
     def add(self, source: str, check: Callable[[], None] = lambda: None) -> str:

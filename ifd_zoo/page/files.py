@@ -4,8 +4,8 @@ Events take gradio's raw values (`preprocess=False`): its own decoding of a bad 
 user.
 """
 
-import csv
 import functools
+import hashlib
 import html
 import secrets
 import tempfile
@@ -26,7 +26,9 @@ from ifd_zoo.index import GalleryIndexError
 from ifd_zoo.inference import DeviceError
 from ifd_zoo.intake import Collected, check_photo, collect
 from ifd_zoo.page.desk import Desk
+from ifd_zoo.page.quota import NO_ROOM
 from ifd_zoo.parsing import ParserError
+from ifd_zoo.tables import write_table
 
 PICTURE_TYPES = ['image']
 ARCHIVE_TYPES = ['.zip', 'image']
@@ -53,6 +55,9 @@ def telling(start: str = ''):
         raise error(f'{start}{fault}.') from fault
     except (LoadError, ParserError, DeviceError, GalleryIndexError, ValueError) as fault:
         raise error(str(fault)) from fault
+    except OSError as fault:  # without its path, which is not the visitor's
+        reason = fault.strerror or type(fault).__name__
+        raise error(f'A file of this page cannot be read or written ({reason}): tell who runs it.') from fault
 
 
 def photo_file(value: dict) -> PhotoFile:
@@ -69,9 +74,10 @@ def photo_file(value: dict) -> PhotoFile:
 
 
 def visitor() -> str:
-    """Whose event this is; empty outside of one."""
+    """Whose event this is, in few characters whatever the visitor sent; empty outside of one."""
     request = LocalContext.request.get(None)
-    return (request.session_hash or '') if request else ''
+    sent = (request.session_hash or '') if request else ''
+    return hashlib.sha256(sent.encode(errors='backslashreplace')).hexdigest() if sent else ''
 
 
 def keep(desk: Desk, *paths: str | Path) -> None:
@@ -126,11 +132,12 @@ def take_gallery(desk: Desk, gallery: list | None, archives: list | None, use_fo
         return folder
     claim(desk, *(file.path for file in uploads))
     # Unpacked once: a gallery that is searched again and again must not fill the disk.
-    taken = desk.collected(
-        uploads,
-        collect=lambda: collect(uploads, new_folder('gallery_')),
-        keep=lambda found: keep(desk, *(file.path for file in found.files)),
-    )
+    with telling():
+        taken = desk.collected(
+            uploads,
+            collect=lambda: collect(uploads, new_folder(desk, 'gallery_')),
+            keep=lambda found: keep(desk, *(file.path for file in found.files)),
+        )
     found = Collected(*(mine + its for mine, its in zip(taken, folder, strict=True)))
     if not found.files:
         raise error(f'None of the gallery files can be used. {"; ".join(found.skipped[:5])}.')
@@ -145,8 +152,14 @@ def tell_skipped(skipped: list[str], total: int) -> list[str]:
     return [f'**Skipped {len(skipped)} of {total}.** {plain(shorten(skipped))}']
 
 
-def new_folder(prefix: str) -> Path:
-    """In gradio's own temporary folder, so that it goes when the app stops, whatever happens."""
+def new_folder(desk: Desk, prefix: str) -> Path:
+    """In gradio's own temporary folder, so that it goes when the app stops, whatever happens.
+
+    Raises:
+        gr.Error: visitors have as many files there as they may.
+    """
+    if desk.keeping and not desk.keeping.has_room():
+        raise error(NO_ROOM)
     Path(get_upload_folder()).mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix=prefix, dir=get_upload_folder()))
 
@@ -155,10 +168,9 @@ def write_results(
     desk: Desk, rows: Sequence[Sequence], heads: Sequence[str], pictures: Sequence[tuple[Image.Image, str]]
 ) -> tuple[str, str]:
     """Paths of the ranking as CSV, and of a ZIP with it and the pictures that are shown, numbered by rank."""
-    folder = new_folder('ranking_')
+    folder = new_folder(desk, 'ranking_')
     table, archive = folder / 'ranking.csv', folder / 'ranking.zip'
-    with table.open('w', newline='', encoding='utf-8') as file:
-        csv.writer(file).writerows([heads, *rows])
+    write_table(table, heads, rows)
     with zipfile.ZipFile(archive, 'w') as packed:
         packed.write(table, table.name, zipfile.ZIP_DEFLATED)
         for place, (picture, _) in enumerate(pictures, 1):
@@ -179,7 +191,7 @@ def on_white(picture: Image.Image) -> Image.Image:
 def save_picture(desk: Desk, picture: Image.Image) -> str:
     """Path of a new file: of a JPEG, which is quick to write, or of a PNG, where the picture has transparent parts."""
     clear = picture.mode == 'RGBA'
-    path = new_folder('picture_') / f'{secrets.token_hex(8)}.{"png" if clear else "jpg"}'
+    path = new_folder(desk, 'picture_') / f'{secrets.token_hex(8)}.{"png" if clear else "jpg"}'
     picture.save(path, **({'compress_level': 1} if clear else {'quality': 92}))
     keep(desk, path)
     return str(path)

@@ -6,9 +6,13 @@ touched waits.
 """
 
 import logging
+import math
 import os
+import shutil
 import time
+from collections import OrderedDict
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from threading import Event, Lock, Thread
 
@@ -16,6 +20,12 @@ GRACE = 30
 """Seconds after which what a visitor leaves behind is deleted: a phone that slept comes back earlier."""
 ROUND = 5
 """Seconds between two sweeps."""
+MOST_VISITORS = 10_000
+"""Where more are there at once, those who asked for something longest ago are taken to have left."""
+MOST_BYTES = 10_000_000_000
+"""Of the files of all visitors together, where the disk has twice as much room."""
+SHORT = 300
+"""Seconds after which a file that nobody claimed, as of a cancelled upload, goes where there is no room."""
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +36,13 @@ class Keeping:
     Args:
         folder: of all uploads and results.
         longest: seconds after which any file in it goes, whoever's it is.
+        most_bytes: of all files in it.
     """
 
-    def __init__(self, folder: Path, longest: float) -> None:
-        self.folder, self.longest = folder, longest
-        self._files: dict[str, set[Path]] = {}
+    def __init__(self, folder: Path, longest: float, most_bytes: float = math.inf) -> None:
+        self.folder, self.longest, self.most_bytes = folder, longest, most_bytes
+        self._used, self._measured = 0, -math.inf
+        self._files: OrderedDict[str, set[Path]] = OrderedDict()
         self._left: dict[str, float] = {}
         self._own: set[Path] = set()
         self._waiting: set[Path] = set()
@@ -42,6 +54,7 @@ class Keeping:
             with self._lock:
                 self._left.pop(visitor, None)
                 self._files.setdefault(visitor, set()).update(_existing(paths))
+                self._files.move_to_end(visitor)
 
     def give(self, visitor: str, paths: Iterable[str | Path]) -> None:
         """The same of results, which may come when the visitor has left: then they go, too."""
@@ -56,29 +69,51 @@ class Keeping:
             if visitor in self._files:
                 self._left[visitor] = time.time()
 
+    def has_room(self) -> bool:
+        """Whether all visitors together have less than they may; looked at once in a second."""
+        if (now := time.monotonic()) - self._measured >= 1:
+            walked = os.walk(self.folder)  # at ease with folders that go meanwhile
+            self._used = sum(_look(os.path.join(at, name))[1] for at, _, names in walked for name in names)
+            self._measured = now
+        return self._used < self.most_bytes
+
     def sweep(self, grace: float = GRACE) -> None:
         """Deletes what nobody needs: files of those who left, old files, and folders without files."""
         now = time.time()
         with self._lock:
+            for visitor in islice(self._files, max(0, len(self._files) - MOST_VISITORS)):
+                self._left.setdefault(visitor, now)
             gone = [visitor for visitor, left in self._left.items() if now - left >= grace]
             files = set().union(*(self._files.pop(visitor) for visitor in gone))
             for visitor in gone:
                 del self._left[visitor]
             # Under the lock, so that nobody claims a file between the question and its end.
             unclaimed = files.union(self._waiting).difference(self._own, *self._files.values())
-            self._waiting = {path for path in unclaimed if path.exists() and now - _changed(path) < grace}
+            self._waiting = {path for path in unclaimed if path.exists() and now - _look(path)[0] < grace}
             for path in unclaimed - self._waiting:
                 self._delete(path)
         self._sweep_old(now, grace)
 
     def _sweep_old(self, now: float, grace: float) -> None:
+        there, has_room = set(), self.has_room()
         for path in sorted(self.folder.rglob('*'), reverse=True):  # what is in a folder comes before it
-            age = now - _changed(path)
+            age = now - _look(path)[0]
             if path.is_dir() and not path.is_symlink():
                 if age >= grace:
                     _remove_if_empty(path)
-            elif age >= self.longest and path not in self._own:
+            elif path not in self._own and (age >= self.longest or self._is_spare(path, age, has_room)):
                 self._delete(path)
+            else:
+                there.add(path)
+        with self._lock:
+            for files in self._files.values():
+                files -= {path for path in files - there if not path.exists()}
+
+    def _is_spare(self, path: Path, age: float, has_room: bool) -> bool:
+        if has_room or age < SHORT:
+            return False
+        with self._lock:
+            return not any(path in files for files in self._files.values())
 
     def _delete(self, path: Path) -> None:
         try:
@@ -109,11 +144,13 @@ def _existing(paths: Iterable[str | Path]) -> list[Path]:
     return [Path(path) for path in paths if os.path.isfile(path)]
 
 
-def _changed(path: Path) -> float:
+def _look(path: str | Path) -> tuple[float, int]:
+    """When a file was changed, and its bytes; a new one of none for one that is gone, which is what is wanted."""
     try:
-        return path.lstat().st_mtime
-    except FileNotFoundError:  # meanwhile deleted by somebody else, which is what is wanted
-        return time.time()
+        told = os.lstat(path)
+    except FileNotFoundError:
+        return time.time(), 0
+    return told.st_mtime, told.st_size
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -121,3 +158,8 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
     except OSError:  # it holds files, or is gone
         return
+
+
+def most_bytes(folder: Path) -> int:
+    """Bytes that all visitors together may have in a folder."""
+    return min(MOST_BYTES, shutil.disk_usage(folder).free // 2)

@@ -92,6 +92,8 @@ def rank_again(
     Raises:
         gr.Error: something is missing or unusable.
     """
+    with telling():
+        desk.require(model)
     gr.Progress()(0, desc='Ranking twice')
     files, skipped = example_gallery(), []
     if places[0] or places[1] or (places[2] and desk.folder):
@@ -187,7 +189,7 @@ def _pictures(label: str) -> gr.Gallery:
 
 def _table() -> gr.Dataframe:
     widths = ['220px', '120px', '120px', '160px', '160px']
-    identity = {'show_label': False, 'elem_id': 'mask_table'}
+    identity = {'show_label': False, 'elem_id': 'mask_table', 'buttons': ['fullscreen']}  # as the ranking's
     return gr.Dataframe(headers=list(HEADS), column_widths=widths, interactive=False, **identity)
 
 

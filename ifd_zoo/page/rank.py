@@ -64,6 +64,7 @@ def rank(
     started, progress = time.monotonic(), gr.Progress()
     progress(0, desc='Reading the gallery')
     with telling():
+        desk.require(model)
         found = take_gallery(desk, gallery, archives, use_folder)
         progress(0, desc='Waiting for the model')
         predictor = desk.get(model)
@@ -72,7 +73,7 @@ def rank(
             desk.look_at_folder(predictor, tell)
     with telling(BAD_QUERY), desk.busy:
         result = search(predictor, wanted, found.files, tell, desk.embed)
-    ranking = Ranking(model, result.queries, found.files, found.labels)
+    ranking = Ranking(model, result.queries, found.files, found.labels, watched=desk.folder_files)
     status = [f'**Ranked {result.searched:,} photos** in {time.monotonic() - started:.1f} s.']
     status += _remarks(predictor, result.searched)
     status += tell_skipped(found.skipped + result.skipped, len(found.files) + len(found.skipped))

@@ -77,6 +77,7 @@ def output_column() -> dict:
             show_label=False,
             interactive=False,
             max_height=320,
+            buttons=['fullscreen'],  # gradio would copy names that spreadsheets run
             elem_id='table',
         )
         with gr.Row():

@@ -1,14 +1,14 @@
 """A ranking that a visitor looks at, and what of it is shown. Knows no gradio: the page keeps one for each visitor."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Sequence
+from dataclasses import InitVar, dataclass, field
 
 import numpy as np
 from PIL import Image
 
 from ifd_zoo.comparison import heatmaps
 from ifd_zoo.explain import Study, draw, masked_picture, shrink, side_by_side, views
-from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, QueryResult
+from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, QueryResult, stamp
 from ifd_zoo.images import ImageError, load_image
 from ifd_zoo.intake import Label, Mark, mark, read_label
 from ifd_zoo.page.desk import Desk
@@ -34,13 +34,22 @@ class Wish:
 
 @dataclass
 class Ranking:
-    """The answers to all queries of one search. Heatmaps that were made once are kept."""
+    """The answers to all queries of one search. Heatmaps that were made once are kept.
+
+    Args:
+        watched: those of the files that somebody may exchange.
+    """
 
     model: str
     queries: list[QueryResult]
     files: list[PhotoFile]
     labels: list[Label | None]
     heatmaps: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
+    watched: InitVar[Container[PhotoFile]] = ()
+
+    def __post_init__(self, watched: Container[PhotoFile]) -> None:
+        shown = {one.index for query in self.queries for one in query.ranking[:MAX_SHOWN]}
+        self._stamps = {index: stamp(self.files[index].path) for index in shown if self.files[index] in watched}
 
     def rows(self, wish: Wish) -> list[list]:
         """Of the whole ranking, under `HEADS`."""
@@ -55,7 +64,7 @@ class Ranking:
         """The best matches, captioned.
 
         Raises:
-            ImageError: a photo has been deleted meanwhile.
+            ImageError: a photo has been deleted or exchanged meanwhile.
         """
         best = self.queries[wish.chosen].ranking[: wish.top_k]
         captions = [
@@ -101,6 +110,9 @@ class Ranking:
     def _draw(self, desk: Desk, wish: Wish, indices: Sequence[int]) -> list[Image.Image]:
         """Gallery photos in the view that is wanted. A network runs only where that view needs one."""
         files = [self.files[index] for index in indices]
+        for index, file in zip(indices, files, strict=True):
+            if index in self._stamps and self._stamps[index] != stamp(file.path):
+                raise ImageError(file.name, 'has been exchanged or deleted meanwhile; rank again')
         try:
             if wish.view == 'photo':
                 return [shrink(load_image(file.path, file.name, PHOTO_SIDE)) for file in files]

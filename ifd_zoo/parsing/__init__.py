@@ -1,23 +1,11 @@
 """Human parsing: which pixel is hair, face, arms, a coat ...; and the clothing masks made from it."""
 
-from ifd_zoo.parsing.base import ParserError
-from ifd_zoo.parsing.labels import CLOTHING, LABELS, MASK_SETS, PALETTE, class_indices
-from ifd_zoo.parsing.masks import class_mask, erase
-from ifd_zoo.parsing.parser import NoParser, Parser, save_parser
-from ifd_zoo.parsing.registry import list_parsers, load_parser
+from ifd_zoo.lazy import lazy_names
 
-__all__ = [
-    'CLOTHING',
-    'LABELS',
-    'MASK_SETS',
-    'PALETTE',
-    'NoParser',
-    'Parser',
-    'ParserError',
-    'class_indices',
-    'class_mask',
-    'erase',
-    'list_parsers',
-    'load_parser',
-    'save_parser',
-]
+__getattr__, __all__ = lazy_names(__name__, {
+    'base': ('ParserError',),
+    'labels': ('CLOTHING', 'LABELS', 'MASK_SETS', 'PALETTE', 'class_indices'),
+    'masks': ('class_mask', 'erase'),
+    'parser': ('NoParser', 'Parser', 'save_parser'),
+    'registry': ('list_parsers', 'load_parser'),
+})

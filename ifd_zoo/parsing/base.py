@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ifd_zoo.cores import on_each_core, share_out
+from ifd_zoo.errors import ZooError
 from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.inference import precision
 
@@ -23,7 +24,7 @@ MOST_CHANGED = 0.005  # share of a picture's pixels that may get another class w
 REMEMBERED = 16 << 20  # bytes, one per pixel: about 500 crops of 256x128
 
 
-class ParserError(ValueError):
+class ParserError(ZooError, ValueError):
     """A parser could not be loaded or used; the message names the file and what is wrong."""
 
 

@@ -7,12 +7,11 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
+from ifd_zoo.choices import MAPS_AT_ONCE
 from ifd_zoo.datasets.base import DatasetError, Record, UnreadableImage, read_image
 from ifd_zoo.parsing.mapfile import PARSER, SOURCE, label_fault, write_label_map
 from ifd_zoo.parsing.registry import HumanParser
 from ifd_zoo.processes import is_main
-
-BATCH_SIZE = 64
 
 
 def parser_id(parser: HumanParser) -> str:
@@ -52,7 +51,7 @@ class MapFolder:
         """The records with the paths of their label maps in this folder, whether there are any or not."""
         return point_to_maps(records, self.root, self.folder)
 
-    def fill(self, records: Sequence[Record], batch_size: int = BATCH_SIZE, skip_unreadable: bool = False) -> None:
+    def fill(self, records: Sequence[Record], batch_size: int = MAPS_AT_ONCE, skip_unreadable: bool = False) -> None:
         """Make the label maps that are not there yet; an interrupted call goes on where it stopped.
 
         Args:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ifd_zoo.choices import FILLS
 from ifd_zoo.parsing.labels import CLOTHING, LABELS, class_indices
 
 
@@ -41,9 +42,6 @@ ERASED_SHARE = 0.1
 """A pixel of a resized image is erased where more of it than this was clothing: none of its colour is seen at edges."""
 CLOTHING_SHARE = 0.5
 """A pixel of a resized image belongs to psi where at least this share of it was clothing."""
-
-FILLS = ('black', 'mean', 'noise')
-
 
 def erase(image: Tensor, mask: Tensor, fill: str = 'black', noise: Tensor | None = None) -> Tensor:
     """The clothing-masked image M: pixels under the mask are replaced, all others stay (section II, Fig. 2).

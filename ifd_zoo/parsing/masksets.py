@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
+from ifd_zoo.choices import LABEL_MAPS, NO_MASKS
 from ifd_zoo.datasets.base import DatasetError, Record
 from ifd_zoo.parsing.base import ParserError
 from ifd_zoo.parsing.cache import check_origin, parser_id, point_to_maps, with_parsed_maps
 from ifd_zoo.parsing.registry import load_parser, portable_name, split_name
 
-LABEL_MAPS, NO_MASKS = 'label-maps', 'none'
 SUMMARY = 'masks.json'
 """In a folder of label maps: what made them and how much they cover. Written last, so that it marks a finished set."""
 

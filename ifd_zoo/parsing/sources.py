@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ifd_zoo.errors import ZooError
 from ifd_zoo.parsing.labels import CLOTHING, LABELS
 
 
-class SourceError(ValueError):
+class SourceError(ZooError, ValueError):
     """Training pictures or their label maps are not what they should be; the message names the file."""
 
 

@@ -14,21 +14,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from ifd_zoo.synthetic.bodies.assets import AssetError
+from ifd_zoo.cli import REFUSED, ArgumentParser, entry_point
 from ifd_zoo.synthetic.flags import COMMAND, add_option_flags, read_options, read_size
 from ifd_zoo.synthetic.generate import Generation
-from ifd_zoo.synthetic.plan import Settings, SettingsError
+from ifd_zoo.synthetic.plan import Settings
 from ifd_zoo.synthetic.writer import GenerationError, advice
-
-INTERRUPTED = 130
-"""What a shell calls a command that was ended with Ctrl-C."""
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     usual = Settings()
-    parser = argparse.ArgumentParser(
-        COMMAND, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = ArgumentParser(COMMAND, description=__doc__)
     parser.add_argument('--output', required=True, type=Path, help='folder of the set')
     parser.add_argument('--workers', type=int, default=1, help='processes, each with one thread and below 500 MB')
     parser.add_argument(
@@ -49,9 +44,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         'quality': 'of the JPEG files, 1 to 100',
         'fabrics': 'another number gives all garments other colours and patterns, and changes nothing else',
     }.items():
-        default = getattr(usual, name)
         flag = f'--{name.replace("_", "-")}'
-        group.add_argument(flag, type=int, default=default, help=f'{help_text} (default: {default})', metavar='N')
+        group.add_argument(flag, type=int, default=getattr(usual, name), help=help_text, metavar='N')
     group.add_argument(
         '--size', type=read_size, default=usual.size, help='height and width (default: 256x128)', metavar='HxW'
     )
@@ -81,23 +75,18 @@ def read_settings(args: argparse.Namespace) -> Settings:
     return Settings(**values, options=read_options(args))
 
 
+@entry_point('stopped; the same command goes on from here')
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         print(Generation(read_settings(args), args.output.expanduser(), args.workers).run(args.only))
-    except (SettingsError, AssetError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
     except OSError as error:
         print(f'error: {error}{advice(error)}', file=sys.stderr)
-        return 2
+        return REFUSED
     except GenerationError as error:
         # The cause carries the worker's own traceback.
         print(f'{error.__cause__ or ""}\nerror: {error}', file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print('\nstopped; the same command goes on from here', file=sys.stderr)
-        return INTERRUPTED
     return 0
 
 

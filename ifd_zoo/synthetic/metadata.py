@@ -1,11 +1,11 @@
 """What is known of each picture, kept while a set is made and written as a table in the end."""
 
-import csv
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ifd_zoo.files import replacing
+from ifd_zoo.tables import read_table, write_table
 
 METADATA, JOURNAL = 'metadata.csv', '.journal.jsonl'
 
@@ -25,8 +25,8 @@ def read_rows(root: Path) -> dict[str, Row]:
     """Rows by file, of the table and of the journal that a run left behind when it was stopped."""
     rows = {}
     if (root / METADATA).is_file():
-        with open(root / METADATA, newline='', encoding='utf-8') as file:
-            rows = {row['file']: {k: v for k, v in row.items() if v != ''} for row in csv.DictReader(file)}
+        table = read_table(root / METADATA)
+        rows = {row['file']: {key: text for key, text in row.items() if text != ''} for row in table}
     if (root / JOURNAL).is_file():
         for line in (root / JOURNAL).read_text(encoding='utf-8').splitlines():
             rows |= _journal_rows(line)
@@ -49,8 +49,6 @@ def append_rows(root: Path, rows: Iterable[Row]) -> None:
 def write_rows(root: Path, rows: Mapping[str, Row]) -> None:
     """Write the table, sorted by file, and drop the journal."""
     columns = (*FIRST, *sorted({key for row in rows.values() for key in row} - set(FIRST)))
-    with replacing(root / METADATA) as temporary, open(temporary, 'w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, columns, restval='', lineterminator='\n')
-        writer.writeheader()
-        writer.writerows(rows[name] for name in sorted(rows))
+    with replacing(root / METADATA) as temporary:
+        write_table(temporary, columns, [[rows[name].get(key, '') for key in columns] for name in sorted(rows)])
     (root / JOURNAL).unlink(missing_ok=True)

@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from ifd_zoo.errors import ZooError
 from ifd_zoo.synthetic.bodies.identity import draw_shape
 from ifd_zoo.synthetic.options import Options
 from ifd_zoo.synthetic.streams import stream
@@ -27,7 +28,7 @@ TRIES = 1000
 UNSEEN, HARD = 'unseen_cameras', 'hard'
 
 
-class SettingsError(ValueError):
+class SettingsError(ZooError, ValueError):
     """A set cannot be made as asked; the message names the flag."""
 
 

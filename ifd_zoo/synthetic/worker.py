@@ -1,18 +1,9 @@
-"""Makes a fresh process a worker that draws; run by its path, before the process imports anything of this project.
-
-`import ifd_zoo` brings PyTorch and the models, 700 MB for each process, and drawing needs neither: so the packages
-above this one are put into place without running their `__init__.py`.
-"""
+"""Makes a fresh process a worker that draws; run by its path, before the process imports numpy."""
 
 import os
 import signal
-import sys
 import threading
 from multiprocessing import connection, parent_process
-from pathlib import Path
-from types import ModuleType
-
-BARE = ('ifd_zoo', 'ifd_zoo.parsing')
 
 
 def prepare() -> None:
@@ -20,12 +11,6 @@ def prepare() -> None:
     os.environ |= {f'{name}_NUM_THREADS': '1' for name in ('OMP', 'OPENBLAS', 'MKL', 'VECLIB_MAXIMUM')}
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent ends the run when it is interrupted.
     threading.Thread(target=_end_with, args=(parent_process().sentinel,), daemon=True).start()
-    repository = Path(__file__).resolve().parents[2]
-    for name in BARE:
-        if name not in sys.modules:
-            package = ModuleType(name)
-            package.__path__ = [str(repository.joinpath(*name.split('.')))]
-            sys.modules[name] = package
 
 
 def _end_with(parent: int, wait=connection.wait, end=os._exit) -> None:

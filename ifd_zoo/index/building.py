@@ -10,6 +10,7 @@ from ifd_zoo.files import hash_file
 from ifd_zoo.images import ImageError
 from ifd_zoo.index.base import GalleryIndexError
 from ifd_zoo.index.key import index_key
+from ifd_zoo.index.people import read_people
 from ifd_zoo.index.storage import SHARD_ROWS, GalleryIndex
 from ifd_zoo.predictor import Predictor
 
@@ -44,14 +45,14 @@ class Built(NamedTuple):
     """For each file that cannot be used its name and what is wrong with it. A row that it had is still there."""
 
 
-def folder_files(folder: str | Path, labelled: bool = False) -> list[IndexFile]:
+def folder_files(folder: str | Path, labels: str = 'none') -> list[IndexFile]:
     """All pictures in a folder and the folders in it, without hidden ones, by their path relative to it, sorted.
 
     Args:
-        labelled: the name of the folder that a picture is in is the label of the person.
+        labels: out of `FOLDER_LABELS`, the label is the name of the person's folder, with `none` empty.
 
     Raises:
-        GalleryIndexError: there is no such folder, or no picture in it.
+        GalleryIndexError: there is no such folder, no picture in it, or it is not clear which folder is a person's.
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():
@@ -60,10 +61,9 @@ def folder_files(folder: str | Path, labelled: bool = False) -> list[IndexFile]:
     paths = sorted(path for path in found if not any(part.startswith('.') for part in path.relative_to(folder).parts))
     if not paths:
         raise GalleryIndexError(f'{folder}: no pictures in this folder; looked for {", ".join(SUFFIXES)}')
-    if labelled and any(path.parent == folder for path in paths):
-        raise GalleryIndexError(f'{folder}: has pictures outside the folders of the persons, so without a label')
+    people = [''] * len(paths) if labels == 'none' else read_people(folder, paths, labels)
     return [
-        IndexFile(path, path.relative_to(folder).as_posix(), path.parent.name if labelled else '') for path in paths
+        IndexFile(path, path.relative_to(folder).as_posix(), person) for path, person in zip(paths, people, strict=True)
     ]
 
 

@@ -1,0 +1,118 @@
+"""A model on a data set: embeddings, figures, and a report."""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from torch import nn
+
+from eval.extraction import extract
+from eval.page import write_html
+from eval.paper import reference
+from eval.report import distinct_records, markdown_report, measure
+from eval.rerank import Reranking
+from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
+from ifd_zoo.features import feature_name
+from ifd_zoo.fingerprint import hash_weights, model_name
+from ifd_zoo.hub import LoadError, eval_transform, read_info
+from ifd_zoo.hub.release import find_record, update_record
+from ifd_zoo.inference import choose_precision, pick_device, precision
+from ifd_zoo.parsing.coverage import count_coverage
+from ifd_zoo.parsing.masksets import MaskSource
+
+
+class Measurement(NamedTuple):
+    """What a model did on a data set; `report` is all JSON values."""
+
+    report: dict
+    protocols: tuple[Protocol, ...]
+    records: tuple[Record, ...]
+    embeddings: np.ndarray
+
+
+def load_protocols(args: argparse.Namespace, masks: MaskSource, maps: Path) -> tuple[Protocol, ...]:
+    """The data set's protocols, their records with the masks that were asked for."""
+    root = args.root.expanduser()
+    dataset = load_dataset(args.data, root)
+    if not dataset.protocols:
+        raise DatasetError(f'{root}: no query and gallery images in the layout of {args.data!r}')
+    records = distinct_records(dataset.protocols)
+    return dataset.with_records(dict(zip(records, masks.apply(records, root, maps), strict=True))).protocols
+
+
+def measure_model(model: nn.Module, args: argparse.Namespace) -> Measurement:
+    """Embed and measure.
+
+    Args:
+        model: an architecture of the zoo, or what has its interface.
+        args: of `parse_args`; the model is given beside them.
+
+    Raises:
+        EmbeddingError: the model gives embeddings that are not finite.
+    """
+    device = pick_device(args.device)
+    model = model.to(device)
+    args.precision = choose_precision(model, device, args.precision)
+    masks = MaskSource(args.masks, device)
+    with tempfile.TemporaryDirectory() as temporary:
+        protocols = load_protocols(args, masks, args.maps or Path(temporary))
+        records = distinct_records(protocols)
+        transform = eval_transform(model)
+        coverage = None
+        if model.needs_mask:
+            coverage = count_coverage(records, args.root.expanduser(), transform.masking.clothing_classes)
+        with precision(device, args.precision):
+            embeddings = extract(model, records, transform, args.batch_size, args.workers, args.flip)
+    reranking = Reranking() if args.rerank else None
+    rows = measure(protocols, records, embeddings, reranking)
+    report = {
+        'model': model_name(model),
+        'weights_sha256': hash_weights(model),
+        'seed': model.release_info.get('training', {}).get('seed'),
+        'data': args.data,
+        'masks': masks.name,
+        'coverage': coverage,
+        'feature': feature_name(model),
+        'flip': args.flip,
+        'precision': args.precision,
+        'rerank': reranking and reranking._asdict(),
+        'protocols': rows,
+        'paper': reference(args.data, {row['mode'] for row in rows}),
+    }
+    return Measurement(report, protocols, records, embeddings)
+
+
+def write_output(folder: Path, measurement: Measurement) -> None:
+    """The report in its three forms."""
+    report = measurement.report
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / 'figures.json').write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
+    (folder / 'figures.md').write_text(markdown_report(report) + '\n')
+    write_html(folder / 'report.html', *measurement)
+
+
+def find_own_record(args: argparse.Namespace) -> Path:
+    """The release into which `--record` writes.
+
+    Raises:
+        LoadError: it is somebody else's, or was made for other data than these.
+    """
+    folder, own = find_record(args.model), read_info(args.model).get('data', {})
+    root = {'folder': args.root.expanduser().resolve().name} if args.data == 'folder' else {}
+    these = {'name': args.data, **root}
+    if these.items() - own.items():
+        raise LoadError(f'--record: the card of {args.model} is about {_said(own)}, and this is {_said(these)}')
+    return folder
+
+
+def _said(data: dict) -> str:
+    return ', '.join(str(data[key]) for key in ('name', 'folder') if key in data) or 'data that it does not name'
+
+
+def record_figures(folder: Path, measurement: Measurement) -> None:
+    """Write them into a release and its card, as those of the test split."""
+    data = read_info(folder)['data'] | {'split': 'test'}
+    update_record(folder, figures=measurement.report['protocols'], data=data)

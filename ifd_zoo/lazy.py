@@ -1,0 +1,59 @@
+"""Imports that wait until they are needed: torch and timm take seconds, and `--help` needs neither."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+
+def lazy_names(package: str, homes: Mapping[str, Iterable[str]]) -> tuple[Callable[[str], Any], list[str]]:
+    """`__getattr__` (PEP 562) and `__all__` of a package whose modules are imported when a name of theirs is asked for.
+
+    Args:
+        package: its `__name__`.
+        homes: module of the package to the names that the package takes from it; the modules are names, too. None may
+            be called as a module of the package is, which would hide it once it has been imported.
+    """
+    home_of = {name: module for module, names in homes.items() for name in names}
+
+    def getattribute(name: str) -> Any:
+        if name in homes:
+            return import_module(f'{package}.{name}')
+        if name not in home_of:
+            raise AttributeError(f'module {package!r} has no attribute {name!r}')
+        value = getattr(import_module(f'{package}.{home_of[name]}'), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return getattribute, sorted(home_of)
+
+
+def import_with(first: str, then: str) -> None:
+    """Import the module `then` right after the module `first`: at once, or when somebody imports that."""
+    if first in sys.modules:
+        import_module(then)
+    else:
+        sys.meta_path.insert(0, _Follower(first, then))
+
+
+class _Follower(MetaPathFinder):
+    def __init__(self, first: str, then: str) -> None:
+        self.first, self.then = first, then
+
+    def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name != self.first:
+            return None
+        others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
+        spec = next(filter(None, others), None)
+        if spec and spec.loader:
+            execute = spec.loader.exec_module
+
+            def execute_both(module: ModuleType) -> None:
+                execute(module)
+                import_module(self.then)
+
+            spec.loader.exec_module = execute_both
+        return spec

@@ -1,0 +1,45 @@
+"""Uploads end where all visitors together have as many files as they may."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+
+STEP = 16_000_000
+"""Bytes of an upload between two looks at the disk."""
+NO_ROOM = 'This page holds as many files of all visitors as it may: try again in some minutes.'
+
+Receive = Callable[[], Awaitable[dict]]
+
+
+class UploadsInRoom:
+    """ASGI middleware: an upload is refused with 507 where there is no room, also when it has begun.
+
+    Args:
+        app: the application behind it.
+        has_room: looks at the disk.
+    """
+
+    def __init__(self, app: Callable, has_room: Callable[[], bool]) -> None:
+        self.app, self.has_room = app, has_room
+
+    async def __call__(self, scope: dict, receive: Receive, send: Callable[[dict], Awaitable[None]]) -> None:
+        if scope['type'] == 'http' and Headers(scope=scope).get('content-type', '').startswith('multipart/'):
+            receive = self._looking(receive)
+        await self.app(scope, receive, send)
+
+    def _looking(self, receive: Receive) -> Receive:
+        unseen = STEP  # so that the first look comes with the first bytes
+
+        async def received() -> dict:
+            nonlocal unseen
+            message = await receive()
+            unseen += len(message.get('body', b''))
+            if unseen >= STEP:
+                unseen = 0
+                if not await run_in_threadpool(self.has_room):
+                    raise HTTPException(507, NO_ROOM)
+            return message
+
+        return received

@@ -1,0 +1,143 @@
+"""The start and the frame of the page; its tabs are in the modules beside this one."""
+
+import argparse
+import hashlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import gradio as gr
+from starlette.middleware import Middleware
+from tqdm import tqdm
+
+from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.hub import list_bundled
+from ifd_zoo.images import ImageError
+from ifd_zoo.intake import Collected, Limits, collect_folder
+from ifd_zoo.page import change, compare, endpoints, masks, models, rank
+from ifd_zoo.page.desk import Desk, short_name
+from ifd_zoo.page.fence import OwnFilesOnly
+from ifd_zoo.page.files import visitor
+from ifd_zoo.page.keeping import Keeping, most_bytes
+from ifd_zoo.page.look import LOOK
+from ifd_zoo.page.quota import UploadsInRoom
+from ifd_zoo.page.temporary import own_folder, remove_abandoned
+from ifd_zoo.page.words import KEEP_SECONDS, PRIVACY, TITLE
+from ifd_zoo.predictors import Predictors
+
+HUGE = Limits(max_files=1_000_000, max_entries=2_000_000)
+"""Of the folder of `--gallery`, which is the owner's."""
+SESSIONS = 200  # visitors whose last ranking is kept, at most 10 MB each
+
+
+def build_demo(desk: Desk) -> gr.Blocks:
+    """The page; `launch` gives it its look."""
+    with gr.Blocks(title=f'IFD: {TITLE}', analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
+        with gr.Tabs(elem_id='tabs'):
+            ranking = rank.build(desk)
+            _, to_measure = change.build(desk, ranking)
+            _, to_compare = compare.build(desk)
+            masks.build(desk, ranking)
+            lists = [ranking.model, *to_measure, *to_compare]
+            refresh = models.build(desk, lists)
+        gr.Markdown(PRIVACY, elem_classes='small', elem_id='footer')
+        endpoints.build(desk)
+        if desk.keeping:
+            demo.unload(lambda: desk.keeping.leave(visitor()))
+        demo.load(refresh, None, lists, show_progress='hidden', api_visibility='private')
+    return demo.queue(max_size=32, api_open=False)  # nor do requests by hand pass the queue
+
+
+def _sources(model: str) -> dict[str, str]:
+    """The model asked for, then those that come with the package."""
+    return {short_name(model, list_bundled()): model} | {name: name for name in list_bundled()}
+
+
+def run(args: argparse.Namespace) -> None:
+    """Serve the page until it is stopped."""
+    predictors = Predictors(_sources(args.model), args.parser, args.device, args.precision)
+    folder = _read_folder(args.gallery)
+    _end_on_signals()
+    os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
+    for left in remove_abandoned():
+        print(f'app.py: removed {left}, which a page that was killed had left', file=sys.stderr)
+    with own_folder() as folder_of_uploads:
+        os.environ['GRADIO_TEMP_DIR'] = str(folder_of_uploads)
+        keeping = Keeping(folder_of_uploads, 2 * KEEP_SECONDS, most_bytes(folder_of_uploads))
+        desk = Desk(predictors, folder, args.public and not args.auth, _index_of(args), keeping)
+        demo = build_demo(desk)
+        keeping.start()
+        try:
+            _serve(demo, desk, args)
+        finally:
+            keeping.stop()
+
+
+def _end_on_signals() -> None:
+    """So that the temporary folder is removed also when a service manager or a terminal that closes ends the page."""
+    ending = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
+
+    def end(*_: object) -> None:
+        for one in ending:  # a terminal sends it twice, and the second must not end the removal
+            signal.signal(one, signal.SIG_IGN)
+        sys.exit(0)
+
+    for one in ending:
+        if signal.getsignal(one) != signal.SIG_IGN:  # as after `nohup`
+            signal.signal(one, end)
+
+
+def _read_folder(path: Path | None) -> Collected | None:
+    if path is None:
+        return None
+    found = collect_folder(path, HUGE)
+    for line in found.skipped:
+        print(f'app.py: --gallery: {line}', file=sys.stderr)
+    if not found.files:
+        raise ImageError(str(path), 'holds no pictures that can be used; give a folder of photos')
+    return found
+
+
+def _index_of(args: argparse.Namespace) -> Path | None:
+    """One for each gallery."""
+    if args.gallery is None:
+        return None
+    place = args.gallery.expanduser().resolve()
+    return args.index.expanduser() / f'{place.name}_{hashlib.sha256(str(place).encode()).hexdigest()[:12]}'
+
+
+def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> None:
+    limits = {'allowed_paths': [str(EXAMPLES)], 'max_file_size': '250mb', 'run_history': False}
+    auth = tuple(args.auth.split(':', 1)) if args.auth else None
+    fences = [Middleware(OwnFilesOnly)]
+    if desk.keeping:
+        fences.append(Middleware(UploadsInRoom, has_room=desk.keeping.has_room))
+    try:
+        demo.launch(
+            server_name=args.host,
+            server_port=args.port,
+            quiet=True,
+            prevent_thread_lock=True,
+            auth=auth,
+            state_session_capacity=SESSIONS,
+            **LOOK,
+            app_kwargs={'middleware': fences},
+            **limits,
+        )
+    except (OSError, OverflowError) as error:
+        raise OSError(f'cannot listen on {args.host}:{args.port}; choose another --port ({error})') from error
+    print(f'IFD demo on {demo.local_url} (Ctrl+C stops it)', flush=True)
+    try:
+        _get_ready(desk)
+        demo.block_thread()
+    finally:
+        demo.close()
+
+
+def _get_ready(desk: Desk) -> None:
+    """While the page is there already: who is quick waits for the model."""
+    predictor = desk.get(desk.models[0])
+    if desk.folder:
+        with tqdm(total=len(desk.folder.files), desc='Looking at the gallery', unit='photos') as bar:
+            desk.look_at_folder(predictor, lambda done: bar.update(done - bar.n))

@@ -1,0 +1,71 @@
+"""Label maps for all images of a data set, shared out among processes."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+from ifd_zoo.datasets import DatasetError, Record, load_dataset
+from ifd_zoo.datasets.base import read_label_map
+from ifd_zoo.files import replacing
+from ifd_zoo.parsing.cache import MapFolder, check_origin, map_batches
+from ifd_zoo.parsing.coverage import KINDS, contact_sheet, coverage_text, measure_coverage
+from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.parsing.mapfile import LABELS_VERSION
+from ifd_zoo.parsing.masksets import SUMMARY, read_summary
+from ifd_zoo.parsing.registry import load_parser, portable_name
+from ifd_zoo.processes import Processes
+
+SHEET = 'contact_sheet.jpg'
+
+
+def parse_dataset(args: argparse.Namespace, group: Processes) -> str:
+    """Make this process's share of the label maps, and in the main process the summary; returns what to print."""
+    root, output = args.root.expanduser(), args.output.expanduser()
+    parser = load_parser(args.parser, group.pick_device(args.device), args.accept_licence)
+    maps = MapFolder(parser, root, output)
+    if (output / SUMMARY).is_file():
+        _require_parser(output, maps.parser_id)
+    records = maps.point(load_dataset(args.data, root).records)
+    if not records:
+        raise DatasetError(f'{root}: no images in the layout of {args.data!r}')
+    mine = group.share(map_batches(records, args.batch_size))
+    _remove_damaged(mine, maps.parser_id)
+    maps.fill_batches(mine)
+    group.wait()
+    if not group.is_main:
+        return ''
+    coverage = measure_coverage(records, root)
+    with replacing(output / SHEET) as temporary:
+        contact_sheet(records).save(temporary, format='JPEG', quality=90)
+    labels = {'labels': LABELS, 'labels_version': LABELS_VERSION}
+    name = portable_name(args.parser)
+    summary = {'parser': maps.parser_id, 'name': name, **labels, 'data': args.data, **coverage}
+    with replacing(output / SUMMARY) as temporary:
+        temporary.write_text(json.dumps(summary, indent=2) + '\n')
+    counts = {'images': len(records), **{kind: coverage[kind]['images'] for kind in KINDS}}
+    return f'{output}: label maps of {len(records)} images by {name} ({maps.parser_id}); {coverage_text(counts)}'
+
+
+def _require_parser(output: Path, parser: str) -> None:
+    found = read_summary(output)['parser']
+    if found != parser:
+        raise DatasetError(
+            f'{output / SUMMARY}: the label maps here are by the parser {found}, not by {parser}; give another '
+            '--output or remove this folder'
+        )
+
+
+def _remove_damaged(batches: Sequence[Sequence[Record]], parser: str) -> None:
+    """Remove label maps that the parser of that id made and something has damaged since."""
+    for record in chain.from_iterable(batches):
+        if record.label_map.exists():
+            check_origin(record, parser)
+            try:
+                read_label_map(record.label_map)
+            except DatasetError as error:
+                print(f'made again: {error}', file=sys.stderr)
+                record.label_map.unlink()
+

@@ -1,0 +1,38 @@
+"""Tables come back as they were written, and hold nothing that a spreadsheet would run."""
+
+import csv
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ifd_zoo.tables import read_table, write_table
+
+
+def cells(path):
+    """As a spreadsheet sees them."""
+    with open(path, newline='', encoding='utf-8') as file:
+        return [row[0] for row in csv.reader(file)][1:]
+
+
+FORMULAS = ['=1+1', '+1+1', '-1+1', '@SUM(A1)', '\t=1', '\r=1', '-', '\t1', "'=1", '- 1', '-a.jpg']
+
+
+@pytest.mark.parametrize('text', FORMULAS)
+def test_text_that_could_be_a_formula_is_marked_as_text(text, tmp_path):
+    write_table(tmp_path / 'a.csv', ['head'], [[text]])
+    assert cells(tmp_path / 'a.csv') == [f"'{text}"]
+
+
+@pytest.mark.parametrize('value', ['-0.1250', '+3', '-1e-05', -0.5, -7, 'a=b', "it's", "'quoted'", '', ' -1'])
+def test_numbers_and_other_text_stay_as_they_are(value, tmp_path):
+    write_table(tmp_path / 'a.csv', ['head'], [[value, 'more']])
+    assert cells(tmp_path / 'a.csv') == [str(value)]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(*[st.text(st.sampled_from('\'=+-@\t\r\n1a,"'), max_size=5)] * 2), max_size=4))
+def test_rows_come_back_as_they_were_written(rows, tmp_path):
+    write_table(tmp_path / 'a.csv', ['=first', 'second'], rows)
+    assert [tuple(row.values()) for row in read_table(tmp_path / 'a.csv')] == rows
+    assert not any(text.startswith(('=', '@', '\t', '\r')) for text in cells(tmp_path / 'a.csv'))
