@@ -16,7 +16,7 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.flags import not_negative
+from eval.flags import add_feature, not_negative
 from ifd_zoo.choices import LABEL_MAPS, PRECISIONS
 from ifd_zoo.cli import ArgumentParser, entry_point
 
@@ -30,8 +30,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     parser.add_argument('--precision', default='fp32', choices=PRECISIONS, help='of the embeddings')
+    add_feature(parser)
     parser.add_argument('--record', action='store_true', help='write the tables into the releases of the models')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.record and args.feature:
+        parser.error('--record is for the test features of the releases: leave out --feature')
+    return args
 
 
 @entry_point('stopped; the same command goes on from here')

@@ -19,6 +19,7 @@ from eval.run import parse_args as measurement_args
 from eval.shards import stamp
 from ifd_zoo.datasets import load_dataset
 from ifd_zoo.errors import ZooError
+from ifd_zoo.features import feature_name
 from ifd_zoo.files import replacing
 from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.hub import load_model
@@ -45,18 +46,21 @@ class Row(NamedTuple):
     """Where they came from."""
 
 
-def read_row(text: str) -> Row:
-    """`NAME=MODEL,MODEL`, with the models loaded.
+def read_row(text: str, feature: str | None) -> Row:
+    """`NAME=MODEL,MODEL`, with the models loaded; for None each with the test feature of its release.
 
     Raises:
-        CompareError: not of that form.
+        CompareError: not of that form, or the models have several test features.
         LoadError: one of them cannot be loaded.
     """
     name, _, sources = text.partition('=')
     models = [source.strip() for source in sources.split(',') if source.strip()]
     if not name.strip() or not models:
         raise CompareError(f'--models {text!r}: expected NAME=MODEL[,MODEL...], as in IFD=runs/ifd/release')
-    return Row(name.strip(), tuple(load_model(source) for source in models), tuple(models))
+    row = Row(name.strip(), tuple(load_model(source, feature) for source in models), tuple(models))
+    if len(features := set(map(feature_name, row.models))) > 1:
+        raise CompareError(f'--models {text!r}: their test features differ ({", ".join(sorted(features))}): --feature')
+    return row
 
 
 def add_floors(rows: list[Row]) -> list[Row]:
@@ -93,7 +97,7 @@ def identify(root: Path, masks: str, device: str | None) -> str:
 
 def kept(args: argparse.Namespace, model: nn.Module, words: tuple[str, ...], measure: Callable) -> dict[str, Any]:
     """What `measure` returns, from the file of an earlier call where there is one; `words` tell it from others."""
-    words = (model.pretrained_cfg['architecture'], hash_weights(model)[:12], *words)
+    words = (model.pretrained_cfg['architecture'], hash_weights(model)[:12], feature_name(model), *words)
     path = args.output / 'measured' / f'{"-".join(word.replace("/", "_") for word in words)}.json'
     if path.is_file():
         return json.loads(path.read_text())
@@ -138,7 +142,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     tests = [name for name, folder in TESTS.items() if (args.root / folder / 'query').is_dir()]
     if not tests:
         raise CompareError(f'{args.root}: no folder query in it; expected a data set in the folder layout')
-    trained = [read_row(text) for text in args.models]
+    trained = [read_row(text, args.feature) for text in args.models]
     rows = add_floors(trained)
     if len({row.name for row in rows}) < len(rows):
         raise CompareError('--models: two rows have the same name')
@@ -158,6 +162,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
         'precision': args.precision,
         'tests': tests,
         'masks': args.masks,
+        'features': {row.name: feature_name(row.models[0]) for row in rows},
         'rows': summarise_rows(measured),
         'costs': costs,
     }
@@ -166,4 +171,3 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     for folder in releases:
         update_record(folder, comparison=report)
     return report
-

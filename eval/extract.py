@@ -5,8 +5,8 @@
 
 FILE is in the form of safetensors: `embeddings` (N, D) float32 of unit length, and of a data set `pid`, `camid` and
 `clothes_id` (N,) int64. In its metadata, each as JSON: `paths` (relative, one for each row), `splits` (likewise),
-`model`, `weights_sha256`, `masks`, `flip`, `precision`, `runtime`, `data`, `split`, `unreadable` (images left out, and
-why) and `key` (a hash of all that decides what is in the file).
+`model`, `weights_sha256`, `masks`, `feature` (parts and weights), `flip`, `precision`, `runtime`, `data`, `split`,
+`unreadable` (images left out, and why) and `key` (a hash of all that decides what is in the file).
 
 A run that was stopped goes on where it was: finished parts are kept in FILE.parts until FILE is written; called again
 after that, with the same images and flags, it does nothing. Several processes, on one machine or on several that share
@@ -22,7 +22,7 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from eval.choices import SHARD_SIZE
-from eval.flags import not_negative, positive
+from eval.flags import add_feature, not_negative, positive
 from eval.selection import ALL
 from ifd_zoo.choices import LABEL_MAPS, PRECISIONS, RUNTIMES
 from ifd_zoo.cli import ArgumentParser, entry_point
@@ -46,12 +46,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
     parser.add_argument('--shard-size', type=positive, default=SHARD_SIZE, help='images a stop may lose, per process')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
+    add_feature(parser)
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     parser.add_argument('--precision', default='auto', choices=PRECISIONS, help='auto: fastest that keeps the answer')
     parser.add_argument('--runtime', default='torch', choices=RUNTIMES, help='onnxruntime: float32, on the CPU')
-    parser.add_argument(
-        '--on-error', choices=('stop', 'skip'), default='stop', help='what to do about an image that cannot be read'
-    )
+    parser.add_argument('--on-error', choices=('stop', 'skip'), default='stop', help='at an image that cannot be read')
     args = parser.parse_args(argv)
     if args.images and args.split != ALL:
         parser.error('--images has no splits')

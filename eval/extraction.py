@@ -20,6 +20,7 @@ from eval.selection import Selection, select_pictures, select_split
 from eval.shards import Part, Shard, plan_shards, read_parts, stamp
 from ifd_zoo.datasets import DatasetError, Record, RecordDataset
 from ifd_zoo.datasets.base import UnreadableImage
+from ifd_zoo.features import feature_of
 from ifd_zoo.files import replacing
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import eval_transform, load_model
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace, group: Processes) -> str:
     if output.is_dir():
         raise DatasetError(f'{output}: is a folder; give the name of a file')
     device = group.pick_device(args.device)
-    model = RUNTIME_OF[args.runtime](load_model(args.model).to(device))
+    model = RUNTIME_OF[args.runtime](load_model(args.model, args.feature).to(device))
     args.precision = choose_precision(model, device, args.precision)
     source = MaskSource(args.masks, device)
     selection = select_pictures(args.images) if args.images else select_split(args.data, args.root, args.split)
@@ -74,6 +75,7 @@ def run(args: argparse.Namespace, group: Processes) -> str:
         'model': model_name(model),
         'weights_sha256': hash_weights(model),
         'masks': source.name,
+        'feature': feature_of(model),
         'flip': args.flip,
         'precision': args.precision,
         'runtime': args.runtime,

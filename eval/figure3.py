@@ -14,7 +14,7 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from eval.choices import TRIPLE
-from eval.flags import not_negative, positive
+from eval.flags import add_feature, not_negative, positive
 from ifd_zoo.choices import LABEL_MAPS, NO_MASKS
 from ifd_zoo.cli import ArgumentParser, entry_point
 from ifd_zoo.datasets import DATASETS
@@ -35,6 +35,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help=f'where clothing masks come from: a parser (bundled, a folder), or {NO_MASKS}; of a data set also '
         f'{LABEL_MAPS}, or a folder of label maps by python -m ifd_zoo.parsing',
     )
+    add_feature(parser)
     parser.add_argument('--output', required=True, type=Path, help='PNG file')
     parser.add_argument('--batch-size', type=positive, default=64, help='images at once')
     parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')

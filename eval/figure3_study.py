@@ -100,7 +100,7 @@ def study(model: nn.Module, photos: Sequence[Photo], sizes: Sequence[tuple[int, 
 def draw_figure(args: argparse.Namespace) -> tuple[Image.Image, str]:
     """The picture, and what there is to tell about it."""
     device = pick_device(args.device)
-    models = [load_model(name).to(device) for name in args.models]
+    models = [load_model(name, args.feature).to(device) for name in args.models]
     source = MaskSource(args.masks, device)
     found, remark, negative = [], '', NEGATIVE
     if args.root:

@@ -4,6 +4,8 @@ import argparse
 import re
 from typing import NamedTuple
 
+from ifd_zoo.choices import FEATURES
+
 
 def positive(text: str) -> int:
     """A whole number above 0. Raises argparse.ArgumentTypeError."""
@@ -41,3 +43,8 @@ def parse_setup(text: str) -> Setup:
     if not (processes.isdigit() and threads.isdigit() and int(processes) and int(threads)):
         raise argparse.ArgumentTypeError(f'{text!r} is not PROCESSESxTHREADS')
     return Setup(int(processes), int(threads))
+
+
+def add_feature(parser: argparse.ArgumentParser) -> None:
+    """The flag `--feature`."""
+    parser.add_argument('--feature', choices=FEATURES, help='test feature; default: that of the release')

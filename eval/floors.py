@@ -4,7 +4,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from ifd_zoo.models.ifd import IFDOutput
+from ifd_zoo.features import feature_of
+from ifd_zoo.models.layers import IFDOutput
 
 MASKING = ('mask_classes', 'clothing_classes', 'fill')
 
@@ -49,7 +50,8 @@ def untrained_twin(model: nn.Module, seed: int = 0) -> nn.Module:
         torch.manual_seed(seed)
         twin = timm.create_model(model.pretrained_cfg['architecture'], pretrained=False, num_classes=0).eval()
     twin.pretrained_cfg = dict(model.pretrained_cfg) | {'tag': 'untrained'}
-    # It sees the same masks; nothing else of the training is known to it.
+    # It sees the same masks and is compared in the same way; nothing else of the training is known to it.
     training = model.release_info.get('training', {})
-    twin.release_info = {'training': {key: training[key] for key in MASKING if key in training}}
+    masking = {key: training[key] for key in MASKING if key in training}
+    twin.release_info = {'training': masking, 'feature': feature_of(model)}
     return twin

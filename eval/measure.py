@@ -16,8 +16,10 @@ from eval.report import distinct_records, markdown_report, measure
 from eval.rerank import Reranking
 from eval.validity import empty_protocols, nothing_to_measure
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
+from ifd_zoo.features import feature_name
 from ifd_zoo.fingerprint import hash_weights, model_name
-from ifd_zoo.hub import eval_transform
+from ifd_zoo.hub import LoadError, eval_transform, read_info
+from ifd_zoo.hub.release import find_record, update_record
 from ifd_zoo.inference import choose_precision, pick_device, precision
 from ifd_zoo.parsing.coverage import count_coverage
 from ifd_zoo.parsing.masksets import MaskSource
@@ -74,6 +76,7 @@ def measure_model(model: nn.Module, args: argparse.Namespace) -> Measurement:
         'data': args.data,
         'masks': masks.name,
         'coverage': coverage,
+        'feature': feature_name(model),
         'flip': args.flip,
         'precision': args.precision,
         'rerank': reranking and reranking._asdict(),
@@ -92,3 +95,26 @@ def write_output(folder: Path, measurement: Measurement) -> None:
     (folder / 'figures.md').write_text(markdown_report(report) + '\n')
     write_html(folder / 'report.html', *measurement)
 
+
+def find_own_record(args: argparse.Namespace) -> Path:
+    """The release into which `--record` writes.
+
+    Raises:
+        LoadError: it is somebody else's, or was made for other data than these.
+    """
+    folder, own = find_record(args.model), read_info(args.model).get('data', {})
+    root = {'folder': args.root.expanduser().resolve().name} if args.data == 'folder' else {}
+    these = {'name': args.data, **root}
+    if these.items() - own.items():
+        raise LoadError(f'--record: the card of {args.model} is about {_said(own)}, and this is {_said(these)}')
+    return folder
+
+
+def _said(data: dict) -> str:
+    return ', '.join(str(data[key]) for key in ('name', 'folder') if key in data) or 'data that it does not name'
+
+
+def record_figures(folder: Path, measurement: Measurement) -> None:
+    """Write them into a release and its card, as those of the test split."""
+    data = read_info(folder)['data'] | {'split': 'test'}
+    update_record(folder, figures=measurement.report['protocols'], data=data)

@@ -67,4 +67,3 @@ def check(model: nn.Module, args: argparse.Namespace) -> dict[str, dict]:
     about = {'data': args.root.expanduser().resolve().name if args.data == 'folder' else args.data, 'masks': args.masks}
     exact = embeddings.pop('fp32')
     return {name: about | compare_embeddings(exact, other, records) for name, other in embeddings.items()}
-

@@ -114,6 +114,7 @@ def setting_texts(report: dict) -> dict[str, str]:
     options = report['rerank']
     return {
         'masks': masks_text(report),
+        'test feature': report['feature'],
         'mirror image added': 'yes' if report['flip'] else 'no',
         'precision': report['precision'],
         're-ranking': ', '.join(f'{name} {value}' for name, value in options.items()) if options else 'none',
@@ -131,8 +132,8 @@ def markdown_report(report: dict) -> str:
 
     Args:
         report: `model`, `weights_sha256`, `data`, `masks`, `coverage` (of `count_coverage`; None where the model uses
-            no masks), `flip`, `precision`, `rerank` (options or None), `seed`, `protocols` (rows of `measure`),
-            `remarks` (sentences about them, where there are any) and `paper` (of `eval.paper.reference`).
+            no masks), `feature` (its name), `flip`, `precision`, `rerank` (options or None), `seed`, `protocols` (rows
+            of `measure`), `remarks` (sentences about them, if there are any) and `paper` (of `eval.paper.reference`).
     """
     options, texts = report['rerank'], setting_texts(report)
     if options:

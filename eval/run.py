@@ -14,7 +14,7 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.flags import not_negative, positive
+from eval.flags import add_feature, not_negative, positive
 from ifd_zoo.choices import LABEL_MAPS, PRECISIONS
 from ifd_zoo.cli import ArgumentParser, entry_point
 from ifd_zoo.datasets import DATASETS
@@ -36,23 +36,31 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--batch-size', type=positive, default=64, help='images at once')
     parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
+    add_feature(parser)
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     parser.add_argument(
         '--precision', default='fp32', choices=PRECISIONS, help='auto: the fastest that keeps the answer of fp32'
     )
     parser.add_argument('--rerank', action='store_true', help='rank again by k-reciprocal neighbours')
-    return parser.parse_args(argv)
+    parser.add_argument('--record', action='store_true', help='write the figures into the release, card included')
+    args = parser.parse_args(argv)
+    if args.record and (args.feature or args.rerank or not args.flip):
+        parser.error('--record is for the figures that the card speaks of: leave out --feature, --rerank and --no-flip')
+    return args
 
 
 @entry_point()
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from eval.measure import measure_model, write_output
+    from eval.measure import find_own_record, measure_model, record_figures, write_output
     from eval.report import markdown_report
     from ifd_zoo.hub import load_model
 
-    measurement = measure_model(load_model(args.model), args)
+    folder = find_own_record(args) if args.record else None
+    measurement = measure_model(load_model(args.model, args.feature), args)
     print(markdown_report(measurement.report))
+    if folder:
+        record_figures(folder, measurement)
     if args.output:
         write_output(args.output, measurement)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import timm
 import torch
 
+from ifd_zoo.features import recorded_feature
 from ifd_zoo.hub.files import CONFIG, read_config
 from ifd_zoo.hub.model_schema import ModelConfig
 from ifd_zoo.hub.names import how_to_make, hub_source, list_bundled, list_models, list_tagged
@@ -20,7 +21,7 @@ class Size(NamedTuple):
     gflops: float
     """10^9 floating-point operations, two for each multiply-add, of one image and its masked twin, not mirrored."""
     embedding: int
-    """D, numbers in an embedding."""
+    """D, numbers in an embedding; of an architecture, in each part of it."""
     backbone: str
     """timm name."""
 
@@ -71,6 +72,7 @@ def _entry(name: str, cached: list[str]) -> Entry:
         row['protocol']: {key: round(row[key], 1) for key in ('rank1', 'mAP')} for row in info.get('figures', [])
     }
     size = measure_size(model, cfg.input_size)
+    size = size._replace(embedding=size.embedding * len(recorded_feature(info)))
     license = cfg.license or ('-' if where == 'not published' else 'see its card')
     description = cfg.description or '-'
     return Entry(model, tag, cfg.input_size[1:], size, description, figures, license, where, how_to_make(name))

@@ -1,5 +1,7 @@
 """Values that flags may have, kept apart from the modules behind them: those import torch, which takes seconds."""
 
+import math
+
 DEFAULT_MODEL = 'ifd_resnet10t.synthetic'
 
 SIXTEEN_BITS = ('bf16', 'fp16')
@@ -21,6 +23,16 @@ FILLS = ('black', 'mean', 'noise')
 """What erased pixels become, see `ifd_zoo.parsing.masks.erase`."""
 MAPS_AT_ONCE = 64
 """Images that are parsed together where label maps are made for a data set."""
+
+FEATURES: dict[str, dict[str, float]] = {
+    'neck': {'neck': 1.0},
+    'pooled': {'pooled': 1.0},
+    'pooled+attention': {'pooled': 1.0, 'attention': math.sqrt(0.5)},
+    'neck+pooled+attention': {'neck': 1.0, 'pooled': 1.0, 'attention': 1.0},
+}
+"""Test features: the parts and their weights, as a release records them in its field `feature`."""
+DEFAULT_FEATURE = 'neck'
+"""Of a model that records none."""
 
 POOLS = ('avg', 'max_avg')
 LAST_STRIDES = (1, 2)

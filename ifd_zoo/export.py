@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ifd_zoo.errors import ZooError
+from ifd_zoo.features import raw_parts, unite
 from ifd_zoo.files import replacing
 from ifd_zoo.hub.loading import eval_transform
 from ifd_zoo.parsing.labels import LABELS, class_indices
@@ -44,12 +45,12 @@ class Embedder(nn.Module):
 
     def forward(self, image: Tensor, masked: Tensor | None = None) -> tuple[Tensor, ...]:
         """Embedding (B, D) of unit length and, for two streams, W_I (B, 1, h, w); of I and M (B, 3, H, W)."""
-        output = self.model(image, masked)
-        embedding = output.embedding
+        outputs = [self.model(image, masked)]
         if self.flip:
-            embedding = embedding + self.model(image.flip(-1), None if masked is None else masked.flip(-1)).embedding
-        embedding = F.normalize(embedding, dim=1)
-        return (embedding,) if output.attention is None else (embedding, output.attention)
+            outputs.append(self.model(image.flip(-1), None if masked is None else masked.flip(-1)))
+        embedding = unite(self.model, [raw_parts(self.model, output) for output in outputs])
+        attention = outputs[0].attention
+        return (embedding,) if attention is None else (embedding, attention)
 
 
 class ParsingEmbedder(nn.Module):
@@ -89,7 +90,7 @@ def export_onnx(model: nn.Module, path: str | Path, parser: Parser | None = None
     RGB in [0, 1] at the input size. Outputs `embedding` (B, D), unit length, and `attention` (B, 1, h, w).
 
     Args:
-        model: of `load_model`.
+        model: of `load_model`; its own test feature is exported.
         path: of the file.
         parser: to be put in front of a model with two streams.
         flip: add the mirror image to the embedding, as everywhere else in the zoo.

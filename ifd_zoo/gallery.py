@@ -13,6 +13,7 @@ import numpy as np
 
 from ifd_zoo.cores import on_each_core, share_out
 from ifd_zoo.explain import Study, make_study
+from ifd_zoo.features import embedding_size
 from ifd_zoo.images import ImageError, load_image
 from ifd_zoo.predictor import Predictor, rank_embeddings
 
@@ -75,7 +76,7 @@ def no_progress(done: int) -> None:
 
 def embed_files(predictor: Predictor, files: Sequence[PhotoFile], progress: Progress = no_progress) -> Embedded:
     """Embeddings of photo files, a few at a time."""
-    embeddings = [np.empty((0, predictor.model.num_features), dtype=np.float32)]
+    embeddings = [np.empty((0, embedding_size(predictor.model)), dtype=np.float32)]
     indices, skipped = [], []
     chunks = share_out(len(files), CHUNK, predictor.device)
 
@@ -124,7 +125,7 @@ class RememberedEmbeddings:
             while len(known) > self._most:
                 known.popitem(last=False)
         indices = [index for index, key in enumerate(keys) if key in rows]
-        empty = np.empty((0, predictor.model.num_features), dtype=np.float32)
+        empty = np.empty((0, embedding_size(predictor.model)), dtype=np.float32)
         return Embedded(np.stack([rows[keys[i]] for i in indices]) if indices else empty, indices, done.skipped)
 
 

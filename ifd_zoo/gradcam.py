@@ -4,12 +4,16 @@ Reference: Selvaraju et al., "Grad-CAM: Visual explanations from deep networks v
 2017. There the target is a class score; here it is the cosine similarity that ranks a gallery.
 """
 
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ifd_zoo.features import raw_parts, unite
+from ifd_zoo.models.layers import IFDOutput
 
 
 class GradCam(NamedTuple):
@@ -36,9 +40,9 @@ def gradcam(
     """Where the photos resemble what the reference features are of.
 
     The target is the similarity of the test feature of `ifd_zoo.inference.infer` to a feature that stays as it is; its
-    gradient is taken at the last feature map of the main stream (F_rg of eq. 2, F_g for the baseline). The map of the
-    mirror image is turned back and added, as its feature is in the test feature. The model is left as it was; do not
-    call it from another thread meanwhile.
+    gradient is taken at the last feature map of each stream that has a part in it (F_rg of eq. 2, F_g for the baseline;
+    F_a for the attention stream), and the maps are added. So is that of the mirror image, turned back, as its feature
+    is in the test feature. The model is left as it was; do not call it from another thread meanwhile.
 
     Args:
         model: an architecture of the zoo, in eval mode.
@@ -52,27 +56,40 @@ def gradcam(
     """
     if any(module.training for module in model.modules()):
         raise ValueError('Grad-CAM needs the model in eval mode: call model.eval() first')
-    maps = _last_maps(model, image, masked, flip)
+    views = _last_maps(model, image, masked, flip)
     reference = reference.clone()  # what `infer` returns cannot take part in a gradient
     with torch.enable_grad():
-        embedding = sum(model.main_stream.head(values.requires_grad_()).embedding.float() for values in maps)
-        similarity = (F.normalize(embedding, dim=1) * reference).sum(1)  # (B,)
-        gradients = torch.autograd.grad(similarity.sum(), maps)
-    raw = [_weighted_sum(*pair) for pair in zip(maps, gradients, strict=True)]
+        leaves = [values.requires_grad_() for maps in views for values in maps]
+        similarity = (unite(model, [_parts(model, maps) for maps in views]) * reference).sum(1)  # (B,)
+        # A stream without a part in the test feature has no gradient.
+        gradients = torch.autograd.grad(similarity.sum(), leaves, allow_unused=True, materialize_grads=True)
+    raw = [_weighted_sum(*pair) for pair in zip(leaves, gradients, strict=True)]
     if flip:
-        raw[1] = raw[1].flip(-1)
+        half = len(raw) // 2
+        raw[half:] = [one.flip(-1) for one in raw[half:]]
     heatmap, scale = _normalise(sum(raw).clamp(min=0), size or tuple(image.shape[-2:]))
     return GradCam(*(values.cpu().numpy() for values in (heatmap, scale, similarity.detach().clamp(-1, 1))))
 
 
-def _last_maps(model: nn.Module, image: Tensor, masked: Tensor, flip: bool) -> list[Tensor]:
-    """What the head of the main stream is given (B, C, h, w): of the photos, and of their mirror images."""
+def _last_maps(model: nn.Module, image: Tensor, masked: Tensor, flip: bool) -> list[list[Tensor]]:
+    """What the head of each stream is given (B, C, h, w): of the photos, and of their mirror images."""
     maps: list[Tensor] = []
-    with model.main_stream.head.register_forward_pre_hook(lambda _, inputs: maps.append(inputs[0].detach())):
+    heads = [stream.head for stream in model.streams()]
+    with ExitStack() as hooks:
+        for head in heads:  # the model calls them in this order
+            hooks.enter_context(head.register_forward_pre_hook(lambda _, inputs: maps.append(inputs[0].detach())))
         model(image, masked)
         if flip:
             model(image.flip(-1), masked.flip(-1))
-    return maps
+    return [maps[: len(heads)], maps[len(heads) :]] if flip else [maps]
+
+
+def _parts(model: nn.Module, maps: list[Tensor]) -> list[Tensor]:
+    """`raw_parts` of what the heads are given."""
+    heads = [stream.head(values) for stream, values in zip(model.streams(), maps, strict=True)]
+    aside = heads[1].embedding if len(heads) == 2 else None
+    output = IFDOutput(heads[0].embedding, None, None, None, None, heads[0].pooled, aside)
+    return raw_parts(model, output)
 
 
 def _weighted_sum(maps: Tensor, gradients: Tensor) -> Tensor:

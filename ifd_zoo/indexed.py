@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from ifd_zoo.features import embedding_size
 from ifd_zoo.files import hash_file
 from ifd_zoo.gallery import PHOTO_SIDE, Embedded, PhotoFile, Progress, RememberedEmbeddings, no_progress, stamp
 from ifd_zoo.images import load_image
@@ -122,7 +123,7 @@ class IndexedFolder:
         """Look at these files of the folder, and read the embeddings of all."""
         key = index_key(predictor) | {'photo_side': PHOTO_SIDE}
         name = hashlib.sha256(repr(sorted(key.items())).encode()).hexdigest()[:16]
-        index = GalleryIndex.open_or_create(self.root / name, key, predictor.model.num_features, 'fp32')
+        index = GalleryIndex.open_or_create(self.root / name, key, embedding_size(predictor.model), 'fp32')
 
         def embed(paths: Sequence[Path]) -> np.ndarray:
             photos = [load_image(path, max_side=PHOTO_SIDE) for path in paths]

@@ -1,14 +1,14 @@
-"""The test feature, in one place: what evaluation, `Predictor` and users all compare."""
+"""Embeddings of a batch, in one place: what evaluation, `Predictor` and users all compare."""
 
 import warnings
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ifd_zoo.choices import PRECISIONS, SIXTEEN_BITS
 from ifd_zoo.errors import ZooError
+from ifd_zoo.features import raw_parts, unite
 from ifd_zoo.fingerprint import model_name
 
 
@@ -101,7 +101,7 @@ def keeps_answer(check: dict[str, float]) -> bool:
 
 class Inference(NamedTuple):
     embedding: Tensor
-    """(B, D) float32, unit length."""
+    """(B, D) float32, unit length; D is `ifd_zoo.features.embedding_size` of the model."""
     attention: Tensor | None
     """W_I (B, 1, h, w) float32 in [0, 1] of the unflipped image; None for a single stream."""
 
@@ -110,13 +110,13 @@ class Inference(NamedTuple):
 def infer(model: nn.Module, image: Tensor, masked: Tensor, flip: bool = True) -> Inference:
     """Embedding and attention of a batch.
 
-    The paper does not define the test feature. Ours: the output of the main stream's BN neck, summed over the image and
-    its mirror image, L2-normalised; cosine similarity compares two of them.
+    The paper does not define the test feature. Ours is what the model's release records, see `ifd_zoo.features`; cosine
+    similarity compares two of them.
 
     Args:
         model: an architecture of the zoo, in eval mode.
         image, masked: I and M (B, 3, H, W), normalised.
-        flip: average with the mirror image.
+        flip: add the mirror image.
     """
     number = len(image)
     if flip:
@@ -124,8 +124,6 @@ def infer(model: nn.Module, image: Tensor, masked: Tensor, flip: bool = True) ->
         image = torch.cat([image, image.flip(-1)])
         masked = image if alike else torch.cat([masked, masked.flip(-1)])
     output = model(image, masked)
-    embedding = output.embedding.float()
-    if flip:
-        embedding = embedding[:number] + embedding[number:]
+    views = zip(*(part.split(number) for part in raw_parts(model, output)), strict=True)
     attention = None if output.attention is None else output.attention[:number].float()
-    return Inference(F.normalize(embedding, dim=1), attention)
+    return Inference(unite(model, list(views)), attention)

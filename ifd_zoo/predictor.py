@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ifd_zoo.batches import batch_size_for
 from ifd_zoo.choices import DEFAULT_MODEL
 from ifd_zoo.cores import on_each_core, share_out
+from ifd_zoo.features import embedding_size, with_feature
 from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.hub.loading import warn_of_fresh
 from ifd_zoo.images import load_image, shrink_like
@@ -32,7 +33,7 @@ class Analysis(NamedTuple):
     """One photo of H x W pixels, as `load_image` returns it."""
 
     embedding: np.ndarray
-    """(D,) float32, unit length."""
+    """(D,) float32, unit length; see `ifd_zoo.features`."""
     attention: np.ndarray | None
     """W_I of eq. 1, (H, W) float32 in [0, 1]; None for a model without attention stream."""
     clothing: np.ndarray
@@ -59,6 +60,7 @@ class Predictor:
         batch_size: photos per pass; the results do not depend on it. None takes what memory allows.
         precision: of `ifd_zoo.inference.PRECISIONS`; `auto` is the fastest that keeps the answer, see
             `choose_precision`. With `fp32` a parser that is given by name computes in float32, too.
+        feature: test feature, of `ifd_zoo.choices.FEATURES`; None takes that of the model's release.
 
     Attributes:
         precision: in which the model computes.
@@ -67,7 +69,7 @@ class Predictor:
         LoadError: there is no such model.
         DeviceError: there is no such device.
         ParserError: there is no such parser.
-        ValueError: there is no such precision.
+        ValueError: there is no such precision, or no such feature of this model.
     """
 
     def __init__(
@@ -77,12 +79,14 @@ class Predictor:
         device: str | torch.device | None = None,
         batch_size: int | None = None,
         precision: str = 'auto',
+        feature: str | None = None,
     ) -> None:
         self.device = pick_device(device)
         if isinstance(model, nn.Module):
             warn_of_fresh(model)
         else:
             model = load_model(model)
+        model = with_feature(model, feature)
         self.model = model.eval().to(self.device, memory_format=torch.channels_last)
         self.precision = choose_precision(model, self.device, precision)
         if parser is None:
@@ -116,7 +120,7 @@ class Predictor:
 
     def embed(self, images: Images, label_maps: Sequence[np.ndarray] | None = None) -> np.ndarray:
         """Embeddings (N, D) float32, unit length, for cosine similarity. Arguments and errors as for `analyze`."""
-        empty = np.empty((0, self.model.num_features), dtype=np.float32)
+        empty = np.empty((0, embedding_size(self.model)), dtype=np.float32)
         return np.concatenate([empty, *self._each_batch(self._embed, images, label_maps)])
 
     def attention(self, image: ImageSource) -> np.ndarray:

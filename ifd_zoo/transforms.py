@@ -1,8 +1,9 @@
 """Image, clothing-masked image and clothing mask, moved together.
 
-One geometric transform moves the image and its label map; the masked image is made *behind* it, so the three can never
-be out of line. Colour changes touch the image only. Random erasing hits image and masked image in the same place, while
-psi keeps its value. Until then everything is bytes, so that little goes to a device.
+One geometric transform moves the image and its masks, all with antialiasing, so that of a mask the share of clothing in
+each pixel is left. The masked image is made *behind* it, so the three can never be out of line. Colour changes touch
+the image only. Random erasing hits image and masked image in the same place, while psi keeps its value. Until then
+everything is bytes, so that little goes to a device.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from torchvision.transforms.v2 import functional as TF
 
 from ifd_zoo.batches import stack_images
 from ifd_zoo.parsing.labels import CLOTHING, LABELS, class_indices
-from ifd_zoo.parsing.masks import erase, require_labels
+from ifd_zoo.parsing.masks import CLOTHING_SHARE, ERASED_SHARE, erase, require_labels
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -46,6 +47,8 @@ class Masking:
     mask_classes: Sequence[str] = CLOTHING
     clothing_classes: Sequence[str] = CLOTHING
     fill: str = 'black'
+    erased_share: float = ERASED_SHARE
+    """Of a pixel of the resized image: what is erased has more than this of the classes."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,10 @@ class EvalTransform:
         self.size = size
         self.mean, self.std = list(mean), list(std)
         self.masking = masking or Masking()
-        self._tables = torch.zeros(2, len(LABELS) + 1, dtype=torch.bool)
-        for row, classes in enumerate((self.masking.mask_classes, self.masking.clothing_classes)):
-            self._tables[row, list(class_indices(classes))] = True
+        sets = dict.fromkeys(map(class_indices, (self.masking.mask_classes, self.masking.clothing_classes)))
+        self._tables = torch.zeros(len(sets), len(LABELS) + 1, dtype=torch.uint8)  # one where both sets are the same
+        for row, classes in enumerate(sets):
+            self._tables[row, list(classes)] = 255
 
     def __call__(self, image: Image.Image, label_map: np.ndarray | None = None) -> Sample:
         """One sample.
@@ -97,7 +101,7 @@ class EvalTransform:
         if label_map is None:
             return self._assemble(*self._geometric(pixels))
         _require_fit(label_map, pixels.shape[1:])
-        return self._assemble(*self._geometric(pixels, torch.from_numpy(label_map.astype(np.uint8))[None]))
+        return self._assemble(*self._geometric(pixels, self._masks(torch.from_numpy(label_map.astype(np.uint8))[None])))
 
     def batch(
         self,
@@ -121,7 +125,8 @@ class EvalTransform:
         moved: list[tuple[Tensor, ...]] = [()] * len(images)
         for rows, pixels in stack_images(images):
             stacks = [pixels, *(torch.from_numpy(np.stack([one[row] for row in rows]))[:, None] for one in maps)]
-            parts = self._geometric(*(stack.to(device) for stack in stacks))
+            pixels, *maps_here = (stack.to(device) for stack in stacks)
+            parts = self._geometric(pixels, *map(self._masks, maps_here))
             for row, own in zip(rows, zip(*parts, strict=True), strict=True):
                 moved[row] = own
         sample = self._assemble(*(torch.stack(parts) for parts in zip(*moved, strict=True)))
@@ -129,18 +134,28 @@ class EvalTransform:
         image, masked = (part.contiguous(memory_format=torch.channels_last) for part in sample[:2])
         return Sample(image, image if sample.masked is sample.image else masked, sample.clothing)
 
-    def _geometric(self, pixels: Tensor, *label_maps: Tensor) -> tuple[Tensor, ...]:
-        size = list(self.size)
-        pixels = TF.resize(pixels, size, interpolation=InterpolationMode.BILINEAR, antialias=True)
-        return pixels, *(TF.resize(one, size, interpolation=InterpolationMode.NEAREST) for one in label_maps)
+    def _masks(self, labels: Tensor) -> Tensor:
+        """What is erased and what is psi, 255 there and 0 elsewhere, of label maps (..., 1, H, W), all uint8.
 
-    def _assemble(self, pixels: Tensor, labels: Tensor | None = None) -> Sample:
-        """From images (..., 3, H, W) and label maps (..., 1, H, W) in their final place, both uint8."""
+        The two are channels of the result, or one channel where they are the same.
+        """
+        values, tables = labels.flatten().int(), self._tables.to(labels.device)
+        # An index would take several times as long.
+        return torch.cat([table.index_select(0, values).view(labels.shape) for table in tables], dim=-3)
+
+    def _geometric(self, *parts: Tensor) -> tuple[Tensor, ...]:
+        """Images, and masks if there are any, uint8 (..., C, H, W) each, in their final place."""
+        size = list(self.size)
+        return tuple(TF.resize(part, size, interpolation=InterpolationMode.BILINEAR, antialias=True) for part in parts)
+
+    def _assemble(self, pixels: Tensor, masks: Tensor | None = None) -> Sample:
+        """From images (..., 3, H, W) and `_masks` of theirs in their final place, both uint8."""
         pixels = TF.to_dtype(pixels, torch.float32, scale=True)
-        if labels is None:
+        if masks is None:
             image = self._finish(self._colour(pixels))
             return Sample(image, image, torch.zeros_like(image[..., :1, :, :]))
-        erased, clothing = self._tables.to(pixels.device)[:, labels.int()]
+        erased = masks[..., :1, :, :] > 255 * self.masking.erased_share
+        clothing = masks[..., -1:, :, :] >= 255 * CLOTHING_SHARE
         masked = erase(pixels, erased, self.masking.fill, self._noise(pixels))
         both = self._finish(torch.cat([self._colour(pixels), masked], dim=-3))
         return Sample(*both.split(3, dim=-3), clothing.float())
@@ -173,7 +188,7 @@ class TrainTransform(EvalTransform):
     ) -> None:
         super().__init__(size, mean, std, masking)
         enlarged = [round(side * augmentation.crop_scale) for side in size]
-        # v2 moves a tv_tensors.Mask with its image: nearest for the mask, bilinear for the image.
+        # v2 moves all images of one call in the same way; a tv_tensors.Mask would be resized without antialiasing.
         self.move = v2.Compose([
             v2.Resize(enlarged, antialias=True),
             v2.RandomCrop(list(size)),
@@ -184,9 +199,8 @@ class TrainTransform(EvalTransform):
         # Filled with the mean colour: zero, since it comes after normalisation.
         self.erasing = v2.RandomErasing(augmentation.erasing, scale=(0.02, 0.4), ratio=(0.3, 3.3))
 
-    def _geometric(self, pixels: Tensor, *label_maps: Tensor) -> tuple[Tensor, ...]:
-        moved = self.move([tv_tensors.Image(pixels), *map(tv_tensors.Mask, label_maps)])
-        return tuple(part.as_subclass(Tensor) for part in moved)
+    def _geometric(self, *parts: Tensor) -> tuple[Tensor, ...]:
+        return tuple(part.as_subclass(Tensor) for part in self.move([tv_tensors.Image(part) for part in parts]))
 
     def _noise(self, pixels: Tensor) -> None:
         return None  # drawn anew for each image

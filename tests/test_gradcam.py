@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
+from ifd_zoo.features import embedding_size, feature_of, with_feature
 from ifd_zoo.gradcam import gradcam
 from ifd_zoo.inference import infer
 
@@ -36,14 +37,30 @@ def make_photos(count=2, seed=1):
 
 
 def some_feature(model):
-    feature = torch.randn(1, model.num_features, generator=torch.Generator().manual_seed(2))
+    feature = torch.randn(1, embedding_size(model), generator=torch.Generator().manual_seed(2))
     return F.normalize(feature, dim=1)
 
 
-def last_map(model, image, masked):
-    """F_rg of eq. 2, or F_g."""
+def last_maps(model, image, masked):
+    """F_rg of eq. 2 and F_a; or F_g."""
     maps = model.main_stream.backbone(image)
-    return model.ikt(model.attention_stream.backbone(masked)) * maps if model.needs_mask else maps
+    if not model.needs_mask:
+        return [maps]
+    aside = model.attention_stream.backbone(masked)
+    return [model.ikt(aside) * maps, aside]
+
+
+def slow_feature(model, views):
+    """The embedding of last maps, of photo and mirror image."""
+    sums = {}
+    for maps in views:
+        heads = [stream.head for stream in model.streams()]
+        pooled, *aside = (head.pool(values) for head, values in zip(heads, maps, strict=True))
+        parts = {'neck': heads[0].neck(pooled), 'pooled': pooled - heads[0].neck.running_mean}
+        parts |= {'attention': heads[1].neck(aside[0])} if aside else {}
+        sums = {name: part + sums.get(name, 0) for name, part in parts.items()}
+    weights = feature_of(model).items()
+    return torch.cat([weight * F.normalize(sums[name]) for name, weight in weights], 1)
 
 
 @torch.no_grad()
@@ -51,35 +68,34 @@ def slow_gradcam(model, image, masked, reference, flip):
     """(h, w) of one photo, before the ReLU: the definition, with the gradients by finite differences."""
     model, step = copy.deepcopy(model).double(), 1e-5
     image, masked, reference = image.double(), masked.double(), reference.double()
-    maps = [last_map(model, image, masked)]
+    views = [last_maps(model, image, masked)]
     if flip:
-        maps.append(last_map(model, image.flip(-1), masked.flip(-1)))
+        views.append(last_maps(model, image.flip(-1), masked.flip(-1)))
 
-    def similarity(maps):
-        feature = sum(model.main_stream.head(values).embedding for values in maps)
-        return float(F.cosine_similarity(feature, reference))
+    def similarity(view, stream, channel, by):
+        moved = [[one.clone() for one in maps] for maps in views]
+        moved[view][stream][:, channel] += by
+        return float(F.cosine_similarity(slow_feature(model, moved), reference))
 
-    total = np.zeros(maps[0].shape[-2:])
-    for index, values in enumerate(maps):
-        cells = values.shape[-2] * values.shape[-1]
-        for channel in range(values.shape[1]):
-            moved = [[one.clone() for one in maps] for _ in range(2)]
-            moved[0][index][:, channel] += step
-            moved[1][index][:, channel] -= step
-            weight = (similarity(moved[0]) - similarity(moved[1])) / (2 * step) / cells
-            part = weight * values[0, channel].numpy()
-            total += part[:, ::-1] if index else part
+    total = np.zeros(views[0][0].shape[-2:])
+    for view, maps in enumerate(views):
+        for stream, values in enumerate(maps):
+            for channel in range(values.shape[1]):
+                change = similarity(view, stream, channel, step) - similarity(view, stream, channel, -step)
+                part = change / (2 * step) / values[0, channel].numel() * values[0, channel].numpy()
+                total += part[:, ::-1] if view else part
     return total
 
 
 @pytest.mark.parametrize('flip', [True, False])
-@pytest.mark.parametrize(('name', 'pool'), [
-    ('ifd_resnet10t', 'avg'),
-    ('ifd_baseline_resnet10t', 'avg'),
-    ('ifd_resnet10t', 'max_avg'),
+@pytest.mark.parametrize(('name', 'pool', 'feature'), [
+    ('ifd_resnet10t', 'avg', 'neck'),
+    ('ifd_baseline_resnet10t', 'avg', 'neck'),
+    ('ifd_baseline_resnet10t', 'avg', 'pooled'),
+    ('ifd_resnet10t', 'max_avg', 'pooled+attention'),
 ])
-def test_it_is_what_finite_differences_give(name, pool, flip):
-    model = make_model(name, pool)
+def test_it_is_what_finite_differences_give(name, pool, feature, flip):
+    model = with_feature(make_model(name, pool), feature)
     image, masked = make_photos()
     reference = some_feature(model)
     # Of the opposite feature it is what the ReLU has cut off.

@@ -123,7 +123,7 @@ def test_the_table_shows_trials_and_spread():
 
 def written_report(**changes):
     base = {'model': 'ifd_resnet50.x', 'weights_sha256': 'ab' * 32, 'data': 'ltcc', 'masks': 'bundled'}
-    base |= {'flip': True, 'precision': 'fp32'}
+    base |= {'feature': 'pooled', 'flip': True, 'precision': 'fp32'}
     rest = {'rerank': None, 'seed': 3, 'protocols': [], 'paper': reference('ltcc', {'cc'})}
     return markdown_report({**base, **rest, **changes})
 
@@ -137,8 +137,8 @@ def test_the_report_counts_images_without_clothing():
 def test_the_report_says_what_was_measured():
     setting = written_report().splitlines()[0]
     assert setting == (
-        '`ifd_resnet50.x` (weights abababababab) on `ltcc`; masks: bundled; mirror image added: yes; '
-        'precision: fp32; re-ranking: none; training seed: 3.'
+        '`ifd_resnet50.x` (weights abababababab) on `ltcc`; masks: bundled; test feature: pooled; '
+        'mirror image added: yes; precision: fp32; re-ranking: none; training seed: 3.'
     )
     other = written_report(flip=False, seed=None, rerank=Reranking()._asdict())
     assert 'added: no' in other and 'seed: not recorded' in other
@@ -255,8 +255,8 @@ def test_flags_and_folders_that_cannot_be_used_are_told_in_one_line(release, tmp
 
 
 def test_embeddings_that_are_not_finite_stop_the_measurement(release, tmp_path, capsys, monkeypatch):
-    def broken(source):
-        model = load_model(source)
+    def broken(*given):
+        model = load_model(*given)
         torch.nn.init.constant_(next(model.parameters()), float('inf'))
         return model
 

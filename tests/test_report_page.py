@@ -188,7 +188,7 @@ def measured(tmp_path_factory):
     embeddings = unit(np.random.default_rng(0), len(records))
     report = {
         'model': 'ifd_<b>.tag', 'weights_sha256': 'a' * 64, 'seed': None, 'data': 'folder', 'masks': 'bundled',
-        'flip': True, 'precision': 'fp32', 'rerank': None, 'paper': {},
+        'feature': 'neck', 'flip': True, 'precision': 'fp32', 'rerank': None, 'paper': {},
         'protocols': measure(protocols, records, embeddings),
     }
     return report, protocols, records, embeddings

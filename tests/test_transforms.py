@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from ifd_zoo.parsing.labels import LABELS
@@ -20,13 +21,45 @@ def white_person(height=64, width=32):
     return Image.new('RGB', (width, height), 'white'), label_map
 
 
+def grown(mask):
+    """(1, H, W) bool: a pixel more in every direction."""
+    return F.max_pool2d(mask, 3, 1, 1).bool()
+
+
+def transforms(size, masking=None):
+    """The transform of a test, and that of training where it draws nothing but a place to crop from."""
+    training = Augmentation(flip=0, erasing=0)
+    return EvalTransform(size, masking=masking, **PLAIN), TrainTransform(size, training, masking=masking, **PLAIN)
+
+
+@pytest.mark.parametrize('size', [(128, 64), (48, 24), (100, 70)])
+def test_what_is_kept_of_a_resized_image_shows_no_clothing(size):
+    rng = np.random.default_rng(0)
+    label_map = np.kron(rng.random((25, 11)) < 0.5, np.ones((11, 13))).astype(np.uint8) * LABELS.index('coat')
+    photo = Image.fromarray((label_map > 0).astype(np.uint8) * 255).convert('RGB')  # clothing is white, all else black
+    for transform in transforms(size):
+        image, masked, _ = transform(photo, label_map)
+        assert image.max() > 0.9 and masked.max() <= 0.11
+
+
+def test_psi_covers_the_pixels_of_which_half_or_more_is_clothing():
+    label_map = np.zeros((128, 64), np.uint8)
+    label_map[31:81, 17:40] = LABELS.index('lower')
+    photo = Image.fromarray((label_map > 0).astype(np.uint8) * 255).convert('RGB')
+    for masking in (Masking(), Masking(('lower',)), Masking(('face',), ('lower',))):
+        for transform in (*transforms((56, 24), masking), *transforms((64, 32), masking)):
+            image, _, clothing = transform(photo, label_map)
+            assert torch.equal(clothing[0] > 0, image[0] >= 0.5) and clothing.any() and not clothing.all()
+
+
 @pytest.mark.parametrize('seed', range(8))
 def test_image_masked_image_and_mask_move_together(seed):
     torch.manual_seed(seed)
     transform = TrainTransform((48, 24), Augmentation(erasing=0), **PLAIN)
     image, masked, clothing = transform(*white_person())
     assert image.min() > 0.99
-    assert torch.equal(masked < 0.5, (clothing > 0.5).expand(3, -1, -1))
+    erased = masked[:1] < 0.5
+    assert clothing.any() and (erased >= clothing.bool()).all() and (erased <= grown(clothing)).all()
 
 
 def test_random_draws_differ():
@@ -50,7 +83,9 @@ def test_colour_jitter_touches_the_image_only_before_masking_holes_stay_black():
     transform = TrainTransform((48, 24), Augmentation(crop_scale=1.0, flip=0, erasing=0, jitter=0.8), **PLAIN)
     image, masked, clothing = transform(*white_person())
     assert not torch.allclose(image, torch.ones_like(image))
-    assert torch.equal(masked == 0, (clothing > 0).expand(3, -1, -1))
+    erased = (masked == 0).all(0, keepdim=True)
+    assert torch.equal(erased.expand(3, -1, -1), masked == 0)
+    assert (erased >= clothing.bool()).all() and (erased <= grown(clothing)).all()
 
 
 def test_erased_noise_is_the_same_in_every_look_at_a_photo_and_new_in_training():
@@ -137,7 +172,9 @@ def test_masks_are_looked_up_as_slowly_and_obviously():
     sample = transform(image, label_map)
     small = np.asarray(Image.fromarray(label_map))[::2, ::2]
     assert np.array_equal(sample.clothing[0].numpy() > 0, class_mask(small, ('hair',)))
-    assert np.array_equal((sample.masked == 0).all(0).numpy(), class_mask(small, ('coat',)))
+    erased = (sample.masked == 0).all(0).numpy()
+    assert np.array_equal(erased[:15], class_mask(small, ('coat',))[:15])
+    assert erased[15].all() and not erased[16:].any()  # an eighth of row 15 is row 29 of the coat
 
 
 def test_without_label_maps_image_and_masked_image_of_a_batch_are_one():

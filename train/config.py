@@ -6,31 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ifd_zoo.choices import CLOTHING_RESIZES, FILLS, LABEL_MAPS, LAST_STRIDES, NO_MASKS, POOLS, PRECISIONS
-from ifd_zoo.datasets import DATASETS
+from ifd_zoo.choices import DEFAULT_FEATURE, FEATURES, LABEL_MAPS, NO_MASKS
 from ifd_zoo.errors import ZooError
 from ifd_zoo.parsing.labels import CLOTHING, class_indices
-from train.recipes import RECIPES, VARIANTS
-from train.sampler import SAMPLERS
+from train.choices import CHOICES, NOT_NEGATIVE
+from train.recipes import VARIANTS
 
 
 class ConfigError(ZooError, ValueError):
     """A value that no run can work with; the message names the field."""
-
-
-CHOICES = {
-    'recipe': tuple(RECIPES),
-    'variant': tuple(VARIANTS),
-    'data': tuple(DATASETS),
-    'sampler': tuple(SAMPLERS),
-    'schedule': ('step', 'cosine'),
-    'precision': PRECISIONS,
-    'device': ('auto', 'cpu', 'cuda'),
-    'fill': FILLS,
-    'pool': POOLS,
-    'last_stride': LAST_STRIDES,
-    'clothing_resize': CLOTHING_RESIZES,
-}
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -106,6 +90,7 @@ class Config:
     flip: float = _option(0.5, 'probability of mirroring')
     erasing: float = _option(0.5, 'probability of random erasing')
     jitter: float = _option(0.0, 'strength of colour jitter (image only)')
+    feature: str = _option(DEFAULT_FEATURE, 'test feature: parts of it, recorded in the release')
     test_flip: bool = _option(True, 'test feature: image plus mirror image')
 
     val_pids: int = _option(0, 'identities taken out of train for validation; 0: report the test split at the end')
@@ -146,6 +131,8 @@ class Config:
             object.__setattr__(self, 'precision', self._native_precision())
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f'ema_decay: must be at least 0 and below 1, got {self.ema_decay}')
+        if 'attention' in FEATURES[self.feature] and self.streams == 1:
+            raise ConfigError(f'feature: variant {self.variant} has no attention stream for {self.feature}')
         if self.crop_scale < 1:
             raise ConfigError(f'crop_scale: must be at least 1, got {self.crop_scale}')
         if self.ikt_kernel % 2 != 1:
@@ -195,7 +182,3 @@ def portable(config: Config, field: dataclasses.Field) -> Any:
     return Path(value).name if field.name == 'backbone_weights' else value
 
 
-NOT_NEGATIVE = (
-    'stage1_epochs', 'warmup_epochs', 'max_appearances', 'weight_decay', 'T_end', 'ccl_weight',
-    'val_pids', 'seed', 'workers', 'checkpoint_steps', 'picture_epochs',
-)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ifd_zoo.cli import ArgumentParser, with_default
-from train.config import CHOICES, Config, ConfigError, portable
+from train.choices import CHOICES
+from train.config import Config, ConfigError, portable
 from train.recipes import RECIPES
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from ifd_zoo.choices import FEATURES
 from ifd_zoo.datasets import ReIDDataset
 from ifd_zoo.hub import save_release
 from ifd_zoo.hub.release import code_revision
@@ -42,6 +43,7 @@ def write_release(
             'masks': outcome.coverage,
             'split': f'validation: {config.val_pids} training people' if config.val_pids else 'test',
         },
+        'feature': FEATURES[config.feature],
         'figures': outcome.figures,
         'training': {'seconds': round(outcome.seconds), 'torch': torch.__version__, **config.to_record()},
     }

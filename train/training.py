@@ -9,6 +9,7 @@ from timm.utils import ModelEmaV3
 from torch import nn
 
 from eval.report import evaluate_protocols, markdown_table
+from ifd_zoo.features import with_feature
 from ifd_zoo.hub.release import as_stored
 from ifd_zoo.parsing.coverage import count_coverage, coverage_text
 from ifd_zoo.parsing.masksets import NO_MASKS
@@ -182,7 +183,8 @@ class Run:
         config, protocols, figures = self.config, self.dataset.protocols, []
         if protocols:
             options = {'workers': config.workers, 'flip': config.test_flip}
-            figures = evaluate_protocols(as_stored(self.trained), protocols, self.transform, **options)
+            model = as_stored(with_feature(self.trained, config.feature))
+            figures = evaluate_protocols(model, protocols, self.transform, **options)
         self.log(markdown_table(figures) if figures else 'nothing measured: the data set has no query and gallery')
         outcome = Outcome(figures, self.coverage, self.tracker.seconds(), self.history)
         path = write_release(self.trained, config, self.dataset, self.size, outcome)

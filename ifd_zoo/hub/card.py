@@ -5,6 +5,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from ifd_zoo.features import recorded_feature
 from ifd_zoo.hub.comparison import comparison_tables
 from ifd_zoo.hub.release import release_name
 from ifd_zoo.inference import keeps_answer
@@ -22,7 +23,7 @@ TEXT = """# {name}
 A model of the IFD zoo for clothing-change person re-identification, an open implementation of
 [{paper}]({url}).
 It turns a photo of one person into an embedding of {num_features} numbers; the cosine of two embeddings says how alike
-two people look{attention}.
+two people look{attention}.{feature}
 
 ## Use
 
@@ -89,17 +90,26 @@ def model_card(config: dict[str, Any]) -> str:
         name=name,
         paper=PAPER['paper_name'],
         url=PAPER['origin_url'],
-        num_features=config.get('num_features', 'D'),
+        num_features=config['num_features'] * len(recorded_feature(info)) if 'num_features' in config else 'D',
+        feature=_feature_text(info),
         attention='' if single else ', and an attention map says where the network looked',
         input_text=_input_text(config, info.get('training', {}), single),
         training=_training_text(info),
-        figures=_figures_table(info.get('figures', [])),
+        figures=_figures_table(info),
         comparison=_comparison_text(info.get('comparison')),
         precisions=_precisions_text(info.get('precisions', {})),
         limits=_limits(info),
         license=_license_text(config),
     )
     return f'---\n{card_data(config).to_yaml()}\n---\n\n{text}'
+
+
+def _feature_text(info: dict[str, Any]) -> str:
+    """Which vectors make the embedding; nothing of a release that does not record it."""
+    if 'feature' not in info:
+        return ''
+    parts = ', '.join(f'{name} x {weight:g}' for name, weight in recorded_feature(info).items())
+    return f'\nTest feature: {parts}; `Predictor` makes it, and the network alone gives its parts (`ifd_zoo.features`).'
 
 
 def card_data(config: dict[str, Any]) -> ModelCardData:
@@ -185,7 +195,10 @@ def _join(*values: object) -> str | None:
     return None if None in values else ', '.join(map(str, values))
 
 
-def _figures_table(figures: list[dict[str, Any]]) -> str:
+def _figures_table(info: dict[str, Any]) -> str:
+    figures = info.get('figures', [])
+    if 'feature' in info and 'figures' not in info:
+        return 'Not yet with this test feature; `eval/run.py --record` does it.'
     if not figures:
         return 'Nothing: the data of this run have no query and gallery.'
     head = '| protocol | queries | gallery | rank-1 | rank-5 | mAP | mINP |\n|---|---|---|---|---|---|---|\n'

@@ -9,11 +9,14 @@ def comparison_tables(report: dict[str, Any]) -> str:
     """One table for each test: rank-1 / mAP in percent, a line for each model and kind of masks; and one of costs.
 
     Args:
-        report: of `eval/compare.py`: `tests`, `rows` with `row`, `test`, `masks`, `seeds` and `figures`, and `costs`.
+        report: of `eval/compare.py`: `tests`, `rows` with `row`, `test`, `masks`, `seeds` and `figures`, and `costs`;
+            `features`, the test feature of each row, where it is recorded.
     """
     tests = {test: [row for row in report['rows'] if row['test'] == test] for test in report['tests']}
+    features = [', '.join(f'{name} {feature}' for name, feature in report.get('features', {}).items())]
+    said = [f'Test features: {names}.' for names in features if names]
     tables = [_table(test, rows) for test, rows in tests.items() if rows]
-    return '\n\n'.join([*tables, _cost_table(report['costs'])])
+    return '\n\n'.join([*said, *tables, _cost_table(report['costs'])])
 
 
 def _table(test: str, rows: list[dict[str, Any]]) -> str:

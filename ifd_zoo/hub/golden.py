@@ -76,6 +76,9 @@ def model_deviations(folder: Path, golden: dict[str, Tensor]) -> dict[str, float
         found = answer(model, golden)
     except ValueError as error:
         raise ReleaseError(f'{folder / GOLDEN}: {error}') from error
+    sizes = {name: (tuple(value.shape), tuple(golden[name].shape)) for name, value in found.items()}
+    if other := [f'{name} {new}, was {old}' for name, (new, old) in sizes.items() if new != old]:
+        raise ReleaseError(f'{folder / GOLDEN}: made with another test feature or network: {", ".join(other)}')
     _require_same_as_timm(model, folder)
     return {name: (value - golden[name]).abs().max().item() for name, value in found.items()}
 

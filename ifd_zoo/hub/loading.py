@@ -13,6 +13,7 @@ from safetensors import safe_open
 from torch import nn
 
 from ifd_zoo.errors import first_line
+from ifd_zoo.features import FeatureError, require_feature, with_feature
 from ifd_zoo.fingerprint import is_fresh, model_name
 from ifd_zoo.hub.files import (
     CONFIG,
@@ -67,14 +68,20 @@ def create_model(source: str | Path, pretrained: bool = False, **kwargs: Any) ->
     return build(find_release(source), **kwargs)
 
 
-def load_model(source: str | Path) -> nn.Module:
+def load_model(source: str | Path, feature: str | None = None) -> nn.Module:
     """A trained model in eval mode, without classifier. Arguments and errors as for `create_model`.
 
     Warns of a release that holds fresh weights.
+
+    Args:
+        feature: test feature, of `ifd_zoo.choices.FEATURES`, in place of that of the release.
     """
     model = build(find_release(source), num_classes=0).eval()
     warn_of_fresh(model)
-    return model
+    try:
+        return with_feature(model, feature)
+    except FeatureError as error:
+        raise LoadError(f'{source}: {error}') from error
 
 
 def load_trained(source: str | Path, fresh: bool = False) -> nn.Module:
@@ -182,6 +189,10 @@ def build(release: Release, **kwargs: Any) -> nn.Module:
             f'{release.source}: cannot be loaded as the IFD model {config["architecture"]}: {reason}'
         ) from error
     model.release_info = config.get('ifd', {})
+    try:
+        require_feature(model)
+    except FeatureError as error:
+        raise LoadError(f'{release.source}: in its {CONFIG}: {error}') from error
     return model
 
 
@@ -225,6 +236,11 @@ def eval_transform(model: nn.Module) -> EvalTransform:
     cfg = model.pretrained_cfg
     masking = Masking(**masking_fields(getattr(model, 'release_info', {})))
     return EvalTransform(tuple(cfg['input_size'][1:]), cfg['mean'], cfg['std'], masking)
+
+
+def loading_fields(info: dict[str, Any]) -> dict[str, Any]:
+    """Of what a release records that without which the same weights would give other embeddings."""
+    return {'training': masking_fields(info), **{key: info[key] for key in ('feature',) if key in info}}
 
 
 def masking_fields(info: dict[str, Any]) -> dict[str, Any]:

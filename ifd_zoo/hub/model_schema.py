@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from ifd_zoo.features import PARTS
 from ifd_zoo.hub.schema import LIST, Channels, Count, Deviations, Hashes, Name, Number, Part, Side, Text
 from ifd_zoo.models.backbone import LAST_STRIDES
 from ifd_zoo.models.ifd import CLOTHING_RESIZES
@@ -22,6 +23,9 @@ InputSize = Annotated[tuple[Literal[3], Side, Side], LIST]
 Classes = Annotated[int, Field(ge=0, le=100_000)]
 Kernel = Annotated[int, Field(ge=1, le=99), AfterValidator(_odd)]
 Labels = list[Literal[*LABELS, *MASK_SETS]]
+Weight = Annotated[Number, Field(gt=0)]
+Feature = Annotated[dict[Literal[*PARTS], Weight], Field(min_length=1)]
+"""Parts of the test feature and their weights."""
 
 
 class PretrainedCfg(Part):
@@ -143,6 +147,7 @@ class Info(Part):
     training: Training = Training()
     figures: list[Figures] = []
     precisions: dict[str, Precision] = {}
+    feature: Feature | None = None
     comparison: Comparison | None = None
 
 

@@ -25,7 +25,7 @@ from ifd_zoo.hub.files import (
     read_config,
 )
 from ifd_zoo.hub.golden import make_golden
-from ifd_zoo.hub.loading import find_release, masking_fields
+from ifd_zoo.hub.loading import find_release, loading_fields
 from ifd_zoo.hub.model_schema import ModelConfig
 
 PRECISIONS = dict(zip(STORED, (torch.float16, torch.float32), strict=True))
@@ -42,7 +42,8 @@ def save_release(
         model: an architecture of the zoo.
         folder: made when missing; existing files are replaced.
         tag: names the training run, as in `ifd_resnet10t.synthetic`.
-        info: JSON values: `input_size` (3, H, W), command, seed, data, figures; `license` of the weights, by default
+        info: JSON values: `input_size` (3, H, W), command, seed, data, figures; `feature`, the test feature as in
+            `ifd_zoo.choices.FEATURES`; `license` of the weights, by default
             that of the release the model was loaded from, and none for a new training.
         precision: of the stored weights, `fp16` or `fp32`.
 
@@ -54,7 +55,7 @@ def save_release(
     folder.mkdir(parents=True, exist_ok=True)
     # What loading needs is in the weights too, so that the one file can be loaded alone; nothing else, such as seconds,
     # so that equal runs give equal files. One entry only: safetensors writes several in any order.
-    _write_config(released, folder, {'training': masking_fields(info)})
+    _write_config(released, folder, loading_fields(info))
     with replacing(folder / WEIGHTS) as temporary:
         save_file(state, temporary, metadata={'config': (folder / CONFIG).read_text()})
     with replacing(folder / GOLDEN) as temporary:

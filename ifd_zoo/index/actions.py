@@ -7,6 +7,7 @@ import sys
 from tqdm import tqdm
 
 from ifd_zoo.choices import EXACT
+from ifd_zoo.features import embedding_size
 from ifd_zoo.hub.loading import load_trained
 from ifd_zoo.index.base import GalleryIndexError
 from ifd_zoo.index.building import build, folder_files
@@ -22,7 +23,7 @@ def build_index(args: argparse.Namespace) -> str:
     files = folder_files(args.images, args.labels)
     model = load_trained(args.model, args.fresh_weights)
     predictor = Predictor(model, args.parser, args.device, precision=args.precision)
-    index = GalleryIndex.open_or_create(args.index, index_key(predictor), predictor.model.num_features, args.dtype)
+    index = GalleryIndex.open_or_create(args.index, index_key(predictor), embedding_size(predictor.model), args.dtype)
     with tqdm(total=len(files), desc='index', unit=' images', leave=False) as bar:
         built = build(index, predictor, files, lambda done: bar.update(done - bar.n))
     for line in built.skipped:

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from ifd_zoo.features import feature_of
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.predictor import Predictor
 
@@ -22,6 +23,7 @@ def index_key(predictor: Predictor) -> dict[str, Any]:
         'mean': list(transform.mean),
         'std': list(transform.std),
         'masking': asdict(transform.masking),
+        'feature': feature_of(predictor.model),
         'precision': predictor.precision,
     }
     return as_json(values)

@@ -1,6 +1,7 @@
 """Importing this package registers every architecture of the zoo with timm."""
 
 from ifd_zoo.models.baseline import Baseline
-from ifd_zoo.models.ifd import IFD, IFDOutput
+from ifd_zoo.models.ifd import IFD
+from ifd_zoo.models.layers import IFDOutput
 
 __all__ = ['IFD', 'Baseline', 'IFDOutput']

@@ -12,7 +12,8 @@ from timm.models import build_model_with_cfg, generate_default_cfgs, register_mo
 from torch import Tensor, nn
 
 from ifd_zoo.models.cfg import RENDERED, bundled, reid_cfg, trained
-from ifd_zoo.models.ifd import ClothingBiasDiminishing, IFDOutput, Stream
+from ifd_zoo.models.ifd import ClothingBiasDiminishing, Stream
+from ifd_zoo.models.layers import IFDOutput
 
 
 class Baseline(nn.Module):
@@ -54,7 +55,12 @@ class Baseline(nn.Module):
         maps = self.main_stream.backbone(image)  # F_g (B, C, h, w)
         main = self.main_stream.head(maps)
         clothing_features = self.cbd(maps, clothing) if self.cbd is not None and clothing is not None else None
-        return IFDOutput(main.embedding, None, main.logits, None, clothing_features)
+        return IFDOutput(main.embedding, None, main.logits, None, clothing_features, main.pooled)
+
+    @property
+    def neck_mean(self) -> Tensor:
+        """As of `IFD`."""
+        return self.main_stream.head.neck.running_mean
 
     def streams(self) -> tuple[Stream, ...]:
         """The streams: the main stream alone."""

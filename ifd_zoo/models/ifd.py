@@ -11,7 +11,7 @@ the *main stream*, through the identity attention W_I, where identity is (IKT). 
 Letters in shape comments: B batch, C channels, H W image, h w feature map, D embedding, K identities.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ifd_zoo.choices import CLOTHING_RESIZES
 from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.models.cfg import RENDERED, bundled, reid_cfg, trained
-from ifd_zoo.models.layers import HeadOutput, IdentityHead
+from ifd_zoo.models.layers import HeadOutput, IdentityHead, IFDOutput
 
 
 class Stream(nn.Module):
@@ -89,19 +89,6 @@ class ClothingBiasDiminishing(nn.Module):
         return F.normalize(features, dim=1) if self.normalize else features
 
 
-class IFDOutput(NamedTuple):
-    embedding: Tensor
-    """(B, D), behind the main stream's BN neck, not normalised."""
-    attention: Tensor | None
-    """W_I (B, 1, h, w) in [0, 1]; None for a single stream."""
-    main_logits: Tensor | None
-    """(B, K)"""
-    attention_logits: Tensor | None
-    """(B, K)"""
-    clothing_features: Tensor | None
-    """f_c (B, C), see `ClothingBiasDiminishing`; None when no clothing mask was given or the model has no CBD."""
-
-
 class IFD(nn.Module):
     """The dual-stream network of Fig. 2.
 
@@ -155,9 +142,16 @@ class IFD(nn.Module):
         attention = self.ikt(attention_maps.detach() if self.detach_attention else attention_maps)  # W_I, eq. 1
         maps = attention * self.main_stream.backbone(image)  # F_rg (B, C, h, w), eq. 2
         main = self.main_stream.head(maps)
-        attention_logits = self.attention_stream.head(attention_maps).logits if self.num_classes else None
+        aside = self.attention_stream.head(attention_maps)
         clothing_features = self.cbd(maps, clothing) if self.cbd is not None and clothing is not None else None
-        return IFDOutput(main.embedding, attention, main.logits, attention_logits, clothing_features)
+        return IFDOutput(
+            main.embedding, attention, main.logits, aside.logits, clothing_features, main.pooled, aside.embedding
+        )
+
+    @property
+    def neck_mean(self) -> Tensor:
+        """(D,): running mean of what goes into the main stream's BN neck."""
+        return self.main_stream.head.neck.running_mean
 
     def streams(self) -> tuple[Stream, ...]:
         """The streams, main stream first."""

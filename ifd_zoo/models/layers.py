@@ -1,4 +1,4 @@
-"""Pooling and the BN neck: what both streams put behind their backbone."""
+"""Pooling and the BN neck: what both streams put behind their backbone, and what comes out of a network."""
 
 from typing import NamedTuple
 
@@ -35,6 +35,8 @@ class HeadOutput(NamedTuple):
     """(B, D), behind the BN neck, not normalised."""
     logits: Tensor | None
     """(B, K) identity scores; None when the classifier has been removed."""
+    pooled: Tensor
+    """(B, D), before the BN neck."""
 
 
 class IdentityHead(nn.Module):
@@ -60,6 +62,24 @@ class IdentityHead(nn.Module):
             nn.init.normal_(self.classifier.weight, std=0.001)
 
     def forward(self, maps: Tensor) -> HeadOutput:
-        embedding = self.neck(self.pool(maps))  # (B, D)
+        pooled = self.pool(maps)  # (B, D)
+        embedding = self.neck(pooled)
         has_classifier = isinstance(self.classifier, nn.Linear)
-        return HeadOutput(embedding, self.classifier(embedding) if has_classifier else None)
+        return HeadOutput(embedding, self.classifier(embedding) if has_classifier else None, pooled)
+
+
+class IFDOutput(NamedTuple):
+    embedding: Tensor
+    """(B, D), behind the main stream's BN neck, not normalised."""
+    attention: Tensor | None
+    """W_I (B, 1, h, w) in [0, 1]; None for a single stream."""
+    main_logits: Tensor | None
+    """(B, K)"""
+    attention_logits: Tensor | None
+    """(B, K)"""
+    clothing_features: Tensor | None
+    """f_c (B, C) of `ClothingBiasDiminishing`; None when no clothing mask was given or the model has no CBD."""
+    pooled: Tensor | None = None
+    """(B, D): F_rg pooled, before the main stream's BN neck; of a single stream F_g."""
+    attention_embedding: Tensor | None = None
+    """(B, D), behind the attention stream's BN neck, not normalised; None for a single stream."""

@@ -38,6 +38,11 @@ def require_labels(label_map: np.ndarray) -> None:
         raise ValueError(f'label {label_map.max()} is outside the label set of {len(LABELS)} classes')
 
 
+ERASED_SHARE = 0.1
+"""A pixel of a resized image is erased where more of it than this was clothing: none of its colour is seen at edges."""
+CLOTHING_SHARE = 0.5
+"""A pixel of a resized image belongs to psi where at least this share of it was clothing."""
+
 def erase(image: Tensor, mask: Tensor, fill: str = 'black', noise: Tensor | None = None) -> Tensor:
     """The clothing-masked image M: pixels under the mask are replaced, all others stay (section II, Fig. 2).
 

@@ -47,11 +47,12 @@ base mesh, targets, rig and weights of MakeHuman (mpfb2), which are CC0 1.0 and 
 photograph was used."""
 
 REALISM = """\
-A small parser that learns from renders alone and is tested on street photos says how real they look. Places of their own
-behind every person, people of many looks, stretched boxes and faults of cameras each brought it nearer to photos; hair
-gained most when its highlights became faint and its strands visible, and faces when their hollows cast shade. Beyond
-that, other shares of any one option move its figures less than another seed of the parser does: what is missing is in
-the look of hair and faces, not in places or light. Taught by photos, the same parser finds a sixth more of hair and skin."""
+A small parser that learns from renders alone and is tested on street photos says how real they look. Places of their
+own behind every person, people of many looks, stretched boxes and faults of cameras each brought it nearer to photos;
+hair gained most when its highlights became faint and its strands visible, and faces when their hollows cast shade.
+Beyond that, other shares of any one option move its figures less than another seed of the parser does: what is missing
+is in the look of hair and faces, not in places or light. Taught by photos, the same parser finds a sixth more of hair
+and skin."""
 
 BIASES = """\
 - Nobody is a child, pregnant, visibly disabled or in a wheelchair; nobody wears a veil, uniform or traditional dress.

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from ifd_zoo.features import embedding_size
 from ifd_zoo.images import load_image
 from ifd_zoo.predictor import ImageSource, Predictor
 from ifd_zoo.wardrobe.changes import WARDROBE, Change
@@ -77,7 +78,7 @@ def clothing_sensitivity(
         ImageError: the query cannot be used.
         ValueError: the gallery is empty or from another model, or no change applies to the query.
     """
-    width = predictor.model.num_features
+    width = embedding_size(predictor.model)
     if gallery.ndim != 2 or len(gallery) == 0 or gallery.shape[1] != width:
         raise ValueError(f'the gallery must be embeddings of shape (G, {width}), one at least, got {gallery.shape}')
     photo = load_image(query)
