@@ -61,6 +61,8 @@ class Augmentation:
     erasing: float = 0.5
     jitter: float = 0.0
     """Strength of brightness, contrast, saturation (all) and hue (a quarter of it)."""
+    crop: float = 1.0
+    """Probability of the crop; other images are resized to the input size, which is the scale of evaluation."""
 
 
 class EvalTransform:
@@ -189,11 +191,11 @@ class TrainTransform(EvalTransform):
         super().__init__(size, mean, std, masking)
         enlarged = [round(side * augmentation.crop_scale) for side in size]
         # v2 moves all images of one call in the same way; a tv_tensors.Mask would be resized without antialiasing.
-        self.move = v2.Compose([
-            v2.Resize(enlarged, antialias=True),
-            v2.RandomCrop(list(size)),
-            v2.RandomHorizontalFlip(augmentation.flip),
-        ])
+        crop = v2.Compose([v2.Resize(enlarged, antialias=True), v2.RandomCrop(list(size))])
+        if augmentation.crop < 1:
+            whole = v2.Resize(list(size), antialias=True)
+            crop = v2.RandomChoice([crop, whole], [augmentation.crop, 1 - augmentation.crop])
+        self.move = v2.Compose([crop, v2.RandomHorizontalFlip(augmentation.flip)])
         strength = augmentation.jitter
         self.jitter = v2.ColorJitter(strength, strength, strength, strength / 4) if strength else None
         # Filled with the mean colour: zero, since it comes after normalisation.

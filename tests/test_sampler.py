@@ -146,3 +146,16 @@ def test_every_person_comes_up_equally_often_in_an_epoch():
 def test_impossible_numbers_are_refused(P, K, limit):
     with pytest.raises(ValueError, match='num_pids'):
         IdentitySampler(*labels_of([[4, 4]] * 4), P, K, 0, max_appearances=limit)
+
+
+@pytest.mark.parametrize('pid_draw, rich', [('even', 10), ('proportional', 40)])
+def test_a_person_with_four_times_the_images_is_drawn_four_times_as_often_where_asked(pid_draw, rich):
+    pids = [0] * 32 + [pid for pid in range(1, 9) for _ in range(8)]
+    sampler = IdentitySampler(pids, [0] * len(pids), 2, 4, 1, None, None, pid_draw)
+    count = Counter()
+    while sampler.epoch < 40:
+        count.update(pids[index] for batch in indices_of(sampler) for index in batch)
+        sampler.start_at(sampler.epoch + 1)
+    total = sum(count.values())
+    poor = (total - count[0]) / 8
+    assert count[0] / poor == pytest.approx(rich / 10, rel=0.15)

@@ -18,6 +18,7 @@ from ifd_zoo.parsing.parser import BUNDLED
 from ifd_zoo.transforms import Augmentation, Masking, TrainTransform
 from train.config import Config, ConfigError
 from train.engine import Stage
+from train.recipes import VARIANTS
 from train.sampler import SAMPLERS, Draw, IdentitySampler
 from train.schedule import seed_everything
 from train.task import AttentionTask, JointTask
@@ -70,9 +71,12 @@ def build_model(config: Config, num_classes: int) -> nn.Module:
         'pool': config.pool,
         'cbd': config.contrastive != 'none',
         'last_stride': config.last_stride,
+        'neck_affine': config.neck_affine,
         'clothing_resize': config.clothing_resize,
         'clothing_normalize': config.clothing_normalize,
     }
+    if VARIANTS[config.variant].masked:
+        options['masked'] = True
     if config.streams == 2:
         options |= {'detach_attention': config.detach_attention, 'ikt_kernel': config.ikt_kernel}
     seed_everything(config.seed, 0)
@@ -148,13 +152,15 @@ class DrawnDataset(Dataset):
 
 def build_loader(dataset: ReIDDataset, size: tuple[int, int], masking: Masking, config: Config) -> DataLoader:
     """Augmented batches. Raises ConfigError when the data set is too small for them."""
-    augmentation = Augmentation(config.crop_scale, config.flip, config.erasing, config.jitter)
+    augmentation = Augmentation(config.crop_scale, config.flip, config.erasing, config.jitter, config.crop)
     transform = TrainTransform(size, augmentation, masking=masking)
     pids = [record.pid for record in dataset.train]
     clothes_ids = [record.clothes_id for record in dataset.train]
     share, limit = SAMPLERS[config.sampler], config.max_appearances or None
     try:
-        sampler = IdentitySampler(pids, clothes_ids, config.num_pids, config.num_images, config.seed, share, limit)
+        sampler = IdentitySampler(
+            pids, clothes_ids, config.num_pids, config.num_images, config.seed, share, limit, config.pid_draw
+        )
     except ValueError as error:
         raise ConfigError(str(error)) from error
     keys = ('image', 'pid', 'clothes_id', *(('masked', 'clothing') if config.needs_masks else ()))

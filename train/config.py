@@ -18,7 +18,7 @@ from ifd_zoo.parsing.masks import FILLS
 from ifd_zoo.parsing.masksets import LABEL_MAPS, NO_MASKS
 from ifd_zoo.parsing.registry import portable_name
 from train.recipes import RECIPES, VARIANTS
-from train.sampler import SAMPLERS
+from train.sampler import PID_DRAWS, SAMPLERS
 
 
 class ConfigError(ValueError):
@@ -30,6 +30,7 @@ CHOICES = {
     'variant': tuple(VARIANTS),
     'data': tuple(DATASETS),
     'sampler': tuple(SAMPLERS),
+    'pid_draw': PID_DRAWS,
     'schedule': ('step', 'cosine'),
     'precision': PRECISIONS,
     'device': ('auto', 'cpu', 'cuda'),
@@ -83,6 +84,7 @@ class Config:
     sampler: str = _option('proportional_ras', 'how the images of a person are drawn')
     num_pids: int = _option(8, 'P: identities per batch, over all processes')
     num_images: int = _option(8, 'K: images per identity')
+    pid_draw: str = _option('even', 'how often a person is drawn: even, or in proportion to its images')
     max_appearances: int = _option(0, 'outfits of a person per batch; 0: as many as fit')
     accumulate: int = _option(1, 'batches per step of the optimiser; the contrastive losses see one batch')
     lr: float = _option(3.5e-4, 'learning rate of Adam')
@@ -91,14 +93,19 @@ class Config:
     stage1_lr_drops: tuple[float, ...] = _option((0.5, 5 / 6), 'shares of stage 1 at which it drops', parse_fractions)
     lr_drops: tuple[float, ...] = _option((1 / 3, 2 / 3), 'shares of stage 2 at which it drops', parse_fractions)
     warmup_epochs: int = _option(0, 'epochs of linear warm-up at the start of each stage')
+    backbone_rate: float = _option(1.0, 'share of the learning rate that the backbones get')
+    attention_rate: float = _option(1.0, 'share of the learning rate that the attention stream gets in stage 2')
 
     tau: float = _option(0.1, 'temperature of the contrastive losses')
     T: float = _option(0.5, 'eq. 5: pairs in another outfit weigh 1/T')
     T_end: float = _option(0.0, 'T moves to this value in a straight line over stage 2; 0: T stays')
     ccl_weight: float = _option(1.0, 'lambda of eq. 6')
+    ccl_warmup: float = _option(0.0, 'share of stage 2 in which lambda rises from 0')
+    triplet_weight: float = _option(0.0, 'weight of a batch-hard triplet loss on the vector before the BN neck')
     label_smoothing: float = _option(0.1, 'label smoothing of the identity losses')
     pool: str = _option('avg', 'pooling of the identity heads')
     last_stride: int = _option(1, "last stride of the backbone; 1 doubles the feature map's sides")
+    neck_affine: bool = _option(True, 'BN necks with gain and bias')
     ikt_kernel: int = _option(7, 'side of the convolution of eq. 1')
     clothing_resize: str = _option('area', 'how psi becomes W_c')
     clothing_normalize: bool = _option(True, 'f_c of unit length')
@@ -109,6 +116,7 @@ class Config:
     clothing_classes: tuple[str, ...] = _option(CLOTHING, 'C of eq. 3: labels that psi covers', parse_names)
     fill: str = _option('black', 'what the erased pixels become')
     crop_scale: float = _option(1.125, 'images are resized to this multiple of the input size and cropped')
+    crop: float = _option(1.0, 'probability of that; other images are resized to the input size')
     flip: float = _option(0.5, 'probability of mirroring')
     erasing: float = _option(0.5, 'probability of random erasing')
     jitter: float = _option(0.0, 'strength of colour jitter (image only)')
@@ -139,7 +147,7 @@ class Config:
         for name in NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise ConfigError(f'{name}: must not be negative, got {getattr(self, name)}')
-        for name in ('flip', 'erasing', 'jitter', 'label_smoothing'):
+        for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f'{name}: must be in [0, 1], got {getattr(self, name)}')
         for name in ('mask_classes', 'clothing_classes'):
@@ -172,7 +180,7 @@ class Config:
 
     @property
     def needs_masks(self) -> bool:
-        return self.streams == 2 or self.contrastive != 'none'
+        return self.streams == 2 or self.contrastive != 'none' or VARIANTS[self.variant].masked
 
     @property
     def model(self) -> str:
@@ -195,9 +203,10 @@ def _portable(config: Config, field: dataclasses.Field) -> Any:
 
 
 NOT_NEGATIVE = (
-    'stage1_epochs', 'warmup_epochs', 'max_appearances', 'weight_decay', 'T_end', 'ccl_weight',
-    'val_pids', 'seed', 'workers', 'checkpoint_steps', 'picture_epochs',
+    'stage1_epochs', 'warmup_epochs', 'max_appearances', 'weight_decay', 'T_end', 'ccl_weight', 'triplet_weight',
+    'backbone_rate', 'attention_rate', 'val_pids', 'seed', 'workers', 'checkpoint_steps', 'picture_epochs',
 )
+SHARES = ('flip', 'erasing', 'jitter', 'label_smoothing', 'crop', 'ccl_warmup')
 
 
 def parse_args(argv: list[str] | None) -> tuple[Config, bool]:

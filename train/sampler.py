@@ -45,6 +45,9 @@ SAMPLERS: dict[str, Share | None] = {
 the random appearance sampling that it modifies (Liu et al. 2022 [28]); `pk` does not look at outfits."""
 
 
+PID_DRAWS = ('even', 'proportional')
+
+
 class Draw(NamedTuple):
     index: int
     """Position of the image in the data set."""
@@ -66,6 +69,8 @@ class IdentitySampler(Sampler[list[Draw]]):
         seed: with the epoch, decides the batches.
         share: a value of `SAMPLERS`.
         max_appearances: outfits per person and batch, drawn at random when there are more; default and limit: K.
+        pid_draw: `even` draws every person as often as the others; `proportional` in proportion to its images, so that
+            every image is seen about as often as the others.
 
     Raises:
         ValueError: fewer than P persons, or a number below 1.
@@ -82,6 +87,7 @@ class IdentitySampler(Sampler[list[Draw]]):
         seed: int = 0,
         share: Share | None = proportional_shares,
         max_appearances: int | None = None,
+        pid_draw: str = 'even',
     ) -> None:
         self.max_appearances = num_images if max_appearances is None else max_appearances
         if min(num_pids, num_images, self.max_appearances) < 1 or self.max_appearances > num_images:
@@ -98,6 +104,11 @@ class IdentitySampler(Sampler[list[Draw]]):
             self.appearances[int(pid)][int(clothes_id) if share else 0].append(index)
         if len(self.appearances) < num_pids:
             raise ValueError(f'num_pids={num_pids}, but the data set has only {len(self.appearances)} persons')
+        self.rounds = dict.fromkeys(self.appearances, 1)
+        """How often each person comes in one round of all."""
+        if pid_draw == 'proportional':
+            images = {pid: sum(map(len, outfits.values())) for pid, outfits in self.appearances.items()}
+            self.rounds = {pid: max(1, round(number / num_images)) for pid, number in images.items()}
 
     def start_at(self, epoch: int, first_batch: int = 0) -> None:
         """Choose the epoch of the next iteration, and how many of its batches to leave out, both from 0."""
@@ -118,12 +129,16 @@ class IdentitySampler(Sampler[list[Draw]]):
                 yield [Draw(index, seed) for index, seed in zip(indices, seeds, strict=True)]
 
     def _draw_pids(self, rng: np.random.Generator, queue: list[int]) -> tuple[list[int], list[int]]:
-        """P distinct persons, each as often as the others over the epoch, and what is left of the queue."""
-        if len(queue) < self.num_pids:
-            fresh = [int(pid) for pid in rng.permutation(sorted(self.appearances))]
-            # Those still waiting come first; a batch must not hold a person twice.
+        """P distinct persons, the longest waiting first, and who is left in the queue."""
+        while len(set(queue)) < self.num_pids:
+            everybody = [pid for pid in sorted(self.appearances) for _ in range(self.rounds[pid])]
+            fresh = [int(pid) for pid in rng.permutation(everybody)]
+            # A batch must not hold a person twice: those who wait already come last of the new ones.
             queue = queue + [pid for pid in fresh if pid not in queue] + [pid for pid in fresh if pid in queue]
-        return queue[: self.num_pids], queue[self.num_pids :]
+        drawn = list(dict.fromkeys(queue))[: self.num_pids]
+        for pid in drawn:
+            queue.remove(pid)
+        return drawn, queue
 
     def _draw_images(self, rng: np.random.Generator, pid: int) -> list[int]:
         outfits = sorted(self.appearances[pid])

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from ifd_zoo.models import IFD
 from train.config import Config
 from train.gather import gather
-from train.losses import ClothingContrastiveLoss, IdentityLoss, SupConLoss
+from train.losses import BatchHardTripletLoss, ClothingContrastiveLoss, IdentityLoss, SupConLoss
 
 CONTRASTIVE = {'none': None, 'ccl': ClothingContrastiveLoss, 'supcon': SupConLoss}
 
@@ -25,7 +25,8 @@ class AttentionTask(nn.Module):
 class JointTask(nn.Module):
     """Stage 2: L_all = L_ID^m + L_ID^a + lambda L_CCL (eq. 6), without the terms that the variant leaves out.
 
-    Identity losses are over this process' images, the contrastive loss over the images of all processes.
+    Beyond the paper, a triplet loss on the main stream's pooled vector. Identity losses are over this process' images,
+    the others over the images of all processes.
     """
 
     def __init__(self, model: nn.Module, config: Config) -> None:
@@ -34,7 +35,9 @@ class JointTask(nn.Module):
         self.identity = IdentityLoss(config.label_smoothing)
         contrastive = CONTRASTIVE[config.contrastive]
         self.contrastive = contrastive and contrastive(config.tau)
-        self.weight = config.ccl_weight
+        self.weight, self.warmup = config.ccl_weight, config.ccl_warmup
+        self.triplet = BatchHardTripletLoss() if config.triplet_weight else None
+        self.triplet_weight = config.triplet_weight
         self.T, self.T_end = config.T, config.T_end or config.T
 
     def forward(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
@@ -44,7 +47,10 @@ class JointTask(nn.Module):
         if output.attention_logits is not None:
             losses['id_attention'] = self.identity(output.attention_logits, batch['pid'])
         if self.contrastive is not None:
-            losses['clothing'] = self.weight * self._contrast(output.clothing_features, batch, progress)
+            rise = min(1.0, progress / self.warmup) if self.warmup else 1.0
+            losses['clothing'] = self.weight * rise * self._contrast(output.clothing_features, batch, progress)
+        if self.triplet is not None:
+            losses['triplet'] = self.triplet_weight * self.triplet(gather(output.pooled), gather(batch['pid']))
         return losses
 
     def _contrast(self, features: Tensor, batch: dict[str, Tensor], progress: float) -> Tensor:
