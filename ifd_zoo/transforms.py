@@ -178,7 +178,13 @@ class EvalTransform:
 
 
 class TrainTransform(EvalTransform):
-    """`EvalTransform` with random crop, flip, colour jitter and erasing."""
+    """`EvalTransform` with random crop, flip, colour jitter and erasing.
+
+    Args:
+        size, mean, std, masking: as for `EvalTransform`.
+        augmentation: what is drawn at random.
+        camera: changes the picture (3, H, W) uint8 at its final size, so that image and masked image show the change.
+    """
 
     def __init__(
         self,
@@ -187,8 +193,10 @@ class TrainTransform(EvalTransform):
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
         masking: Masking | None = None,
+        camera: v2.Transform | None = None,
     ) -> None:
         super().__init__(size, mean, std, masking)
+        self.camera = camera or v2.Identity()
         enlarged = [round(side * augmentation.crop_scale) for side in size]
         # v2 moves all images of one call in the same way; a tv_tensors.Mask would be resized without antialiasing.
         crop = v2.Compose([v2.Resize(enlarged, antialias=True), v2.RandomCrop(list(size))])
@@ -202,7 +210,8 @@ class TrainTransform(EvalTransform):
         self.erasing = v2.RandomErasing(augmentation.erasing, scale=(0.02, 0.4), ratio=(0.3, 3.3))
 
     def _geometric(self, *parts: Tensor) -> tuple[Tensor, ...]:
-        return tuple(part.as_subclass(Tensor) for part in self.move([tv_tensors.Image(part) for part in parts]))
+        pixels, *masks = self.move([tv_tensors.Image(part) for part in parts])
+        return tuple(part.as_subclass(Tensor) for part in (self.camera(pixels), *masks))
 
     def _noise(self, pixels: Tensor) -> None:
         return None  # drawn anew for each image

@@ -7,7 +7,7 @@ from accelerate.data_loader import BatchSamplerShard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train.sampler import SAMPLERS, IdentitySampler, equal_shares, proportional_shares
+from train.sampler import SAMPLERS, IdentitySampler, PhotoSampler, equal_shares, proportional_shares
 
 PEOPLE = st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=7), min_size=3, max_size=9)
 """For each person the number of images of each outfit."""
@@ -159,3 +159,33 @@ def test_a_person_with_four_times_the_images_is_drawn_four_times_as_often_where_
     total = sum(count.values())
     poor = (total - count[0]) / 8
     assert count[0] / poor == pytest.approx(rich / 10, rel=0.15)
+
+
+def test_photos_come_twice_in_a_row_evenly_among_the_persons_of_every_batch():
+    pids = [pid for pid in range(8) for _ in range(6)]
+    persons = IdentitySampler(pids, pids, 4, 2, 1, None)
+    sampler = PhotoSampler(persons, range(100, 110), 4)
+    batches = indices_of(sampler)
+    assert len(batches) == len(sampler) == len(persons) and sampler.batch_size == 16
+    for batch, alone in zip(batches, indices_of(persons), strict=True):
+        assert [index for index in batch if index < 100] == alone
+        photos = [index for index in batch if index >= 100]
+        assert photos[::2] == photos[1::2] and len(set(photos)) == 4
+        for half in (batch[:8], batch[8:]):  # of two processes
+            assert sum(index >= 100 for index in half) == 4
+    assert len({draw.seed for batch in sampler for draw in batch}) == 16 * len(sampler)
+
+
+def test_a_run_that_goes_on_draws_the_photos_of_the_run_that_was_not_stopped():
+    pids = [pid for pid in range(8) for _ in range(6)]
+    sampler = PhotoSampler(IdentitySampler(pids, pids, 4, 2, 1, None), range(100, 110), 4)
+    sampler.start_at(3)
+    whole = list(sampler)
+    sampler.start_at(3, 2)
+    assert list(sampler) == whole[2:]
+
+
+@pytest.mark.parametrize('num_photos', [0, 11])
+def test_a_number_of_photos_that_cannot_be_drawn_is_refused(num_photos):
+    with pytest.raises(ValueError, match='num_photos'):
+        PhotoSampler(IdentitySampler([0, 1], [0, 1], 2, 1), range(2, 12), num_photos)

@@ -381,4 +381,24 @@ def test_triplet_loss_and_warm_up_of_the_clothing_loss_are_logged(root, tmp_path
     assert train_run.main(arguments(root, tmp_path, *options)) == 0
     first, last = (line for line in metrics(tmp_path) if line['stage'] == 2)
     assert first['losses']['triplet'] > 0
-    assert first['losses']['clothing'] < 0.7 * last['losses']['clothing']  # a quarter and three quarters of the weight, on average
+    # A sixth and two thirds of the weight, on average.
+    assert first['losses']['clothing'] < 0.7 * last['losses']['clothing']
+
+
+def test_photos_train_beside_persons_and_no_classifier_counts_them(root, tmp_path):
+    photos = tmp_path / 'photos'
+    photos.mkdir()
+    for number, path in enumerate(sorted(root.glob('train/*/*/*.jpg'))[::9]):
+        shutil.copy(path, photos / f'{number}.jpg')
+    options = f'--photos {photos} --num-photos 2 --camera 0.5 --recolour 0.5 --background 0.5 --epochs 1'.split()
+    assert train_run.main(arguments(root, tmp_path / 'run', *options)) == 0
+    first, second = metrics(tmp_path / 'run')
+    assert first['losses']['photos_attention'] > 0 and second['losses']['photos_main'] > 0
+    info = json.loads((tmp_path / 'run' / 'release' / 'config.json').read_text())['ifd']
+    assert info['data']['train_pids'] == 6 and info['training']['photos'] == 'photos'
+
+
+def test_a_folder_without_photos_is_refused(root, tmp_path, capsys):
+    (tmp_path / 'none').mkdir()
+    assert train_run.main(arguments(root, tmp_path / 'run', '--photos', str(tmp_path / 'none'))) == 2
+    assert 'none: no photos' in capsys.readouterr().err

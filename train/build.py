@@ -1,5 +1,6 @@
 """The parts of a run, each made from the config."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import timm
@@ -7,21 +8,25 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
 
-from ifd_zoo.datasets import DatasetError, Record, RecordDataset, ReIDDataset, load_dataset
+from ifd_zoo.datasets import DatasetError, Record, ReIDDataset, load_dataset
 from ifd_zoo.datasets.validation import hold_out
 from ifd_zoo.hub import list_models
+from ifd_zoo.intake.content import PICTURE_SUFFIXES
 from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.parsing import load_parser
 from ifd_zoo.parsing.masksets import LABEL_MAPS, NO_MASKS, MaskSource
 from ifd_zoo.parsing.parser import BUNDLED
 from ifd_zoo.transforms import Augmentation, Masking, TrainTransform
+from train.camera import surveillance
 from train.config import Config, ConfigError
 from train.engine import Stage
 from train.recipes import VARIANTS
-from train.sampler import SAMPLERS, Draw, IdentitySampler
+from train.sampler import SAMPLERS, Draw, IdentitySampler, PhotoSampler
 from train.schedule import seed_everything
 from train.task import AttentionTask, JointTask
+from train.variation import Variation, VariedDataset
 
 
 def build_data(config: Config, accelerator: Accelerator) -> ReIDDataset:
@@ -44,6 +49,23 @@ def build_data(config: Config, accelerator: Accelerator) -> ReIDDataset:
         text = f'{unmasked} of {len(records)} images have no label map; give --masks bundled'
         raise DatasetError(f'{config.root}: {text}')
     return dataset
+
+
+def build_photos(config: Config, accelerator: Accelerator) -> tuple[Record, ...]:
+    """The photos that the config names, with label maps by the bundled parser and a pid below zero each.
+
+    Raises:
+        DatasetError: the folder holds no pictures.
+    """
+    if config.photos == Path():
+        return ()
+    folder = config.photos.expanduser()
+    paths = sorted(path for path in folder.rglob('*') if path.suffix.lower() in PICTURE_SUFFIXES)
+    if not paths:
+        raise DatasetError(f'{folder}: no photos for --photos')
+    records = [Record(path, pid=-1 - i, camid=0, clothes_id=-1 - i) for i, path in enumerate(paths)]
+    with accelerator.main_process_first():
+        return MaskSource('bundled', accelerator.device).apply(records, folder, config.output / 'photo-maps')
 
 
 def _all_records(dataset: ReIDDataset) -> tuple[Record, ...]:
@@ -150,10 +172,17 @@ class DrawnDataset(Dataset):
             torch.set_rng_state(before)
 
 
-def build_loader(dataset: ReIDDataset, size: tuple[int, int], masking: Masking, config: Config) -> DataLoader:
-    """Augmented batches. Raises ConfigError when the data set is too small for them."""
+def build_loader(
+    dataset: ReIDDataset, photos: Sequence[Record], size: tuple[int, int], masking: Masking, config: Config
+) -> DataLoader:
+    """Augmented batches of persons, and of photos if there are any.
+
+    Raises:
+        ConfigError: the data set is too small for them.
+    """
     augmentation = Augmentation(config.crop_scale, config.flip, config.erasing, config.jitter, config.crop)
-    transform = TrainTransform(size, augmentation, masking=masking)
+    camera = v2.RandomApply([surveillance(size[0])], config.camera) if config.camera else None
+    transform = TrainTransform(size, augmentation, masking=masking, camera=camera)
     pids = [record.pid for record in dataset.train]
     clothes_ids = [record.clothes_id for record in dataset.train]
     share, limit = SAMPLERS[config.sampler], config.max_appearances or None
@@ -161,10 +190,13 @@ def build_loader(dataset: ReIDDataset, size: tuple[int, int], masking: Masking, 
         sampler = IdentitySampler(
             pids, clothes_ids, config.num_pids, config.num_images, config.seed, share, limit, config.pid_draw
         )
+        if photos:
+            sampler = PhotoSampler(sampler, range(len(pids), len(pids) + len(photos)), config.num_photos)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     keys = ('image', 'pid', 'clothes_id', *(('masked', 'clothing') if config.needs_masks else ()))
-    drawn = DrawnDataset(RecordDataset(dataset.train, transform), keys)
+    variation = Variation(config.recolour, config.background)
+    drawn = DrawnDataset(VariedDataset(dataset.train, transform, variation, photos), keys)
     return DataLoader(
         drawn,
         batch_sampler=sampler,

@@ -77,6 +77,9 @@ class Config:
     data: str = _option('folder', 'data set reader')
     masks: str = _option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, a parser, or a folder of maps')
     maps: Path = _option(Path(), 'folder that keeps the label maps of --masks; default: OUTPUT/maps', here=True)
+    photos: Path = _option(Path(), 'folder of photos of which each is a person of its own, seen in two outfits at once')
+    num_photos: int = _option(8, 'photos per batch, over all processes, if there are any')
+    photo_weight: float = _option(0.4, 'weight of the contrastive losses over photos')
     tag: str = _option('', 'names the release, as in ifd_resnet10t.TAG; default: the data set')
 
     stage1_epochs: int = _option(30, 'epochs of the attention stream alone')
@@ -120,6 +123,9 @@ class Config:
     flip: float = _option(0.5, 'probability of mirroring')
     erasing: float = _option(0.5, 'probability of random erasing')
     jitter: float = _option(0.0, 'strength of colour jitter (image only)')
+    camera: float = _option(0.0, 'probability that an image is made to look like one of another camera')
+    recolour: float = _option(0.0, 'probability that garments get other colours')
+    background: float = _option(0.0, 'probability that what lies around the person comes from another image')
     test_flip: bool = _option(True, 'test feature: image plus mirror image')
 
     val_pids: int = _option(0, 'identities taken out of train for validation; 0: report the test split at the end')
@@ -180,7 +186,8 @@ class Config:
 
     @property
     def needs_masks(self) -> bool:
-        return self.streams == 2 or self.contrastive != 'none' or VARIANTS[self.variant].masked
+        changed = self.recolour or self.background or self.photos != Path()
+        return bool(self.streams == 2 or self.contrastive != 'none' or VARIANTS[self.variant].masked or changed)
 
     @property
     def model(self) -> str:
@@ -199,14 +206,17 @@ def _portable(config: Config, field: dataclasses.Field) -> Any:
     # A file or folder of one machine: its name is all that means anything elsewhere.
     if field.name == 'masks':
         return portable_name(value)
-    return Path(value).name if field.name == 'backbone_weights' else value
+    return Path(value).name if field.name in ('backbone_weights', 'photos') else value
 
 
 NOT_NEGATIVE = (
     'stage1_epochs', 'warmup_epochs', 'max_appearances', 'weight_decay', 'T_end', 'ccl_weight', 'triplet_weight',
-    'backbone_rate', 'attention_rate', 'val_pids', 'seed', 'workers', 'checkpoint_steps', 'picture_epochs',
+    'backbone_rate', 'attention_rate', 'photo_weight', 'val_pids', 'seed', 'workers', 'checkpoint_steps',
+    'picture_epochs',
 )
-SHARES = ('flip', 'erasing', 'jitter', 'label_smoothing', 'crop', 'ccl_warmup')
+SHARES = (
+    'flip', 'erasing', 'jitter', 'camera', 'recolour', 'background', 'label_smoothing', 'crop', 'ccl_warmup',
+)
 
 
 def parse_args(argv: list[str] | None) -> tuple[Config, bool]:

@@ -30,7 +30,7 @@ from ifd_zoo.parsing.coverage import count_coverage, coverage_text
 from ifd_zoo.parsing.masksets import NO_MASKS
 from ifd_zoo.transforms import EvalTransform, Masking
 from train.attention_pictures import AttentionPictures
-from train.build import build_data, build_loader, build_model, build_stages, load_backbone_weights
+from train.build import build_data, build_loader, build_model, build_photos, build_stages, load_backbone_weights
 from train.checkpoint import CheckpointError, Checkpoints
 from train.config import Config, ConfigError, parse_args
 from train.engine import Engine, Position, Stage, make_accelerator, place_model
@@ -63,7 +63,7 @@ class Run:
         self.stages = build_stages(self.model, config)
         self.average = self._follow_weights()
         self.position = self._restore(state) if state else Position(self.stages[0].number)
-        loader = build_loader(self.dataset, self.size, masking, config)
+        loader = build_loader(self.dataset, build_photos(config, self.accelerator), self.size, masking, config)
         self.engine = Engine(config, self.accelerator, loader, self._save, self._report)
         self.pictures = AttentionPictures(self.dataset.train, self.transform)
         if self.tracker:

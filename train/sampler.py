@@ -152,6 +152,48 @@ class IdentitySampler(Sampler[list[Draw]]):
         return drawn
 
 
+class PhotoSampler(Sampler[list[Draw]]):
+    """The batches of an `IdentitySampler` with photos among them, each of which is drawn twice in a row.
+
+    Photos lie evenly between the persons, so that every process gets its share of both.
+
+    Args:
+        sampler: of the persons.
+        photos: indices of the photos in the data set.
+        num_photos: per batch, at most as many as there are.
+    """
+
+    drop_last = True
+
+    def __init__(self, sampler: IdentitySampler, photos: Sequence[int], num_photos: int) -> None:
+        if not 1 <= num_photos <= len(photos):
+            raise ValueError(f'num_photos={num_photos} must be at least 1 and at most the {len(photos)} photos')
+        self.sampler, self.photos, self.num_photos = sampler, list(photos), num_photos
+        self.batch_size = sampler.batch_size + 2 * num_photos
+
+    def start_at(self, epoch: int, first_batch: int = 0) -> None:
+        """See `IdentitySampler.start_at`."""
+        self.sampler.start_at(epoch, first_batch)
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        first = self.sampler.first_batch
+        for number, batch in enumerate(self.sampler, start=first):
+            rng = np.random.default_rng((self.sampler.seed, self.sampler.epoch, number, 1))
+            photos = rng.choice(self.photos, self.num_photos, replace=False).tolist()
+            views = [[Draw(index, int(seed)) for seed in rng.integers(2**62, size=2)] for index in photos]
+            persons = [batch[i : i + self.sampler.num_images] for i in range(0, len(batch), self.sampler.num_images)]
+            yield [draw for group in _evenly_mixed(persons, views) for draw in group]
+
+
+def _evenly_mixed(some: list, others: list) -> list:
+    """Both lists as one, each in its order and spread over the whole."""
+    places = [(i + 0.5) / len(part) for part in (some, others) for i in range(len(part))]
+    return [item for _, item in sorted(zip(places, [*some, *others], strict=True), key=lambda pair: pair[0])]
+
+
 def _draw(rng: np.random.Generator, group: list[int], number: int) -> list[int]:
     """Whole rounds of the group while it is too small, then without replacement."""
     rounds, rest = divmod(number, len(group))

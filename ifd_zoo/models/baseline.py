@@ -58,7 +58,7 @@ class Baseline(nn.Module):
         maps = self.main_stream.backbone(seen)  # F_g (B, C, h, w)
         main = self.main_stream.head(maps)
         clothing_features = self.cbd(maps, clothing) if self.cbd is not None and clothing is not None else None
-        return IFDOutput(main.embedding, None, main.logits, None, clothing_features, main.pooled)
+        return IFDOutput(main.embedding, None, main.logits, None, clothing_features, main.pooled, None)
 
     @property
     def neck_mean(self) -> Tensor:
