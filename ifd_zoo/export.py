@@ -139,7 +139,7 @@ def write_graph(
 
 
 def output_names(model: nn.Module) -> tuple[str, ...]:
-    return ('embedding', 'attention') if model.needs_mask else ('embedding',)
+    return ('embedding', 'attention') if len(model.streams()) == 2 else ('embedding',)
 
 
 def _require(package: str) -> None:
@@ -163,7 +163,7 @@ def _network(model: nn.Module, parser: Parser | None, flip: bool) -> nn.Module:
     if parser is None:
         return embedder.eval()
     if not model.needs_mask:
-        raise ExportError('the model has one stream and needs no masks: leave the parser out')
+        raise ExportError('the model needs no masks: leave the parser out')
     if not isinstance(parser, Parser):
         raise ExportError('only the bundled parser and others of its kind can be exported: leave this one out')
     if transform.masking.fill == 'noise':

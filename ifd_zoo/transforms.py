@@ -61,6 +61,8 @@ class Augmentation:
     erasing: float = 0.5
     jitter: float = 0.0
     """Strength of brightness, contrast, saturation (all) and hue (a quarter of it)."""
+    crop: float = 1.0
+    """Probability of the crop; other images are resized to the input size, which is the scale of evaluation."""
 
 
 class EvalTransform:
@@ -176,7 +178,13 @@ class EvalTransform:
 
 
 class TrainTransform(EvalTransform):
-    """`EvalTransform` with random crop, flip, colour jitter and erasing."""
+    """`EvalTransform` with random crop, flip, colour jitter and erasing.
+
+    Args:
+        size, mean, std, masking: as for `EvalTransform`.
+        augmentation: what is drawn at random.
+        camera: changes the picture (3, H, W) uint8 at its final size, so that image and masked image show the change.
+    """
 
     def __init__(
         self,
@@ -185,22 +193,25 @@ class TrainTransform(EvalTransform):
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
         masking: Masking | None = None,
+        camera: v2.Transform | None = None,
     ) -> None:
         super().__init__(size, mean, std, masking)
+        self.camera = camera or v2.Identity()
         enlarged = [round(side * augmentation.crop_scale) for side in size]
         # v2 moves all images of one call in the same way; a tv_tensors.Mask would be resized without antialiasing.
-        self.move = v2.Compose([
-            v2.Resize(enlarged, antialias=True),
-            v2.RandomCrop(list(size)),
-            v2.RandomHorizontalFlip(augmentation.flip),
-        ])
+        crop = v2.Compose([v2.Resize(enlarged, antialias=True), v2.RandomCrop(list(size))])
+        if augmentation.crop < 1:
+            whole = v2.Resize(list(size), antialias=True)
+            crop = v2.RandomChoice([crop, whole], [augmentation.crop, 1 - augmentation.crop])
+        self.move = v2.Compose([crop, v2.RandomHorizontalFlip(augmentation.flip)])
         strength = augmentation.jitter
         self.jitter = v2.ColorJitter(strength, strength, strength, strength / 4) if strength else None
         # Filled with the mean colour: zero, since it comes after normalisation.
         self.erasing = v2.RandomErasing(augmentation.erasing, scale=(0.02, 0.4), ratio=(0.3, 3.3))
 
     def _geometric(self, *parts: Tensor) -> tuple[Tensor, ...]:
-        return tuple(part.as_subclass(Tensor) for part in self.move([tv_tensors.Image(part) for part in parts]))
+        pixels, *masks = self.move([tv_tensors.Image(part) for part in parts])
+        return tuple(part.as_subclass(Tensor) for part in (self.camera(pixels), *masks))
 
     def _noise(self, pixels: Tensor) -> None:
         return None  # drawn anew for each image

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from train.losses import ClothingContrastiveLoss, IdentityLoss, SupConLoss
+from train.losses import BatchHardTripletLoss, ClothingContrastiveLoss, IdentityLoss, SupConLoss
 
 CONTRASTIVE = (ClothingContrastiveLoss, SupConLoss)
 
@@ -138,3 +138,35 @@ def test_identity_loss_smooths_the_target():
 def test_impossible_parameters_are_refused(tau, T):
     with pytest.raises(ValueError, match='positive'):
         ClothingContrastiveLoss(tau)(*make_features(), T=T)
+
+
+def slow_triplet(features, pids, valid=None):
+    """Softplus of the farthest positive less the nearest negative, anchor by anchor."""
+    N = len(pids)
+    taking_part = [i for i in range(N) if valid is None or valid[i]]
+    terms = []
+    for a in taking_part:
+        positives = [math.dist(features[a], features[p]) for p in taking_part if p != a and pids[p] == pids[a]]
+        negatives = [math.dist(features[a], features[n]) for n in taking_part if pids[n] != pids[a]]
+        if positives and negatives:
+            terms.append(math.log1p(math.exp(max(positives) - min(negatives))))
+    return sum(terms) / len(terms) if terms else 0.0
+
+
+@pytest.mark.parametrize('seed', range(3))
+@pytest.mark.parametrize('left_out', [(), (0, 4, 8), range(12)])
+def test_triplet_loss_equals_its_definition_anchor_by_anchor(seed, left_out):
+    features, pids, _ = make_features(seed=seed, dtype=torch.float64)
+    valid = torch.tensor([i not in left_out for i in range(12)])
+    expected = slow_triplet((3 * features).tolist(), pids, valid)
+    assert float(BatchHardTripletLoss()(3 * features, pids, valid)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_triplet_loss_of_equal_features_has_a_finite_gradient():
+    features = torch.ones(4, 3, requires_grad=True)
+    BatchHardTripletLoss()(features, torch.tensor([0, 0, 1, 1])).backward()
+    assert features.grad.isfinite().all()
+
+
+def test_triplet_loss_without_a_pair_is_zero():
+    assert BatchHardTripletLoss()(torch.randn(3, 4), torch.tensor([0, 1, 2])) == 0

@@ -7,7 +7,7 @@ from accelerate.data_loader import BatchSamplerShard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train.sampler import SAMPLERS, IdentitySampler, equal_shares, proportional_shares
+from train.sampler import SAMPLERS, IdentitySampler, PhotoSampler, equal_shares, proportional_shares
 
 PEOPLE = st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=7), min_size=3, max_size=9)
 """For each person the number of images of each outfit."""
@@ -146,3 +146,46 @@ def test_every_person_comes_up_equally_often_in_an_epoch():
 def test_impossible_numbers_are_refused(P, K, limit):
     with pytest.raises(ValueError, match='num_pids'):
         IdentitySampler(*labels_of([[4, 4]] * 4), P, K, 0, max_appearances=limit)
+
+
+@pytest.mark.parametrize('pid_draw, rich', [('even', 10), ('proportional', 40)])
+def test_a_person_with_four_times_the_images_is_drawn_four_times_as_often_where_asked(pid_draw, rich):
+    pids = [0] * 32 + [pid for pid in range(1, 9) for _ in range(8)]
+    sampler = IdentitySampler(pids, [0] * len(pids), 2, 4, 1, None, None, pid_draw)
+    count = Counter()
+    while sampler.epoch < 40:
+        count.update(pids[index] for batch in indices_of(sampler) for index in batch)
+        sampler.start_at(sampler.epoch + 1)
+    total = sum(count.values())
+    poor = (total - count[0]) / 8
+    assert count[0] / poor == pytest.approx(rich / 10, rel=0.15)
+
+
+def test_photos_come_twice_in_a_row_evenly_among_the_persons_of_every_batch():
+    pids = [pid for pid in range(8) for _ in range(6)]
+    persons = IdentitySampler(pids, pids, 4, 2, 1, None)
+    sampler = PhotoSampler(persons, range(100, 110), 4)
+    batches = indices_of(sampler)
+    assert len(batches) == len(sampler) == len(persons) and sampler.batch_size == 16
+    for batch, alone in zip(batches, indices_of(persons), strict=True):
+        assert [index for index in batch if index < 100] == alone
+        photos = [index for index in batch if index >= 100]
+        assert photos[::2] == photos[1::2] and len(set(photos)) == 4
+        for half in (batch[:8], batch[8:]):  # of two processes
+            assert sum(index >= 100 for index in half) == 4
+    assert len({draw.seed for batch in sampler for draw in batch}) == 16 * len(sampler)
+
+
+def test_a_run_that_goes_on_draws_the_photos_of_the_run_that_was_not_stopped():
+    pids = [pid for pid in range(8) for _ in range(6)]
+    sampler = PhotoSampler(IdentitySampler(pids, pids, 4, 2, 1, None), range(100, 110), 4)
+    sampler.start_at(3)
+    whole = list(sampler)
+    sampler.start_at(3, 2)
+    assert list(sampler) == whole[2:]
+
+
+@pytest.mark.parametrize('num_photos', [0, 11])
+def test_a_number_of_photos_that_cannot_be_drawn_is_refused(num_photos):
+    with pytest.raises(ValueError, match='num_photos'):
+        PhotoSampler(IdentitySampler([0, 1], [0, 1], 2, 1), range(2, 12), num_photos)

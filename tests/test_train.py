@@ -6,23 +6,25 @@ import shutil
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from eval import run as eval_run
 from ifd_zoo.datasets.base import read_image, read_label_map
+from ifd_zoo.hub import load_model
 from ifd_zoo.parsing import load_parser
 from ifd_zoo.transforms import Augmentation, EvalTransform, Masking, TrainTransform
 from tests.training import arguments, metrics
 from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree
 from train import run as train_run
 from train import training
-from train.build import build_model, load_backbone_weights
+from train.build import build_model, build_stages
 from train.config import Config
 from train.engine import make_accelerator
 from train.flags import parse_args, to_flags
 from train.recipes import RECIPES, VARIANTS
 from train.sampler import SAMPLERS, equal_shares
 from train.schedule import learning_rate_factor
+from train.start import load_backbone_weights
 
 
 @pytest.fixture(scope='module')
@@ -340,3 +342,66 @@ def test_warm_up_is_a_line_and_the_cosine_falls_to_a_hundredth():
 def test_evaluation_names_what_is_wrong(root, tmp_path, capsys):
     assert eval_run.main(['--model', 'nothing', '--root', str(root)]) == 2
     assert 'nothing' in capsys.readouterr().err
+
+
+def _groups(root, output, *more):
+    config, _ = parse_args(arguments(root, output, *more))
+    model = build_model(config, 6)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = build_stages(model, config)[-1].optimizer.param_groups
+    return {names[id(parameter)]: group['share'] for group in groups for parameter in group['params']}
+
+
+def test_backbones_and_attention_stream_get_their_share_of_the_rate(root, tmp_path):
+    shares = _groups(root, tmp_path, '--backbone-rate', '0.25', '--attention-rate', '0.1')
+    assert shares['main_stream.head.classifier.weight'] == 1 and shares['ikt.conv.weight'] == 1
+    assert shares['main_stream.backbone.net.conv1.0.weight'] == 0.25
+    assert shares['attention_stream.head.classifier.weight'] == 0.1
+    assert shares['attention_stream.backbone.net.conv1.0.weight'] == pytest.approx(0.025)
+    assert set(_groups(root, tmp_path).values()) == {1.0}
+
+
+def test_an_attention_stream_without_rate_stays_as_stage_1_left_it(root, tmp_path):
+    def weights(*more):
+        assert train_run.main(arguments(root, tmp_path / '-'.join(more), '--weight-decay', '0', *more)) == 0
+        return load_file(tmp_path / '-'.join(more) / 'release' / 'model.safetensors')
+
+    frozen = weights('--attention-rate', '0', '--epochs', '1')
+    longer = weights('--attention-rate', '0', '--epochs', '2')
+    moved = weights('--attention-rate', '1', '--epochs', '2')
+    name = 'attention_stream.backbone.net.conv1.0.weight'
+    assert torch.equal(frozen[name], longer[name]) and not torch.equal(frozen[name], moved[name])
+
+
+def test_necks_without_gain_and_bias_survive_the_release(root, tmp_path):
+    assert train_run.main(arguments(root, tmp_path, '--no-neck-affine', '--epochs', '1')) == 0
+    model = load_model(tmp_path / 'release')
+    assert all(stream.head.neck.weight is None for stream in model.streams())
+
+
+def test_triplet_loss_and_warm_up_of_the_clothing_loss_are_logged(root, tmp_path):
+    options = '--triplet-weight 0.5 --ccl-warmup 1 --epochs 2 --crop 0.5 --pid-draw proportional'.split()
+    assert train_run.main(arguments(root, tmp_path, *options)) == 0
+    first, last = (line for line in metrics(tmp_path) if line['stage'] == 2)
+    assert first['losses']['triplet'] > 0
+    # A sixth and two thirds of the weight, on average.
+    assert first['losses']['clothing'] < 0.7 * last['losses']['clothing']
+
+
+def test_photos_train_beside_persons_and_no_classifier_counts_them(root, tmp_path):
+    photos = tmp_path / 'photos'
+    photos.mkdir()
+    for number, path in enumerate(sorted(root.glob('train/*/*/*.jpg'))[::9]):
+        shutil.copy(path, photos / f'{number}.jpg')
+    options = f'--photos {photos} --num-photos 2 --camera 0.5 --recolour 0.5 --background 0.5 --epochs 1'.split()
+    assert train_run.main(arguments(root, tmp_path / 'run', *options)) == 0
+    first, second = metrics(tmp_path / 'run')
+    assert first['losses']['photos_attention'] > 0 and second['losses']['photos_main'] > 0
+    info = json.loads((tmp_path / 'run' / 'release' / 'config.json').read_text())['ifd']
+    assert info['data']['train_pids'] == 6 and info['training']['photos'] == 'photos'
+
+
+def test_a_folder_without_photos_is_refused(root, tmp_path, capsys):
+    (tmp_path / 'none').mkdir()
+    assert train_run.main(arguments(root, tmp_path / 'run', '--photos', str(tmp_path / 'none'))) == 2
+    assert 'none: --photos holds 0 pictures' in capsys.readouterr().err

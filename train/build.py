@@ -1,26 +1,30 @@
 """The parts of a run, each made from the config."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import timm
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
 
-from ifd_zoo.datasets import DatasetError, Record, RecordDataset, ReIDDataset, load_dataset
+from ifd_zoo.datasets import DatasetError, Record, ReIDDataset, load_dataset
 from ifd_zoo.datasets.validation import hold_out
+from ifd_zoo.formats import list_pictures
 from ifd_zoo.hub import list_models
 from ifd_zoo.models.backbone import Backbone
-from ifd_zoo.parsing import load_parser
 from ifd_zoo.parsing.masksets import LABEL_MAPS, NO_MASKS, MaskSource
-from ifd_zoo.parsing.parser import BUNDLED
 from ifd_zoo.transforms import Augmentation, Masking, TrainTransform
+from train.camera import surveillance
 from train.config import Config, ConfigError
 from train.engine import Stage
-from train.sampler import SAMPLERS, Draw, IdentitySampler
+from train.recipes import VARIANTS
+from train.sampler import SAMPLERS, Draw, IdentitySampler, PhotoSampler
 from train.schedule import seed_everything
 from train.task import AttentionTask, JointTask
+from train.variation import Variation, VariedDataset
 
 ANY_BACKBONE = {1: 'ifd_baseline_resnet50', 2: 'ifd_resnet50'}
 """Number of streams to the architecture that is given the backbones of timm for which the zoo has no name."""
@@ -67,6 +71,29 @@ def add_masks(dataset: ReIDDataset, masks: MaskSource, config: Config, accelerat
     return dataset
 
 
+def list_photos(config: Config) -> tuple[Record, ...]:
+    """The photos that the config names, each with a pid of its own below zero.
+
+    Raises:
+        DatasetError: the folder holds fewer than a batch wants.
+    """
+    if config.photos == Path():
+        return ()
+    paths = list_pictures(config.photos.expanduser())
+    if len(paths) < max(1, config.num_photos):
+        raise DatasetError(f'{config.photos}: --photos holds {len(paths)} pictures, --num-photos {config.num_photos}')
+    return tuple(Record(path, pid=-1 - i, camid=0, clothes_id=-1 - i) for i, path in enumerate(paths))
+
+
+def parse_photos(photos: Sequence[Record], config: Config, accelerator: Accelerator) -> Sequence[Record]:
+    """The photos with label maps by the bundled parser, which the run keeps. Raises DatasetError as `add_masks`."""
+    if not photos:
+        return photos
+    with accelerator.main_process_first():
+        source, folder = MaskSource('bundled', accelerator.device), config.photos.expanduser()
+        return source.apply(photos, folder, config.output / 'photo-maps')
+
+
 def _all_records(dataset: ReIDDataset) -> tuple[Record, ...]:
     """Those that are trained on and those that are measured; protocols share images."""
     tested = (record for protocol in dataset.protocols for record in protocol.query + protocol.gallery)
@@ -91,9 +118,12 @@ def build_model(config: Config, num_classes: int) -> nn.Module:
         'pool': config.pool,
         'cbd': config.contrastive != 'none',
         'last_stride': config.last_stride,
+        'neck_affine': config.neck_affine,
         'clothing_resize': config.clothing_resize,
         'clothing_normalize': config.clothing_normalize,
     }
+    if VARIANTS[config.variant].masked:
+        options['masked'] = True
     if config.streams == 2:
         options |= {'detach_attention': config.detach_attention, 'ikt_kernel': config.ikt_kernel}
     architecture = config.model
@@ -126,60 +156,6 @@ def _try_backbone(backbone: Backbone, size: tuple[int, int]) -> None:
         raise ValueError(f'its last feature map is {tuple(maps.shape)}, not (1, {backbone.num_features}, h, w)')
 
 
-ADVICE = {
-    'imagenet': 'connect, or give a file with --backbone-weights PATH, or train from scratch with '
-    '--backbone-weights none',
-    'parser': 'give another --backbone, or other --backbone-weights',
-}
-FILE_ADVICE = "give a file with timm's or torchvision's weights of {name}, or a trained model of the zoo with --init"
-
-
-def load_backbone_weights(model: nn.Module, config: Config) -> str:
-    """Fill the backbones with what the config names; returns a sentence that says what it was.
-
-    Raises:
-        ConfigError: the weights cannot be had. There is no silent start from random weights.
-    """
-    source = config.backbone_weights
-    if source == 'none':
-        return 'backbone weights: none, trained from scratch'
-    for stream in model.streams():
-        try:
-            _load_into(stream.backbone, source)
-        except Exception as error:  # no network, no such weights: every library in between has its own errors
-            reason = str(error).splitlines()[0]
-            name = stream.backbone.name
-            raise ConfigError(
-                f'backbone_weights: {source!r} of {name} cannot be had ({reason}); '
-                + ADVICE.get(source, FILE_ADVICE).format(name=name)
-            ) from error
-    if source == 'parser':
-        return f'backbone weights: encoder of a bundled parser, {model.main_stream.backbone.name}'
-    what = f'timm {model.main_stream.backbone.net.default_cfg.get("tag", "")}' if source == 'imagenet' else source
-    return f'backbone weights: {what}'
-
-
-def _load_into(backbone: Backbone, source: str) -> None:
-    if source == 'imagenet':
-        backbone.load_imagenet()
-    elif source == 'parser':
-        backbone.load_weights(_bundled_encoder(backbone.name), 'encoder of a bundled parser')
-    else:
-        backbone.load_file(Path(source))
-
-
-def _bundled_encoder(backbone: str) -> dict[str, Tensor]:
-    """Weights of the encoder of the bundled parser with that backbone.
-
-    Raises:
-        ValueError: there is none.
-    """
-    parsers = {parser.config['backbone']: parser for parser in map(load_parser, BUNDLED)}
-    if backbone not in parsers:
-        raise ValueError(f'the bundled parsers have the backbones {", ".join(parsers)}')
-    return parsers[backbone].net.encoder.state_dict()
-
-
 class DrawnDataset(Dataset):
     """Items of another data set, each augmented by the seed of its draw and by nothing else.
 
@@ -202,26 +178,39 @@ class DrawnDataset(Dataset):
             torch.set_rng_state(before)
 
 
-def build_sampler(dataset: ReIDDataset, config: Config) -> IdentitySampler:
-    """Which images are in which batch. Raises ConfigError when the data set is too small for them."""
+def build_sampler(dataset: ReIDDataset, config: Config, num_photos: int = 0) -> IdentitySampler | PhotoSampler:
+    """Which images are in which batch; those behind the data set's are photos.
+
+    Raises:
+        ConfigError: there are too few people or photos for a batch.
+    """
     pids = [record.pid for record in dataset.train]
     clothes_ids = [record.clothes_id for record in dataset.train]
     share, limit = SAMPLERS[config.sampler], config.max_appearances or None
     try:
-        return IdentitySampler(pids, clothes_ids, config.num_pids, config.num_images, config.seed, share, limit)
+        sampler = IdentitySampler(
+            pids, clothes_ids, config.num_pids, config.num_images, config.seed, share, limit, config.pid_draw
+        )
+        if num_photos:
+            sampler = PhotoSampler(sampler, range(len(pids), len(pids) + num_photos), config.num_photos)
+        return sampler
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
 
-def build_loader(dataset: ReIDDataset, size: tuple[int, int], masking: Masking, config: Config) -> DataLoader:
-    """Augmented batches. Raises ConfigError when the data set is too small for them."""
-    augmentation = Augmentation(config.crop_scale, config.flip, config.erasing, config.jitter)
-    transform = TrainTransform(size, augmentation, masking=masking)
+def build_loader(
+    dataset: ReIDDataset, photos: Sequence[Record], size: tuple[int, int], masking: Masking, config: Config
+) -> DataLoader:
+    """Augmented batches of persons, and of photos if there are any. Raises ConfigError as `build_sampler`."""
+    augmentation = Augmentation(config.crop_scale, config.flip, config.erasing, config.jitter, config.crop)
+    camera = v2.RandomApply([surveillance(size[0])], config.camera) if config.camera else None
+    transform = TrainTransform(size, augmentation, masking=masking, camera=camera)
     keys = ('image', 'pid', 'clothes_id', *(('masked', 'clothing') if config.needs_masks else ()))
-    drawn = DrawnDataset(RecordDataset(dataset.train, transform), keys)
+    variation = Variation(config.recolour, config.background)
+    drawn = DrawnDataset(VariedDataset(dataset.train, transform, variation, photos), keys)
     return DataLoader(
         drawn,
-        batch_sampler=build_sampler(dataset, config),
+        batch_sampler=build_sampler(dataset, config, len(photos)),
         num_workers=config.workers,
         persistent_workers=config.workers > 0,  # starting them anew takes as long as a batch
         pin_memory=torch.cuda.is_available(),

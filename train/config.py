@@ -9,7 +9,7 @@ from typing import Any
 from ifd_zoo.choices import DEFAULT_FEATURE, FEATURES, LABEL_MAPS, NO_MASKS
 from ifd_zoo.errors import ZooError
 from ifd_zoo.parsing.labels import CLOTHING, class_indices
-from train.choices import CHOICES, NOT_NEGATIVE
+from train.choices import CHOICES, NOT_NEGATIVE, SHARES
 from train.recipes import VARIANTS
 
 
@@ -54,6 +54,9 @@ class Config:
     data: str = _option('folder', 'data set reader')
     masks: str = _option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, a parser, or a folder of maps')
     maps: Path = _option(Path(), 'folder that keeps the label maps of --masks; default: OUTPUT/maps', here=True)
+    photos: Path = _option(Path(), 'folder of photos of which each is a person of its own, seen in two outfits at once')
+    num_photos: int = _option(8, 'photos per batch, over all processes, if there are any')
+    photo_weight: float = _option(0.4, 'weight of the contrastive losses over photos')
     tag: str = _option('', 'names the release, as in ifd_resnet10t.TAG; default: the data set')
 
     stage1_epochs: int = _option(30, 'epochs of the attention stream alone')
@@ -61,6 +64,7 @@ class Config:
     sampler: str = _option('proportional_ras', 'how the images of a person are drawn')
     num_pids: int = _option(8, 'P: identities per batch, over all processes')
     num_images: int = _option(8, 'K: images per identity')
+    pid_draw: str = _option('even', 'how often a person is drawn: even, or in proportion to its images')
     max_appearances: int = _option(0, 'outfits of a person per batch; 0: as many as fit')
     accumulate: int = _option(1, 'batches per step of the optimiser; the contrastive losses see one batch')
     lr: float = _option(3.5e-4, 'learning rate of Adam')
@@ -69,14 +73,19 @@ class Config:
     stage1_lr_drops: tuple[float, ...] = _option((0.5, 5 / 6), 'shares of stage 1 at which it drops', parse_fractions)
     lr_drops: tuple[float, ...] = _option((1 / 3, 2 / 3), 'shares of stage 2 at which it drops', parse_fractions)
     warmup_epochs: int = _option(0, 'epochs of linear warm-up at the start of each stage')
+    backbone_rate: float = _option(1.0, 'share of the learning rate that the backbones get')
+    attention_rate: float = _option(1.0, 'share of the learning rate that the attention stream gets in stage 2')
 
     tau: float = _option(0.1, 'temperature of the contrastive losses')
     T: float = _option(0.5, 'eq. 5: pairs in another outfit weigh 1/T')
     T_end: float = _option(0.0, 'T moves to this value in a straight line over stage 2; 0: T stays')
     ccl_weight: float = _option(1.0, 'lambda of eq. 6')
+    ccl_warmup: float = _option(0.0, 'share of stage 2 in which lambda rises from 0')
+    triplet_weight: float = _option(0.0, 'weight of a batch-hard triplet loss on the vector before the BN neck')
     label_smoothing: float = _option(0.1, 'label smoothing of the identity losses')
     pool: str = _option('avg', 'pooling of the identity heads')
     last_stride: int = _option(1, "last stride of the backbone; 1 doubles the feature map's sides")
+    neck_affine: bool = _option(True, 'BN necks with gain and bias')
     ikt_kernel: int = _option(7, 'side of the convolution of eq. 1')
     clothing_resize: str = _option('area', 'how psi becomes W_c')
     clothing_normalize: bool = _option(True, 'f_c of unit length')
@@ -87,9 +96,13 @@ class Config:
     clothing_classes: tuple[str, ...] = _option(CLOTHING, 'C of eq. 3: labels that psi covers', parse_names)
     fill: str = _option('black', 'what the erased pixels become')
     crop_scale: float = _option(1.125, 'images are resized to this multiple of the input size and cropped')
+    crop: float = _option(1.0, 'probability of that; other images are resized to the input size')
     flip: float = _option(0.5, 'probability of mirroring')
     erasing: float = _option(0.5, 'probability of random erasing')
     jitter: float = _option(0.0, 'strength of colour jitter (image only)')
+    camera: float = _option(0.0, 'probability that an image is made to look like one of another camera')
+    recolour: float = _option(0.0, 'probability that garments get other colours')
+    background: float = _option(0.0, 'probability that what lies around the person comes from another image')
     feature: str = _option(DEFAULT_FEATURE, 'test feature: parts of it, recorded in the release')
     test_flip: bool = _option(True, 'test feature: image plus mirror image')
 
@@ -118,7 +131,7 @@ class Config:
         for name in NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise ConfigError(f'{name}: must not be negative, got {getattr(self, name)}')
-        for name in ('flip', 'erasing', 'jitter', 'label_smoothing'):
+        for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f'{name}: must be in [0, 1], got {getattr(self, name)}')
         for name in ('mask_classes', 'clothing_classes'):
@@ -157,7 +170,8 @@ class Config:
 
     @property
     def needs_masks(self) -> bool:
-        return self.streams == 2 or self.contrastive != 'none'
+        changed = self.recolour or self.background or self.photos != Path()
+        return bool(self.streams == 2 or self.contrastive != 'none' or VARIANTS[self.variant].masked or changed)
 
     @property
     def model(self) -> str:
@@ -179,6 +193,6 @@ def portable(config: Config, field: dataclasses.Field) -> Any:
     # A file or folder of one machine: its name is all that means anything elsewhere.
     if field.name in ('masks', 'init'):
         return portable_name(value)
-    return Path(value).name if field.name == 'backbone_weights' else value
+    return Path(value).name if field.name in ('backbone_weights', 'photos') else value
 
 

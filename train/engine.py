@@ -97,7 +97,18 @@ class Stage:
         self.number, self.task, self.epochs, self.drops = number, task, epochs, drops
         self.after_step: Callable[[int], None] = lambda step: None
         """Called with the number of the batch in the stage behind each step of the optimiser."""
-        self.optimizer = torch.optim.Adam(task.parameters(), config.lr, weight_decay=config.weight_decay, fused=True)
+        groups = _rate_groups(task, config)
+        self.optimizer = torch.optim.Adam(groups, config.lr, weight_decay=config.weight_decay, fused=True)
+
+
+def _rate_groups(task: nn.Module, config: Config) -> list[dict]:
+    """The task's parameters, grouped by the share of the learning rate that they get."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in task.named_parameters():
+        share = config.backbone_rate if '.backbone.' in name else 1.0
+        share *= config.attention_rate if '.attention_stream.' in name else 1.0
+        groups.setdefault(share, []).append(parameter)
+    return [{'params': parameters, 'share': share} for share, parameters in groups.items()]
 
 
 class Engine:
@@ -161,7 +172,7 @@ class Engine:
             epoch=epoch + 1,
             epochs=stage.epochs,
             losses=dict(zip(sums, means.tolist(), strict=True)),
-            learning_rate=optimizer.param_groups[0]['lr'],
+            learning_rate=max(group['lr'] for group in optimizer.param_groups),
             images=batches * self.sampler.batch_size,
             seconds=time.perf_counter() - begin,
             waited=waited,
@@ -181,7 +192,7 @@ class Engine:
         time_in_epochs = epoch + step / len(self.sampler)
         factor = learning_rate_factor(time_in_epochs, stage.epochs, self.config, stage.drops)
         for group in optimizer.param_groups:
-            group['lr'] = self.config.lr * factor
+            group['lr'] = self.config.lr * factor * group['share']
         with self.accelerator.accumulate(task):
             losses = task(self._in_layout(batch), time_in_epochs / stage.epochs)
             self.accelerator.backward(sum(losses.values()))

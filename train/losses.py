@@ -101,6 +101,33 @@ class SupConLoss(nn.Module):
         return _mean_over_anchors(terms, positives)
 
 
+class BatchHardTripletLoss(nn.Module):
+    """Triplet loss with the hardest positive and negative of each anchor and a soft margin.
+
+    Reference: Hermans, Beyer, Leibe, "In defense of the triplet loss for person re-identification", arXiv:1703.07737,
+    eq. 5 with softplus in place of the hinge. Distances are Euclidean. Anchors without a positive, or without a
+    negative, drop out of the mean.
+    """
+
+    def forward(self, features: Tensor, pids: Tensor, valid: Tensor | None = None) -> Tensor:
+        """The loss, a scalar (float32, or float64 for float64 features).
+
+        Args:
+            features: (N, D), not normalised.
+            pids: (N,) integers.
+            valid: (N,) false for images that take no part; default: all do.
+        """
+        if features.dtype != torch.float64:
+            features = features.float()
+        positives, negatives = _pairs(pids, valid)
+        # From the matrix of products a distance of 0 would have the gradient NaN: differences are exact there.
+        distance = (features[:, None] - features[None, :]).square().sum(-1).clamp(min=1e-12).sqrt()
+        far = distance.masked_fill(~positives, 0).amax(1)
+        near = distance.masked_fill(~negatives, torch.inf).amin(1)
+        anchors = positives.any(1) & negatives.any(1)
+        return F.softplus(far[anchors] - near[anchors]).sum() / anchors.sum().clamp(min=1)
+
+
 class IdentityLoss(nn.Module):
     """Cross-entropy over training identities with label smoothing (L_ID).
 

@@ -1,11 +1,9 @@
 """Training pictures for the parser: image and label map of people, roughened towards what surveillance cameras give."""
 
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image as PILImage
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 from torchvision.transforms import v2
@@ -13,6 +11,7 @@ from torchvision.tv_tensors import Image, Mask
 
 from ifd_zoo.parsing.parser import Letterbox
 from ifd_zoo.parsing.sources import TARGETS, Source, read_label_names, rendered_pairs, split_photos, target_lookup
+from train.camera import ColourCast, Compression, LowResolution
 from train.parser_config import Config
 
 
@@ -60,40 +59,6 @@ class PersonCrop(v2.Transform):
 
     def transform(self, inpt: Tensor, params: dict) -> Tensor:
         return v2.functional.crop(inpt, **params)
-
-
-class LowResolution(v2.Transform):
-    """Shrink the image and enlarge it again, as a distant camera does."""
-
-    def make_params(self, flat_inputs: list) -> dict:
-        return {'factor': torch.empty(()).uniform_(0.3, 0.7).item()}
-
-    def transform(self, inpt: Tensor, params: dict) -> Tensor:
-        size = inpt.shape[-2:]
-        small = v2.functional.resize(inpt, [max(1, round(side * params['factor'])) for side in size])
-        return v2.functional.resize(small, list(size))
-
-
-class ColourCast(v2.Transform):
-    """A factor of its own for red, green and blue: white balance, coloured light."""
-
-    def make_params(self, flat_inputs: list) -> dict:
-        return {'gains': torch.empty(3, 1, 1).uniform_(0.85, 1.18)}
-
-    def transform(self, inpt: Tensor, params: dict) -> Tensor:
-        return Image((inpt * params['gains']).clamp(0, 255).to(torch.uint8))
-
-
-class Compression(v2.Transform):
-    """JPEG artefacts; through Pillow, as torchvision is about to drop its own codec."""
-
-    def make_params(self, flat_inputs: list) -> dict:
-        return {'quality': int(torch.randint(25, 91, ()))}
-
-    def transform(self, inpt: Tensor, params: dict) -> Tensor:
-        file = BytesIO()
-        v2.functional.to_pil_image(inpt).save(file, 'jpeg', **params)
-        return Image(PILImage.open(file))
 
 
 def geometry(size: tuple[int, int]) -> v2.Transform:

@@ -8,6 +8,8 @@ class Variant(NamedTuple):
     """2 with the attention stream, 1 without."""
     contrastive: str
     """Loss on the clothing features, a key of `train.task.CONTRASTIVE`."""
+    masked: bool = False
+    """The main stream sees the clothing-masked image."""
 
 
 VARIANTS = {
@@ -17,8 +19,9 @@ VARIANTS = {
     'cbd': Variant(1, 'ccl'),
     'ifd_cl': Variant(2, 'supcon'),
     'ifd': Variant(2, 'ccl'),
+    'masked': Variant(1, 'none', masked=True),
 }
-"""Table II's five rows."""
+"""Table II's five rows, and a control: one stream to which the clothes are erased."""
 
 # From scratch there is nothing to preserve: a larger rate that falls to the end. bf16 halves the time on CPUs that have
 # it and left the losses equal to four digits (train/EXPERIMENTS.md); on others it would take ten times as long as fp32.

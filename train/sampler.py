@@ -44,6 +44,9 @@ SAMPLERS: dict[str, Share | None] = {
 the random appearance sampling that it modifies (Liu et al. 2022 [28]); `pk` does not look at outfits."""
 
 
+PID_DRAWS = ('even', 'proportional')
+
+
 class Draw(NamedTuple):
     index: int
     """Position of the image in the data set."""
@@ -65,6 +68,8 @@ class IdentitySampler:
         seed: with the epoch, decides the batches.
         share: a value of `SAMPLERS`.
         max_appearances: outfits per person and batch, drawn at random when there are more; default and limit: K.
+        pid_draw: `even` draws every person as often as the others; `proportional` in proportion to its images, so that
+            every image is seen about as often as the others.
 
     Raises:
         ValueError: fewer than P persons, or a number below 1.
@@ -81,6 +86,7 @@ class IdentitySampler:
         seed: int = 0,
         share: Share | None = proportional_shares,
         max_appearances: int | None = None,
+        pid_draw: str = 'even',
     ) -> None:
         self.max_appearances = num_images if max_appearances is None else max_appearances
         if min(num_pids, num_images, self.max_appearances) < 1 or self.max_appearances > num_images:
@@ -97,6 +103,11 @@ class IdentitySampler:
             self.appearances[int(pid)][int(clothes_id) if share else 0].append(index)
         if len(self.appearances) < num_pids:
             raise ValueError(f'num_pids={num_pids}, but there are only {len(self.appearances)} persons to train on')
+        self.rounds = dict.fromkeys(self.appearances, 1)
+        """How often each person comes in one round of all."""
+        if pid_draw == 'proportional':
+            images = {pid: sum(map(len, outfits.values())) for pid, outfits in self.appearances.items()}
+            self.rounds = {pid: max(1, round(number / num_images)) for pid, number in images.items()}
 
     def start_at(self, epoch: int, first_batch: int = 0) -> None:
         """Choose the epoch of the next iteration, and how many of its batches to leave out, both from 0."""
@@ -117,12 +128,16 @@ class IdentitySampler:
                 yield [Draw(index, seed) for index, seed in zip(indices, seeds, strict=True)]
 
     def _draw_pids(self, rng: np.random.Generator, queue: list[int]) -> tuple[list[int], list[int]]:
-        """P distinct persons, each as often as the others over the epoch, and what is left of the queue."""
-        if len(queue) < self.num_pids:
-            fresh = [int(pid) for pid in rng.permutation(sorted(self.appearances))]
-            # Those still waiting come first; a batch must not hold a person twice.
+        """P distinct persons, the longest waiting first, and who is left in the queue."""
+        while len(set(queue)) < self.num_pids:
+            everybody = [pid for pid in sorted(self.appearances) for _ in range(self.rounds[pid])]
+            fresh = [int(pid) for pid in rng.permutation(everybody)]
+            # A batch must not hold a person twice: those who wait already come last of the new ones.
             queue = queue + [pid for pid in fresh if pid not in queue] + [pid for pid in fresh if pid in queue]
-        return queue[: self.num_pids], queue[self.num_pids :]
+        drawn = list(dict.fromkeys(queue))[: self.num_pids]
+        for pid in drawn:
+            queue.remove(pid)
+        return drawn, queue
 
     def _draw_images(self, rng: np.random.Generator, pid: int) -> list[int]:
         outfits = sorted(self.appearances[pid])
@@ -134,6 +149,48 @@ class IdentitySampler:
         for group, share in zip(groups, shares, strict=True):
             drawn += _draw(rng, group, share)
         return drawn
+
+
+class PhotoSampler:
+    """The batches of an `IdentitySampler` with photos among them, each of which is drawn twice in a row.
+
+    Photos lie evenly between the persons, so that every process gets its share of both.
+
+    Args:
+        sampler: of the persons.
+        photos: indices of the photos in the data set.
+        num_photos: per batch, at most as many as there are.
+    """
+
+    drop_last = True
+
+    def __init__(self, sampler: IdentitySampler, photos: Sequence[int], num_photos: int) -> None:
+        if not 1 <= num_photos <= len(photos):
+            raise ValueError(f'num_photos={num_photos} must be at least 1 and at most the {len(photos)} photos')
+        self.sampler, self.photos, self.num_photos = sampler, list(photos), num_photos
+        self.batch_size = sampler.batch_size + 2 * num_photos
+
+    def start_at(self, epoch: int, first_batch: int = 0) -> None:
+        """See `IdentitySampler.start_at`."""
+        self.sampler.start_at(epoch, first_batch)
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        first = self.sampler.first_batch
+        for number, batch in enumerate(self.sampler, start=first):
+            rng = np.random.default_rng((self.sampler.seed, self.sampler.epoch, number, 1))
+            photos = rng.choice(self.photos, self.num_photos, replace=False).tolist()
+            views = [[Draw(index, int(seed)) for seed in rng.integers(2**62, size=2)] for index in photos]
+            persons = [batch[i : i + self.sampler.num_images] for i in range(0, len(batch), self.sampler.num_images)]
+            yield [draw for group in _evenly_mixed(persons, views) for draw in group]
+
+
+def _evenly_mixed(some: list, others: list) -> list:
+    """Both lists as one, each in its order and spread over the whole."""
+    places = [(i + 0.5) / len(part) for part in (some, others) for i in range(len(part))]
+    return [item for _, item in sorted(zip(places, [*some, *others], strict=True), key=lambda pair: pair[0])]
 
 
 def _draw(rng: np.random.Generator, group: list[int], number: int) -> list[int]:

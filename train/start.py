@@ -1,13 +1,16 @@
-"""A run that starts from a trained model of the zoo."""
+"""What a run starts from: weights of the backbones, or a trained model of the zoo."""
 
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, load_model
 from ifd_zoo.hub.files import describe_mismatch
-from train.config import ConfigError
+from ifd_zoo.models.backbone import Backbone
+from ifd_zoo.parsing import load_parser
+from ifd_zoo.parsing.parser import BUNDLED
+from train.config import Config, ConfigError
 
 
 def load_trained(model: nn.Module, source: str) -> dict[str, str | None]:
@@ -38,3 +41,57 @@ def load_trained(model: nn.Module, source: str) -> dict[str, str | None]:
     model.load_state_dict(weights, strict=False)
     command = trained.release_info.get('command')
     return {'name': model_name(trained), 'sha256': hash_weights(trained), 'command': command}
+
+
+ADVICE = {
+    'imagenet': 'connect, or give a file with --backbone-weights PATH, or train from scratch with '
+    '--backbone-weights none',
+    'parser': 'give another --backbone, or other --backbone-weights',
+}
+FILE_ADVICE = "give a file with timm's or torchvision's weights of {name}, or a trained model of the zoo with --init"
+
+
+def load_backbone_weights(model: nn.Module, config: Config) -> str:
+    """Fill the backbones with what the config names; returns a sentence that says what it was.
+
+    Raises:
+        ConfigError: the weights cannot be had. There is no silent start from random weights.
+    """
+    source = config.backbone_weights
+    if source == 'none':
+        return 'backbone weights: none, trained from scratch'
+    for stream in model.streams():
+        try:
+            _load_into(stream.backbone, source)
+        except Exception as error:  # no network, no such weights: every library in between has its own errors
+            reason = str(error).splitlines()[0]
+            name = stream.backbone.name
+            raise ConfigError(
+                f'backbone_weights: {source!r} of {name} cannot be had ({reason}); '
+                + ADVICE.get(source, FILE_ADVICE).format(name=name)
+            ) from error
+    if source == 'parser':
+        return f'backbone weights: encoder of a bundled parser, {model.main_stream.backbone.name}'
+    what = f'timm {model.main_stream.backbone.net.default_cfg.get("tag", "")}' if source == 'imagenet' else source
+    return f'backbone weights: {what}'
+
+
+def _load_into(backbone: Backbone, source: str) -> None:
+    if source == 'imagenet':
+        backbone.load_imagenet()
+    elif source == 'parser':
+        backbone.load_weights(_bundled_encoder(backbone.name), 'encoder of a bundled parser')
+    else:
+        backbone.load_file(Path(source))
+
+
+def _bundled_encoder(backbone: str) -> dict[str, Tensor]:
+    """Weights of the encoder of the bundled parser with that backbone.
+
+    Raises:
+        ValueError: there is none.
+    """
+    parsers = {parser.config['backbone']: parser for parser in map(load_parser, BUNDLED)}
+    if backbone not in parsers:
+        raise ValueError(f'the bundled parsers have the backbones {", ".join(parsers)}')
+    return parsers[backbone].net.encoder.state_dict()

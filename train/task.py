@@ -1,11 +1,12 @@
 """A task turns a batch into a dict of named losses; the training loop sums and logs them and knows none of them."""
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ifd_zoo.models import IFD
 from train.config import Config
 from train.gather import gather
-from train.losses import ClothingContrastiveLoss, IdentityLoss, SupConLoss
+from train.losses import BatchHardTripletLoss, ClothingContrastiveLoss, IdentityLoss, SupConLoss
 
 CONTRASTIVE = {'none': None, 'ccl': ClothingContrastiveLoss, 'supcon': SupConLoss}
 
@@ -16,25 +17,32 @@ class AttentionTask(nn.Module):
     def __init__(self, model: IFD, config: Config) -> None:
         super().__init__()
         self.stream = model.attention_stream
-        self.identity = IdentityLoss(config.label_smoothing)
+        self.identity = PersonLoss(config)
+        self.photos = PhotoLoss(config)
 
     def forward(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
-        return {'id_attention': self.identity(self.stream(batch['masked']).logits, batch['pid'])}
+        output = self.stream(batch['masked'])
+        losses = {'id_attention': self.identity(output.logits, batch['pid'])}
+        return losses | self.photos({'photos_attention': output.embedding}, batch['pid'])
 
 
 class JointTask(nn.Module):
     """Stage 2: L_all = L_ID^m + L_ID^a + lambda L_CCL (eq. 6), without the terms that the variant leaves out.
 
-    Identity losses are over this process' images, the contrastive loss over the images of all processes.
+    Beyond the paper, a triplet loss on the main stream's pooled vector, and contrastive losses over photos. Identity
+    losses are over this process' images, the others over the images of all processes.
     """
 
     def __init__(self, model: nn.Module, config: Config) -> None:
         super().__init__()
         self.model = model
-        self.identity = IdentityLoss(config.label_smoothing)
+        self.identity = PersonLoss(config)
         contrastive = CONTRASTIVE[config.contrastive]
         self.contrastive = contrastive and contrastive(config.tau)
-        self.weight = config.ccl_weight
+        self.weight, self.warmup = config.ccl_weight, config.ccl_warmup
+        self.triplet = BatchHardTripletLoss() if config.triplet_weight else None
+        self.triplet_weight = config.triplet_weight
+        self.photos = PhotoLoss(config)
         self.T, self.T_end = config.T, config.T_end or config.T
 
     def forward(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
@@ -44,11 +52,46 @@ class JointTask(nn.Module):
         if output.attention_logits is not None:
             losses['id_attention'] = self.identity(output.attention_logits, batch['pid'])
         if self.contrastive is not None:
-            losses['clothing'] = self.weight * self._contrast(output.clothing_features, batch, progress)
-        return losses
+            rise = min(1.0, progress / self.warmup) if self.warmup else 1.0
+            losses['clothing'] = self.weight * rise * self._contrast(output.clothing_features, batch, progress)
+        if self.triplet is not None:
+            pids = gather(batch['pid'])
+            losses['triplet'] = self.triplet_weight * self.triplet(gather(output.pooled), pids, pids >= 0)
+        embeddings = {'photos_main': output.embedding, 'photos_attention': output.attention_embedding}
+        return losses | self.photos(embeddings, batch['pid'])
 
     def _contrast(self, features: Tensor, batch: dict[str, Tensor], progress: float) -> Tensor:
-        valid = batch['clothing'].flatten(1).any(1)  # an image without a clothing pixel has no clothing feature
+        # An image without a clothing pixel has no clothing feature, and of photos nobody knows the outfit's person.
+        valid = batch['clothing'].flatten(1).any(1) & (batch['pid'] >= 0)
         features, pids, outfits = gather(features), gather(batch['pid']), gather(batch['clothes_id'])
         T = self.T + (self.T_end - self.T) * progress
         return self.contrastive(features, pids, outfits, gather(valid.to(pids.dtype)), T)
+
+
+class PersonLoss(nn.Module):
+    """L_ID over the images of a batch whose pid is a class; photos have pids below zero."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.identity = IdentityLoss(config.label_smoothing)
+
+    def forward(self, logits: Tensor, pids: Tensor) -> Tensor:
+        known = pids >= 0
+        return self.identity(logits[known], pids[known])
+
+
+class PhotoLoss(nn.Module):
+    """Supervised contrastive loss over the photos of a batch, each of which is a person seen in two outfits."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.loss = SupConLoss(config.tau)
+        self.weight = config.photo_weight
+
+    def forward(self, embeddings: dict[str, Tensor | None], pids: Tensor) -> dict[str, Tensor]:
+        """One loss for each of the embeddings (B, D) that there are; none for a batch without photos."""
+        pids = gather(pids)
+        if not (pids < 0).any():
+            return {}
+        unit = {name: F.normalize(gather(value), dim=1) for name, value in embeddings.items() if value is not None}
+        return {name: self.weight * self.loss(value, pids, pids, pids < 0) for name, value in unit.items()}

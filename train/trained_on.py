@@ -13,16 +13,21 @@ FIELDS = ('person', 'outfit', 'camera', 'size', 'label map')
 """Of each image: pid, clothes_id, camid, and the sizes of both files in bytes; None for what it does not have."""
 
 
-def describe_records(records: Iterable[Record], root: Path, masks: MaskSource) -> str:
+def describe_records(
+    records: Iterable[Record], root: Path, masks: MaskSource, photos: Iterable[Record] = ()
+) -> str:
     """Training images of `train/run.py`, as JSON.
 
     Args:
         records: images below `root`, as they are read; their own label maps count only where `masks` are these.
         root: folder of the data set.
         masks: of the run.
+        photos: that are trained on beside the persons, by their names.
     """
     own = masks.masks == LABEL_MAPS
-    return _to_text(masks.name, {
+    sizes = {Path('photos', record.path.name): record.path.stat().st_size for record in photos}
+    named = {path: (None, None, None, size, None) for path, size in sizes.items()}
+    return _to_text(masks.name, named | {
         record.path.relative_to(root): (
             record.pid,
             record.clothes_id,

@@ -23,14 +23,15 @@ from train.build import (
     build_model,
     build_stages,
     input_size,
-    load_backbone_weights,
+    list_photos,
+    parse_photos,
 )
 from train.checkpoint import CheckpointError, Checkpoints
 from train.checks import check_flags
 from train.config import Config, ConfigError
 from train.engine import Engine, Position, Stage, make_accelerator, place_model
 from train.release import Outcome, write_release
-from train.start import load_trained
+from train.start import load_backbone_weights, load_trained
 from train.tracker import EpochReport, Tracker
 from train.trained_on import describe_records, require_same
 
@@ -52,7 +53,8 @@ class Run:
             self.checkpoints.require_none()
         # Masks come last: making them may take hours, and all else may be wrong.
         dataset, masks = build_data(config), build_masks(config, self.accelerator)
-        self.trained_on = describe_records(dataset.train, config.root.expanduser(), masks)
+        photos = list_photos(config)
+        self.trained_on = describe_records(dataset.train, config.root.expanduser(), masks, photos)
         model = build_model(config, dataset.num_pids)
         self.size = input_size(model, config)
         self.tracker = Tracker(config.output) if self.accelerator.is_main_process else None
@@ -66,7 +68,8 @@ class Run:
         self.stages = build_stages(self.model, config)
         self.average = self._follow_weights()
         self.position = self._restore(state) if state else Position(self.stages[0].number)
-        loader = build_loader(self.dataset, self.size, masking, config)
+        photos = parse_photos(photos, config, self.accelerator)
+        loader = build_loader(self.dataset, photos, self.size, masking, config)
         self.engine = Engine(config, self.accelerator, loader, self._save, self._report)
         self.pictures = AttentionPictures(self.dataset.train, self.transform)
         if self.tracker:

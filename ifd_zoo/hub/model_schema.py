@@ -57,6 +57,8 @@ class ModelArgs(Part):
     cbd: bool = True
     detach_attention: bool = False
     last_stride: Literal[*LAST_STRIDES] = 1
+    neck_affine: bool = True
+    masked: bool = False
     ikt_kernel: Kernel = 7
     clothing_resize: Literal[*CLOTHING_RESIZES] = CLOTHING_RESIZES[0]
     clothing_normalize: bool = True

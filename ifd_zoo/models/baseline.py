@@ -25,11 +25,11 @@ class Baseline(nn.Module):
         in_chans: image channels.
         pool: `avg` or `max_avg`, see `GlobalPool`.
         cbd: with the clothing bias diminishing module.
+        masked: the stream sees the clothing-masked image in place of the image.
         last_stride: see `Backbone`.
+        neck_affine: see `IdentityHead`.
         clothing_resize, clothing_normalize: see `ClothingBiasDiminishing`.
     """
-
-    needs_mask = False
 
     def __init__(
         self,
@@ -39,23 +39,27 @@ class Baseline(nn.Module):
         pool: str = 'avg',
         cbd: bool = False,
         *,
+        masked: bool = False,
         last_stride: int = 1,
+        neck_affine: bool = True,
         clothing_resize: str = 'area',
         clothing_normalize: bool = True,
     ) -> None:
         super().__init__()
-        self.main_stream = Stream(backbone, num_classes, in_chans, pool, last_stride)
+        self.needs_mask = masked
+        self.main_stream = Stream(backbone, num_classes, in_chans, pool, last_stride, neck_affine)
         channels = self.main_stream.backbone.num_features
         self.cbd = ClothingBiasDiminishing(channels, clothing_resize, clothing_normalize) if cbd else None
         self.num_classes = num_classes
         self.num_features = self.main_stream.head.num_features
 
     def forward(self, image: Tensor, masked: Tensor | None = None, clothing: Tensor | None = None) -> IFDOutput:
-        """Same call as `IFD.forward`; `masked` is not looked at."""
-        maps = self.main_stream.backbone(image)  # F_g (B, C, h, w)
+        """Same call as `IFD.forward`, of which one of the two images is looked at."""
+        seen = masked if self.needs_mask and masked is not None else image
+        maps = self.main_stream.backbone(seen)  # F_g (B, C, h, w)
         main = self.main_stream.head(maps)
         clothing_features = self.cbd(maps, clothing) if self.cbd is not None and clothing is not None else None
-        return IFDOutput(main.embedding, None, main.logits, None, clothing_features, main.pooled)
+        return IFDOutput(main.embedding, None, main.logits, None, clothing_features, main.pooled, None)
 
     @property
     def neck_mean(self) -> Tensor:

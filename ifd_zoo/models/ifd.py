@@ -28,11 +28,17 @@ class Stream(nn.Module):
     """One backbone and its identity head. On its own it is what stage 1 trains (section II.C)."""
 
     def __init__(
-        self, backbone: str, num_classes: int, in_chans: int = 3, pool: str = 'avg', last_stride: int = 1
+        self,
+        backbone: str,
+        num_classes: int,
+        in_chans: int = 3,
+        pool: str = 'avg',
+        last_stride: int = 1,
+        neck_affine: bool = True,
     ) -> None:
         super().__init__()
         self.backbone = Backbone(backbone, in_chans, last_stride)
-        self.head = IdentityHead(self.backbone.num_features, num_classes, pool)
+        self.head = IdentityHead(self.backbone.num_features, num_classes, pool, neck_affine)
 
     def forward(self, x: Tensor) -> HeadOutput:
         return self.head(self.backbone(x))
@@ -100,6 +106,7 @@ class IFD(nn.Module):
         cbd: with the clothing bias diminishing module; without it this is the paper's "w/ IKT".
         detach_attention: keep the gradient of L_ID^m out of the attention stream.
         last_stride: see `Backbone`.
+        neck_affine: see `IdentityHead`.
         ikt_kernel: see `IdentityKnowledgeTransfer`.
         clothing_resize, clothing_normalize: see `ClothingBiasDiminishing`.
     """
@@ -116,13 +123,14 @@ class IFD(nn.Module):
         *,
         detach_attention: bool = False,
         last_stride: int = 1,
+        neck_affine: bool = True,
         ikt_kernel: int = 7,
         clothing_resize: str = 'area',
         clothing_normalize: bool = True,
     ) -> None:
         super().__init__()
-        self.main_stream = Stream(backbone, num_classes, in_chans, pool, last_stride)
-        self.attention_stream = Stream(backbone, num_classes, in_chans, pool, last_stride)
+        self.main_stream = Stream(backbone, num_classes, in_chans, pool, last_stride, neck_affine)
+        self.attention_stream = Stream(backbone, num_classes, in_chans, pool, last_stride, neck_affine)
         channels = self.main_stream.backbone.num_features
         self.ikt = IdentityKnowledgeTransfer(ikt_kernel)
         self.cbd = ClothingBiasDiminishing(channels, clothing_resize, clothing_normalize) if cbd else None

@@ -46,13 +46,14 @@ class IdentityHead(nn.Module):
         in_features: channels C of the feature map.
         num_classes: identities K; 0 leaves the classifier out.
         pool: see `GlobalPool`.
+        neck_affine: the neck has a gain and a bias for each channel; without them it only standardises.
     """
 
-    def __init__(self, in_features: int, num_classes: int, pool: str = 'avg') -> None:
+    def __init__(self, in_features: int, num_classes: int, pool: str = 'avg', neck_affine: bool = True) -> None:
         super().__init__()
         self.pool = GlobalPool(pool)
         self.num_features = in_features * self.pool.factor
-        self.neck = nn.BatchNorm1d(self.num_features)
+        self.neck = nn.BatchNorm1d(self.num_features, affine=neck_affine)
         self.reset_classifier(num_classes)
 
     def reset_classifier(self, num_classes: int) -> None:

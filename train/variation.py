@@ -1,0 +1,170 @@
+"""What training changes in a picture and its label map before they are cropped: clothes, background, outline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageFilter
+from torch import Tensor
+
+from ifd_zoo.datasets import Record, RecordDataset
+from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.transforms import EvalTransform
+from ifd_zoo.wardrobe import BOTTOM, PATTERNS, TOP, Recolour
+
+BACKGROUND = LABELS.index('background')
+VIEW_SIZE = (256, 128)
+"""(height, width) in pixels of a view of a photo."""
+
+
+@dataclass(frozen=True)
+class Variation:
+    """Probabilities in [0, 1], for pictures with exact identities; of photos everything is changed in every view."""
+
+    recolour: float = 0.0
+    """Garments get other colours, which makes the outfit one of its own."""
+    background: float = 0.0
+    """What lies around the person is taken from another picture."""
+
+    def __bool__(self) -> bool:
+        return bool(self.recolour or self.background)
+
+
+class VariedDataset(RecordDataset):
+    """Records whose pictures are changed, and after them photos of which each is a person of its own.
+
+    Args:
+        records: with exact identities.
+        transform: as for `RecordDataset`.
+        variation: of the records' pictures.
+        photos: records with label maps and pids below zero. Every view of one is cut to the person anew, with another
+            outline and other colours, in front of another picture.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        transform: EvalTransform,
+        variation: Variation,
+        photos: Sequence[Record] = (),
+    ) -> None:
+        super().__init__([*records, *photos], transform)
+        self.variation, self.first_photo = variation, len(records)
+
+    def __getitem__(self, index: int) -> dict:
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        image, label_map = self.load(index)
+        photo = index >= self.first_photo
+        recoloured = label_map is not None and (photo or rng.random() < self.variation.recolour)
+        if photo:
+            image, label_map = shrunk(image, label_map, 2 * VIEW_SIZE[0])
+        if recoloured:
+            image = redress(image, label_map, rng)
+        if photo:
+            image, label_map = new_outline(image, label_map, rng)
+        if label_map is not None and (photo or rng.random() < self.variation.background):
+            behind = self.load(int(rng.integers(len(self))))[0]
+            image = put_before(image, label_map, behind, rng)
+        record = self.records[index]
+        labels = {'pid': record.pid, 'camid': record.camid, 'index': index}
+        clothes_id = -1 - int(rng.integers(2**62)) if recoloured else record.clothes_id
+        return {**self.transform(image, label_map)._asdict(), **labels, 'clothes_id': clothes_id}
+
+
+def shrunk(image: Image.Image, label_map: np.ndarray, side: int) -> tuple[Image.Image, np.ndarray]:
+    """Image and label map with a longer side of at most `side` pixels."""
+    scale = side / max(image.size)
+    if scale >= 1:
+        return image, label_map
+    size = tuple(max(1, round(length * scale)) for length in image.size)
+    labels = Image.fromarray(label_map).resize(size, Image.Resampling.NEAREST)
+    return image.resize(size, Image.Resampling.BILINEAR), np.asarray(labels)
+
+
+def redress(image: Image.Image, label_map: np.ndarray, rng: np.random.Generator) -> Image.Image:
+    """The image with other colours, and sometimes a pattern, on what is worn above, below, or both."""
+    parts = [(TOP, 0.85), (BOTTOM, 0.6)]
+    chosen = [classes for classes, probability in parts if rng.random() < probability] or [TOP]
+    for classes in chosen:
+        colour, second = _cloth(rng), _cloth(rng)
+        pattern = str(rng.choice(list(PATTERNS))) if rng.random() < 0.3 else 'plain'
+        plain = pattern == 'plain'
+        edit = Recolour(classes, colour, pattern, None if plain else second, float(rng.uniform(0.02, 0.1)))
+        image = edit.apply(image, label_map) if edit.applies(label_map) else image
+    return image
+
+
+def _cloth(rng: np.random.Generator) -> tuple[int, int, int]:
+    """A colour of cloth, most of which are muted."""
+    levels = rng.integers(8, 248, 3)
+    muted = levels.mean() + rng.random() * (levels - levels.mean())
+    return tuple(int(level) for level in muted.round())
+
+
+def new_outline(
+    image: Image.Image, label_map: np.ndarray, rng: np.random.Generator
+) -> tuple[Image.Image, np.ndarray]:
+    """A view of `VIEW_SIZE` about the person: cut loosely, at times without legs, stretched and bent smoothly.
+
+    The flow is of about 1.3 % of the height, so that an outline tells no one photo from the others.
+    """
+    top, left, bottom, right = person_box(label_map)
+    tall = bottom - top
+    if rng.random() < 0.3:
+        bottom = top + tall * rng.uniform(0.55, 0.75)
+    top, bottom = (edge + sign * rng.uniform(-0.02, 0.08) * tall for edge, sign in ((top, -1), (bottom, 1)))
+    half = (bottom - top) * VIEW_SIZE[1] / VIEW_SIZE[0] / 2 / rng.uniform(0.82, 1.2)
+    middle = (left + right) / 2 + rng.uniform(-0.06, 0.06) * tall
+    grid = _sampling_grid((top, bottom), (middle - half, middle + half), label_map.shape)
+    flow = torch.from_numpy(rng.normal(size=(1, 2, 6, 4))).float()
+    bend = F.interpolate(flow, VIEW_SIZE, mode='bicubic', align_corners=True).permute(0, 2, 3, 1)
+    # In units of the photo's half sides, as grid_sample counts.
+    reach = 0.013 * (bottom - top) * 2 / torch.tensor([label_map.shape[1], label_map.shape[0]])
+    grid = grid + bend * reach
+    pixels = torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)[None].float()
+    labels = torch.from_numpy(label_map.astype(np.float32))[None, None]
+    view = F.grid_sample(pixels, grid, 'bilinear', 'border', align_corners=False)
+    moved = F.grid_sample(labels, grid, 'nearest', 'zeros', align_corners=False)
+    picture = Image.fromarray(view[0].permute(1, 2, 0).round().to(torch.uint8).numpy())
+    return picture, moved[0, 0].to(torch.uint8).numpy()
+
+
+def _sampling_grid(rows: tuple[float, float], columns: tuple[float, float], shape: tuple[int, int]) -> Tensor:
+    """Where the pixels of a view lie in a photo, (1, H, W, 2) as `grid_sample` wants it."""
+    places = []
+    for (first, last), length, side in ((columns, VIEW_SIZE[1], shape[1]), (rows, VIEW_SIZE[0], shape[0])):
+        centres = (torch.arange(length) + 0.5) / length
+        places.append(2 * (first + centres * (last - first)) / side - 1)
+    across, down = places
+    return torch.stack([across.expand(VIEW_SIZE), down[:, None].expand(VIEW_SIZE)], dim=-1)[None].float()
+
+
+def person_box(label_map: np.ndarray) -> tuple[int, int, int, int]:
+    """(top, left, bottom, right) of all that is no background; the whole picture where there is nothing."""
+    rows, columns = (np.flatnonzero((label_map != BACKGROUND).any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return 0, 0, *label_map.shape
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def put_before(
+    image: Image.Image, label_map: np.ndarray, behind: Image.Image, rng: np.random.Generator
+) -> Image.Image:
+    """The person before a part of another picture, which is out of focus at times.
+
+    The outermost pixels of the person go, since they also show what was around it.
+    """
+    width, height = image.size
+    share = rng.uniform(0.4, 1.0)
+    box_height = min(behind.height, share * behind.width * height / width)
+    box_width = box_height * width / height
+    left, top = rng.uniform(0, behind.width - box_width), rng.uniform(0, behind.height - box_height)
+    box = (left, top, left + box_width, top + box_height)
+    behind = behind.resize(image.size, Image.Resampling.BILINEAR, box=box)
+    if rng.random() < 0.8:
+        behind = behind.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 0.03 * height)))
+    person = Image.fromarray((label_map != BACKGROUND).astype(np.uint8) * 255)
+    soft = person.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.GaussianBlur(0.7))
+    return Image.composite(image, behind, soft)
