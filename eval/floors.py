@@ -59,10 +59,14 @@ def untrained_twin(model: nn.Module, seed: int = 0) -> nn.Module:
         torch.manual_seed(seed)
         twin = timm.create_model(model.pretrained_cfg['architecture'], pretrained=False, num_classes=0).eval()
     twin.pretrained_cfg = dict(model.pretrained_cfg) | {'tag': 'untrained'}
-    # It sees the same masks; nothing else of the training is known to it.
-    training = model.release_info.get('training', {})
-    twin.release_info = {'training': {key: training[key] for key in MASKING if key in training}}
+    twin.release_info = masks_alone(model)
     return twin
+
+
+def masks_alone(model: nn.Module) -> dict[str, dict]:
+    """Of what a model's release records only what it is to see of clothes."""
+    training = model.release_info.get('training', {})
+    return {'training': {key: training[key] for key in MASKING if key in training}}
 
 
 class MaskedStream(nn.Module):
@@ -77,7 +81,7 @@ class MaskedStream(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.stream = model.streams()[-1]
-        self.pretrained_cfg, self.release_info = model.pretrained_cfg, model.release_info
+        self.pretrained_cfg, self.release_info = model.pretrained_cfg, masks_alone(model)
         self.num_features = self.stream.head.num_features
 
     def forward(self, image: Tensor, masked: Tensor) -> IFDOutput:

@@ -142,11 +142,13 @@ def test_figures_are_those_of_each_query_before_each_gallery():
 def test_the_masked_stream_is_the_last_one_and_sees_nothing_else(ifd, baseline):
     image, masked = torch.rand(2, 2, 3, 64, 32)
     for model in (ifd, baseline):
-        model.release_info = {}
+        model.release_info = {'training': {'fill': 'mean', 'seed': 3}, 'figures': 1}
         with torch.inference_mode():
-            alone = MaskedStream(model)(image, masked).embedding
+            stream = MaskedStream(model)
+            alone = stream(image, masked).embedding
             assert torch.equal(alone, model.streams()[-1](masked).embedding)
-            assert torch.equal(alone, MaskedStream(model)(masked, masked).embedding)
+            assert torch.equal(alone, stream(masked, masked).embedding)
+            assert stream.release_info == {'training': {'fill': 'mean'}}
 
 
 def test_imagenet_features_are_those_in_front_of_the_classifier(tmp_path):
