@@ -1,13 +1,22 @@
-"""What a trained model has to beat: the colours of a picture, and a network that has learnt nothing."""
+"""What a trained model has to beat: colours, networks that have not learnt persons, and one of its own streams."""
+
+from pathlib import Path
 
 import timm
 import torch
 from torch import Tensor, nn
 
 from ifd_zoo.features import feature_of
+from ifd_zoo.hub import LoadError
+from ifd_zoo.models.backbone import read_weights
 from ifd_zoo.models.layers import IFDOutput
+from train.encoder_weights import fitting
 
 MASKING = ('mask_classes', 'clothing_classes', 'fill')
+
+
+def embedding_alone(embedding: Tensor) -> IFDOutput:
+    return IFDOutput(embedding, *(None for _ in IFDOutput._fields[1:]))
 
 
 class ColourHistogram(nn.Module):
@@ -26,6 +35,7 @@ class ColourHistogram(nn.Module):
         self.pretrained_cfg = dict(like.pretrained_cfg) | {'architecture': 'colour_histogram', 'tag': ''}
         self.release_info = {}
         self.stripes, self.levels = stripes, levels
+        self.num_features = stripes * levels**3
         for name in ('mean', 'std'):
             values = torch.tensor(like.pretrained_cfg[name]).reshape(1, 3, 1, 1)
             self.register_parameter(name, nn.Parameter(values, requires_grad=False))
@@ -37,7 +47,7 @@ class ColourHistogram(nn.Module):
         colour = (level[:, 0] * self.levels + level[:, 1]) * self.levels + level[:, 2]
         stripes = colour.tensor_split(self.stripes, dim=1)
         counts = torch.cat([self._shares(stripe.flatten(1)) for stripe in stripes], dim=1)
-        return IFDOutput(counts.sqrt(), *(None for _ in IFDOutput._fields[1:]))
+        return embedding_alone(counts.sqrt())
 
     def _shares(self, colours: Tensor) -> Tensor:
         shares = torch.zeros(len(colours), self.levels**3, device=colours.device)
@@ -50,8 +60,61 @@ def untrained_twin(model: nn.Module, seed: int = 0) -> nn.Module:
         torch.manual_seed(seed)
         twin = timm.create_model(model.pretrained_cfg['architecture'], pretrained=False, num_classes=0).eval()
     twin.pretrained_cfg = dict(model.pretrained_cfg) | {'tag': 'untrained'}
-    # It sees the same masks and is compared in the same way; nothing else of the training is known to it.
-    training = model.release_info.get('training', {})
-    masking = {key: training[key] for key in MASKING if key in training}
-    twin.release_info = {'training': masking, 'feature': feature_of(model)}
+    twin.release_info = masks_alone(model) | {'feature': feature_of(model)}
     return twin
+
+
+def masks_alone(model: nn.Module) -> dict[str, dict]:
+    """Of what a model's release records only what it is to see of clothes."""
+    training = model.release_info.get('training', {})
+    return {'training': {key: training[key] for key in MASKING if key in training}}
+
+
+class MaskedStream(nn.Module):
+    """One stream behind its neck, which sees the clothing-masked image alone.
+
+    Args:
+        model: with one stream, or with an attention stream, which then is the one.
+    """
+
+    needs_mask = True
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.stream = model.streams()[-1]
+        self.pretrained_cfg, self.release_info = model.pretrained_cfg, masks_alone(model)
+        self.num_features = self.stream.head.num_features
+
+    def forward(self, image: Tensor, masked: Tensor) -> IFDOutput:
+        return embedding_alone(self.stream(masked).embedding)
+
+
+class ImageNetFeatures(nn.Module):
+    """What a timm network has in front of its classifier, for the whole image.
+
+    Args:
+        backbone: timm name.
+        weights: file with its weights, as for `train.encoder_weights.fitting`.
+        size: (height, width) of the input.
+
+    Raises:
+        LoadError: there is no such network, or the file cannot be read or does not fit.
+    """
+
+    needs_mask = False
+
+    def __init__(self, backbone: str, weights: Path, size: tuple[int, int]) -> None:
+        super().__init__()
+        if not timm.is_model(backbone):
+            raise LoadError(f'timm has no network {backbone!r}')
+        self.net = timm.create_model(backbone, num_classes=0)
+        try:
+            self.net.load_state_dict(fitting(read_weights(weights), self.net.state_dict(), str(weights)))
+        except ValueError as error:
+            raise LoadError(str(error)) from error
+        usual = timm.get_pretrained_cfg(backbone)
+        self.pretrained_cfg = {'input_size': (3, *size), 'mean': usual.mean, 'std': usual.std}
+        self.num_features = self.net.num_features
+
+    def forward(self, image: Tensor, masked: Tensor | None = None) -> IFDOutput:
+        return embedding_alone(self.net(image))

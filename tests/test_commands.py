@@ -31,6 +31,7 @@ COMMANDS = (
     'eval/figure3.py',
     'eval/parsing.py',
     'eval/precision.py',
+    'eval/recoloured.py',
     'eval/run.py',
     'eval/scale.py',
     'eval/scale_extract.py',

@@ -29,8 +29,8 @@ def blend(photo: np.ndarray, changed: np.ndarray, mask: np.ndarray) -> np.ndarra
     share = share.point(lambda level: 255 if level >= INNER else 0 if level <= OUTER else level)
     whole, none = (np.asarray(share) == level for level in (255, 0))
     old, new = (Image.fromarray(np.ascontiguousarray(pixels[window])) for pixels in (photo, changed))
-    cloth = _continued(new, whole & inside, Image.composite(new, old, _image(inside)), 2 * softness)
-    rest = _continued(old, none & ~inside, old, 2 * softness)
+    cloth = continue_colours(new, whole & inside, Image.composite(new, old, _image(inside)), 2 * softness)
+    rest = continue_colours(old, none & ~inside, old, 2 * softness)
     result = photo.copy()
     result[window] = Image.composite(cloth, rest, share)
     return result
@@ -45,7 +45,7 @@ def _softness(shape: tuple[int, int]) -> float:
     return max(FINEST, max(shape) * SOFTNESS)
 
 
-def _continued(picture: Image.Image, known: np.ndarray, otherwise: Image.Image, radius: float) -> Image.Image:
+def continue_colours(picture: Image.Image, known: np.ndarray, otherwise: Image.Image, radius: float) -> Image.Image:
     """The picture where known; near that its colours, spread; `otherwise` where nothing known is near."""
     mask = _image(known)
     layer = picture.copy()
