@@ -25,6 +25,7 @@ from ifd_zoo.inference import PRECISIONS, DeviceError
 from ifd_zoo.intake import Collected, Limits, collect_folder
 from ifd_zoo.page import change, compare, endpoints, masks, models, rank
 from ifd_zoo.page.desk import Desk, short_name
+from ifd_zoo.page.door import Page
 from ifd_zoo.page.fence import OwnFilesOnly
 from ifd_zoo.page.files import visitor
 from ifd_zoo.page.keeping import Keeping
@@ -43,7 +44,7 @@ SESSIONS = 200  # visitors whose last ranking is kept, at most 10 MB each
 
 def build_demo(desk: Desk) -> gr.Blocks:
     """The page; `launch` gives it its look."""
-    with gr.Blocks(title=f'IFD: {TITLE}', analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
+    with Page(title=f'IFD: {TITLE}', analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
         with gr.Tabs(elem_id='tabs'):
             ranking = rank.build(desk)
             _, to_measure = change.build(desk, ranking)
