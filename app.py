@@ -5,7 +5,6 @@ The start and the frame of the page; its tabs are in `ifd_zoo.page`.
 
 import argparse
 import hashlib
-import ipaddress
 import os
 import signal
 import sys
@@ -26,7 +25,7 @@ from ifd_zoo.intake import Collected, Limits, collect_folder
 from ifd_zoo.page import change, compare, endpoints, masks, models, rank
 from ifd_zoo.page.desk import Desk, short_name
 from ifd_zoo.page.door import Page
-from ifd_zoo.page.fence import OwnFilesOnly
+from ifd_zoo.page.fence import MISUNDERSTOOD, OwnFilesOnly, OwnSitesOnly, SafeHeaders, is_loopback
 from ifd_zoo.page.files import visitor
 from ifd_zoo.page.keeping import Keeping
 from ifd_zoo.page.look import LOOK
@@ -76,24 +75,15 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--gallery', type=Path, help='folder of photos that can be searched without an upload')
     parser.add_argument('--index', type=Path, default=INDEX, help='folder in which what was seen in --gallery is kept')
     parser.add_argument('--auth', metavar='USER:PASSWORD', help='who may open the page, from any machine')
-    # A Space is open to anybody, and its platform sets this variable and asks for no flags.
-    in_space = bool(os.getenv('SPACE_ID'))
-    parser.add_argument('--public', action='store_true', default=in_space, help='anybody may open the page')
+    parser.add_argument('--public', action='store_true', default=_in_space(), help='anybody may open the page')
     return parser.parse_args(argv)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == 'localhost'
 
 
 def _refusal(args: argparse.Namespace) -> str | None:
     """What is wrong with the flags, if anything."""
     if args.auth is not None and not all(args.auth.partition(':')):
         return '--auth must be USER:PASSWORD, neither of them empty'
-    if not _is_loopback(args.host) and not args.auth and not args.public:
+    if not is_loopback(args.host) and not args.auth and not args.public:
         return (
             f'--host {args.host} lets other machines in: give --auth USER:PASSWORD, or --public if anybody may use '
             'this page and its processor'
@@ -158,7 +148,7 @@ def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> int:
             auth=auth,
             state_session_capacity=SESSIONS,
             **LOOK,
-            app_kwargs={'middleware': [Middleware(OwnFilesOnly)]},
+            app_kwargs={'middleware': _middleware(args), 'exception_handlers': dict(MISUNDERSTOOD)},
             **limits,
         )
     except (OSError, OverflowError) as error:
@@ -170,6 +160,19 @@ def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> int:
         return _get_ready(desk) or demo.block_thread() or 0
     finally:
         demo.close()
+
+
+def _middleware(args: argparse.Namespace) -> list[Middleware]:
+    """From the outside to the inside. What anybody may use anyway, other sites may use as well."""
+    loopback, found = is_loopback(args.host), [Middleware(SafeHeaders, _in_space())]
+    if loopback or args.auth:
+        found.append(Middleware(OwnSitesOnly, loopback, os.getenv('GRADIO_ROOT_PATH', '')))
+    return [*found, Middleware(OwnFilesOnly)]
+
+
+def _in_space() -> bool:
+    """Whether this is a Space of the Hub: its platform sets this variable, and asks for no flags."""
+    return bool(os.getenv('SPACE_ID'))
 
 
 def _get_ready(desk: Desk) -> int:

@@ -1,4 +1,4 @@
-"""What is kept out of the page: files elsewhere, values of the wrong kind, and other machines."""
+"""What is kept out of the page: files elsewhere, values of the wrong kind, other sites and other machines."""
 
 import http.client
 import subprocess
@@ -10,6 +10,7 @@ import pytest
 from ifd_zoo.gallery import EXAMPLES
 from tests.browser import ROOT
 from tests.visitor import MODEL, PHOTO, Page, start, write_release
+from tests.zips import picture
 
 
 @pytest.fixture(scope='module')
@@ -78,6 +79,34 @@ def test_arguments_of_the_wrong_kind_are_told_and_not_logged(event, page):
         assert isinstance(answer, str) and len(answer) < 400 and answer != 'None', answer
     assert 'This takes' in page.ask(event, *right[:-1])
     page.assert_healthy()
+
+
+@pytest.mark.parametrize(('path', 'body'), [
+    ('call/nothing', {'data': []}),
+    ('run/nothing', {'data': []}), ('call/v2/nothing', {}), ('call/v2/rank', {'nothing': 1}),
+    ('component_server', {'data': None, 'component_id': 9999, 'session_hash': 'x', 'fn_name': 'accept_blobs'}),
+])
+def test_requests_by_hand_that_mean_nothing_are_told_so_and_not_logged(path, body, page):
+    answer = page.http.post(f'{page.api}/{path}', json=body)
+    assert answer.status_code == 400 and len(answer.text) < 400
+    page.assert_healthy()
+
+
+def test_other_sites_can_neither_read_this_page_nor_send_to_it(page):
+    for headers in ({'Host': 'evil.example'}, {'Origin': 'https://evil.example'}, {'Origin': 'null'}):
+        assert page.http.get(f'{page.running.url}/config', headers=headers).status_code == 403
+        answer = page.http.post(f'{page.api}/upload', files={'files': ('a.jpg', picture())}, headers=headers)
+        assert answer.status_code == 403 and 'this page' in answer.text.lower()
+    own = {'Host': f'localhost:{page.running.port}', 'Origin': f'http://localhost:{page.running.port}'}
+    assert page.http.post(f'{page.api}/upload', files={'files': ('a.jpg', picture())}, headers=own).status_code == 200
+
+
+def test_browsers_are_told_to_guess_no_types_and_load_nothing_from_elsewhere(page):
+    for url in (page.running.url, f'{page.api}/file={page.good["path"]}', f'{page.api}/nothing'):
+        headers = page.http.get(url).headers
+        assert headers['X-Content-Type-Options'] == 'nosniff'
+        assert "default-src 'self';" in headers['Content-Security-Policy']
+        assert headers['Content-Security-Policy'].endswith("frame-ancestors 'self'")
 
 
 def test_other_machines_are_let_in_only_on_purpose(tmp_path):
