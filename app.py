@@ -23,6 +23,7 @@ from ifd_zoo.index import GalleryIndexError
 from ifd_zoo.inference import PRECISIONS, DeviceError
 from ifd_zoo.intake import Collected, Limits, collect_folder
 from ifd_zoo.page import change, compare, endpoints, masks, models, rank
+from ifd_zoo.page.brake import BRAKED, LoginBrake, SharedPlaces
 from ifd_zoo.page.desk import Desk, short_name
 from ifd_zoo.page.door import Page
 from ifd_zoo.page.fence import MISUNDERSTOOD, OwnFilesOnly, OwnSitesOnly, SafeHeaders, is_loopback
@@ -38,6 +39,8 @@ ERRORS = (LoadError, ParserError, DeviceError, ImageError, GalleryIndexError, OS
 HUGE = Limits(max_files=1_000_000, max_entries=2_000_000)
 """Of the folder of `--gallery`, which is the owner's."""
 INDEX = Path(os.getenv('XDG_CACHE_HOME', '~/.cache')) / 'ifd_zoo' / 'galleries'
+AUTH = 'IFD_AUTH'
+"""Environment variable with what --auth takes."""
 SESSIONS = 200  # visitors whose last ranking is kept, at most 10 MB each
 
 
@@ -56,7 +59,9 @@ def build_demo(desk: Desk) -> gr.Blocks:
         if desk.keeping:
             demo.unload(lambda: desk.keeping.leave(visitor()))
         demo.load(refresh, None, lists, show_progress='hidden', api_visibility='private')
-    return demo.queue(max_size=32, api_open=False)  # nor do requests by hand pass the queue
+    demo.queue(max_size=32, api_open=False)  # nor do requests by hand pass the queue
+    SharedPlaces(demo._queue)
+    return demo
 
 
 def _sources(model: str) -> dict[str, str]:
@@ -74,15 +79,30 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--precision', default='auto', choices=PRECISIONS, help='auto: fastest that keeps the answer')
     parser.add_argument('--gallery', type=Path, help='folder of photos that can be searched without an upload')
     parser.add_argument('--index', type=Path, default=INDEX, help='folder in which what was seen in --gallery is kept')
-    parser.add_argument('--auth', metavar='USER:PASSWORD', help='who may open the page, from any machine')
+    auth = parser.add_mutually_exclusive_group()
+    auth.add_argument(
+        '--auth', metavar='USER:PASSWORD', help=f'who may open the page, from any machine; also the variable {AUTH}'
+    )
+    auth.add_argument('--auth-file', type=Path, help='file with USER:PASSWORD, which no list of processes shows')
     parser.add_argument('--public', action='store_true', default=_in_space(), help='anybody may open the page')
     return parser.parse_args(argv)
+
+
+def _read_auth(args: argparse.Namespace) -> str | None:
+    """USER:PASSWORD of the flags or else of the environment, if any.
+
+    Raises:
+        OSError, UnicodeDecodeError: the file cannot be read.
+    """
+    if args.auth_file:
+        return args.auth_file.read_text(encoding='utf-8').rstrip('\r\n')
+    return os.getenv(AUTH) if args.auth is None else args.auth
 
 
 def _refusal(args: argparse.Namespace) -> str | None:
     """What is wrong with the flags, if anything."""
     if args.auth is not None and not all(args.auth.partition(':')):
-        return '--auth must be USER:PASSWORD, neither of them empty'
+        return f'--auth must be USER:PASSWORD, neither of them empty; the same goes for --auth-file and {AUTH}'
     if not is_loopback(args.host) and not args.auth and not args.public:
         return (
             f'--host {args.host} lets other machines in: give --auth USER:PASSWORD, or --public if anybody may use '
@@ -94,6 +114,11 @@ def _refusal(args: argparse.Namespace) -> str | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Serves the page until it is stopped. Returns the exit code: 2 when it cannot start."""
     args = parse_args(argv)
+    try:
+        args.auth = _read_auth(args)
+    except (OSError, UnicodeDecodeError) as error:
+        print(f'app.py: --auth-file: {error}', file=sys.stderr)
+        return 2
     if refusal := _refusal(args):
         print(f'app.py: {refusal}', file=sys.stderr)
         return 2
@@ -105,6 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the temporary folder is removed then, too
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
+    if _in_space():  # where all visitors come through a proxy, which says from where
+        os.environ.setdefault('FORWARDED_ALLOW_IPS', '*')
     with tempfile.TemporaryDirectory(prefix='ifd_') as folder_of_uploads:
         os.environ['GRADIO_TEMP_DIR'] = folder_of_uploads
         keeping = Keeping(Path(folder_of_uploads), 2 * KEEP_SECONDS)
@@ -146,6 +173,7 @@ def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> int:
             quiet=True,
             prevent_thread_lock=True,
             auth=auth,
+            auth_message=BRAKED if auth else None,
             state_session_capacity=SESSIONS,
             **LOOK,
             app_kwargs={'middleware': _middleware(args), 'exception_handlers': dict(MISUNDERSTOOD)},
@@ -167,6 +195,8 @@ def _middleware(args: argparse.Namespace) -> list[Middleware]:
     loopback, found = is_loopback(args.host), [Middleware(SafeHeaders, _in_space())]
     if loopback or args.auth:
         found.append(Middleware(OwnSitesOnly, loopback, os.getenv('GRADIO_ROOT_PATH', '')))
+    if args.auth:
+        found.append(Middleware(LoginBrake))
     return [*found, Middleware(OwnFilesOnly)]
 
 

@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
+from gradio_client import Client
 
 from ifd_zoo.gallery import EXAMPLES
 from tests.browser import ROOT
@@ -82,7 +84,7 @@ def test_arguments_of_the_wrong_kind_are_told_and_not_logged(event, page):
 
 
 @pytest.mark.parametrize(('path', 'body'), [
-    ('call/nothing', {'data': []}),
+    ('queue/join', {'fn_index': 9999, 'session_hash': 'x', 'data': []}), ('call/nothing', {'data': []}),
     ('run/nothing', {'data': []}), ('call/v2/nothing', {}), ('call/v2/rank', {'nothing': 1}),
     ('component_server', {'data': None, 'component_id': 9999, 'session_hash': 'x', 'fn_name': 'accept_blobs'}),
 ])
@@ -107,6 +109,27 @@ def test_browsers_are_told_to_guess_no_types_and_load_nothing_from_elsewhere(pag
         assert headers['X-Content-Type-Options'] == 'nosniff'
         assert "default-src 'self';" in headers['Content-Security-Policy']
         assert headers['Content-Security-Policy'].endswith("frame-ancestors 'self'")
+
+
+def test_a_password_is_asked_for_and_guesses_are_slowed_down(release, tmp_path):
+    (tmp_path / 'secret').write_text('me:right\n')
+    running = start(tmp_path, release, '--auth-file', str(tmp_path / 'secret'))
+
+    def log_in(password, address):
+        headers = {'X-Forwarded-For': address}  # as by a proxy on this machine
+        sent = {'username': 'me', 'password': password}
+        return httpx.post(f'{running.url}/login', data=sent, headers=headers).status_code
+
+    try:
+        assert httpx.get(f'{running.url}/config').status_code == 401
+        answers = [log_in('wrong', '192.0.2.1') for _ in range(6)]
+        assert (answers, log_in('right', '192.0.2.1')) == ([400] * 5 + [429], 429)
+        assert log_in('right', '192.0.2.2') == 200
+        assert 'wait 5 minutes' in httpx.get(running.url).text
+        client = Client(running.url, auth=('me', 'right'), verbose=False, download_files=str(tmp_path / 'downloads'))
+        assert MODEL in client.predict(api_name='/models')['loaded']
+    finally:
+        running.stop()
 
 
 def test_other_machines_are_let_in_only_on_purpose(tmp_path):

@@ -1,7 +1,8 @@
-"""What visitors send to events is checked before gradio looks at it."""
+"""What visitors send to events is checked before gradio looks at it, and one address cannot take all places."""
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -11,6 +12,7 @@ from gradio.data_classes import ListFiles
 
 import app
 from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.page.brake import PLACES, network
 from ifd_zoo.page.door import checked
 from tests.page import BASELINE, IFD, items, make_desk, upload, uploads_folder
 
@@ -22,6 +24,12 @@ WRONG = (*NUMBERS, 'x' * 5000, 'x', [], {}, [None], [5], [{}], [[]], DEEP, {'pat
 
 @pytest.fixture(scope='module')
 def demo():
+    return app.build_demo(make_desk())
+
+
+@pytest.fixture
+def empty():
+    """A page whose queue is empty."""
     return app.build_demo(make_desk())
 
 
@@ -122,3 +130,49 @@ def test_uploads_pass_the_door_with_what_gradio_knows_of_them_only(demo, uploads
             assert value and 'unknown' not in json.dumps(value) and file['path'] in json.dumps(value)
             passed.add(type(component))
     assert passed == set(sent)
+
+
+# The queue
+
+
+def join(demo, address, number=None):
+    """What the queue of the page answers to one more event of a client of that address."""
+    event = next(one for one in demo.fns.values() if one.api_name == 'rank')
+    body = SimpleNamespace(
+        fn_index=event._id if number is None else number, session_hash=None, data=[], request=None, event_id=None
+    )
+    return demo._queue.push(body=body, request=SimpleNamespace(client=(address, 1)), username=None)
+
+
+def test_one_address_cannot_take_all_places_of_the_queue(empty):
+    async def fill():
+        mine = await asyncio.gather(*(join(empty, '192.0.2.1') for _ in range(40)))
+        return mine, await asyncio.gather(*(join(empty, '192.0.2.2') for _ in range(8)))
+
+    mine, others = asyncio.run(fill())
+    assert sum(taken for taken, *_ in mine) == PLACES and all(taken for taken, *_ in others)
+
+
+def test_who_has_taken_too_many_places_is_told_and_may_come_again(empty):
+    async def fill():
+        for _ in range(PLACES):
+            await join(empty, '2001:db8::1')
+        refused = await join(empty, '2001:db8::2')  # of the same network
+        empty._queue.event_queue_per_concurrency_id['search'].queue.pop()
+        return refused, await join(empty, '2001:db8::1')
+
+    (taken, told, state), again = asyncio.run(fill())
+    assert not taken and state == 'queue_full' and told == '24 requests from your address wait already; wait for one.'
+    assert again[0]
+
+
+@pytest.mark.parametrize('number', [-1, 9999])
+def test_an_event_that_there_is_not_is_refused(number, demo):
+    taken, told, state = asyncio.run(join(demo, '192.0.2.1', number))
+    assert (taken, state) == (False, 'error') and 'no such event' in told
+
+
+def test_addresses_are_counted_by_network():
+    assert network(('::ffff:192.0.2.1', 1)) == network(('192.0.2.1', 2)) != network(('192.0.2.2', 1))
+    assert network(('2001:db8::1', 1)) == network(('2001:db8::ffff', 1)) != network(('2001:db8:1::1', 1))
+    assert network(None) == network(('testclient', 1)) == ''

@@ -1,20 +1,22 @@
-"""What surrounds the page: headers, and other sites."""
+"""What surrounds the page: headers, other sites, and guesses of its password."""
 
 import asyncio
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Form, HTTPException
 from starlette.middleware import Middleware
 
 import app
+from ifd_zoo.page.brake import ALL_TRIES, PAUSE, TRIES, LoginBrake
 from ifd_zoo.page.fence import HUB, OwnSitesOnly, SafeHeaders, is_loopback
 
 
 def ask(middleware, method='GET', path='/', headers=None, client='127.0.0.1', times=1, **options):
     """The statuses of requests that come at once, behind a middleware."""
-    page = FastAPI(middleware=[middleware])
-    page.api_route('/', methods=['GET', 'POST'])(lambda: {})
+    page = middleware if isinstance(middleware, FastAPI) else FastAPI(middleware=[middleware])
+    if page is not middleware:
+        page.api_route('/', methods=['GET', 'POST'])(lambda: {})
 
     async def send():
         transport = httpx.ASGITransport(page, client=(client, 1))
@@ -66,7 +68,9 @@ def test_a_page_for_anybody_may_be_used_by_other_sites_and_no_other_page(monkeyp
     kinds = {}
     for flags in (['--host', '0.0.0.0', '--public'], ['--host', '0.0.0.0', '--auth', 'a:b'], [], ['--auth', 'a:b']):
         kinds[' '.join(flags)] = [one.cls.__name__ for one in app._middleware(app.parse_args(flags))]
+    assert list(map(len, kinds.values())) == [2, 4, 3, 4]
     assert ['OwnSitesOnly' in found for found in kinds.values()] == [False, True, True, True]
+    assert ['LoginBrake' in found for found in kinds.values()] == [False, True, False, True]
 
 
 @pytest.mark.parametrize(('in_space', 'ancestors'), [(False, "'self'"), (True, f"'self' {HUB}")])
@@ -88,3 +92,61 @@ def test_a_space_is_shown_in_a_frame_of_the_hub_and_other_pages_in_none(in_space
 def test_loopback_is_told_from_other_addresses():
     assert all(map(is_loopback, ('127.0.0.1', '127.1.2.3', '::1', 'localhost')))
     assert not any(map(is_loopback, ('0.0.0.0', '::', '10.0.0.1', 'example.org', '')))
+
+
+# Guesses
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def page(clock):
+    """A page whose password is `right`."""
+    page = FastAPI(middleware=[Middleware(LoginBrake, clock)])
+
+    @page.post('/login')
+    @page.post('/login/')
+    async def login(password: str = Form()):
+        await asyncio.sleep(0.01)
+        if password != 'right':
+            raise HTTPException(400)
+
+    page.get('/')(lambda: {})
+    return page
+
+
+def guess(page, password='wrong', client='192.0.2.1', times=1, path='/login'):
+    return ask(page, 'POST', path, client=client, times=times, data={'password': password})
+
+
+@pytest.mark.parametrize('path', ['/login', '/login/'])
+def test_after_some_wrong_passwords_even_the_right_one_has_to_wait(path, page, clock):
+    assert guess(page, times=20, path=path) == [400] * TRIES + [429] * (20 - TRIES)  # all at once
+    assert guess(page, 'right') == [429] and guess(page, 'right', '192.0.2.2') == [200]
+    assert ask(page, client='192.0.2.1') == [200]
+    clock.now = PAUSE - 1
+    assert guess(page, 'right') == [429]
+    clock.now = PAUSE
+    assert guess(page, 'right') == [200]
+
+
+def test_who_knows_the_password_begins_anew(page):
+    for _ in range(4):
+        assert guess(page, times=TRIES - 1) == [400] * (TRIES - 1) and guess(page, 'right') == [200]
+
+
+def test_many_addresses_that_guess_together_are_braked_too_and_not_remembered_for_ever(page, clock):
+    answers = sum((guess(page, client=f'192.0.2.{number}') for number in range(ALL_TRIES + 10)), [])
+    assert answers == [400] * ALL_TRIES + [429] * 10
+    clock.now = PAUSE
+    assert guess(page, client='192.0.2.200') == [400]

@@ -355,6 +355,24 @@ def test_this_machine_needs_no_flag_and_a_password_has_two_parts(capsys):
         assert '--auth must be USER:PASSWORD' in capsys.readouterr().err
 
 
+def test_the_password_comes_from_a_file_or_the_environment_as_well(capsys, monkeypatch, tmp_path):
+    file = tmp_path / 'secret'
+    file.write_text('me:pass: word\n')
+    monkeypatch.setenv(app.AUTH, 'you:other')
+    given = ([], 'you:other'), (['--auth', 'a:b'], 'a:b'), (['--auth-file', str(file)], 'me:pass: word')
+    for flags, expected in given:
+        assert app._read_auth(app.parse_args(flags)) == expected
+    monkeypatch.delenv(app.AUTH)
+    assert app._read_auth(app.parse_args([])) is None
+    for content in (b'', b'me', b'\xff:\xff'):
+        file.write_bytes(content)
+        assert app.main(['--auth-file', str(file)]) == 2
+        assert '--auth' in capsys.readouterr().err
+    assert app.main(['--auth-file', str(tmp_path / 'absent')]) == 2 and 'absent' in capsys.readouterr().err
+    monkeypatch.setenv(app.AUTH, '')  # a secret that was not set must not open the page
+    assert app.main([]) == 2 and app.AUTH in capsys.readouterr().err
+
+
 def test_a_space_is_public(monkeypatch):
     monkeypatch.setenv('SPACE_ID', 'someone/ifd')
     assert app._refusal(app.parse_args(['--host', '0.0.0.0'])) is None

@@ -26,14 +26,14 @@ def write_release(folder: Path) -> Path:
     return save_release(model, folder / MODEL, 'test', {'input_size': [3, 128, 64]})
 
 
-def start(folder: Path, release: Path) -> App:
+def start(folder: Path, release: Path, *flags: str) -> App:
     """The app with that model, on the processor."""
     with pytest.MonkeyPatch.context() as patch:
         # On a busy machine threads that wait for each other take many times as long as one.
         patch.setenv('OMP_NUM_THREADS', '1')
         # Seconds: clients leave with the next beat only.
         patch.setenv('GRADIO_HEARTBEAT_INTERVAL', '1')
-        return App(folder, '--model', str(release), '--parser', 'none', '--device', 'cpu')
+        return App(folder, '--model', str(release), '--parser', 'none', '--device', 'cpu', *flags)
 
 
 class Page:
