@@ -98,7 +98,7 @@ PATHS = (
 @pytest.mark.parametrize('path', PATHS, ids=[repr(path)[:30] for path in PATHS])
 def test_no_event_takes_a_file_that_is_not_an_upload_and_none_is_fetched(path, demo, uploads, monkeypatch):
     fetched = []
-    monkeypatch.setattr(processing_utils, 'async_ssrf_protected_download', lambda url, _: fetched.append(url))
+    monkeypatch.setattr(processing_utils, 'async_ssrf_protected_download', lambda url, **_: fetched.append(url))
     compare = next(one for one in demo.fns.values() if one.api_name == 'compare')
     for file in ({'path': path, 'meta': {'_type': 'gradio.FileData'}}, {'path': path, 'orig_name': 'a.jpg'}):
         with pytest.raises(gr.Error):
