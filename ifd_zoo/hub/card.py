@@ -8,6 +8,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from ifd_zoo.features import recorded_feature
 from ifd_zoo.hub.comparison import comparison_tables
 from ifd_zoo.hub.release import release_name
+from ifd_zoo.hub.templates import render
 from ifd_zoo.inference import keeps_answer
 from ifd_zoo.models.cfg import PAPER
 
@@ -18,65 +19,6 @@ DATA_NAMES = {
     'celeb_reid': 'Celeb-reID', 'market1501': 'Market-1501',
 }
 
-TEXT = """# {name}
-
-A model of the IFD zoo for clothing-change person re-identification, an open implementation of
-[{paper}]({url}).
-It turns a photo of one person into an embedding of {num_features} numbers; the cosine of two embeddings says how alike
-two people look{attention}.{feature}
-
-## Use
-
-```python
-from ifd_zoo import Predictor
-
-predictor = Predictor('hf-hub:ORG/{name}')  # or with @REVISION; or a folder with these files
-embeddings = predictor.embed(['a.jpg', 'b.jpg'])  # (2, {num_features}) float32, unit length
-matches = predictor.rank('query.jpg', ['a.jpg', 'b.jpg'], top_k=2)
-```
-
-In a folder, and with timm alone (`import ifd_zoo` registers the architecture; without `pretrained=True` timm would give
-random weights):
-
-    hf download ORG/{name} --local-dir DIR
-
-```python
-import ifd_zoo, timm
-
-model = timm.create_model('local-dir:DIR', pretrained=True).eval()
-```
-
-`python -m ifd_zoo.hub check DIR` compares the model with `golden.safetensors` and every file with its SHA-256.
-
-## Input
-
-{input_text}
-
-## Training
-
-{training}
-
-## Measured
-
-{figures}
-
-{comparison}{precisions}
-
-## Limits
-
-{limits}
-
-## Responsible use
-
-Re-identification can be used to follow people who have not agreed to it. Use it on data you have the right to use, tell
-people, and do not decide about a person on a similarity score: the figures above say how often the first answer is
-wrong on data like the training data, and on other cameras, light and people it is wrong more often.
-
-## Citation and licence
-
-Cite the paper: Xu, Li, Niu, "{paper}", ICASSP 2025, {url}. {license}
-"""
-
 
 def model_card(config: dict[str, Any]) -> str:
     """The text of README.md.
@@ -86,7 +28,8 @@ def model_card(config: dict[str, Any]) -> str:
     """
     info, name = config.get('ifd', {}), release_name(config)
     single = config['architecture'].startswith('ifd_baseline_')
-    text = TEXT.format(
+    text = render(
+        'model',
         name=name,
         paper=PAPER['paper_name'],
         url=PAPER['origin_url'],

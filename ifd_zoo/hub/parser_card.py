@@ -5,70 +5,13 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from ifd_zoo.hub.templates import render
 from ifd_zoo.parsing.base import MOST_CHANGED
 from ifd_zoo.parsing.labels import CLOTHING
 
 TASK = 'image-segmentation'
 SOURCES = {'rendered': 'rendered people', 'photos': 'photos in the layout of Clothing Co-Parsing'}
 FIGURES = {'clothing': 'clothing IoU', 'skin': 'skin IoU', 'miou': 'mean IoU'}
-
-TEXT = """# {name}
-
-A human parser of the IFD zoo, an open implementation of clothing-change person re-identification: it tells for every
-pixel of a photo of one person which part of body or clothing it shows. The zoo erases clothing with it.
-
-## Use
-
-```python
-from PIL import Image
-from ifd_zoo import Predictor, load_parser
-
-parser = load_parser('hf-hub:ORG/{name}')  # or with @REVISION; or a folder with these files
-(label_map,) = parser.parse([Image.open('a.jpg')])  # (H, W) uint8, values in the order of the labels below
-predictor = Predictor('ifd_resnet10t.synthetic', parser='hf-hub:ORG/{name}')
-```
-
-In a folder, for `load_parser('DIR')` and for every command that takes `--parser` or `--masks`:
-
-    hf download ORG/{name} --local-dir DIR
-
-`python -m ifd_zoo.hub check DIR` compares the parser with `golden.safetensors` and every file with its SHA-256.
-
-## Labels
-
-{labels}
-
-Clothing, as the zoo understands it: {clothing}.
-
-## Input
-
-RGB of any size, fitted into {height}x{width} (height x width) with its aspect ratio kept, the rest filled with the mean
-colour; normalised by the mean and deviation in config.json. Label maps come at the photo's own size.
-
-{precision}
-
-## Training
-
-{training}
-
-## Measured
-
-{figures}
-
-## Limits
-
-{limits}
-
-## Responsible use
-
-Finding what people wear helps to follow them. Use it on data you have the right to use, tell people, and do not decide
-about a person on what it finds: the figures above say how often a pixel is wrong on data like the training data, and on
-other cameras, clothes and people it is wrong more often.
-
-## Licence
-
-{license}
-"""
 
 
 def parser_name(config: dict[str, Any]) -> str:
@@ -84,7 +27,8 @@ def parser_card(config: dict[str, Any]) -> str:
     """
     height, width = config['size']
     license = config.get('license')
-    text = TEXT.format(
+    text = render(
+        'parser',
         name=parser_name(config),
         labels=', '.join(f'{index} {name}' for index, name in enumerate(config['labels'])) + '.',
         clothing=', '.join(CLOTHING),
