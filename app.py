@@ -4,7 +4,6 @@ The flags and who may open the page; the page itself is in `ifd_zoo.page`.
 """
 
 import argparse
-import ipaddress
 import os
 import sys
 from collections.abc import Sequence
@@ -13,8 +12,11 @@ from pathlib import Path
 from ifd_zoo.choices import DEFAULT_MODEL, PRECISIONS
 from ifd_zoo.cli import ArgumentParser, entry_point
 from ifd_zoo.errors import ZooError
+from ifd_zoo.page.hosts import in_space, is_loopback
 
 INDEX = Path(os.getenv('XDG_CACHE_HOME', '~/.cache')) / 'ifd_zoo' / 'galleries'
+AUTH = 'IFD_AUTH'
+"""Environment variable with what --auth takes."""
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -27,25 +29,34 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--precision', default='auto', choices=PRECISIONS, help='auto: fastest that keeps the answer')
     parser.add_argument('--gallery', type=Path, help='folder of photos that can be searched without an upload')
     parser.add_argument('--index', type=Path, default=INDEX, help='folder in which what was seen in --gallery is kept')
-    parser.add_argument('--auth', metavar='USER:PASSWORD', help='who may open the page, from any machine')
-    # A Space is open to anybody, and its platform sets this variable and asks for no flags.
-    in_space = bool(os.getenv('SPACE_ID'))
-    parser.add_argument('--public', action='store_true', default=in_space, help='anybody may open the page')
+    auth = parser.add_mutually_exclusive_group()
+    auth.add_argument(
+        '--auth', metavar='USER:PASSWORD', help=f'who may open the page, from any machine; also the variable {AUTH}'
+    )
+    auth.add_argument('--auth-file', type=Path, help='file with USER:PASSWORD, which no list of processes shows')
+    parser.add_argument('--public', action='store_true', default=in_space(), help='anybody may open the page')
     return parser.parse_args(argv)
 
 
-def _is_loopback(host: str) -> bool:
+def _read_auth(args: argparse.Namespace) -> str | None:
+    """USER:PASSWORD of the flags or else of the environment, if any.
+
+    Raises:
+        ZooError: the file cannot be read.
+    """
+    if not args.auth_file:
+        return os.getenv(AUTH) if args.auth is None else args.auth
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == 'localhost'
+        return args.auth_file.read_text(encoding='utf-8').rstrip('\r\n')
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZooError(f'--auth-file: {error}') from error
 
 
 def _refusal(args: argparse.Namespace) -> str | None:
     """What is wrong with the flags, if anything."""
     if args.auth is not None and not all(args.auth.partition(':')):
-        return '--auth must be USER:PASSWORD, neither of them empty'
-    if not _is_loopback(args.host) and not args.auth and not args.public:
+        return f'--auth must be USER:PASSWORD, neither of them empty; the same goes for --auth-file and {AUTH}'
+    if not is_loopback(args.host) and not args.auth and not args.public:
         return (
             f'--host {args.host} lets other machines in: give --auth USER:PASSWORD, or --public if anybody may use '
             'this page and its processor'
@@ -57,6 +68,7 @@ def _refusal(args: argparse.Namespace) -> str | None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Serves the page until it is stopped. Returns the exit code: 2 when it cannot start."""
     args = parse_args(argv)
+    args.auth = _read_auth(args)
     if refusal := _refusal(args):
         raise ZooError(refusal)
     from ifd_zoo.page.site import run

@@ -207,7 +207,7 @@ def test_models_are_listed_loaded_and_a_wrong_name_told(page, server, tmp_path):
     page.wait_for_function("document.querySelector('#catalogue').innerText.includes('ifd_resnet50')")
     page.fill('#source :is(input, textarea)', 'no_such_model')
     page.click('#load')
-    page.wait_for_selector("text=no trained model 'no_such_model'")
+    page.wait_for_selector("text=That is no model")
     page.fill('#source :is(input, textarea)', str(tmp_path / 'mine'))
     page.click('#load')
     page.wait_for_function("document.querySelector('#load_status').innerText.includes('Loaded')")

@@ -11,13 +11,13 @@ from fastapi import FastAPI
 from gradio.context import LocalContext
 from starlette.middleware import Middleware
 
-from app import build_demo
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page import files, stopping
 from ifd_zoo.page import rank as page
 from ifd_zoo.page.fence import OwnFilesOnly, is_elsewhere
 from ifd_zoo.page.keeping import Keeping, most_bytes
 from ifd_zoo.page.quota import UploadsInRoom
+from ifd_zoo.page.site import build_demo
 from ifd_zoo.page.stops import Stopped, Stops
 from ifd_zoo.parsing import ParserError
 from tests.page import IFD, items, make_desk, upload, uploads_folder

@@ -9,7 +9,6 @@ from unittest.mock import Mock
 import gradio as gr
 import pytest
 
-from app import build_demo
 from ifd_zoo.explain import VIEWS
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.intake import collect_folder
@@ -17,6 +16,7 @@ from ifd_zoo.page import change, masks
 from ifd_zoo.page import rank as page
 from ifd_zoo.page.keeping import Keeping
 from ifd_zoo.page.ranking import ABOVE, BELOW, MAX_SHOWN
+from ifd_zoo.page.site import build_demo
 from tests.page import BASELINE, IFD, items, make_desk, upload, uploads_folder
 from tests.zips import write_zip
 
@@ -188,8 +188,13 @@ def test_the_threshold_divides_the_ranking(desk, uploads):
 
 def test_a_match_opens_beside_its_query(desk, uploads):
     ranking = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads))['ranking']
-    shown = page.show_pair(desk, ranking, page._wish(0, 'photo', 0.5, 3, 0.0), 1)
+    shown = page.show_pair(desk, ranking, 1, 0, 'photo', 0.5, 3, 0.0)
     assert shown.visible and shown.label.endswith(ranking.queries[0].ranking[1].name)
+    with pytest.raises(gr.Error, match='There is no match 100'):
+        page.show_pair(desk, ranking, 99, 0, 'photo', 0.5, 3, 0.0)
+    for query in (1, -1, 'x'):
+        with pytest.raises(gr.Error, match='That query is not of this ranking'):
+            page.redraw(desk, ranking, query, 'photo', 0.5, 3, 0.0)
 
 
 def test_the_zip_of_the_results_has_the_table_and_the_pictures(desk, uploads):
@@ -238,15 +243,3 @@ def test_what_is_missing_or_wrong_is_told(desk, uploads):
             rank(desk, *arguments, **options)
     with pytest.raises(gr.Error, match='rank again'):
         page.redraw(desk, None, 0, 'photo', 0.5, 3, 0.0)
-
-
-def test_a_file_that_was_not_uploaded_is_refused_wherever_it_is_given(desk, uploads):
-    good, bad = upload(uploads, QUERIES[0]), {'path': str(GALLERY[0]), 'orig_name': 'a.jpg'}
-    for queries, gallery, archives in (
-        (items(bad), items(good), None),
-        (items(good), items(bad), None),
-        (items(good), None, [bad]),
-        (items(good), None, [{'path': f'{uploads}/../../etc/passwd', 'orig_name': 'a.zip'}]),
-    ):
-        with pytest.raises(gr.Error, match='not uploaded here'):
-            rank(desk, queries, gallery, archives)

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 from fastapi import HTTPException
-from gradio.components.image_editor import EditorData
-from gradio.data_classes import DataWithFiles, FileData
+from gradio.data_classes import DataWithFiles
 from PIL import Image
 
 import app
@@ -40,10 +39,6 @@ def uploads(monkeypatch, tmp_path):
 @pytest.fixture
 def photo(uploads):
     return upload(uploads, QUERY)
-
-
-def unsaid(outside):
-    return {'path': str(outside), 'orig_name': 'a.jpg'}
 
 
 # Change clothes
@@ -83,13 +78,12 @@ def test_bad_edits_are_told(desk, photo, uploads):
             change.recolour(desk, photo, *values)
     with pytest.raises(gr.Error, match='no photo yet'):
         change.recolour(desk, None, *PLAIN)
-    with pytest.raises(gr.Error, match='not uploaded here'):
-        change.recolour(desk, unsaid(QUERY), *PLAIN)
 
 
 def test_colours_of_the_picker_are_read():
     assert change.to_hex('rgba(255, 0.4, 16.0, 1)') == '#ff0010' and change.to_hex('rgb(1,2,3)') == '#010203'
     assert change.to_hex('#abcdef') == '#abcdef' and change.to_hex('blue') == 'blue'
+    assert change.to_hex(f'rgb({"9" * 400},2,3)') == '#ff0203' and change.to_hex('rgb(1.2.3,2,3)') == 'rgb(1.2.3,2,3)'
 
 
 def test_both_models_are_measured_over_the_examples(desk, photo):
@@ -104,12 +98,12 @@ def cut_photo(uploads):
     """A picture by its header, whose pixels are missing."""
     cut = uploads / 'cut.jpg'
     cut.write_bytes(QUERY.read_bytes()[:2000])
-    return unsaid(cut) | {'orig_name': 'cut.jpg'}
+    return {'path': str(cut), 'orig_name': 'cut.jpg'}
 
 
 def test_gallery_photos_that_cannot_be_used_are_named_and_not_counted(desk, photo, uploads):
     (uploads / 'text.jpg').write_text('no picture')
-    text = unsaid(uploads / 'text.jpg') | {'orig_name': 'text.jpg'}
+    text = {'path': str(uploads / 'text.jpg'), 'orig_name': 'text.jpg'}
     gallery = items(*(upload(uploads, Path(path)) for path in example_photos('gallery')[:3]), cut_photo(uploads), text)
     *_, numbers = change.measure(desk, photo, *PLAIN, [IFD], gallery, None, False)
     _, parsed = masks.to_editor(desk, photo)
@@ -196,14 +190,13 @@ def test_a_corrected_mask_is_ranked_with(desk, photo):
     assert 'does not use the mask' in text
 
 
-def test_masks_that_are_missing_or_not_uploaded_are_refused(desk, photo):
+def test_masks_that_are_missing_are_refused(desk, photo):
     with pytest.raises(gr.Error, match='no mask to rank with'):
         masks.corrected_map(desk, None, painted(Image.new('RGBA', (8, 8))))
     with pytest.raises(gr.Error, match='no mask to rank with'):
         masks.corrected_map(desk, masks.to_editor(desk, photo)[1], None)
-    sent = EditorData(background=None, layers=[FileData(path=str(QUERY))], composite=None)
-    with pytest.raises(gr.Error, match='not uploaded here'):
-        masks.guarded(list, sent)
+    with pytest.raises(gr.Error, match='no mask to rank with'):
+        masks.rank_again(desk, None, None, IFD, None, None, False)
     assert masks.to_editor(desk, None) == (None, None)
 
 
@@ -268,11 +261,29 @@ def test_a_failing_load_is_told_and_leaves_the_others_working(tmp_path):
     desk = make_desk()
     (tmp_path / 'broken').mkdir()
     (tmp_path / 'broken' / 'config.json').write_text('{')
-    for source in ('no_such_model', str(tmp_path / 'broken'), '   ', ''):
+    for source in ('no_such_model', str(tmp_path / 'broken'), '   ', '', None):
         with pytest.raises(gr.Error):
             models.load(desk, source)
     assert desk.models == [IFD, BASELINE]
     assert desk.get(IFD).embed([QUERY]).shape == (1, 512)
+
+
+def test_what_is_told_of_a_folder_does_not_say_whether_it_is_there(tmp_path, monkeypatch):
+    desk = make_desk()
+    (tmp_path / 'config.json').write_text('{}')
+    (tmp_path / 'secret').mkdir()
+    there = [tmp_path, tmp_path / 'secret', tmp_path / 'config.json', '/', '/proc/self/mem', '/proc/self/cwd', '~']
+    absent = ['/nowhere', '~nobody/x', 'x' * 300, '\0', '../nowhere.safetensors']
+    told = set()
+    for source in map(str, [*there, *absent]):
+        with pytest.raises(gr.Error) as refused:
+            models.load(desk, source)
+        told.add(str(refused.value))
+    assert len(told) == 1 and 'the folder of a release (with config.json and model.safetensors)' in told.pop()
+    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    with pytest.raises(gr.Error) as refused:
+        models.load(desk, 'hf-hub:nobody/nothing')
+    assert 'nobody/nothing' in str(refused.value) and models.HF_HUB_CACHE not in str(refused.value)
 
 
 def test_a_page_for_anybody_loads_names_of_the_zoo_only(tmp_path):
@@ -307,8 +318,7 @@ def test_embeddings_are_lists_of_numbers(desk, photo, uploads):
     assert len(rows) == 2 and len(rows[0]) == 512
     expected = desk.get(IFD).embed([QUERY])[0]
     assert np.allclose(rows[0], expected, atol=1e-6)
-    refused = ([unsaid(QUERY)], 'not uploaded here'), ('a.jpg', 'list of files'), ([{}], 'list of files')
-    for photos, message in refused:
+    for photos, message in (([], 'list of files'), (None, 'list of files'), ([photo] * 257, 'too many at once')):
         with pytest.raises(gr.Error, match=message):
             endpoints.embed(desk, photos, IFD)
 
@@ -343,6 +353,24 @@ def test_this_machine_needs_no_flag_and_a_password_has_two_parts(capsys):
     for auth in ('me', 'me:', ':secret', ''):
         assert app.main(['--auth', auth]) == 2
         assert '--auth must be USER:PASSWORD' in capsys.readouterr().err
+
+
+def test_the_password_comes_from_a_file_or_the_environment_as_well(capsys, monkeypatch, tmp_path):
+    file = tmp_path / 'secret'
+    file.write_text('me:pass: word\n')
+    monkeypatch.setenv(app.AUTH, 'you:other')
+    given = ([], 'you:other'), (['--auth', 'a:b'], 'a:b'), (['--auth-file', str(file)], 'me:pass: word')
+    for flags, expected in given:
+        assert app._read_auth(app.parse_args(flags)) == expected
+    monkeypatch.delenv(app.AUTH)
+    assert app._read_auth(app.parse_args([])) is None
+    for content in (b'', b'me', b'\xff:\xff'):
+        file.write_bytes(content)
+        assert app.main(['--auth-file', str(file)]) == 2
+        assert '--auth' in capsys.readouterr().err
+    assert app.main(['--auth-file', str(tmp_path / 'absent')]) == 2 and 'absent' in capsys.readouterr().err
+    monkeypatch.setenv(app.AUTH, '')  # a secret that was not set must not open the page
+    assert app.main([]) == 2 and app.AUTH in capsys.readouterr().err
 
 
 def test_a_space_is_public(monkeypatch):

@@ -68,8 +68,9 @@ def _edit(classes: list[str], colour: str, pattern: str, second: str, scale: flo
 
 def to_hex(colour: str) -> str:
     """`#rrggbb` of what a gr.ColorPicker gives, which may also be `rgba(12.3, 4, 5, 1)`; other text stays as it is."""
-    match = re.fullmatch(r'rgba?\(\s*([\d.]+)\s*,\s*([\d.]+)\s*,\s*([\d.]+)\s*(?:,\s*[\d.]+\s*)?\)', str(colour))
-    return f'#{bytes(min(255, round(float(part))) for part in match.groups()).hex()}' if match else str(colour)
+    number = r'\s*(\d+(?:\.\d*)?)\s*'
+    match = re.fullmatch(rf'rgba?\({number},{number},{number}(?:,[\s\d.]+)?\)', str(colour))
+    return f'#{bytes(round(min(255, float(part))) for part in match.groups()).hex()}' if match else str(colour)
 
 
 def parsed(desk: Desk, photo: dict | None) -> Image.Image | None:

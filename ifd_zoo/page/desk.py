@@ -111,8 +111,7 @@ class Desk:
         """
         source = source.strip()
         if self.guarded and source not in [*list_bundled(), *list_tagged()]:
-            allowed = 'this page is open to anybody, and loads models by the names in the table only'
-            raise LoadError(f'{short_name(source)}: {allowed}')
+            raise LoadError('This page is open to anybody, and loads models by the names in the table only.')
         with self._loading:
             origin = _origin(source)
             for name, known in self._origins.items():

@@ -20,8 +20,8 @@ def embed(desk: Desk, photos: list[dict], model: str) -> list[list[float]]:
     Raises:
         gr.Error: a photo cannot be used, or there are too many.
     """
-    if not isinstance(photos, list) or not all(isinstance(one, dict) and one.get('path') for one in photos):
-        raise error('photos is a list of files: [handle_file("a.jpg"), ...].')
+    if not photos:
+        raise error('There are no photos: give a list of files, [handle_file("a.jpg"), ...].')
     if len(photos) > MAX_PHOTOS:
         raise error(f'{len(photos)} photos are too many at once; give at most {MAX_PHOTOS}.')
     files = list(map(photo_file, photos))

@@ -1,4 +1,4 @@
-"""Files in and out. Everything that a visitor names is checked here before it is read.
+"""Files in and out. What a visitor names has passed the door: it is an upload of this page, or a result.
 
 Events take gradio's raw values (`preprocess=False`): its own decoding of a bad picture ends in a message that helps no
 user.
@@ -61,15 +61,8 @@ def telling(start: str = ''):
 
 
 def photo_file(value: dict) -> PhotoFile:
-    """A file by gradio's raw value of it.
-
-    Raises:
-        gr.Error: it was not uploaded here.
-    """
+    """A file by gradio's raw value of it."""
     path = Path(value['path']).resolve()
-    # Raw values are checked here: gradio overlooks a path whose `meta` does not say that it is a file.
-    if not path.is_relative_to(Path(get_upload_folder()).resolve()):
-        raise error('That file was not uploaded here: choose it on this page.')
     return PhotoFile(path, value.get('orig_name') or path.name)
 
 
@@ -96,7 +89,7 @@ def one_photo(value: dict | None, what: str) -> PhotoFile:
     """The file of a gr.Image.
 
     Raises:
-        gr.Error: there is none, or it was not uploaded here, or is no picture.
+        gr.Error: there is none, or it is no picture.
     """
     if not value or not value.get('path'):
         raise error(f'There is no {what} yet: upload one, or click an example.')

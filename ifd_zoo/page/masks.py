@@ -9,7 +9,6 @@ import gradio as gr
 import numpy as np
 from fastapi import HTTPException
 from gradio.components.base import server
-from gradio.components.image_editor import EditorData
 from gradio.data_classes import DataWithFiles
 from PIL import Image
 
@@ -17,7 +16,7 @@ from ifd_zoo.explain import label_key, label_layer, read_layer, views
 from ifd_zoo.gallery import PhotoFile, QueryResult, example_gallery, example_photos, search
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
-from ifd_zoo.page.files import claim, error, handing_over, one_photo, photo_file, take_gallery, tell_skipped, telling
+from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, tell_skipped, telling
 from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES, STILL, labelled
 from ifd_zoo.page.rank import RankTab
 from ifd_zoo.page.stopping import begin, cancel_button, stop_with, stoppable
@@ -28,6 +27,7 @@ EDITED_SIDE = 640  # pixels of the picture to paint on
 PAINTINGS = 64  # of all visitors
 PAINTED_BYTES = 4 * EDITED_SIDE**2  # of one picture: more than the pixels
 SHOWN = 10  # lines of the table
+NO_MASK = 'There is no mask to rank with: give a photo, and wait for its classes.'
 HEADS = ('File', 'Rank before', 'Rank after', 'Similarity before', 'Similarity after')
 
 
@@ -72,7 +72,7 @@ def corrected_map(desk: Desk, parsed: Parsed | None, editor: dict | None) -> np.
     """
     begin(desk)  # and not in `rank_again`, which goes on with this event
     if parsed is None or not editor or editor['background'] is None:
-        raise error('There is no mask to rank with: give a photo, and wait for its classes.')
+        raise error(NO_MASK)
     with telling():
         label_map = desk.parse(*parsed)[1]
     for layer in editor['layers']:
@@ -81,7 +81,7 @@ def corrected_map(desk: Desk, parsed: Parsed | None, editor: dict | None) -> np.
 
 
 def rank_again(
-    desk: Desk, parsed: Parsed, label_map: np.ndarray, model: str, *places: object
+    desk: Desk, parsed: Parsed | None, label_map: np.ndarray | None, model: str, *places: object
 ) -> tuple[str, list, list, list]:
     """What the corrected mask changes: in words, as pictures before and after, and in the ranking.
 
@@ -94,6 +94,8 @@ def rank_again(
     """
     with telling():
         desk.require(model)
+    if parsed is None or label_map is None:
+        raise error(NO_MASK)
     gr.Progress()(0, desc='Ranking twice')
     files, skipped = example_gallery(), []
     if places[0] or places[1] or (places[2] and desk.folder):
@@ -209,7 +211,6 @@ def _editor() -> gr.ImageEditor:
         elem_id='editor',
     )
     editor.blob_storage = Recent()
-    editor.preprocess = partial(guarded, editor.preprocess)
     editor.accept_blobs = bounded(editor.accept_blobs)
     return editor
 
@@ -219,18 +220,11 @@ def bounded(accept: Callable) -> Callable:
 
     @server
     def run(data: DataWithFiles) -> object:
+        if not isinstance(data, DataWithFiles) or not isinstance(data.data, dict):
+            raise HTTPException(400, 'pictures of a mask come as a form, as gradio\'s editor sends them')
         layer = str(data.data.get('index') or 0)
         if layer not in ('0', 'null') or any(len(content) > PAINTED_BYTES for _, content in data.files):
             raise HTTPException(413, f'a mask is one layer of at most {PAINTED_BYTES:,} bytes')
         return accept(data)
 
     return run
-
-
-def guarded(decode: Callable, payload: EditorData | None) -> dict | None:
-    """What an editor sends, decoded when none of its files lies elsewhere than among the uploads."""
-    for sent in [payload.background, payload.composite, *payload.layers] if payload else []:
-        if sent:
-            photo_file(sent.model_dump())
-    return decode(payload)
-

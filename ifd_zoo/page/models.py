@@ -1,11 +1,16 @@
 """Models: what the zoo has, and loading another one."""
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import gradio as gr
+from huggingface_hub.constants import HF_HUB_CACHE
 
 from ifd_zoo.catalogue import Entry
+from ifd_zoo.hub import CONFIG, WEIGHTS, LoadError
+from ifd_zoo.hub.files import PREFIX
+from ifd_zoo.hub.names import is_known
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk, whole_catalogue
 from ifd_zoo.page.files import error, telling, visitor
@@ -13,6 +18,10 @@ from ifd_zoo.page.rank_form import model_choices
 from ifd_zoo.page.stopping import cancel_button, stop_with
 
 HEADS = ('Name', 'Backbone', 'Parameters', 'GFLOPs', 'Embedding', 'cc rank-1 / mAP', 'Weights')
+NO_MODEL = (
+    f'That is no model: give a name of the table, the folder of a release (with {CONFIG} and {WEIGHTS}), or '
+    'hf-hub:organisation/name.'
+)
 WIDTHS = ['330px', '250px', '110px', '90px', '100px', '140px', '130px']
 
 
@@ -37,14 +46,24 @@ def load(desk: Desk, source: str) -> str:
     Raises:
         gr.Error: it cannot be loaded; the others work as before.
     """
-    if not source or not source.strip():
-        raise error('Which one? Give a name of the table, the folder of a release, or hf-hub:organisation/name.')
+    if not source or not desk.guarded and not _may_be_model(source.strip()):
+        raise error(NO_MODEL)
     gr.Progress()(0, desc='Loading the model')
     who = visitor()
     desk.stops.forget(who)
     with telling():
-        name = desk.add(source, lambda: desk.stops.check(who))
+        try:
+            name = desk.add(source, lambda: desk.stops.check(who))
+        except LoadError as fault:
+            raise LoadError(str(fault).replace(HF_HUB_CACHE, 'of this machine')) from fault
     return f'**Loaded** `{name.replace("`", "")}`. It can be chosen in every tab now.'
+
+
+def _may_be_model(source: str) -> bool:
+    """Whether it looks like one. Paths that do not are all alike to visitors, whether something is there or not."""
+    path = os.path.expanduser(source)
+    inside = (os.path.join(path, name) for name in (CONFIG, WEIGHTS))
+    return is_known(source) or source.startswith(PREFIX) or all(map(os.path.isfile, inside))
 
 
 def choices(desk: Desk, count: int) -> list | dict:

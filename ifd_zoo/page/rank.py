@@ -10,6 +10,7 @@ from ifd_zoo.explain import VIEWS
 from ifd_zoo.gallery import LISTED, PhotoFile, example_photos, search
 from ifd_zoo.page import words
 from ifd_zoo.page.desk import Desk
+from ifd_zoo.page.door import Clicked
 from ifd_zoo.page.files import (
     checked,
     claim,
@@ -25,7 +26,7 @@ from ifd_zoo.page.files import (
 )
 from ifd_zoo.page.look import LIGHT, NETWORK, SHOW_PAIR, SHOW_RESULTS, labelled
 from ifd_zoo.page.rank_form import input_column, output_column
-from ifd_zoo.page.ranking import HEADS, MAX_SHOWN, Ranking, Wish
+from ifd_zoo.page.ranking import HEADS, Ranking, Wish
 from ifd_zoo.page.stopping import begin, stop_with, stoppable
 from ifd_zoo.predictor import Predictor
 
@@ -60,6 +61,7 @@ def rank(
         gr.Error: there is nothing to search for, or nothing to search in.
     """
     begin(desk)
+    _check_view(view)
     wanted = _take_queries(desk, queries)
     started, progress = time.monotonic(), gr.Progress()
     progress(0, desc='Reading the gallery')
@@ -106,9 +108,7 @@ def redraw(
     desk: Desk, ranking: Ranking | None, chosen: int, view: str, opacity: float, top_k: float, threshold: float
 ) -> tuple:
     """Values of what changes when a visitor wants to see something else of the same ranking."""
-    if ranking is None:
-        raise error('The results of this page are gone: rank again.')
-    wish = _wish(chosen, view, opacity, top_k, threshold)
+    wish = _wish(ranking, chosen, view, opacity, top_k, threshold)
     with telling():
         pictures = ranking.pictures(desk, wish)
         rows = ranking.rows(wish)
@@ -116,21 +116,32 @@ def redraw(
     return ranking.seen(wish), pictures, ranking.summary(wish), rows, *files
 
 
-def show_pair(desk: Desk, ranking: Ranking | None, wish: Wish, place: int) -> gr.Image:
+def show_pair(desk: Desk, ranking: Ranking | None, place: int, *wishes: object) -> gr.Image:
     """The match that was clicked, beside its query."""
-    if ranking is None:
-        raise error('The results of this page are gone: rank again.')
-    found = ranking.queries[wish.chosen].ranking[place]
+    wish = _wish(ranking, *wishes)
+    listed = ranking.queries[wish.chosen].ranking
+    if place >= len(listed):
+        raise error(f'There is no match {place + 1}: the ranking has {len(listed)}.')
+    found = listed[place]
     with telling():
         picture = ranking.pair(desk, wish, place)
     return labelled(save_picture(desk, picture), visible=True, label=f'Query, and #{place + 1}: {found.name}')
 
 
-def _wish(chosen: int, view: str, opacity: float, top_k: float, threshold: float) -> Wish:
+def _wish(
+    ranking: Ranking | None, chosen: int | None, view: str, opacity: float, top_k: float, threshold: float
+) -> Wish:
+    if ranking is None:
+        raise error('The results of this page are gone: rank again.')
+    if (chosen or 0) not in range(len(ranking.queries)):
+        raise error('That query is not of this ranking: choose one of the list.')
+    _check_view(view)
+    return Wish(chosen or 0, view, float(opacity), int(top_k), float(threshold))
+
+
+def _check_view(view: str) -> None:
     if view not in VIEWS:
         raise error(f'Choose what to show: {", ".join(VIEWS)}.')
-    most = max(1, min(int(top_k), MAX_SHOWN))
-    return Wish(int(chosen or 0), view, min(max(float(opacity), 0.0), 1.0), most, float(threshold))
 
 
 def build(desk: Desk) -> RankTab:
@@ -169,13 +180,14 @@ def _wire(desk: Desk, examples: gr.Dataset, inputs: list, wishes: list, buttons:
     view, opacity, top_k, threshold = wishes
     drawn = [outputs[key] for key in ('seen', 'matches', 'summary', 'table', 'csv', 'zip')]
     changes = [outputs['chosen'].input, view.input, opacity.release, top_k.release, threshold.release]
-    gr.on(changes, handing_over(desk, partial(_redraw_if_any, desk)), shown, drawn, api_visibility='private', **LIGHT)
+    raw = {'preprocess': False, 'api_visibility': 'private', **LIGHT}
+    gr.on(changes, handing_over(desk, partial(_redraw_if_any, desk)), shown, drawn, **raw)
 
     # Gradio finds the parameter for the event by its annotation, which it does not look for in a partial.
-    def selected(ranking, chosen, view, opacity, top_k, threshold, event: gr.SelectData):
-        return show_pair(desk, ranking, _wish(chosen, view, opacity, top_k, threshold), event.index)
+    def selected(ranking, chosen, view, opacity, top_k, threshold, event: Clicked):
+        return show_pair(desk, ranking, event.index, chosen, view, opacity, top_k, threshold)
 
-    pair = outputs['matches'].select(selected, shown, outputs['pair'], api_visibility='private', **LIGHT)
+    pair = outputs['matches'].select(selected, shown, outputs['pair'], **raw)
     pair.then(fn=None, js=SHOW_PAIR)
 
 

@@ -16,9 +16,12 @@ from ifd_zoo.hub import list_bundled
 from ifd_zoo.images import ImageError
 from ifd_zoo.intake import Collected, Limits, collect_folder
 from ifd_zoo.page import change, compare, endpoints, masks, models, rank
+from ifd_zoo.page.brake import BRAKED, LoginBrake, SharedPlaces
 from ifd_zoo.page.desk import Desk, short_name
-from ifd_zoo.page.fence import OwnFilesOnly
+from ifd_zoo.page.door import Page
+from ifd_zoo.page.fence import MISUNDERSTOOD, OwnFilesOnly, OwnSitesOnly, SafeHeaders
 from ifd_zoo.page.files import visitor
+from ifd_zoo.page.hosts import in_space, is_loopback
 from ifd_zoo.page.keeping import Keeping, most_bytes
 from ifd_zoo.page.look import LOOK
 from ifd_zoo.page.quota import UploadsInRoom
@@ -33,7 +36,7 @@ SESSIONS = 200  # visitors whose last ranking is kept, at most 10 MB each
 
 def build_demo(desk: Desk) -> gr.Blocks:
     """The page; `launch` gives it its look."""
-    with gr.Blocks(title=f'IFD: {TITLE}', analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
+    with Page(title=f'IFD: {TITLE}', analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
         with gr.Tabs(elem_id='tabs'):
             ranking = rank.build(desk)
             _, to_measure = change.build(desk, ranking)
@@ -46,7 +49,9 @@ def build_demo(desk: Desk) -> gr.Blocks:
         if desk.keeping:
             demo.unload(lambda: desk.keeping.leave(visitor()))
         demo.load(refresh, None, lists, show_progress='hidden', api_visibility='private')
-    return demo.queue(max_size=32, api_open=False)  # nor do requests by hand pass the queue
+    demo.queue(max_size=32, api_open=False)  # nor do requests by hand pass the queue
+    SharedPlaces(demo._queue)
+    return demo
 
 
 def _sources(model: str) -> dict[str, str]:
@@ -60,6 +65,8 @@ def run(args: argparse.Namespace) -> None:
     folder = _read_folder(args.gallery)
     _end_on_signals()
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
+    if in_space():  # where all visitors come through a proxy, which says from where
+        os.environ.setdefault('FORWARDED_ALLOW_IPS', '*')
     for left in remove_abandoned():
         print(f'app.py: removed {left}, which a page that was killed had left', file=sys.stderr)
     with own_folder() as folder_of_uploads:
@@ -110,9 +117,6 @@ def _index_of(args: argparse.Namespace) -> Path | None:
 def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> None:
     limits = {'allowed_paths': [str(EXAMPLES)], 'max_file_size': '250mb', 'run_history': False}
     auth = tuple(args.auth.split(':', 1)) if args.auth else None
-    fences = [Middleware(OwnFilesOnly)]
-    if desk.keeping:
-        fences.append(Middleware(UploadsInRoom, has_room=desk.keeping.has_room))
     try:
         demo.launch(
             server_name=args.host,
@@ -120,9 +124,10 @@ def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> None:
             quiet=True,
             prevent_thread_lock=True,
             auth=auth,
+            auth_message=BRAKED if auth else None,
             state_session_capacity=SESSIONS,
             **LOOK,
-            app_kwargs={'middleware': fences},
+            app_kwargs={'middleware': _middleware(args, desk), 'exception_handlers': dict(MISUNDERSTOOD)},
             **limits,
         )
     except (OSError, OverflowError) as error:
@@ -133,6 +138,18 @@ def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> None:
         demo.block_thread()
     finally:
         demo.close()
+
+
+def _middleware(args: argparse.Namespace, desk: Desk) -> list[Middleware]:
+    """From the outside to the inside. What anybody may use anyway, other sites may use as well."""
+    loopback, found = is_loopback(args.host), [Middleware(SafeHeaders, in_space())]
+    if loopback or args.auth:
+        found.append(Middleware(OwnSitesOnly, loopback, os.getenv('GRADIO_ROOT_PATH', '')))
+    if args.auth:
+        found.append(Middleware(LoginBrake))
+    if desk.keeping:
+        found.append(Middleware(UploadsInRoom, has_room=desk.keeping.has_room))
+    return [*found, Middleware(OwnFilesOnly)]
 
 
 def _get_ready(desk: Desk) -> None:
