@@ -12,7 +12,6 @@ from safetensors import safe_open
 from ifd_zoo.errors import ZooError
 from ifd_zoo.files import hash_file
 from ifd_zoo.hub.schema import Part, describe_fault
-from ifd_zoo.tensors import describe_unusable
 
 CONFIG, WEIGHTS, CARD, GOLDEN = 'config.json', 'model.safetensors', 'README.md', 'golden.safetensors'
 RELEASE_FILES = (CONFIG, WEIGHTS, CARD, GOLDEN)
@@ -115,6 +114,8 @@ def check_weights(path: Path, sha256: str | None = None) -> None:
             f'{path}: not the file that was released: its SHA-256 is {found[:12]}..., {CONFIG} records '
             f'{sha256[:12]}...; truncated or changed, get it again'
         )
+    from ifd_zoo.tensors import describe_unusable  # imports torch, which names of files alone do not need
+
     try:
         with safe_open(path, 'pt') as file:
             fault = describe_unusable((name, file.get_tensor(name)) for name in sorted(file.keys()))
