@@ -8,9 +8,8 @@ from torch import Tensor, nn
 
 from ifd_zoo.features import feature_of
 from ifd_zoo.hub import LoadError
-from ifd_zoo.models.backbone import read_weights
+from ifd_zoo.models.backbone import fitting, read_weights
 from ifd_zoo.models.layers import IFDOutput
-from train.encoder_weights import fitting
 
 MASKING = ('mask_classes', 'clothing_classes', 'fill')
 
@@ -94,7 +93,7 @@ class ImageNetFeatures(nn.Module):
 
     Args:
         backbone: timm name.
-        weights: file with its weights, as for `train.encoder_weights.fitting`.
+        weights: file with its weights, as for `ifd_zoo.models.backbone.fitting`.
         size: (height, width) of the input.
 
     Raises:

