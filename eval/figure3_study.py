@@ -52,7 +52,7 @@ def choose_photos(
     args: argparse.Namespace, source: MaskSource, models: Sequence[nn.Module]
 ) -> tuple[list[Photo], Choice]:
     """Three photos of the data set, and how they were chosen."""
-    pair = [next((model for model in models if len(model.streams()) == streams), None) for streams in (1, 2)]
+    pair = [next((model for model in models if model.gives_attention is gives), None) for gives in (False, True)]
     if None in pair:
         raise LoadError('--models: to find a triple, one with and one without attention stream are needed')
     root = args.root.expanduser()

@@ -78,7 +78,7 @@ def list_entries(args: argparse.Namespace, parser: HumanParser) -> list[Entry]:
     models: dict[str, nn.Module] = {}
     for source in args.models or list_bundled():
         model = load_model(source)
-        fitting = [feature for feature in args.features if 'attention' not in feature or len(model.streams()) == 2]
+        fitting = [feature for feature in args.features if 'attention' not in feature or model.gives_attention]
         models |= {f'{source}, {feature}': with_feature(model, feature) for feature in fitting}
         models[f'{source}, masked stream'] = MaskedStream(model)
     for text in args.imagenet:

@@ -139,7 +139,7 @@ def write_graph(
 
 
 def output_names(model: nn.Module) -> tuple[str, ...]:
-    return ('embedding', 'attention') if len(model.streams()) == 2 else ('embedding',)
+    return ('embedding', 'attention') if model.gives_attention else ('embedding',)
 
 
 def _require(package: str) -> None:

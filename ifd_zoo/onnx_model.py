@@ -45,10 +45,11 @@ class OnnxModel(nn.Module):
         super().__init__()
         self.network = model.eval()
         self.needs_mask, self.num_features = model.needs_mask, model.num_features
+        self.gives_attention = model.gives_attention
         self.neck_mean = model.neck_mean.cpu()
         self.pretrained_cfg, self.release_info = model.pretrained_cfg, getattr(model, 'release_info', {})
         self._inputs = ('image', 'masked') if model.needs_mask else ('image',)
-        self._outputs = OUTPUTS if model.needs_mask else OUTPUTS[:2]
+        self._outputs = OUTPUTS if model.gives_attention else OUTPUTS[:2]
         self._session = self._make_session()
 
     def forward(self, image: Tensor, masked: Tensor | None = None) -> IFDOutput:

@@ -61,7 +61,14 @@ class App:
         started = time.monotonic()
         with self.log_file.open('w') as log:
             # Not in the repository: the page must not depend on the folder it is started from.
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
+            self.process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                cwd=folder,
+                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # a job behind `nohup` ignores it
+            )
         self._wait()
         self.start_seconds = time.monotonic() - started
 

@@ -184,7 +184,14 @@ def test_ctrl_c_in_a_long_run_is_one_line_that_says_how_to_go_on(command, tmp_pa
     line = [sys.executable, *as_called(command, *flags)]
     with open(tmp_path / 'err', 'w') as err:
         # A terminal sends the signal to all processes of its foreground group.
-        process = subprocess.Popen(line, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=err, start_new_session=True)
+        process = subprocess.Popen(
+            line,
+            cwd=REPOSITORY,
+            stdout=subprocess.DEVNULL,
+            stderr=err,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job behind `&` ignores it
+        )
     try:
         deadline = time.monotonic() + 120
         while not any(path.stat().st_size for path in tmp_path.glob(sign)):

@@ -21,10 +21,9 @@ OWN_FILES = {
     'ifd_zoo/images.py': 'the decoder',
     'ifd_zoo/datasets/base.py': 'label maps',
     'ifd_zoo/parsing/cache.py': 'label maps',
-    'train/parser_data.py': 'what was compressed a line before',
+    'train/camera.py': 'what was compressed a line before',
     'eval/benchmarks/pictures.py': 'pictures that it has made',
     'eval/benchmarks/training.py': 'the plain loop that is compared with',
-    'ifd_zoo/hub/parser_card.py': 'text',
 }
 
 

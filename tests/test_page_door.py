@@ -10,8 +10,8 @@ from gradio import processing_utils
 from gradio.components.api_component import Api
 from gradio.data_classes import ListFiles
 
-import app
 from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.page import site
 from ifd_zoo.page.brake import PLACES, network
 from ifd_zoo.page.door import checked
 from tests.page import BASELINE, IFD, items, make_desk, upload, uploads_folder
@@ -24,13 +24,13 @@ WRONG = (*NUMBERS, 'x' * 5000, 'x', [], {}, [None], [5], [{}], [[]], DEEP, {'pat
 
 @pytest.fixture(scope='module')
 def demo():
-    return app.build_demo(make_desk())
+    return site.build_demo(make_desk())
 
 
 @pytest.fixture
 def empty():
     """A page whose queue is empty."""
-    return app.build_demo(make_desk())
+    return site.build_demo(make_desk())
 
 
 @pytest.fixture

@@ -77,9 +77,9 @@ def list_photos(config: Config) -> tuple[Record, ...]:
     Raises:
         DatasetError: the folder holds fewer than a batch wants.
     """
-    if config.photos == Path():
+    if not config.photos:
         return ()
-    paths = list_pictures(config.photos.expanduser())
+    paths = list_pictures(Path(config.photos).expanduser())
     if len(paths) < max(1, config.num_photos):
         raise DatasetError(f'{config.photos}: --photos holds {len(paths)} pictures, --num-photos {config.num_photos}')
     return tuple(Record(path, pid=-1 - i, camid=0, clothes_id=-1 - i) for i, path in enumerate(paths))
@@ -90,7 +90,7 @@ def parse_photos(photos: Sequence[Record], config: Config, accelerator: Accelera
     if not photos:
         return photos
     with accelerator.main_process_first():
-        source, folder = MaskSource('bundled', accelerator.device), config.photos.expanduser()
+        source, folder = MaskSource('bundled', accelerator.device), Path(config.photos).expanduser()
         return source.apply(photos, folder, config.output / 'photo-maps')
 
 
@@ -199,7 +199,7 @@ def build_sampler(dataset: ReIDDataset, config: Config, num_photos: int = 0) -> 
 
 
 def build_loader(
-    dataset: ReIDDataset, photos: Sequence[Record], size: tuple[int, int], masking: Masking, config: Config
+    dataset: ReIDDataset, size: tuple[int, int], masking: Masking, config: Config, photos: Sequence[Record] = ()
 ) -> DataLoader:
     """Augmented batches of persons, and of photos if there are any. Raises ConfigError as `build_sampler`."""
     augmentation = Augmentation(config.crop_scale, config.flip, config.erasing, config.jitter, config.crop)

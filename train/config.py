@@ -54,7 +54,7 @@ class Config:
     data: str = _option('folder', 'data set reader')
     masks: str = _option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, a parser, or a folder of maps')
     maps: Path = _option(Path(), 'folder that keeps the label maps of --masks; default: OUTPUT/maps', here=True)
-    photos: Path = _option(Path(), 'folder of photos of which each is a person of its own, seen in two outfits at once')
+    photos: str = _option('', 'folder of photos of which each is a person of its own, seen in two outfits at once')
     num_photos: int = _option(8, 'photos per batch, over all processes, if there are any')
     photo_weight: float = _option(0.4, 'weight of the contrastive losses over photos')
     tag: str = _option('', 'names the release, as in ifd_resnet10t.TAG; default: the data set')
@@ -170,7 +170,7 @@ class Config:
 
     @property
     def needs_masks(self) -> bool:
-        changed = self.recolour or self.background or self.photos != Path()
+        changed = self.recolour or self.background or self.photos
         return bool(self.streams == 2 or self.contrastive != 'none' or VARIANTS[self.variant].masked or changed)
 
     @property
@@ -193,6 +193,6 @@ def portable(config: Config, field: dataclasses.Field) -> Any:
     # A file or folder of one machine: its name is all that means anything elsewhere.
     if field.name in ('masks', 'init'):
         return portable_name(value)
-    return Path(value).name if field.name in ('backbone_weights', 'photos') else value
+    return Path(value).name if value and field.name in ('backbone_weights', 'photos') else value
 
 

@@ -69,7 +69,7 @@ class Run:
         self.average = self._follow_weights()
         self.position = self._restore(state) if state else Position(self.stages[0].number)
         photos = parse_photos(photos, config, self.accelerator)
-        loader = build_loader(self.dataset, photos, self.size, masking, config)
+        loader = build_loader(self.dataset, self.size, masking, config, photos)
         self.engine = Engine(config, self.accelerator, loader, self._save, self._report)
         self.pictures = AttentionPictures(self.dataset.train, self.transform)
         if self.tracker:

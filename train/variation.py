@@ -54,9 +54,11 @@ class VariedDataset(RecordDataset):
         self.variation, self.first_photo = variation, len(records)
 
     def __getitem__(self, index: int) -> dict:
+        photo = index >= self.first_photo
+        if not photo and not self.variation:
+            return super().__getitem__(index)
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
         image, label_map = self.load(index)
-        photo = index >= self.first_photo
         recoloured = label_map is not None and (photo or rng.random() < self.variation.recolour)
         if photo:
             image, label_map = shrunk(image, label_map, 2 * VIEW_SIZE[0])

@@ -31,6 +31,8 @@ class Baseline(nn.Module):
         clothing_resize, clothing_normalize: see `ClothingBiasDiminishing`.
     """
 
+    gives_attention = False
+
     def __init__(
         self,
         backbone: str = 'resnet50.tv_in1k',

@@ -111,7 +111,7 @@ class IFD(nn.Module):
         clothing_resize, clothing_normalize: see `ClothingBiasDiminishing`.
     """
 
-    needs_mask = True
+    needs_mask = gives_attention = True
 
     def __init__(
         self,
