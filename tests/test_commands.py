@@ -29,6 +29,7 @@ COMMANDS = (
     'eval/costs.py',
     'eval/extract.py',
     'eval/figure3.py',
+    'eval/intervals.py',
     'eval/parsing.py',
     'eval/precision.py',
     'eval/recoloured.py',

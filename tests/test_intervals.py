@@ -1,0 +1,73 @@
+"""Intervals over people: against a slow loop, and through the script."""
+
+import json
+
+import numpy as np
+import pytest
+
+from eval import intervals
+from eval import run as eval_run
+from eval.people import over_people
+from tests.extraction import MODEL
+from tests.trees import write_folder_tree
+
+
+def test_people_are_drawn_whole_and_their_queries_count_alike():
+    values, pids = np.array([1.0, 0, 0, 1, 1, 1]), np.array([7, 7, 7, 2, 2, 9])
+    own = {pid: values[pids == pid] for pid in (2, 7, 9)}
+    drawn = np.random.default_rng(0).integers(3, size=(500, 3))
+    means = [np.concatenate([own[(2, 7, 9)[index]] for index in people]).mean() for people in drawn]
+    found = over_people(values, pids, resamples=500)
+    assert found.value == pytest.approx(values.mean())
+    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(means, [2.5, 97.5])))
+
+
+def test_queries_of_one_person_are_no_more_sure_than_one_query():
+    rng = np.random.default_rng(1)
+    answers = rng.integers(2, size=40).astype(float)
+    once = over_people(answers, np.arange(40))
+    many = over_people(answers.repeat(25), np.arange(40).repeat(25))
+    assert many == pytest.approx(once)
+    wrongly = over_people(answers.repeat(25), np.arange(1000))
+    assert wrongly.high - wrongly.low < (once.high - once.low) / 3
+
+
+def test_a_paired_difference_is_surer_than_two_intervals():
+    rng = np.random.default_rng(2)
+    hard = rng.random(60)
+    first, second = hard, np.clip(hard + 0.05, 0, 1)
+    difference = over_people(second - first, np.arange(60))
+    assert 0 < difference.low < difference.high < 0.051
+    assert over_people(second, np.arange(60)).low < over_people(first, np.arange(60)).high
+
+
+def test_no_queries_are_refused():
+    with pytest.raises(ValueError, match='at least one query'):
+        over_people(np.array([]), np.array([]))
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    return write_folder_tree(tmp_path_factory.mktemp('data'), test=4)
+
+
+def test_the_script_has_the_figures_of_eval_run_and_no_difference_to_itself(root, tmp_path, capsys):
+    flags = ['--root', str(root), '--workers', '0', '--device', 'cpu']
+    assert eval_run.main(['--model', MODEL, *flags, '--output', str(tmp_path)]) == 0
+    expected = {row['protocol']: row for row in json.loads((tmp_path / 'figures.json').read_text())['protocols']}
+    models = ['--models', MODEL, f'{MODEL}=neck', f'{MODEL}=pooled']
+    assert intervals.main([*models, *flags, '--json', str(tmp_path / 'x.json')]) == 0
+    rows = json.loads((tmp_path / 'x.json').read_text())
+    assert [row['row'] for row in rows] == [MODEL, f'{MODEL}, neck', f'{MODEL}, pooled'] * 3
+    for row in rows[::3]:
+        for figure in ('rank1', 'mAP'):
+            assert row[figure]['value'] == pytest.approx(expected[row['protocol']][figure], abs=0.01)
+            assert row[figure]['low'] <= row[figure]['value'] <= row[figure]['high']
+    assert all(set(row['mAP_difference'].values()) == {0.0} for row in rows[1::3])
+    assert '| cc | ' in capsys.readouterr().out
+
+
+def test_an_unknown_feature_is_refused_before_anything_is_loaded(root, capsys):
+    with pytest.raises(SystemExit, match='2'):
+        intervals.main(['--models', f'{MODEL}=nothing', '--root', str(root)])
+    assert 'is none of neck, pooled' in capsys.readouterr().err
