@@ -151,7 +151,7 @@ def test_impossible_numbers_are_refused(P, K, limit):
 @pytest.mark.parametrize('pid_draw, rich', [('even', 10), ('proportional', 40)])
 def test_a_person_with_four_times_the_images_is_drawn_four_times_as_often_where_asked(pid_draw, rich):
     pids = [0] * 32 + [pid for pid in range(1, 9) for _ in range(8)]
-    sampler = IdentitySampler(pids, [0] * len(pids), 2, 4, 1, None, None, pid_draw)
+    sampler = IdentitySampler(pids, [0] * len(pids), 2, 4, 1, None, pid_draw=pid_draw)
     count = Counter()
     while sampler.epoch < 40:
         count.update(pids[index] for batch in indices_of(sampler) for index in batch)

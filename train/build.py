@@ -189,7 +189,7 @@ def build_sampler(dataset: ReIDDataset, config: Config, num_photos: int = 0) -> 
     share, limit = SAMPLERS[config.sampler], config.max_appearances or None
     try:
         sampler = IdentitySampler(
-            pids, clothes_ids, config.num_pids, config.num_images, config.seed, share, limit, config.pid_draw
+            pids, clothes_ids, config.num_pids, config.num_images, config.seed, share, limit, pid_draw=config.pid_draw
         )
         if num_photos:
             sampler = PhotoSampler(sampler, range(len(pids), len(pids) + num_photos), config.num_photos)

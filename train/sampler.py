@@ -86,6 +86,7 @@ class IdentitySampler:
         seed: int = 0,
         share: Share | None = proportional_shares,
         max_appearances: int | None = None,
+        *,
         pid_draw: str = 'even',
     ) -> None:
         self.max_appearances = num_images if max_appearances is None else max_appearances
