@@ -33,7 +33,14 @@ def model_and_feature(text: str) -> tuple[str, str | None]:
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/intervals.py', description=__doc__)
-    parser.add_argument('--models', nargs='+', required=True, type=model_and_feature, metavar='NAME[=FEATURE]')
+    parser.add_argument(
+        '--models',
+        nargs='+',
+        required=True,
+        type=model_and_feature,
+        metavar='NAME[=FEATURE]',
+        help='rows; differences are to the first one',
+    )
     parser.add_argument('--data', choices=tuple(DATASETS), default='folder', help='data set reader')
     parser.add_argument('--root', type=Path, required=True, help='folder of the data set')
     parser.add_argument('--masks', default=LABEL_MAPS, help=f'{LABEL_MAPS} of the data set, a parser, or a folder')
