@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from eval.benchmarks.rows import best_seconds
-from ifd_zoo.catalogue import measure_size
 from ifd_zoo.images import load_image
+from ifd_zoo.listing import measure_size
 from ifd_zoo.predictor import Predictor
 
 PHOTOS = 64

@@ -26,7 +26,7 @@ from ifd_zoo.hub import load_model
 from ifd_zoo.hub.comparison import comparison_tables
 from ifd_zoo.hub.release import find_record, update_record
 from ifd_zoo.inference import choose_precision, pick_device
-from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
+from ifd_zoo.parsing.mask_source import LABEL_MAPS, MaskSource
 
 TESTS = {'test': '.', 'unseen cameras': 'unseen_cameras', 'look-alikes': 'hard'}
 """Name to folder of each test in a set by `python -m ifd_zoo.synthetic`."""

@@ -27,7 +27,7 @@ from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.inference import choose_precision, precision
 from ifd_zoo.onnx_model import RUNTIME_OF
 from ifd_zoo.parsing.cache import MapFolder
-from ifd_zoo.parsing.masksets import MaskSource
+from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.processes import Processes, is_main
 from ifd_zoo.transforms import EvalTransform
 

@@ -24,7 +24,7 @@ from ifd_zoo.hub import LoadError, eval_transform, load_model
 from ifd_zoo.images import load_image
 from ifd_zoo.inference import infer, pick_device
 from ifd_zoo.parsing import ParserError
-from ifd_zoo.parsing.masksets import NO_MASKS, MaskSource
+from ifd_zoo.parsing.mask_source import NO_MASKS, MaskSource
 
 EXPLANATION = (
     'Grad-CAM of the similarity to the anchor, of the anchor itself to the positive; each heatmap has its own scale. '

@@ -22,7 +22,7 @@ from ifd_zoo.hub import LoadError, eval_transform, read_info
 from ifd_zoo.hub.release import find_record, update_record
 from ifd_zoo.inference import choose_precision, pick_device, precision
 from ifd_zoo.parsing.coverage import count_coverage
-from ifd_zoo.parsing.masksets import MaskSource
+from ifd_zoo.parsing.mask_source import MaskSource
 
 
 class Measurement(NamedTuple):

@@ -23,9 +23,9 @@ from ifd_zoo.parsing.labels import CLOTHING, LABELS
 from ifd_zoo.parsing.masks import class_mask
 from ifd_zoo.parsing.registry import HumanParser
 from ifd_zoo.parsing.sources import TARGETS, read_label_names, target_lookup
-from ifd_zoo.wardrobe import Recolour
-from ifd_zoo.wardrobe.colour import to_oklab
-from ifd_zoo.wardrobe.seams import continue_colours
+from ifd_zoo.recolour import Recolour
+from ifd_zoo.recolour.colour import to_oklab
+from ifd_zoo.recolour.seams import continue_colours
 
 HEIGHT = 512  # pixels, of a photo; widths and radii below are for it
 LEAST_CLOTHING = 0.01  # of the photo

@@ -16,7 +16,7 @@ from ifd_zoo.datasets import DatasetError, Record
 from ifd_zoo.datasets.base import MODES
 from ifd_zoo.hub import eval_transform
 from ifd_zoo.inference import pick_device, precision
-from ifd_zoo.parsing.masksets import MaskSource
+from ifd_zoo.parsing.mask_source import MaskSource
 
 
 def count_first(embeddings: np.ndarray, records: Sequence[Record]) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from eval.metrics import Labels, evaluate_embeddings
 from eval.parsing_sheet import Case
 from eval.photo_views import KINDS, Photos, make_views
 from eval.selection import select_pictures
-from ifd_zoo.cores import on_each_core
+from ifd_zoo.batching import on_each_core
 from ifd_zoo.datasets import DatasetError
 from ifd_zoo.features import with_feature
 from ifd_zoo.hub import list_bundled, load_model

@@ -25,7 +25,7 @@ INFERNO = (
 CLOTHING_COLOUR = (20, 200, 255)
 
 DRAWN_SIDE = 384
-"""Pixels of the longer side of a `Study`: enough for a page, and little enough to keep many."""
+"""Pixels of the longer side of a `PhotoView`: enough for a page, and little enough to keep many."""
 
 VIEWS = ('side by side', 'photo', 'attention', 'clothing', 'masked input', 'Grad-CAM')
 """What `draw` can show of a photo."""
@@ -33,7 +33,7 @@ VIEWS = ('side by side', 'photo', 'attention', 'clothing', 'masked input', 'Grad
 OPAQUE = 128  # alpha from which on a pixel of a painted layer counts
 
 
-class Study(NamedTuple):
+class PhotoView(NamedTuple):
     """What a model and the parser make of one photo, all at one size (H, W)."""
 
     photo: Image.Image
@@ -166,15 +166,15 @@ def masked_picture(image: Image.Image, mask: np.ndarray) -> Image.Image:
     return Image.composite(Image.new('RGB', image.size), image, Image.fromarray(mask.astype(np.uint8) * 255))
 
 
-def make_study(photo: Image.Image, attention: np.ndarray | None, label_map: np.ndarray) -> Study:
-    """A study of `DRAWN_SIDE`, of a photo with maps of its size; smaller photos keep theirs."""
+def make_photo_view(photo: Image.Image, attention: np.ndarray | None, label_map: np.ndarray) -> PhotoView:
+    """A view of `DRAWN_SIDE` of a photo with maps of its size; smaller photos keep theirs."""
     small = shrink(photo)
     size = small.size
     if attention is not None:
         # Half the memory, and still finer than the 256 colours it is drawn in.
         attention = resize_map(attention, size).astype(np.float16)
     labels = Image.fromarray(label_map).resize(size, Image.Resampling.NEAREST)
-    return Study(small, attention, np.asarray(labels))
+    return PhotoView(small, attention, np.asarray(labels))
 
 
 def shrink(photo: Image.Image) -> Image.Image:
@@ -190,7 +190,7 @@ def resize_map(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.clip(np.asarray(resized), 0, 1)
 
 
-def draw(study: Study, view: str, opacity: float = 0.5, heatmap: np.ndarray | None = None) -> Image.Image:
+def draw(photo_view: PhotoView, view: str, opacity: float = 0.5, heatmap: np.ndarray | None = None) -> Image.Image:
     """One of `VIEWS` of a photo. Without an attention map, or without a heatmap, it is the photo that is drawn.
 
     Args:
@@ -200,15 +200,15 @@ def draw(study: Study, view: str, opacity: float = 0.5, heatmap: np.ndarray | No
     Raises:
         ValueError: there is no such view.
     """
-    photo, clothing = study.photo, class_mask(study.label_map)
+    photo, clothing = photo_view.photo, class_mask(photo_view.label_map)
     if view == 'side by side':
-        return side_by_side([picture for picture, _ in views(photo, study.attention, clothing, opacity)])
+        return side_by_side([picture for picture, _ in views(photo, photo_view.attention, clothing, opacity)])
     if view == 'clothing':
         return mask_overlay(photo, clothing, opacity=opacity)
     if view == 'masked input':
         return masked_picture(photo, clothing)
-    if view == 'attention' and study.attention is not None:
-        return attention_overlay(photo, study.attention, opacity, stretch=True)
+    if view == 'attention' and photo_view.attention is not None:
+        return attention_overlay(photo, photo_view.attention, opacity, stretch=True)
     if view == 'Grad-CAM' and heatmap is not None:
         return attention_overlay(photo, heatmap, opacity)
     if view not in VIEWS:

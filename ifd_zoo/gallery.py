@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ifd_zoo.cores import on_each_core, share_out
-from ifd_zoo.explain import Study, make_study
+from ifd_zoo.batching import on_each_core, share_out
+from ifd_zoo.explain import PhotoView, make_photo_view
 from ifd_zoo.features import embedding_size
 from ifd_zoo.images import ImageError, load_image
 from ifd_zoo.predictor import Predictor, rank_embeddings
@@ -44,7 +44,7 @@ Progress = Callable[[int], None]
 Embed = Callable[[Predictor, Sequence[PhotoFile], Progress], Embedded]
 
 
-class Found(NamedTuple):
+class RankedPhoto(NamedTuple):
     index: int
     """Place in the gallery as it was given."""
     name: str
@@ -56,8 +56,8 @@ class QueryResult(NamedTuple):
     name: str
     embedding: np.ndarray
     """(D,)"""
-    study: Study
-    ranking: list[Found]
+    photo_view: PhotoView
+    ranking: list[RankedPhoto]
     """The usable photos of the gallery, best first; the first `LISTED` of them."""
 
 
@@ -175,24 +175,25 @@ def search(
     for query, photo, one in zip(queries, photos, analyses, strict=True):
         matches = rank_embeddings(one.embedding, embedded.embeddings, LISTED)
         places = [(embedded.indices[match.index], match.similarity) for match in matches]
-        ranking = [Found(index, gallery[index].name, similarity) for index, similarity in places]
-        study = make_study(photo, one.attention, one.label_map)
-        results.append(QueryResult(query.name, one.embedding, study, ranking))
+        ranking = [RankedPhoto(index, gallery[index].name, similarity) for index, similarity in places]
+        photo_view = make_photo_view(photo, one.attention, one.label_map)
+        results.append(QueryResult(query.name, one.embedding, photo_view, ranking))
     return SearchResult(results, embedded.skipped, len(embedded.indices))
 
 
-def study_files(predictor: Predictor, files: Sequence[PhotoFile]) -> list[Study]:
+def make_photo_views(predictor: Predictor, files: Sequence[PhotoFile]) -> list[PhotoView]:
     """What the model sees in each photo.
 
     Raises:
         ImageError: a photo cannot be used.
     """
-    studies = []
+    photo_views = []
     for start in range(0, len(files), CHUNK):
         photos = [load_image(file.path, file.name, PHOTO_SIDE) for file in files[start : start + CHUNK]]
         analyses = predictor.analyze(photos)
-        studies += [make_study(p, one.attention, one.label_map) for p, one in zip(photos, analyses, strict=True)]
-    return studies
+        pairs = zip(photos, analyses, strict=True)
+        photo_views += [make_photo_view(photo, one.attention, one.label_map) for photo, one in pairs]
+    return photo_views
 
 
 def example_photos(kind: str) -> list[str]:

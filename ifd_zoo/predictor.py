@@ -11,9 +11,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from ifd_zoo.batches import batch_size_for
+from ifd_zoo.batching import batch_size_for, on_each_core, share_out
 from ifd_zoo.choices import DEFAULT_MODEL
-from ifd_zoo.cores import on_each_core, share_out
 from ifd_zoo.features import embedding_size, with_feature
 from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.hub.loading import warn_of_fresh

@@ -18,7 +18,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as TF
 
-from ifd_zoo.batches import stack_images
+from ifd_zoo.batching import stack_images
 from ifd_zoo.parsing.labels import CLOTHING, LABELS, class_indices
 from ifd_zoo.parsing.masks import CLOTHING_SHARE, ERASED_SHARE, erase, require_labels
 

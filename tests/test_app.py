@@ -16,7 +16,7 @@ from PIL import Image
 import app
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page import site
-from ifd_zoo.page.words import TITLE
+from ifd_zoo.page.texts import TITLE
 from tests.browser import App, browser_or_skip, free_port, open_browser, open_page
 from tests.hostile import BAD
 from tests.page import make_desk, uploads_folder

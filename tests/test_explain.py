@@ -75,24 +75,24 @@ def test_side_by_side_has_one_height_and_gaps():
     assert row.getpixel((42, 40))[3] == 0 and row.getpixel((39, 40)) == (10, 200, 90, 255)
 
 
-def study(attention=0.25):
+def photo_view(attention=0.25):
     label_map = np.where(LEFT, LABELS.index('upper'), 0).astype(np.uint8)
-    return explain.Study(PHOTO, None if attention is None else np.full((40, 20), attention, np.float32), label_map)
+    return explain.PhotoView(PHOTO, None if attention is None else np.full((40, 20), attention, np.float32), label_map)
 
 
 def test_every_view_can_be_drawn_and_no_other():
     heatmap = LEFT.astype(np.float32)
-    drawn = {view: explain.draw(study(), view, 0.5, heatmap) for view in explain.VIEWS}
+    drawn = {view: explain.draw(photo_view(), view, 0.5, heatmap) for view in explain.VIEWS}
     assert drawn['side by side'].width > 3 * 160 and drawn['photo'].tobytes() == PHOTO.tobytes()
     assert all(picture.size == PHOTO.size for view, picture in drawn.items() if view != 'side by side')
     assert len({picture.tobytes() for picture in drawn.values()}) == len(explain.VIEWS)
     with pytest.raises(ValueError, match='view must be one of side by side, '):
-        explain.draw(study(), 'x-ray')
+        explain.draw(photo_view(), 'x-ray')
 
 
 def test_what_a_model_does_not_have_is_drawn_as_the_photo():
-    assert explain.draw(study(attention=None), 'attention').tobytes() == PHOTO.tobytes()
-    assert explain.draw(study(), 'Grad-CAM').tobytes() == PHOTO.tobytes()
+    assert explain.draw(photo_view(attention=None), 'attention').tobytes() == PHOTO.tobytes()
+    assert explain.draw(photo_view(), 'Grad-CAM').tobytes() == PHOTO.tobytes()
 
 
 def test_the_masked_input_is_black_where_clothes_were():
@@ -100,11 +100,12 @@ def test_the_masked_input_is_black_where_clothes_were():
     assert (pixels[:, :10] == 0).all() and (pixels[:, 10:] == PHOTO.getpixel((0, 0))).all()
 
 
-def test_a_study_is_shrunk_with_its_maps_and_never_enlarged():
-    large = explain.make_study(Image.new('RGB', (500, 1000)), np.full((1000, 500), 0.3), np.ones((1000, 500), np.uint8))
+def test_a_photo_view_is_shrunk_with_its_maps_and_never_enlarged():
+    photo, attention = Image.new('RGB', (500, 1000)), np.full((1000, 500), 0.3)
+    large = explain.make_photo_view(photo, attention, np.ones((1000, 500), np.uint8))
     assert large.photo.size == (192, 384) and large.attention.shape == large.label_map.shape == (384, 192)
     assert np.abs(large.attention - 0.3).max() < 1e-3 and (large.label_map == 1).all()
-    assert explain.make_study(PHOTO, None, LEFT.astype(np.uint8)).photo.size == PHOTO.size
+    assert explain.make_photo_view(PHOTO, None, LEFT.astype(np.uint8)).photo.size == PHOTO.size
 
 
 def test_an_empty_layer_corrects_nothing_and_a_full_one_everything():

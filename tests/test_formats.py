@@ -14,7 +14,7 @@ from ifd_zoo.datasets import load_dataset
 from ifd_zoo.formats import FORMATS, SUFFIXES
 from ifd_zoo.images import load_image
 from ifd_zoo.index.building import folder_files
-from ifd_zoo.intake import collect, collect_folder
+from ifd_zoo.uploads import collect, collect_folder
 from tests.test_architecture import REPOSITORY
 from tests.test_dataset_layouts import FOLDERS
 from tests.trees import PUBLISHED_TREES, draw_person, write_folder_tree

@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ifd_zoo.cores import on_each_core
-from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, RememberedEmbeddings, embed_files, search, shorten, study_files
+from ifd_zoo.batching import on_each_core
+from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, RememberedEmbeddings, embed_files, make_photo_views, search, shorten
 from ifd_zoo.images import ImageError
 from ifd_zoo.predictor import Analysis
 
@@ -53,7 +53,7 @@ def test_the_ranking_is_by_similarity_and_says_where_each_photo_was(photos):
     assert [found.name for found in query.ranking] == [photo.name for photo in photos]
     assert [found.index for found in query.ranking] == list(range(9, -1, -1))
     assert query.ranking[0].similarity == pytest.approx(1)
-    assert query.name == photos[0].name and query.study.photo.size == (20, 40)
+    assert query.name == photos[0].name and query.photo_view.photo.size == (20, 40)
     assert result.skipped == []
 
 
@@ -65,7 +65,7 @@ def test_each_query_has_a_ranking_of_its_own(photos):
 def test_a_corrected_label_map_takes_the_place_of_the_parsers(photos):
     label_map = np.full((40, 20), 5, np.uint8)
     result = search(BrightnessPredictor(), photos[:1], photos, label_maps=[label_map])
-    assert (result.queries[0].study.label_map == 5).all()
+    assert (result.queries[0].photo_view.label_map == 5).all()
 
 
 def test_unusable_files_are_named_and_the_others_ranked(photos, tmp_path):
@@ -119,9 +119,9 @@ def test_more_embeddings_than_are_remembered_are_still_given(photos):
 
 def test_studies_are_small_and_in_the_order_of_the_files(photos, tmp_path):
     Image.new('RGB', (1000, 2000), 'white').save(tmp_path / 'large.png')
-    studies = study_files(BrightnessPredictor(), [PhotoFile(tmp_path / 'large.png', 'large.png'), photos[2]])
-    assert [study.photo.size for study in studies] == [(192, 384), (20, 40)]
-    assert studies[0].attention.shape == studies[0].label_map.shape == (384, 192)
+    photo_views = make_photo_views(BrightnessPredictor(), [PhotoFile(tmp_path / 'large.png', 'large.png'), photos[2]])
+    assert [photo_view.photo.size for photo_view in photo_views] == [(192, 384), (20, 40)]
+    assert photo_views[0].attention.shape == photo_views[0].label_map.shape == (384, 192)
 
 
 def test_long_lists_are_cut_and_counted():

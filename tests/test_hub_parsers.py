@@ -20,7 +20,7 @@ from ifd_zoo.hub.files import RELEASE_FILES
 from ifd_zoo.hub.push import push_release
 from ifd_zoo.parsing import LABELS, ParserError, load_parser, save_parser
 from ifd_zoo.parsing.__main__ import main as parse
-from ifd_zoo.parsing.masksets import MaskSource
+from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.parsing.network import ParsingNet
 from tests import test_hub_server
 from tests.hub_server import TOKEN

@@ -18,7 +18,7 @@ from ifd_zoo.parsing.__main__ import main
 from ifd_zoo.parsing.cache import parser_id
 from ifd_zoo.parsing.coverage import measure_coverage
 from ifd_zoo.parsing.mapfile import write_label_map
-from ifd_zoo.parsing.masksets import MaskSource
+from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.parsing.network import ParsingNet
 from tests.launching import launch_once
 from tests.map_folders import EXTRAS, FIRST, files, fill_folder, flags, records_of, write_plain

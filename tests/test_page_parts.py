@@ -12,13 +12,13 @@ from gradio.context import LocalContext
 from starlette.middleware import Middleware
 
 from ifd_zoo.gallery import EXAMPLES
-from ifd_zoo.page import files, stopping
-from ifd_zoo.page import rank as page
-from ifd_zoo.page.fence import OwnFilesOnly, is_elsewhere
-from ifd_zoo.page.keeping import Keeping, most_bytes
+from ifd_zoo.page import files
+from ifd_zoo.page import rank_tab as page
 from ifd_zoo.page.quota import UploadsInRoom
+from ifd_zoo.page.security import OwnFilesOnly, is_elsewhere
 from ifd_zoo.page.site import build_demo
 from ifd_zoo.page.stops import Stopped, Stops
+from ifd_zoo.page.uploads import Keeping, most_bytes
 from ifd_zoo.parsing import ParserError
 from tests.page import IFD, items, make_desk, upload, uploads_folder
 
@@ -102,7 +102,7 @@ def test_a_sweep_that_fails_is_logged_and_the_next_one_comes(keeping, monkeypatc
         rounds.append(1)
         raise PermissionError('resists')
 
-    monkeypatch.setattr('ifd_zoo.page.keeping.ROUND', 0.01)
+    monkeypatch.setattr('ifd_zoo.page.uploads.ROUND', 0.01)
     monkeypatch.setattr(keeping, 'sweep', fail)
     keeping.start()
     deadline = time.monotonic() + 10
@@ -142,7 +142,7 @@ def test_what_nobody_claimed_goes_by_age_and_the_pages_own_files_stay(tmp_path):
 
 
 def test_visitors_who_never_leave_are_forgotten_when_there_are_many(keeping, tmp_path, monkeypatch):
-    monkeypatch.setattr('ifd_zoo.page.keeping.MOST_VISITORS', 10)
+    monkeypatch.setattr('ifd_zoo.page.uploads.MOST_VISITORS', 10)
     first, last = make_file(tmp_path / 'a' / 'first', age=60), make_file(tmp_path / 'b' / 'last', age=60)
     keeping.claim('first', [first])
     for number in range(100):
@@ -272,7 +272,7 @@ def test_a_search_that_is_stopped_says_so_and_the_next_one_works(monkeypatch, tm
     folder = uploads_folder(monkeypatch, tmp_path)
     query, gallery = items(upload(folder, QUERY)), items(*(upload(folder, path) for path in GALLERY))
     wishes = query, gallery, None, False, IFD, 'photo', 0.5, 3, 0.0
-    monkeypatch.setattr(stopping, 'visitor', lambda: 'me')
+    monkeypatch.setattr('ifd_zoo.page.cancel.visitor', lambda: 'me')
     forget, desk.stops.forget = desk.stops.forget, desk.stops.ask  # Cancel is pressed as soon as it has begun
     with pytest.raises(gr.Error, match='Stopped'):
         page.rank(desk, *wishes)
@@ -309,6 +309,6 @@ def test_parsers_are_chosen_by_name(monkeypatch, tmp_path):
 def test_matches_are_looked_at_once_for_all_visitors(monkeypatch, tmp_path):
     desk = make_desk()
     found = [files.photo_file(upload(uploads_folder(monkeypatch, tmp_path), path)) for path in GALLERY[:3]]
-    first = desk.studies(IFD, found)
+    first = desk.photo_views(IFD, found)
     desk.predictors.get(IFD).analyze = None  # would be called to look again
-    assert desk.studies(IFD, found[::-1])[0] is first[2]
+    assert desk.photo_views(IFD, found[::-1])[0] is first[2]

@@ -11,12 +11,12 @@ import pytest
 
 from ifd_zoo.explain import VIEWS
 from ifd_zoo.gallery import EXAMPLES
-from ifd_zoo.intake import collect_folder
 from ifd_zoo.page import change, masks
-from ifd_zoo.page import rank as page
-from ifd_zoo.page.keeping import Keeping
-from ifd_zoo.page.ranking import ABOVE, BELOW, MAX_SHOWN
+from ifd_zoo.page import rank_tab as page
+from ifd_zoo.page.rank_state import ABOVE, BELOW, MAX_SHOWN
 from ifd_zoo.page.site import build_demo
+from ifd_zoo.page.uploads import Keeping
+from ifd_zoo.uploads import collect_folder
 from tests.page import BASELINE, IFD, items, make_desk, upload, uploads_folder
 from tests.zips import write_zip
 

@@ -19,7 +19,7 @@ from ifd_zoo.parsing import LABELS, ParserError, list_parsers, load_parser
 from ifd_zoo.parsing.__main__ import main
 from ifd_zoo.parsing.base import NetworkParser, RecentMaps, classes_at
 from ifd_zoo.parsing.labelsets import ATR, LIP
-from ifd_zoo.parsing.masksets import MaskSource
+from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import BUNDLED, WEIGHTS, Parser
 from ifd_zoo.parsing.registry import PARSERS, portable_name, split_name

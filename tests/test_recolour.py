@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ifd_zoo.parsing.labels import LABELS
-from ifd_zoo.wardrobe import PATTERNS, WARDROBE, Recolour, Swap
-from ifd_zoo.wardrobe.colour import from_linear, from_oklab, light_to_oklab, parse_colour, to_linear, to_oklab
-from ifd_zoo.wardrobe.seams import reach
+from ifd_zoo.recolour import PATTERNS, WARDROBE, Recolour, Swap
+from ifd_zoo.recolour.colour import from_linear, from_oklab, light_to_oklab, parse_colour, to_linear, to_oklab
+from ifd_zoo.recolour.seams import reach
 
 UPPER, LOWER, FACE = (LABELS.index(name) for name in ('upper', 'lower', 'face'))
 HEIGHT, WIDTH = 160, 80

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ifd_zoo.wardrobe import COLOURABLE, PATTERNS, SCALES, WARDROBE, Recolour, Swap, edit_from_json, edit_to_json
+from ifd_zoo.recolour import COLOURABLE, PATTERNS, SCALES, WARDROBE, Recolour, Swap, edit_from_json, edit_to_json
 
 COLOUR = st.tuples(*[st.integers(0, 255)] * 3)
 

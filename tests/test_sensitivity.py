@@ -14,7 +14,7 @@ import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.images import ImageError
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.predictor import Predictor
-from ifd_zoo.wardrobe import (
+from ifd_zoo.recolour import (
     WARDROBE,
     Change,
     Recolour,

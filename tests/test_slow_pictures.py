@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from ifd_zoo.images import ImageError, load_image
-from ifd_zoo.intake import collect
 from ifd_zoo.sparing import HEADER_READS, PIXEL_READS, SparingReader
+from ifd_zoo.uploads import collect
 
 MANY = 400_000
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)

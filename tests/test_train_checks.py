@@ -5,7 +5,7 @@ import shutil
 import pytest
 from PIL import Image
 
-from ifd_zoo.parsing import masksets
+from ifd_zoo.parsing import mask_source
 from tests.training import arguments
 from tests.trees import write_folder_tree
 from train import engine
@@ -24,7 +24,7 @@ def refuse(tmp_path, capsys, monkeypatch):
     def parse(*args):
         raise AssertionError('images were parsed')
 
-    monkeypatch.setattr(masksets, 'with_parsed_maps', parse)
+    monkeypatch.setattr(mask_source, 'with_parsed_maps', parse)
     monkeypatch.setattr(engine.Engine, 'run', parse)
 
     def start(root, *flags):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ifd_zoo.datasets import Record, load_dataset
-from ifd_zoo.parsing.masksets import LABEL_MAPS
+from ifd_zoo.parsing.mask_source import LABEL_MAPS
 from tests import training
 from tests.trees import write_folder_tree
 from train import run as train_run

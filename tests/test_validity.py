@@ -36,7 +36,8 @@ def measure(root, *more):
 @pytest.fixture
 def no_masks(monkeypatch):
     """To look for masks is an error."""
-    monkeypatch.setattr('ifd_zoo.parsing.masksets.MaskSource.apply', lambda *arguments: pytest.fail('masks are made'))
+    apply = 'ifd_zoo.parsing.mask_source.MaskSource.apply'
+    monkeypatch.setattr(apply, lambda *arguments: pytest.fail('masks are made'))
 
 
 def test_one_camera_for_everybody_is_told_by_both_commands(root, capsys, no_masks):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from ifd_zoo.datasets import Record
-from ifd_zoo.parsing.masksets import LABEL_MAPS, MaskSource
+from ifd_zoo.parsing.mask_source import LABEL_MAPS, MaskSource
 from ifd_zoo.parsing.sources import Source
 from train.checkpoint import CheckpointError
 

@@ -12,7 +12,7 @@ from eval.report import evaluate_protocols, markdown_table
 from ifd_zoo.features import with_feature
 from ifd_zoo.hub.release import as_stored
 from ifd_zoo.parsing.coverage import count_coverage, coverage_text
-from ifd_zoo.parsing.masksets import NO_MASKS
+from ifd_zoo.parsing.mask_source import NO_MASKS
 from ifd_zoo.transforms import EvalTransform, Masking
 from train.attention_pictures import AttentionPictures
 from train.build import (

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ifd_zoo.datasets import Record, RecordDataset
 from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.recolour import BOTTOM, PATTERNS, TOP, Recolour
 from ifd_zoo.transforms import EvalTransform
-from ifd_zoo.wardrobe import BOTTOM, PATTERNS, TOP, Recolour
 
 BACKGROUND = LABELS.index('background')
 VIEW_SIZE = (256, 128)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from eval.benchmarks.networks import BATCH, CROPS
 from eval.benchmarks.pictures import read_crops
 from eval.benchmarks.rows import Row, best_seconds
-from ifd_zoo.cores import on_each_core, share_out
+from ifd_zoo.batching import on_each_core, share_out
 from ifd_zoo.hub import eval_transform
 from ifd_zoo.inference import infer, native_precision, precision
 from ifd_zoo.onnx_model import OnnxModel

@@ -1,4 +1,4 @@
-"""What can be released, models and human parsers, and what is particular to each. A new kind is one more `Kind`."""
+"""What can be released, models and human parsers, and what is particular to each."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ from ifd_zoo.hub.schema import Part
 Config = dict[str, Any]
 
 
-class Kind(NamedTuple):
+class ReleaseType(NamedTuple):
     schema: type[Part]
     """Of its config.json."""
     name: Callable[[Config], str]
@@ -32,11 +32,11 @@ class Kind(NamedTuple):
     """How far the network in a folder is from its golden tensors, which of them by how much."""
 
 
-MODEL = Kind(ModelConfig, release_name, lambda config: config.get('ifd', {}), model_card, model_deviations)
-PARSER = Kind(ParserConfig, parser_name, lambda config: config, parser_card, parser_deviations)
+MODEL = ReleaseType(ModelConfig, release_name, lambda config: config.get('ifd', {}), model_card, model_deviations)
+PARSER = ReleaseType(ParserConfig, parser_name, lambda config: config, parser_card, parser_deviations)
 
 
-def read_release(folder: str | Path) -> tuple[Kind, Config]:
+def read_release(folder: str | Path) -> tuple[ReleaseType, Config]:
     """What a release folder holds, and its config.json.
 
     Raises:

@@ -11,7 +11,7 @@ from ifd_zoo.lazy import lazy_names
 
 __getattr__, __all__ = lazy_names(__name__, {
     'base': ('GalleryIndexError',),
-    'building': ('Built', 'IndexFile', 'build', 'folder_files'),
+    'building': ('IndexStats', 'IndexFile', 'build', 'folder_files'),
     'faiss_search': ('FaissSearch', 'recall_at'),
     'key': ('index_key',),
     'storage': ('GalleryIndex',),

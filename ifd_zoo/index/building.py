@@ -32,7 +32,7 @@ class IndexFile(NamedTuple):
     """Of the person."""
 
 
-class Built(NamedTuple):
+class IndexStats(NamedTuple):
     """How many files were ..."""
 
     added: int
@@ -71,7 +71,7 @@ def build(
     predictor: Predictor,
     files: Sequence[IndexFile],
     progress: Callable[[int], None] = lambda done: None,
-) -> Built:
+) -> IndexStats:
     """Bring files into an index; called again after a stop it goes on where it was.
 
     Args:
@@ -93,7 +93,7 @@ def fill(
     progress: Callable[[int], None] = lambda done: None,
     batch_size: int = 16,
     group: int = GROUP,
-) -> Built:
+) -> IndexStats:
     """`build` with any function that embeds.
 
     Args:
@@ -102,11 +102,11 @@ def fill(
     """
     if len({file.name for file in files}) < len(files):
         raise ValueError('two files have the same name in the index; give each another')
-    total = Built(0, 0, 0, [])
+    total = IndexStats(0, 0, 0, [])
     for start in range(0, len(files), group):
         chosen = files[start : start + group]
         part = _add_group(index, embed, chosen, batch_size, lambda done, start=start: progress(start + done))
-        total = Built(*(before + now for before, now in zip(total, part, strict=True)))
+        total = IndexStats(*(before + now for before, now in zip(total, part, strict=True)))
         progress(start + len(chosen))
     shards = index.manifest.shards
     if len(shards) > LOOSE_SHARDS + 2 * index.manifest.rows // SHARD_ROWS:
@@ -116,7 +116,7 @@ def fill(
 
 def _add_group(
     index: GalleryIndex, embed: Embed, files: Sequence[IndexFile], batch_size: int, progress: Callable[[int], None]
-) -> Built:
+) -> IndexStats:
     wanted, present, skipped = _changed(index, files)
     known = {content: index.table.find(content) for content in wanted.values()}
     owners = {content: file for file, content in reversed(wanted.items()) if known[content] is None}
@@ -137,7 +137,7 @@ def _add_group(
         names, labels = [file.name for file in usable], [file.label for file in usable]
         contents = list(usable.values())
         index.add(names, np.stack([known[content] for content in contents]), contents, labels)
-    return Built(len(usable), embedded, present, skipped)
+    return IndexStats(len(usable), embedded, present, skipped)
 
 
 def _changed(index: GalleryIndex, files: Sequence[IndexFile]) -> tuple[dict[IndexFile, bytes], int, list[str]]:

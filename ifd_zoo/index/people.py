@@ -6,7 +6,7 @@ from pathlib import Path
 from ifd_zoo.choices import FOLDER_LABELS
 from ifd_zoo.datasets.folder import FILE_NAME
 from ifd_zoo.index.base import GalleryIndexError
-from ifd_zoo.intake.labels import Label, read_label
+from ifd_zoo.uploads.labels import Label, read_label
 
 *_, PERSON, OUTFIT = FOLDER_LABELS
 DEPTHS = {PERSON: 1, OUTFIT: 2}

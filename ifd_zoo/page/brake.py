@@ -8,7 +8,7 @@ from collections.abc import Callable
 from gradio.queueing import Queue
 from starlette.responses import JSONResponse
 
-from ifd_zoo.page.fence import Receive, Send
+from ifd_zoo.page.security import Receive, Send
 
 TRIES, ALL_TRIES, PAUSE = 5, 100, 300
 """Wrong passwords of one address, and of all, in so many seconds."""

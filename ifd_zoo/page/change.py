@@ -7,18 +7,18 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from ifd_zoo.comparison import Movement, movement
 from ifd_zoo.explain import DRAWN_SIDE, label_layer
+from ifd_zoo.fig3 import Movement, movement
 from ifd_zoo.gallery import example_gallery, example_photos
-from ifd_zoo.page import words
+from ifd_zoo.page import texts
+from ifd_zoo.page.cancel import begin, cancel_button, stop_with, stoppable
 from ifd_zoo.page.desk import Desk
-from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, tell_skipped, telling
-from ifd_zoo.page.look import LIGHT, NETWORK, PHOTO, RESULT, labelled
-from ifd_zoo.page.rank import RankTab
-from ifd_zoo.page.rank_form import model_choices
-from ifd_zoo.page.stopping import begin, cancel_button, stop_with, stoppable
+from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, tell_skipped, user_errors
+from ifd_zoo.page.rank_layout import model_choices
+from ifd_zoo.page.rank_tab import RankTab
+from ifd_zoo.page.theme import LIGHT, NETWORK, PHOTO, RESULT, labelled
 from ifd_zoo.parsing import LABELS
-from ifd_zoo.wardrobe import BOTTOM, PATTERNS, TOP, Edit, Recolour, Swap, movement_chart
+from ifd_zoo.recolour import BOTTOM, PATTERNS, TOP, Edit, Recolour, Swap, movement_chart
 
 CLASSES = ('upper', 'lower', 'dress', 'coat', 'shoes', 'bag')
 MAX_COMPARED = 3  # models in a chart
@@ -41,7 +41,7 @@ def recolour(
     """
     file = one_photo(photo, 'photo')
     claim(desk, file.path)
-    with telling():
+    with user_errors():
         image, label_map = desk.parse(file)
         found = _found(label_map)
         edit = _edit(classes, colour, pattern, second, scale, swap)
@@ -77,7 +77,7 @@ def parsed(desk: Desk, photo: dict | None) -> Image.Image | None:
     """The label map over the photo."""
     if not photo:
         return None
-    with telling():
+    with user_errors():
         image, label_map = desk.parse(one_photo(photo, 'photo'))
     picture = image.convert('RGBA')
     picture.alpha_composite(label_layer(label_map))
@@ -100,14 +100,14 @@ def measure(desk: Desk, photo: dict | None, *values: object) -> tuple:
     claim(desk, file.path)
     if not models or len(models) > MAX_COMPARED:
         raise error(f'Choose one to {MAX_COMPARED} models.')
-    with telling():
+    with user_errors():
         desk.require(*models)
         edit = _edit(*edit_values)
     gr.Progress()(0, desc='Dressing and looking')
     files, skipped = example_gallery(), []
     if gallery or archives or (use_folder and desk.folder):
         files, _, skipped = take_gallery(desk, gallery, archives, use_folder)
-    with telling():
+    with user_errors():
         image, label_map = desk.parse(file)
         predictors, embeddings = {name: desk.get(name) for name in models}, {}
         tell = stoppable(desk, 'Looking at the gallery', len(files))
@@ -129,7 +129,7 @@ def measure(desk: Desk, photo: dict | None, *values: object) -> tuple:
 def _numbers(result: Movement, count: int) -> str:
     lines = [f'- `{name.replace("`", "")}`: **S = {value:.3f}**' for name, value in result.sensitivity.items()]
     left = f'\n\nLeft out, since they do not apply here: {", ".join(result.left_out)}.' if result.left_out else ''
-    return '\n'.join([words.MEASURED, '', *lines, '', f'Over {count} gallery photos.{left}'])
+    return '\n'.join([texts.MEASURED, '', *lines, '', f'Over {count} gallery photos.{left}'])
 
 
 def _input_column(desk: Desk) -> tuple:
@@ -154,14 +154,14 @@ def _input_column(desk: Desk) -> tuple:
     with gr.Row():
         button = gr.Button('Measure', variant='primary', size='lg', elem_id='measure')
         cancel = cancel_button('measure')
-    gr.Markdown(words.MEASURE)
+    gr.Markdown(texts.MEASURE)
     return examples, photo, [classes, colour, pattern, second, scale, swap], models, apply, [button, cancel]
 
 
 def build(desk: Desk, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
     """The tab, and what lists models."""
     with gr.Tab('Change clothes', id='change') as tab:
-        gr.Markdown(words.CHANGE)
+        gr.Markdown(texts.CHANGE)
         with gr.Row():
             with gr.Column(scale=4, min_width=300):
                 examples, photo, controls, models, apply, (button, cancel) = _input_column(desk)

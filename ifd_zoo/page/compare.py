@@ -4,16 +4,16 @@ from functools import partial
 
 import gradio as gr
 
-from ifd_zoo.comparison import ROLES, Comparison, example_triples
-from ifd_zoo.comparison import compare as compare_models
+from ifd_zoo.fig3 import ROLES, Comparison, example_triples
+from ifd_zoo.fig3 import compare as compare_models
 from ifd_zoo.gallery import PHOTO_SIDE
 from ifd_zoo.images import load_image
-from ifd_zoo.page import words
+from ifd_zoo.page import texts
+from ifd_zoo.page.cancel import cancel_button, stop_with
 from ifd_zoo.page.desk import Desk
-from ifd_zoo.page.files import claim, error, handing_over, one_photo, telling
-from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES, labelled
-from ifd_zoo.page.rank_form import model_choices
-from ifd_zoo.page.stopping import cancel_button, stop_with
+from ifd_zoo.page.files import claim, error, handing_over, one_photo, user_errors
+from ifd_zoo.page.rank_layout import model_choices
+from ifd_zoo.page.theme import NETWORK, PHOTO, PICTURES, labelled
 
 SHOWN_SIDE = 512  # pixels of the drawn photos
 
@@ -31,7 +31,7 @@ def compare(
         raise error('Choose two models.')
     claim(desk, *(file.path for file in files))
     gr.Progress()(0, desc='Looking at the photos')
-    with telling():
+    with user_errors():
         desk.require(first, second)
         photos = [load_image(file.path, file.name, PHOTO_SIDE) for file in files]
         for photo in photos:
@@ -58,7 +58,7 @@ def _shown(one: Comparison) -> tuple[str, list]:
 def build(desk: Desk) -> tuple[gr.Tab, list[gr.Dropdown]]:
     """The tab, and what lists models."""
     with gr.Tab('Compare', id='compare') as tab:
-        gr.Markdown(words.COMPARE)
+        gr.Markdown(texts.COMPARE)
         triples = [[str(file.path) for file in triple] for triple in example_triples()]
         thumbnail = gr.Image(render=False, label='Example')
         samples = [[triple[0]] for triple in triples]

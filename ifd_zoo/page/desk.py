@@ -10,19 +10,19 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
-from ifd_zoo.catalogue import Entry, catalogue
-from ifd_zoo.explain import Study
-from ifd_zoo.gallery import PHOTO_SIDE, Embed, PhotoFile, Progress, RememberedEmbeddings, hash_content, study_files
+from ifd_zoo.explain import PhotoView
+from ifd_zoo.gallery import PHOTO_SIDE, Embed, PhotoFile, Progress, RememberedEmbeddings, hash_content, make_photo_views
 from ifd_zoo.hub import LoadError, list_bundled, list_tagged, load_model
 from ifd_zoo.images import load_image
 from ifd_zoo.indexed import IndexedFolder
-from ifd_zoo.intake import Collected
-from ifd_zoo.page.keeping import Keeping
+from ifd_zoo.listing import Entry, catalogue
 from ifd_zoo.page.stops import Stops
+from ifd_zoo.page.uploads import Keeping
 from ifd_zoo.parsing import list_parsers, load_parser
 from ifd_zoo.parsing.registry import PARSERS, portable_name
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.predictors import Predictors
+from ifd_zoo.uploads import Gallery
 
 MAX_MODELS = 8  # each stays in memory until the page stops
 PHOTOS_KNOWN = 24  # photos with their label maps; 2 MB each at most
@@ -46,7 +46,7 @@ class Desk:
     def __init__(
         self,
         predictors: Predictors,
-        folder: Collected | None = None,
+        folder: Gallery | None = None,
         guarded: bool = False,
         index: Path | None = None,
         keeping: Keeping | None = None,
@@ -66,8 +66,8 @@ class Desk:
         """Names that `parse` knows, that of the start first."""
         self._parsers: dict[str, object] = {}
         self._photos: OrderedDict[tuple, tuple[Image.Image, np.ndarray]] = OrderedDict()
-        self._studies: OrderedDict[tuple, Study] = OrderedDict()
-        self._galleries: OrderedDict[tuple, Collected] = OrderedDict()
+        self._photo_views: OrderedDict[tuple, PhotoView] = OrderedDict()
+        self._galleries: OrderedDict[tuple, Gallery] = OrderedDict()
         self._lock, self._loading, self._loading_parser = Lock(), Lock(), Lock()
 
     @property
@@ -151,25 +151,25 @@ class Desk:
         self._remember(self._photos, {key: parsed}, PHOTOS_KNOWN)
         return parsed
 
-    def studies(self, model: str, files: Sequence[PhotoFile]) -> list[Study]:
+    def photo_views(self, model: str, files: Sequence[PhotoFile]) -> list[PhotoView]:
         """What a model sees in each photo; looked at once, and known by its content for a while.
 
         Raises:
             ImageError: a photo cannot be used.
         """
         keys = [(model, hash_content(file.path)) for file in files]
-        known = {key: self._recall(self._studies, key) for key in keys}
+        known = {key: self._recall(self._photo_views, key) for key in keys}
         new = {key: file for key, file in zip(keys, files, strict=True) if known[key] is None}
         if new:
             predictor = self.get(model)
             with self.busy:
-                known |= zip(new, study_files(predictor, list(new.values())), strict=True)
-            self._remember(self._studies, {key: known[key] for key in new}, STUDIES_KNOWN)
+                known |= zip(new, make_photo_views(predictor, list(new.values())), strict=True)
+            self._remember(self._photo_views, {key: known[key] for key in new}, STUDIES_KNOWN)
         return [known[key] for key in keys]
 
     def collected(
-        self, uploads: Sequence[PhotoFile], collect: Callable[[], Collected], keep: Callable[[Collected], None]
-    ) -> Collected:
+        self, uploads: Sequence[PhotoFile], collect: Callable[[], Gallery], keep: Callable[[Gallery], None]
+    ) -> Gallery:
         """What uploads hold, unpacked once and known by their content for a while.
 
         Args:

@@ -4,12 +4,12 @@ from typing import Any
 
 import gradio as gr
 
-from ifd_zoo.catalogue import to_json
 from ifd_zoo.gallery import PHOTO_SIDE
 from ifd_zoo.images import load_image
+from ifd_zoo.listing import to_json
 from ifd_zoo.page.desk import Desk, whole_catalogue
-from ifd_zoo.page.files import checked, claim, error, photo_file, telling
-from ifd_zoo.page.look import NETWORK
+from ifd_zoo.page.files import checked, claim, error, photo_file, user_errors
+from ifd_zoo.page.theme import NETWORK
 
 MAX_PHOTOS = 256
 
@@ -27,7 +27,7 @@ def embed(desk: Desk, photos: list[dict], model: str) -> list[list[float]]:
     files = list(map(photo_file, photos))
     claim(desk, *(file.path for file in files))
     files = list(map(checked, files))
-    with telling():
+    with user_errors():
         predictor = desk.get(model)
         images = [load_image(file.path, file.name, PHOTO_SIDE) for file in files]
         with desk.busy:

@@ -24,11 +24,11 @@ from ifd_zoo.hub import LoadError
 from ifd_zoo.images import ImageError
 from ifd_zoo.index import GalleryIndexError
 from ifd_zoo.inference import DeviceError
-from ifd_zoo.intake import Collected, check_photo, collect
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.quota import NO_ROOM
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.tables import write_table
+from ifd_zoo.uploads import Gallery, check_photo, collect
 
 PICTURE_TYPES = ['image']
 ARCHIVE_TYPES = ['.zip', 'image']
@@ -45,7 +45,7 @@ def plain(text: str) -> str:
 
 
 @contextmanager
-def telling(start: str = ''):
+def user_errors(start: str = ''):
     """What a visitor can mend becomes a message."""
     try:
         yield
@@ -102,7 +102,7 @@ def checked(file: PhotoFile, start: str = '') -> PhotoFile:
     Raises:
         gr.Error: it is no picture of a usable size; the message begins with `start`.
     """
-    with telling(start):
+    with user_errors(start):
         return check_photo(file)
 
 
@@ -111,27 +111,27 @@ def many_photos(value: list | None) -> list[PhotoFile]:
     return [photo_file(item.get('image') or item['video']) for item in value or []]
 
 
-def take_gallery(desk: Desk, gallery: list | None, archives: list | None, use_folder: bool) -> Collected:
+def take_gallery(desk: Desk, gallery: list | None, archives: list | None, use_folder: bool) -> Gallery:
     """Uploads, archives and the folder of the start as one gallery.
 
     Raises:
         gr.Error: nothing was given, or nothing can be used.
     """
     uploads = [*many_photos(gallery), *map(photo_file, archives or [])]
-    folder = desk.folder if use_folder and desk.folder else Collected([], [], [])
+    folder = desk.folder if use_folder and desk.folder else Gallery([], [], [])
     if not uploads and not folder.files:
         raise error('The gallery is empty: add the photos to look through, or click an example.')
     if not uploads:
         return folder
     claim(desk, *(file.path for file in uploads))
     # Unpacked once: a gallery that is searched again and again must not fill the disk.
-    with telling():
+    with user_errors():
         taken = desk.collected(
             uploads,
             collect=lambda: collect(uploads, new_folder(desk, 'gallery_')),
             keep=lambda found: keep(desk, *(file.path for file in found.files)),
         )
-    found = Collected(*(mine + its for mine, its in zip(taken, folder, strict=True)))
+    found = Gallery(*(mine + its for mine, its in zip(taken, folder, strict=True)))
     if not found.files:
         raise error(f'None of the gallery files can be used. {"; ".join(found.skipped[:5])}.')
     return found

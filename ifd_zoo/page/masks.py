@@ -14,14 +14,14 @@ from PIL import Image
 
 from ifd_zoo.explain import label_key, label_layer, read_layer, views
 from ifd_zoo.gallery import PhotoFile, QueryResult, example_gallery, example_photos, search
-from ifd_zoo.page import words
+from ifd_zoo.page import texts
+from ifd_zoo.page.cancel import begin, cancel_button, stop_with, stoppable
 from ifd_zoo.page.desk import Desk
-from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, tell_skipped, telling
-from ifd_zoo.page.look import NETWORK, PHOTO, PICTURES, STILL, labelled
-from ifd_zoo.page.rank import RankTab
-from ifd_zoo.page.stopping import begin, cancel_button, stop_with, stoppable
+from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, tell_skipped, user_errors
+from ifd_zoo.page.rank_tab import RankTab
+from ifd_zoo.page.theme import NETWORK, PHOTO, PICTURES, STILL, labelled
 from ifd_zoo.parsing import LABELS, PALETTE, class_mask
-from ifd_zoo.wardrobe.colour import to_hex
+from ifd_zoo.recolour.colour import to_hex
 
 EDITED_SIDE = 640  # pixels of the picture to paint on
 PAINTINGS = 64  # of all visitors
@@ -54,7 +54,7 @@ def to_editor(desk: Desk, photo: dict | None, parser: str = '') -> tuple[dict | 
     file = one_photo(photo, 'photo')
     claim(desk, file.path)
     gr.Progress()(0, desc='Parsing')
-    with telling():
+    with user_errors():
         image, label_map = desk.parse(file, parser)
     picture = Image.alpha_composite(image.convert('RGBA'), label_layer(label_map))
     picture.thumbnail((EDITED_SIDE, EDITED_SIDE))
@@ -73,7 +73,7 @@ def corrected_map(desk: Desk, parsed: Parsed | None, editor: dict | None) -> np.
     begin(desk)  # and not in `rank_again`, which goes on with this event
     if parsed is None or not editor or editor['background'] is None:
         raise error(NO_MASK)
-    with telling():
+    with user_errors():
         label_map = desk.parse(*parsed)[1]
     for layer in editor['layers']:
         label_map = read_layer(layer, label_map)
@@ -92,7 +92,7 @@ def rank_again(
     Raises:
         gr.Error: something is missing or unusable.
     """
-    with telling():
+    with user_errors():
         desk.require(model)
     if parsed is None or label_map is None:
         raise error(NO_MASK)
@@ -100,7 +100,7 @@ def rank_again(
     files, skipped = example_gallery(), []
     if places[0] or places[1] or (places[2] and desk.folder):
         files, _, skipped = take_gallery(desk, *places)
-    with telling():
+    with user_errors():
         _, original = desk.parse(*parsed)
         predictor = desk.get(model)
         tell = stoppable(desk, 'Looking at the gallery', len(files))
@@ -118,7 +118,7 @@ def rank_again(
 
 
 def _views(one: QueryResult) -> list:
-    return views(one.study.photo, one.study.attention, class_mask(one.study.label_map))
+    return views(one.photo_view.photo, one.photo_view.attention, class_mask(one.photo_view.label_map))
 
 
 def _rows(before: QueryResult, after: QueryResult) -> list[list]:
@@ -132,7 +132,7 @@ def _rows(before: QueryResult, after: QueryResult) -> list[list]:
 
 def build(desk: Desk, ranking: RankTab) -> gr.Tab:
     with gr.Tab('Masks', id='masks') as tab:
-        gr.Markdown(words.MASKS)
+        gr.Markdown(texts.MASKS)
         with gr.Row():
             with gr.Column(scale=2, min_width=240):
                 thumbnail = gr.Image(render=False, label='Photo')
@@ -142,10 +142,10 @@ def build(desk: Desk, ranking: RankTab) -> gr.Tab:
                 )
                 photo = labelled(label='Photo', elem_id='mask_photo', **PHOTO)
                 parser = gr.Dropdown(
-                    desk.parsers, value=desk.parsers[0], label='Parser', info=words.PARSERS, elem_id='mask_parser'
+                    desk.parsers, value=desk.parsers[0], label='Parser', info=texts.PARSERS, elem_id='mask_parser'
                 )
-                gr.Markdown(words.MASK_KEY)
-                labelled(label_key(), label=f'{words.MASK_KEY} {", ".join(LABELS)}', elem_id='mask_key', **STILL)
+                gr.Markdown(texts.MASK_KEY)
+                labelled(label_key(), label=f'{texts.MASK_KEY} {", ".join(LABELS)}', elem_id='mask_key', **STILL)
             with gr.Column(scale=4, min_width=300):
                 editor = _editor()
                 with gr.Row():
@@ -156,7 +156,7 @@ def build(desk: Desk, ranking: RankTab) -> gr.Tab:
             pictures = [_pictures('Before'), _pictures('After')]
         table = _table()
         # Inside, since gradio counts what lies between tabs as one of them.
-        parsed, label_map = (gr.State(time_to_live=words.KEEP_SECONDS) for _ in range(2))
+        parsed, label_map = (gr.State(time_to_live=texts.KEEP_SECONDS) for _ in range(2))
     examples.click(
         lambda index: example_photos('query')[index], examples, photo, show_progress='hidden', api_visibility='private'
     )

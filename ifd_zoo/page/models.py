@@ -7,15 +7,15 @@ from functools import partial
 import gradio as gr
 from huggingface_hub.constants import HF_HUB_CACHE
 
-from ifd_zoo.catalogue import Entry
 from ifd_zoo.hub import CONFIG, WEIGHTS, LoadError
 from ifd_zoo.hub.files import PREFIX
 from ifd_zoo.hub.names import is_known
-from ifd_zoo.page import words
+from ifd_zoo.listing import Entry
+from ifd_zoo.page import texts
+from ifd_zoo.page.cancel import cancel_button, stop_with
 from ifd_zoo.page.desk import Desk, whole_catalogue
-from ifd_zoo.page.files import error, telling, visitor
-from ifd_zoo.page.rank_form import model_choices
-from ifd_zoo.page.stopping import cancel_button, stop_with
+from ifd_zoo.page.files import error, user_errors, visitor
+from ifd_zoo.page.rank_layout import model_choices
 
 HEADS = ('Name', 'Backbone', 'Parameters', 'GFLOPs', 'Embedding', 'cc rank-1 / mAP', 'Weights')
 NO_MODEL = (
@@ -51,7 +51,7 @@ def load(desk: Desk, source: str) -> str:
     gr.Progress()(0, desc='Loading the model')
     who = visitor()
     desk.stops.forget(who)
-    with telling():
+    with user_errors():
         try:
             name = desk.add(source, lambda: desk.stops.check(who))
         except LoadError as fault:
@@ -75,7 +75,7 @@ def choices(desk: Desk, count: int) -> list | dict:
 def build(desk: Desk, lists: Sequence) -> Callable:
     """The tab. Returns what brings the lists of models of a page that is opened later up to date."""
     with gr.Tab('Models', id='models') as tab:
-        gr.Markdown(words.MODELS)
+        gr.Markdown(texts.MODELS)
         source = gr.Textbox(
             label='Model to load', placeholder='ifd_resnet50.prcc, a folder, or hf-hub:org/name', elem_id='source'
         )

@@ -14,20 +14,20 @@ from tqdm import tqdm
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import list_bundled
 from ifd_zoo.images import ImageError
-from ifd_zoo.intake import Collected, Limits, collect_folder
-from ifd_zoo.page import change, compare, endpoints, masks, models, rank
+from ifd_zoo.page import change, compare, endpoints, masks, models, rank_tab
 from ifd_zoo.page.brake import BRAKED, LoginBrake, SharedPlaces
 from ifd_zoo.page.desk import Desk, short_name
 from ifd_zoo.page.door import Page
-from ifd_zoo.page.fence import MISUNDERSTOOD, OwnFilesOnly, OwnSitesOnly, SafeHeaders
 from ifd_zoo.page.files import visitor
 from ifd_zoo.page.hosts import in_space, is_loopback
-from ifd_zoo.page.keeping import Keeping, most_bytes
-from ifd_zoo.page.look import LOOK
 from ifd_zoo.page.quota import UploadsInRoom
+from ifd_zoo.page.security import MISUNDERSTOOD, OwnFilesOnly, OwnSitesOnly, SafeHeaders
 from ifd_zoo.page.temporary import own_folder, remove_abandoned
-from ifd_zoo.page.words import KEEP_SECONDS, PRIVACY, TITLE
+from ifd_zoo.page.texts import KEEP_SECONDS, PRIVACY, TITLE
+from ifd_zoo.page.theme import LOOK
+from ifd_zoo.page.uploads import Keeping, most_bytes
 from ifd_zoo.predictors import Predictors
+from ifd_zoo.uploads import Gallery, Limits, collect_folder
 
 HUGE = Limits(max_files=1_000_000, max_entries=2_000_000)
 """Of the folder of `--gallery`, which is the owner's."""
@@ -38,7 +38,7 @@ def build_demo(desk: Desk) -> gr.Blocks:
     """The page; `launch` gives it its look."""
     with Page(title=f'IFD: {TITLE}', analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
         with gr.Tabs(elem_id='tabs'):
-            ranking = rank.build(desk)
+            ranking = rank_tab.build(desk)
             _, to_measure = change.build(desk, ranking)
             _, to_compare = compare.build(desk)
             masks.build(desk, ranking)
@@ -95,7 +95,7 @@ def _end_on_signals() -> None:
             signal.signal(one, end)
 
 
-def _read_folder(path: Path | None) -> Collected | None:
+def _read_folder(path: Path | None) -> Gallery | None:
     if path is None:
         return None
     found = collect_folder(path, HUGE)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from ifd_zoo.cores import on_each_core, share_out
+from ifd_zoo.batching import on_each_core, share_out
 from ifd_zoo.errors import ZooError
 from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.inference import precision

@@ -14,7 +14,7 @@ from ifd_zoo.parsing.cache import MapFolder, check_origin, map_batches
 from ifd_zoo.parsing.coverage import KINDS, contact_sheet, coverage_text, measure_coverage
 from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.mapfile import LABELS_VERSION
-from ifd_zoo.parsing.masksets import SUMMARY, read_summary
+from ifd_zoo.parsing.mask_source import SUMMARY, read_summary
 from ifd_zoo.parsing.registry import load_parser, portable_name
 from ifd_zoo.processes import Processes
 

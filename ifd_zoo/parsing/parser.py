@@ -14,10 +14,10 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.tv_tensors import Mask
 
-from ifd_zoo.batches import of_one_size, stack_images
+from ifd_zoo.batching import of_one_size, stack_images
 from ifd_zoo.errors import first_line
 from ifd_zoo.files import hash_file, replacing
-from ifd_zoo.folding import fold_norms
+from ifd_zoo.fuse_bn import fold_norms
 from ifd_zoo.hub.files import (
     CONFIG,
     GOLDEN,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ifd_zoo.wardrobe.colour import light_to_oklab
+from ifd_zoo.recolour.colour import light_to_oklab
 
 DARK = 0.05  # Oklab L; below, a photo has more noise than colour
 TINT_NOISE = 0.03  # of a / L and b / L within plain cloth; less is no pattern

@@ -6,13 +6,13 @@ from dataclasses import InitVar, dataclass, field
 import numpy as np
 from PIL import Image
 
-from ifd_zoo.comparison import heatmaps
-from ifd_zoo.explain import Study, draw, masked_picture, shrink, side_by_side, views
+from ifd_zoo.explain import PhotoView, draw, masked_picture, shrink, side_by_side, views
+from ifd_zoo.fig3 import heatmaps
 from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, QueryResult, stamp
 from ifd_zoo.images import ImageError, load_image
-from ifd_zoo.intake import Label, Mark, mark, read_label
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.parsing import class_mask
+from ifd_zoo.uploads import Label, Mark, mark, read_label
 
 HEADS = ('Rank', 'File', 'Similarity', 'Threshold', 'Label')
 MAX_SHOWN = 30
@@ -21,7 +21,7 @@ ABOVE, BELOW = 'above', 'below'
 
 
 @dataclass(frozen=True)
-class Wish:
+class DisplayOptions:
     """What a visitor wants to see of a ranking."""
 
     chosen: int = 0
@@ -51,54 +51,54 @@ class Ranking:
         shown = {one.index for query in self.queries for one in query.ranking[:MAX_SHOWN]}
         self._stamps = {index: stamp(self.files[index].path) for index in shown if self.files[index] in watched}
 
-    def rows(self, wish: Wish) -> list[list]:
+    def rows(self, options: DisplayOptions) -> list[list]:
         """Of the whole ranking, under `HEADS`."""
-        marks, query = self._marks(wish.chosen), self.queries[wish.chosen]
+        marks, query = self._marks(options.chosen), self.queries[options.chosen]
         rows = []
         for place, (one, said) in enumerate(zip(query.ranking, marks, strict=True), 1):
-            line = ABOVE if one.similarity >= wish.threshold else BELOW
+            line = ABOVE if one.similarity >= options.threshold else BELOW
             rows.append([place, one.name, f'{one.similarity:.4f}', line, MARKS[said]])
         return rows
 
-    def pictures(self, desk: Desk, wish: Wish) -> list[tuple[Image.Image, str]]:
+    def pictures(self, desk: Desk, options: DisplayOptions) -> list[tuple[Image.Image, str]]:
         """The best matches, captioned.
 
         Raises:
             ImageError: a photo has been deleted or exchanged meanwhile.
         """
-        best = self.queries[wish.chosen].ranking[: wish.top_k]
+        best = self.queries[options.chosen].ranking[: options.top_k]
         captions = [
             '  \u2003 '.join(filter(None, [f'#{place}', similarity[:-1], name, said, _below(line)]))
-            for place, name, similarity, line, said in self.rows(wish)[: wish.top_k]
+            for place, name, similarity, line, said in self.rows(options)[: options.top_k]
         ]
-        return list(zip(self._draw(desk, wish, [one.index for one in best]), captions, strict=True))
+        return list(zip(self._draw(desk, options, [one.index for one in best]), captions, strict=True))
 
-    def pair(self, desk: Desk, wish: Wish, place: int) -> Image.Image:
+    def pair(self, desk: Desk, options: DisplayOptions, place: int) -> Image.Image:
         """The query and the match at a place of the ranking, side by side and large."""
-        query, found = self.queries[wish.chosen], self.queries[wish.chosen].ranking[place]
+        query, found = self.queries[options.chosen], self.queries[options.chosen].ranking[place]
         # A heatmap belongs to the match; the query itself is shown as a photo.
-        shown = [draw(query.study, wish.view, wish.opacity), *self._draw(desk, wish, [found.index])]
+        shown = [draw(query.photo_view, options.view, options.opacity), *self._draw(desk, options, [found.index])]
         return side_by_side(shown, 420, 12)
 
-    def seen(self, wish: Wish) -> list[tuple[Image.Image, str]]:
+    def seen(self, options: DisplayOptions) -> list[tuple[Image.Image, str]]:
         """The query, as the model sees it."""
-        study = self.queries[wish.chosen].study
-        clothing = class_mask(study.label_map)
-        pictures = views(study.photo, study.attention, clothing, wish.opacity)
-        if study.attention is not None:
-            pictures.append((masked_picture(study.photo, clothing), 'masked input'))
+        photo_view = self.queries[options.chosen].photo_view
+        clothing = class_mask(photo_view.label_map)
+        pictures = views(photo_view.photo, photo_view.attention, clothing, options.opacity)
+        if photo_view.attention is not None:
+            pictures.append((masked_picture(photo_view.photo, clothing), 'masked input'))
         return pictures
 
-    def summary(self, wish: Wish) -> str:
+    def summary(self, options: DisplayOptions) -> str:
         """One line about threshold and labels."""
-        query = self.queries[wish.chosen]
-        above = sum(one.similarity >= wish.threshold for one in query.ranking)
-        parts = [f'**{above} of {len(query.ranking)}** have a similarity of {wish.threshold:.2f} or more.']
-        marks = self._marks(wish.chosen)
+        query = self.queries[options.chosen]
+        above = sum(one.similarity >= options.threshold for one in query.ranking)
+        parts = [f'**{above} of {len(query.ranking)}** have a similarity of {options.threshold:.2f} or more.']
+        marks = self._marks(options.chosen)
         if Mark.RIGHT in marks:
             first = marks.index(Mark.RIGHT) + 1
-            right = marks[: wish.top_k].count(Mark.RIGHT)
-            parts.append(f'By the file names, {right} of the {min(wish.top_k, len(marks))} shown are right,')
+            right = marks[: options.top_k].count(Mark.RIGHT)
+            parts.append(f'By the file names, {right} of the {min(options.top_k, len(marks))} shown are right,')
             parts.append(f'and the first right one is at rank {first}.')
         return ' '.join(parts)
 
@@ -107,28 +107,30 @@ class Ranking:
         label = read_label(query.name)
         return [mark(label, self.labels[one.index]) for one in query.ranking]
 
-    def _draw(self, desk: Desk, wish: Wish, indices: Sequence[int]) -> list[Image.Image]:
+    def _draw(self, desk: Desk, options: DisplayOptions, indices: Sequence[int]) -> list[Image.Image]:
         """Gallery photos in the view that is wanted. A network runs only where that view needs one."""
         files = [self.files[index] for index in indices]
         for index, file in zip(indices, files, strict=True):
             if index in self._stamps and self._stamps[index] != stamp(file.path):
                 raise ImageError(file.name, 'has been exchanged or deleted meanwhile; rank again')
         try:
-            if wish.view == 'photo':
+            if options.view == 'photo':
                 return [shrink(load_image(file.path, file.name, PHOTO_SIDE)) for file in files]
-            studies = dict(zip(indices, desk.studies(self.model, files), strict=True))
+            photo_views = dict(zip(indices, desk.photo_views(self.model, files), strict=True))
         except ImageError as error:
             raise ImageError(error.name, 'has been deleted meanwhile; rank again') from error
-        if wish.view == 'Grad-CAM':
-            self._make_heatmaps(desk, wish.chosen, studies)
-        return [draw(studies[i], wish.view, wish.opacity, self.heatmaps.get((wish.chosen, i))) for i in indices]
+        if options.view == 'Grad-CAM':
+            self._make_heatmaps(desk, options.chosen, photo_views)
+        heatmaps = [self.heatmaps.get((options.chosen, index)) for index in indices]
+        pairs = zip(indices, heatmaps, strict=True)
+        return [draw(photo_views[index], options.view, options.opacity, heatmap) for index, heatmap in pairs]
 
-    def _make_heatmaps(self, desk: Desk, chosen: int, studies: dict[int, Study]) -> None:
+    def _make_heatmaps(self, desk: Desk, chosen: int, photo_views: dict[int, PhotoView]) -> None:
         """Of those of the photos that have none yet."""
-        new = [index for index in studies if (chosen, index) not in self.heatmaps]
+        new = [index for index in photo_views if (chosen, index) not in self.heatmaps]
         predictor = desk.get(self.model)
         with desk.busy:
-            photos, label_maps = ([getattr(studies[i], name) for i in new] for name in ('photo', 'label_map'))
+            photos, label_maps = ([getattr(photo_views[i], name) for i in new] for name in ('photo', 'label_map'))
             found = heatmaps(predictor, photos, label_maps, self.queries[chosen].embedding[None])
         # Half the memory, and still finer than the 256 colours that are drawn.
         self.heatmaps |= {(chosen, i): values.astype(np.float16) for i, values in zip(new, found, strict=True)}

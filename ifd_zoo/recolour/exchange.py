@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
 from typing import Any
 
-from ifd_zoo.wardrobe.colour import to_hex
-from ifd_zoo.wardrobe.edits import Edit, Recolour, Swap
+from ifd_zoo.recolour.colour import to_hex
+from ifd_zoo.recolour.edits import Edit, Recolour, Swap
 
 KINDS = {'recolour': Recolour, 'swap': Swap}
 COLOURS = ('colour', 'second')

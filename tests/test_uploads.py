@@ -12,8 +12,8 @@ from PIL import Image
 
 from ifd_zoo.gallery import PhotoFile
 from ifd_zoo.images import ImageError, load_image
-from ifd_zoo.intake import Label, Limits, check_photo, collect
-from ifd_zoo.intake.names import LONGEST, Names, clean
+from ifd_zoo.uploads import Label, Limits, check_photo, collect
+from ifd_zoo.uploads.names import LONGEST, Names, clean
 from tests.zips import picture, write_zip
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ifd_zoo.formats import fault_of, is_zip, picture_suffix
 from ifd_zoo.images import ImageError
-from ifd_zoo.intake.content import reading, too_many_bytes
-from ifd_zoo.intake.limits import DIRECTORY_BYTES, SMALL_FILE, Budget, Limits, megabytes
-from ifd_zoo.intake.names import shorten_middle
+from ifd_zoo.uploads.content import reading, too_many_bytes
+from ifd_zoo.uploads.limits import DIRECTORY_BYTES, SMALL_FILE, Budget, Limits, megabytes
+from ifd_zoo.uploads.names import shorten_middle
 
 CHUNK_BYTES = 65536
 HEADER_BYTES = 30  # before the name of each file in the archive

@@ -8,14 +8,14 @@ from typing import NamedTuple
 from ifd_zoo.formats import fault_of, is_zip
 from ifd_zoo.gallery import PhotoFile
 from ifd_zoo.images import ImageError
-from ifd_zoo.intake.archives import entry_name, extract, is_folder, open_archive
-from ifd_zoo.intake.content import Contents, check_bytes, check_picture, read_head, reading
-from ifd_zoo.intake.labels import Label, read_label
-from ifd_zoo.intake.limits import DEFAULT_LIMITS, Budget, LimitReached, Limits
-from ifd_zoo.intake.names import Names, clean, is_hidden, is_system, shorten_middle
+from ifd_zoo.uploads.archives import entry_name, extract, is_folder, open_archive
+from ifd_zoo.uploads.content import Contents, check_bytes, check_picture, read_head, reading
+from ifd_zoo.uploads.labels import Label, read_label
+from ifd_zoo.uploads.limits import DEFAULT_LIMITS, Budget, LimitReached, Limits
+from ifd_zoo.uploads.names import Names, clean, is_hidden, is_system, shorten_middle
 
 
-class Collected(NamedTuple):
+class Gallery(NamedTuple):
     files: list[PhotoFile]
     """Their headers say that they are pictures of a usable size; pixels may still turn out to be damaged."""
     labels: list[Label | None]
@@ -30,7 +30,7 @@ class Intake:
     def __init__(self, limits: Limits) -> None:
         self.at = ''
         self.budget = Budget(limits)
-        self.result = Collected([], [], [])
+        self.result = Gallery([], [], [])
         self._names = Names()
         self._contents = Contents()
 
@@ -73,7 +73,7 @@ class Intake:
             self.result.skipped.append(f'{self.at}: is left out, and all files after it: {limit}; give fewer')
 
 
-def collect(uploads: Sequence[str | Path | PhotoFile], into: Path, limits: Limits = DEFAULT_LIMITS) -> Collected:
+def collect(uploads: Sequence[str | Path | PhotoFile], into: Path, limits: Limits = DEFAULT_LIMITS) -> Gallery:
     """Pictures and the pictures in ZIP archives, in the order they come in.
 
     What a file is, its first bytes say. Pictures stay where they are; those in a ZIP are written below `into` under

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from ifd_zoo.datasets import load_dataset
 from ifd_zoo.gallery import example_photos
-from ifd_zoo.intake import Label, Mark, mark, read_label
-from ifd_zoo.intake.names import shorten_middle
+from ifd_zoo.uploads import Label, Mark, mark, read_label
+from ifd_zoo.uploads.names import shorten_middle
 from tests import trees
 
 LABELLED = {

@@ -9,7 +9,7 @@ from PIL import Image
 from ifd_zoo.features import embedding_size
 from ifd_zoo.images import load_image
 from ifd_zoo.predictor import ImageSource, Predictor
-from ifd_zoo.wardrobe.changes import WARDROBE, Change
+from ifd_zoo.recolour.changes import WARDROBE, Change
 
 
 class Outfits(NamedTuple):

@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ifd_zoo.datasets import market1501, prcc
-from ifd_zoo.intake.names import clean
+from ifd_zoo.uploads.names import clean
 
 DISTRACTOR = 0
 """The pid in Market-1501 of gallery images that show none of its people."""

@@ -5,17 +5,17 @@ import gradio as gr
 from ifd_zoo.explain import VIEWS, colour_bar
 from ifd_zoo.gallery import example_photos
 from ifd_zoo.hub import list_bundled
-from ifd_zoo.page import words
+from ifd_zoo.page import texts
+from ifd_zoo.page.cancel import cancel_button
 from ifd_zoo.page.desk import BASELINE, Desk
 from ifd_zoo.page.files import ARCHIVE_TYPES, PICTURE_TYPES
-from ifd_zoo.page.look import PICTURES, STILL, UPLOAD, labelled
-from ifd_zoo.page.ranking import HEADS, MAX_SHOWN
-from ifd_zoo.page.stopping import cancel_button
+from ifd_zoo.page.rank_state import HEADS, MAX_SHOWN
+from ifd_zoo.page.theme import PICTURES, STILL, UPLOAD, labelled
 
 
 def input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
     """Examples; queries, gallery, archives, folder and model; what is shown; the buttons to search and to stop."""
-    gr.Markdown(words.EXAMPLES_HEADING, elem_classes='small')
+    gr.Markdown(texts.EXAMPLES_HEADING, elem_classes='small')
     samples = [[path] for path in example_photos('query')]
     thumbnail = gr.Image(render=False, label='Query photo')
     examples = gr.Dataset(components=[thumbnail], samples=samples, type='index', show_label=False, elem_id='examples')
@@ -54,14 +54,14 @@ def input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
 
 def output_column() -> dict:
     """Components by name, in the order of what `rank` returns."""
-    status = gr.Markdown(words.WELCOME, elem_id='status')
+    status = gr.Markdown(texts.WELCOME, elem_id='status')
     with gr.Column(visible=False) as results:
         chosen = gr.Dropdown([], label='Query', visible=False, elem_id='chosen')
         gr.Markdown('### The query, as the model sees it')
         seen = gr.Gallery(columns=4, buttons=[], label='The query', elem_id='seen', **PICTURES)
         gr.Markdown('### Best matches: click one to see the pair')
         labelled(colour_bar(), label='Colours from low to high', elem_id='bar', **STILL)
-        gr.Markdown(words.LEGEND, elem_classes='small')
+        gr.Markdown(texts.LEGEND, elem_classes='small')
         summary = gr.Markdown(elem_id='summary')
         pair = labelled(
             visible=False, interactive=False, label='Pair', buttons=['download', 'fullscreen'], elem_id='pair'
@@ -83,7 +83,7 @@ def output_column() -> dict:
         with gr.Row():
             csv = gr.DownloadButton('Download the ranking as CSV', size='md', elem_id='csv')
             packed = gr.DownloadButton('Ranking and pictures as ZIP', size='md', elem_id='zip')
-    ranking = gr.State(time_to_live=words.KEEP_SECONDS)
+    ranking = gr.State(time_to_live=texts.KEEP_SECONDS)
     return {
         'status': status, 'results': results, 'seen': seen, 'matches': matches, 'summary': summary, 'table': table,
         'csv': csv, 'zip': packed, 'chosen': chosen, 'ranking': ranking, 'pair': pair,

@@ -8,7 +8,8 @@ import gradio as gr
 
 from ifd_zoo.explain import VIEWS
 from ifd_zoo.gallery import LISTED, PhotoFile, example_photos, search
-from ifd_zoo.page import words
+from ifd_zoo.page import texts
+from ifd_zoo.page.cancel import begin, stop_with, stoppable
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.door import Clicked
 from ifd_zoo.page.files import (
@@ -21,13 +22,12 @@ from ifd_zoo.page.files import (
     save_picture,
     take_gallery,
     tell_skipped,
-    telling,
+    user_errors,
     write_results,
 )
-from ifd_zoo.page.look import LIGHT, NETWORK, SHOW_PAIR, SHOW_RESULTS, labelled
-from ifd_zoo.page.rank_form import input_column, output_column
-from ifd_zoo.page.ranking import HEADS, Ranking, Wish
-from ifd_zoo.page.stopping import begin, stop_with, stoppable
+from ifd_zoo.page.rank_layout import input_column, output_column
+from ifd_zoo.page.rank_state import HEADS, DisplayOptions, Ranking
+from ifd_zoo.page.theme import LIGHT, NETWORK, SHOW_PAIR, SHOW_RESULTS, labelled
 from ifd_zoo.predictor import Predictor
 
 MAX_QUERIES = 20
@@ -65,7 +65,7 @@ def rank(
     wanted = _take_queries(desk, queries)
     started, progress = time.monotonic(), gr.Progress()
     progress(0, desc='Reading the gallery')
-    with telling():
+    with user_errors():
         desk.require(model)
         found = take_gallery(desk, gallery, archives, use_folder)
         progress(0, desc='Waiting for the model')
@@ -73,7 +73,7 @@ def rank(
         tell = stoppable(desk, 'Looking at the gallery', len(found.files))
         if use_folder:
             desk.look_at_folder(predictor, tell)
-    with telling(BAD_QUERY), desk.busy:
+    with user_errors(BAD_QUERY), desk.busy:
         result = search(predictor, wanted, found.files, tell, desk.embed)
     ranking = Ranking(model, result.queries, found.files, found.labels, watched=desk.folder_files)
     status = [f'**Ranked {result.searched:,} photos** in {time.monotonic() - started:.1f} s.']
@@ -108,35 +108,35 @@ def redraw(
     desk: Desk, ranking: Ranking | None, chosen: int, view: str, opacity: float, top_k: float, threshold: float
 ) -> tuple:
     """Values of what changes when a visitor wants to see something else of the same ranking."""
-    wish = _wish(ranking, chosen, view, opacity, top_k, threshold)
-    with telling():
-        pictures = ranking.pictures(desk, wish)
-        rows = ranking.rows(wish)
+    options = _display_options(ranking, chosen, view, opacity, top_k, threshold)
+    with user_errors():
+        pictures = ranking.pictures(desk, options)
+        rows = ranking.rows(options)
     files = write_results(desk, rows, [head.lower() for head in HEADS], pictures)
-    return ranking.seen(wish), pictures, ranking.summary(wish), rows, *files
+    return ranking.seen(options), pictures, ranking.summary(options), rows, *files
 
 
 def show_pair(desk: Desk, ranking: Ranking | None, place: int, *wishes: object) -> gr.Image:
     """The match that was clicked, beside its query."""
-    wish = _wish(ranking, *wishes)
-    listed = ranking.queries[wish.chosen].ranking
+    options = _display_options(ranking, *wishes)
+    listed = ranking.queries[options.chosen].ranking
     if place >= len(listed):
         raise error(f'There is no match {place + 1}: the ranking has {len(listed)}.')
     found = listed[place]
-    with telling():
-        picture = ranking.pair(desk, wish, place)
+    with user_errors():
+        picture = ranking.pair(desk, options, place)
     return labelled(save_picture(desk, picture), visible=True, label=f'Query, and #{place + 1}: {found.name}')
 
 
-def _wish(
+def _display_options(
     ranking: Ranking | None, chosen: int | None, view: str, opacity: float, top_k: float, threshold: float
-) -> Wish:
+) -> DisplayOptions:
     if ranking is None:
         raise error('The results of this page are gone: rank again.')
     if (chosen or 0) not in range(len(ranking.queries)):
         raise error('That query is not of this ranking: choose one of the list.')
     _check_view(view)
-    return Wish(chosen or 0, view, float(opacity), int(top_k), float(threshold))
+    return DisplayOptions(chosen or 0, view, float(opacity), int(top_k), float(threshold))
 
 
 def _check_view(view: str) -> None:
@@ -146,7 +146,7 @@ def _check_view(view: str) -> None:
 
 def build(desk: Desk) -> RankTab:
     with gr.Tab('Rank', id='rank') as tab:
-        gr.Markdown(words.INTRO, elem_id='intro')
+        gr.Markdown(texts.INTRO, elem_id='intro')
         with gr.Row(elem_id='search'):
             with gr.Column(scale=4, min_width=300):
                 examples, inputs, wishes, buttons = input_column(desk)

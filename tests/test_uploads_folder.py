@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ifd_zoo.images import ImageError
-from ifd_zoo.intake import Label, Limits, collect_folder
+from ifd_zoo.uploads import Label, Limits, collect_folder
 from tests import trees
 from tests.zips import picture, write_zip
 

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ifd_zoo.gallery import PhotoFile
-from ifd_zoo.intake import Limits, collect
-from ifd_zoo.intake.limits import SMALL_TOTAL
-from ifd_zoo.intake.names import LONGEST
+from ifd_zoo.uploads import Limits, collect
+from ifd_zoo.uploads.limits import SMALL_TOTAL
+from ifd_zoo.uploads.names import LONGEST
 from tests.zips import BOMB_BYTES, bomb, encrypt, lie, lie_about_size, overlap, picture, special, write_zip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ifd_zoo.formats import HEAD_BYTES
 from ifd_zoo.gallery import PhotoFile
 from ifd_zoo.images import MIN_SIDE, ImageError, open_image
-from ifd_zoo.intake.limits import Limits, megabytes
+from ifd_zoo.uploads.limits import Limits, megabytes
 
 
 @contextmanager

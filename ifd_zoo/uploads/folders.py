@@ -6,17 +6,17 @@ from pathlib import Path
 
 from ifd_zoo.formats import SUFFIXES, UNREAD_SUFFIXES, fault_of, is_zip, picture_suffix
 from ifd_zoo.images import ImageError
-from ifd_zoo.intake.collecting import Collected, Intake
-from ifd_zoo.intake.content import check_bytes, read_head, reading
-from ifd_zoo.intake.labels import read_label
-from ifd_zoo.intake.limits import DEFAULT_LIMITS, Limits
-from ifd_zoo.intake.names import clean, is_hidden, is_system, shorten_middle
+from ifd_zoo.uploads.collecting import Gallery, Intake
+from ifd_zoo.uploads.content import check_bytes, read_head, reading
+from ifd_zoo.uploads.labels import read_label
+from ifd_zoo.uploads.limits import DEFAULT_LIMITS, Limits
+from ifd_zoo.uploads.names import clean, is_hidden, is_system, shorten_middle
 
 NAMED_SUFFIXES = {*SUFFIXES, *UNREAD_SUFFIXES, '.zip', '.rar', '.7z'}
 """Of files that are named when they are left out."""
 
 
-def collect_folder(root: str | Path, limits: Limits = DEFAULT_LIMITS) -> Collected:
+def collect_folder(root: str | Path, limits: Limits = DEFAULT_LIMITS) -> Gallery:
     """All pictures in a folder and the folders in it, sorted by their paths, which are also their names.
 
     Nothing is copied. A file is taken for what its first bytes say. A file that has neither the bytes nor the suffix of

@@ -1,6 +1,10 @@
-"""Photos to batches: those of one size stacked, and how many go through a network at once."""
+"""Photos to batches: those of one size stacked, how many go through a network at once, and batches on each core."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +20,11 @@ COPIES = 4
 
 UNKNOWN_MEMORY = 4 << 30
 """Bytes that are taken to be free where the system does not say."""
+LEAST = 4
+"""Things in a batch that is made smaller only to keep a core busy."""
+
+Work = TypeVar('Work')
+Result = TypeVar('Result')
 
 
 def stack_images(images: Sequence[Image.Image]) -> Iterator[tuple[list[int], Tensor]]:
@@ -77,3 +86,44 @@ def _largest_output(model: nn.Module, size: tuple[int, int]) -> int:
         for hook in hooks:
             hook.remove()
     return 4 * max(sizes)
+
+
+def on_each_core(
+    function: Callable[[Work], Result], works: Iterable[Work], device: torch.device
+) -> Iterator[Result]:
+    """The function of each work, in order. When the caller stops asking, what has not begun is dropped.
+
+    A network of this size has too little to do in each step to keep several cores busy, and on a machine with other
+    work the cores wait for each other after every step: small batches side by side do not.
+
+    Args:
+        function: safe between threads.
+        device: of its network; other devices than the CPU have cores of their own, and get one work after the other.
+    """
+    works, cores = list(works), torch.get_num_threads()
+    if device.type != 'cpu' or cores == 1 or len(works) < 2:
+        yield from map(function, works)
+        return
+    pool = ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        waiting = [pool.submit(function, work) for work in works]
+        # The last value that any thread has set is also that of threads which begin later.
+        torch.set_num_threads(cores)
+        for future in waiting:
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(cores)
+
+
+def share_out(number: int, most: int, device: torch.device) -> list[slice]:
+    """So many things in batches for `on_each_core`: of equal size, and as many for each core unless they get too small.
+
+    Args:
+        most: things in a batch.
+    """
+    cores = torch.get_num_threads() if device.type == 'cpu' else 1
+    batches = max(math.ceil(number / most), min(cores, number // LEAST))
+    batches = min(math.ceil(batches / cores) * cores, max(batches, number // LEAST))
+    bounds = [number * index // max(batches, 1) for index in range(batches + 1)]
+    return [slice(*pair) for pair in itertools.pairwise(bounds)]

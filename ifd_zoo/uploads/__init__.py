@@ -5,9 +5,9 @@ from wrong answers where file names carry labels. None of them raises because of
 `check_photo` does, of one photo.
 """
 
-from ifd_zoo.intake.collecting import Collected, check_photo, collect
-from ifd_zoo.intake.folders import collect_folder
-from ifd_zoo.intake.labels import Label, Mark, mark, read_label
-from ifd_zoo.intake.limits import Limits
+from ifd_zoo.uploads.collecting import Gallery, check_photo, collect
+from ifd_zoo.uploads.folders import collect_folder
+from ifd_zoo.uploads.labels import Label, Mark, mark, read_label
+from ifd_zoo.uploads.limits import Limits
 
-__all__ = ['Collected', 'Label', 'Limits', 'Mark', 'check_photo', 'collect', 'collect_folder', 'mark', 'read_label']
+__all__ = ['Gallery', 'Label', 'Limits', 'Mark', 'check_photo', 'collect', 'collect_folder', 'mark', 'read_label']

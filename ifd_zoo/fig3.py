@@ -11,7 +11,7 @@ from ifd_zoo.explain import attention_overlay, resize_map
 from ifd_zoo.gallery import EXAMPLES, PhotoFile
 from ifd_zoo.gradcam import gradcam
 from ifd_zoo.predictor import Predictor
-from ifd_zoo.wardrobe import Edit, Series, clothing_sensitivity
+from ifd_zoo.recolour import Edit, Series, clothing_sensitivity
 
 ROLES = ('anchor', 'same person, other clothes', 'other person, similar clothes')
 SHOWN = 10  # gallery photos in a chart

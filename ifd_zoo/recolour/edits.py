@@ -8,10 +8,10 @@ from PIL import Image
 
 from ifd_zoo.parsing.labels import LABELS, MASK_SETS, class_indices
 from ifd_zoo.parsing.masks import class_mask
-from ifd_zoo.wardrobe.colour import from_linear, from_oklab, parse_colour, to_linear, to_oklab
-from ifd_zoo.wardrobe.folds import find_folds, fold, trade_looks
-from ifd_zoo.wardrobe.patterns import PATTERNS
-from ifd_zoo.wardrobe.seams import blend
+from ifd_zoo.recolour.colour import from_linear, from_oklab, parse_colour, to_linear, to_oklab
+from ifd_zoo.recolour.folds import find_folds, fold, trade_looks
+from ifd_zoo.recolour.patterns import PATTERNS
+from ifd_zoo.recolour.seams import blend
 
 COLOURABLE = MASK_SETS['with_hat']
 """The classes that can be changed: everything that is worn, and nothing of the body."""

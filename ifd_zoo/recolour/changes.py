@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ifd_zoo.wardrobe.edits import Edit, Recolour, Swap
+from ifd_zoo.recolour.edits import Edit, Recolour, Swap
 
 
 class Change(NamedTuple):
