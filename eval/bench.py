@@ -25,7 +25,6 @@ from ifd_zoo.cli import ArgumentParser, entry_point
 KEPT = Path(__file__).resolve().parent / 'results' / 'bench.json'
 BENCHMARKS = {
     'embedding': 'networks:bench_embedding',
-    'onnxruntime': 'onnx:bench_onnxruntime',
     'parsing': 'networks:bench_parsing',
     'ranking': 'ranking:bench_ranking',
     'metrics': 'ranking:bench_metrics',
@@ -62,8 +61,6 @@ def find(name: str) -> Callable[..., list[Row]]:
 @entry_point()
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from ifd_zoo.export import ExportError
-
     more = {'training': {'size': args.size, 'workers': args.workers}}
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -71,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
         for name in [name for name in BENCHMARKS if not args.only or name in args.only]:
             try:
                 rows += find(name)(root, rounds=args.rounds, **more.get(name, {}))
-            except (ExportError, MissingExtra) as error:
+            except MissingExtra as error:
                 print(f'{name}: left out: {error}', file=sys.stderr)
     print(table(rows, read_ratios(args.compare) if args.compare else None))
     if args.json:

@@ -5,7 +5,7 @@
 
 FILE is in the form of safetensors: `embeddings` (N, D) float32 of unit length, and of a data set `pid`, `camid` and
 `clothes_id` (N,) int64. In its metadata, each as JSON: `paths` (relative, one for each row), `splits` (likewise),
-`model`, `weights_sha256`, `masks`, `feature` (parts and weights), `flip`, `precision`, `runtime`, `data`, `split`,
+`model`, `weights_sha256`, `masks`, `feature` (parts and weights), `flip`, `precision`, `data`, `split`,
 `unreadable` (images left out, and why) and `key` (a hash of all that decides what is in the file).
 
 A run that was stopped goes on where it was: finished parts are kept in FILE.parts until FILE is written; called again
@@ -24,7 +24,7 @@ if __name__ == '__main__':
 from eval.choices import SHARD_SIZE
 from eval.flags import add_feature, not_negative, positive
 from eval.selection import ALL
-from ifd_zoo.choices import LABEL_MAPS, PRECISIONS, RUNTIMES
+from ifd_zoo.choices import LABEL_MAPS, PRECISIONS
 from ifd_zoo.cli import ArgumentParser, entry_point
 from ifd_zoo.datasets import DATASETS
 
@@ -49,15 +49,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add_feature(parser)
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     parser.add_argument('--precision', default='auto', choices=PRECISIONS, help='auto: fastest that keeps the answer')
-    parser.add_argument('--runtime', default='torch', choices=RUNTIMES, help='onnxruntime: float32, on the CPU')
     parser.add_argument('--on-error', choices=('stop', 'skip'), default='stop', help='at an image that cannot be read')
     args = parser.parse_args(argv)
     if args.images and args.split != ALL:
         parser.error('--images has no splits')
-    if args.runtime == 'onnxruntime':
-        if args.precision not in ('auto', 'fp32') or args.device not in (None, 'cpu'):
-            parser.error('--runtime onnxruntime computes in fp32 on the CPU: leave out --precision and --device')
-        args.device = 'cpu'
     return args
 
 

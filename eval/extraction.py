@@ -25,7 +25,6 @@ from ifd_zoo.files import replacing
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.inference import choose_precision, precision
-from ifd_zoo.onnx_model import RUNTIME_OF
 from ifd_zoo.parsing.cache import MapFolder
 from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.processes import Processes, is_main
@@ -66,7 +65,7 @@ def run(args: argparse.Namespace, group: Processes) -> str:
     if output.is_dir():
         raise DatasetError(f'{output}: is a folder; give the name of a file')
     device = group.pick_device(args.device)
-    model = RUNTIME_OF[args.runtime](load_model(args.model, args.feature).to(device))
+    model = load_model(args.model, args.feature).eval().to(device)
     args.precision = choose_precision(model, device, args.precision)
     source = MaskSource(args.masks, device)
     selection = select_pictures(args.images) if args.images else select_split(args.data, args.root, args.split)
@@ -78,7 +77,6 @@ def run(args: argparse.Namespace, group: Processes) -> str:
         'feature': feature_of(model),
         'flip': args.flip,
         'precision': args.precision,
-        'runtime': args.runtime,
         'data': None if args.images else args.data,
         'split': None if args.images else args.split,
     }

@@ -2,7 +2,6 @@
 
 import argparse
 import re
-from typing import NamedTuple
 
 from ifd_zoo.choices import FEATURES
 
@@ -27,22 +26,6 @@ def size(text: str) -> tuple[int, int]:
         raise argparse.ArgumentTypeError(f'HEIGHTxWIDTH in pixels, as in 256x128, got {text!r}')
     height, width = text.split('x')
     return int(height), int(width)
-
-
-class Setup(NamedTuple):
-    processes: int
-    threads: int
-
-    def __str__(self) -> str:
-        words = [(self.processes, 'process', 'es'), (self.threads, 'thread', 's')]
-        return ' with '.join(f'{number} {word}{many if number > 1 else ""}' for number, word, many in words)
-
-
-def parse_setup(text: str) -> Setup:
-    processes, _, threads = text.partition('x')
-    if not (processes.isdigit() and threads.isdigit() and int(processes) and int(threads)):
-        raise argparse.ArgumentTypeError(f'{text!r} is not PROCESSESxTHREADS')
-    return Setup(int(processes), int(threads))
 
 
 def add_feature(parser: argparse.ArgumentParser) -> None:

@@ -70,15 +70,10 @@ def choose_precision(model: nn.Module, device: torch.device, asked: str = 'auto'
         asked: of `PRECISIONS`.
 
     Raises:
-        ValueError: none of these, or none that this model can compute in.
+        ValueError: none of these.
     """
     if asked not in PRECISIONS:
         raise ValueError(f'precision must be one of {", ".join(PRECISIONS)}, got {asked!r}')
-    only = getattr(model, 'only_precision', None)
-    if only and asked not in ('auto', only):
-        raise ValueError(f'{type(model).__name__} computes in {only} alone, got precision {asked!r}')
-    if only:
-        return only
     if asked != 'auto':
         warn_of_emulation(device, asked)
         return asked

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from eval import bench
-from eval.benchmarks import drawing, networks, onnx, ranking, rows, starting, training
+from eval.benchmarks import drawing, networks, ranking, rows, starting, training
 from eval.benchmarks.pictures import make_pictures
 from eval.benchmarks.rows import Row, best_seconds, read_ratios, table, write_json
 from tests.trees import write_folder_tree
@@ -44,24 +44,6 @@ def test_embedding_and_ranking_are_measured_with_and_without_what_is_known(tmp_p
     embed = 'embed 4 crops, mirror images too'
     assert names == [embed, embed, f'parse and {embed}', 'rank 1 x 3 known', 'rank 1 x 3 new']
     assert 'both bare backbones;' in lines[0] and 'one by one' in lines[1] and 'all three' in lines[2]
-
-
-def test_onnxruntime_is_measured_against_torch(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(onnx, 'CROPS', 2)
-    monkeypatch.setattr(onnx, 'SIZE', (32, 16))
-    monkeypatch.setattr(onnx, 'MODELS', onnx.MODELS[:1])
-    root = make_pictures(tmp_path / 'data', people=1, views=2)
-    assert bench.main(['--only', 'onnxruntime', '--root', str(root), '--rounds', '1']) == 0
-    lines = capsys.readouterr().out.splitlines()[2:]
-    assert len(lines) == 1
-    assert all('by onnxruntime | ' in line and 'floor: torch' in line for line in lines)
-
-
-def test_without_onnxruntime_its_rows_are_left_out_and_the_reason_printed(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
-    root = make_pictures(tmp_path / 'data', people=1, views=1)
-    assert bench.main(['--only', 'onnxruntime', '--root', str(root)]) == 0
-    assert 'onnxruntime: left out: onnxruntime is missing: pip install' in capsys.readouterr().err
 
 
 def test_drawing_with_two_workers_is_measured_against_one(tmp_path, monkeypatch, capsys):

@@ -12,7 +12,6 @@ from ifd_zoo import Predictor
 from ifd_zoo.choices import FEATURES
 from ifd_zoo.features import FeatureError, embedding_size, feature_name, feature_of, with_feature
 from ifd_zoo.inference import infer
-from ifd_zoo.onnx_model import OnnxModel
 from tests.necks import SIZE, make_model
 
 SINGLE = ['neck', 'pooled']
@@ -109,14 +108,3 @@ def test_a_predictor_gives_the_feature_that_is_asked_for(two, feature):
     assert predictor.embed([]).shape == (0, found.shape[1])
 
 
-@pytest.mark.parametrize('name', ['ifd_resnet10t', 'ifd_baseline_resnet10t'])
-def test_onnxruntime_takes_the_place_of_a_model_with_any_feature(name):
-    model = make_model(name)
-    by_onnxruntime, photos = OnnxModel(model), [np.random.default_rng(i).integers(0, 256, (*SIZE, 3)) for i in range(2)]
-    photos, maps = [photo.astype(np.uint8) for photo in photos], [np.zeros(SIZE, np.uint8)] * 2
-    for feature in FEATURES if model.needs_mask else ('neck', 'pooled'):
-        one, other = (
-            Predictor(network, 'none', 'cpu', precision='fp32', feature=feature).embed(photos, maps)
-            for network in (model, by_onnxruntime)
-        )
-        assert np.abs(one - other).max() < 1e-4 and one.shape == other.shape

@@ -151,7 +151,6 @@ def test_saving_again_gives_the_same_bytes(release, tmp_path):
 
 @pytest.mark.parametrize('flags, words', [
     (['--parser', 'none'], 'only parsers of our own are released'),
-    (['--parser', 'bundled', '--precision', 'fp32'], 'stored in fp16'),
     (['--parser', 'nowhere'], 'unknown parser'),
 ])  # fmt: skip
 def test_what_cannot_be_saved_is_one_line(tmp_path, capsys, flags, words):

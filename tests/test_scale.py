@@ -1,15 +1,11 @@
-"""`eval/scale.py`, `eval/scale_extract.py` and `eval/costs.py` as a user runs them, on little."""
+"""`eval/scale.py` as a user runs it, on little."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from eval import costs, scale, scale_extract, scale_index, scale_launch
-from eval.flags import Setup
-
-README = Path(__file__).resolve().parents[1] / 'README.md'
+from eval import scale, scale_index
 
 
 def figures_of(path):
@@ -45,37 +41,7 @@ def test_rows_of_a_person_are_alike_and_of_unit_length():
     assert np.array_equal(rows, again) and not np.array_equal(rows, others)
 
 
-def test_two_processes_are_measured_beside_what_the_cores_allow(tmp_path):
-    flags = ['--people', '1', '--setups', '2x1', '--tasks', 'masks', '--seconds', '0.2']
-    assert scale_extract.main([*flags, '--json', str(tmp_path / 'x.json')]) == 0
-    figures = figures_of(tmp_path / 'x.json')
-    assert figures['floor: convolutions, 2 processes to 1']['value'] > 0.3
-    assert figures['masks: other outputs than the first']['value'] == 0
-    assert figures['masks: 2 processes with 1 thread']['value'] > 0
-    assert figures['masks: a label map']['value'] > 100
-
-
-def test_a_command_that_fails_is_shown(tmp_path):
-    with pytest.raises(RuntimeError, match='no such folder'):
-        scale_launch.run_task('masks', Setup(1, 1), tmp_path / 'nowhere', tmp_path)
-
-
 @pytest.mark.parametrize('flags', [['--rows', '30'], ['--rows', '20'], ['--rounds', '0']])
 def test_numbers_that_make_no_sense_are_refused(flags):
     with pytest.raises(SystemExit, match='2'):
         scale.main(flags)
-
-
-@pytest.mark.parametrize('setup', ['2', '0x1', '1x', 'axb'])
-def test_setups_that_make_no_sense_are_refused(setup):
-    with pytest.raises(SystemExit, match='2'):
-        scale_extract.main(['--setups', setup])
-
-
-def test_the_costs_are_those_in_the_readme(capsys):
-    assert costs.main([]) == 0
-    table = capsys.readouterr().out
-    assert table in README.read_text()
-    worker = costs.Worker('hands', 2.0, 2.0, 512)
-    row = costs.cost_table([(3600 * 10, worker, 5)]).splitlines()[-1]
-    assert row.startswith('| 36,000 | 5 hands | 5 | 2.0 |')

@@ -90,7 +90,6 @@ def _log(folder):
 # What is read from a run, and its value with these flags; bf16 on the smallest images, as most processors emulate it.
 OPTIONS = {
     '--precision bf16 --size 32x32 --stage1-epochs 0': (lambda run: run.accelerator.mixed_precision, 'bf16'),
-    '--no-channels-last': (lambda run: next(run.model.parameters()).is_contiguous(), True),
     '--accumulate 2': (lambda run: run.accelerator.gradient_accumulation_steps, 2),
     '--sampler fixed_ras': (lambda run: run.engine.sampler.share, equal_shares),
     '--sampler pk --max-appearances 2': (

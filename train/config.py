@@ -111,7 +111,6 @@ class Config:
     ema_decay: float = _option(0.0, 'the release is an exponential average of the weights of stage 2; 0: their last')
     precision: str = _option('fp32', 'bf16, fp16: autocast; auto: what the device is fastest in')
     sync_bn: bool = _option(False, 'batch normalisation over all processes (GPUs only)')
-    channels_last: bool = _option(True, 'memory format of images and weights')
     compile: bool = _option(False, 'torch.compile of the backbones')
     device: str = _option('auto', 'auto: a GPU when there is one', here=True)
     workers: int = _option(2, 'processes that load images', here=True)

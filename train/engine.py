@@ -57,8 +57,7 @@ def place_model(model: nn.Module, config: Config, accelerator: Accelerator) -> n
     """The model on its device, with the options of the config that change how it runs."""
     if config.sync_bn:
         model = timm.layers.convert_sync_batchnorm(model)
-    layout = torch.channels_last if config.channels_last else torch.contiguous_format
-    model = model.to(accelerator.device, memory_format=layout)
+    model = model.to(accelerator.device, memory_format=torch.channels_last)
     if config.compile:
         for stream in model.streams():
             stream.backbone.compile()
@@ -206,8 +205,6 @@ class Engine:
         return dict(zip(losses, values, strict=True))
 
     def _in_layout(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        if not self.config.channels_last:
-            return batch
         return {
             name: value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
             for name, value in batch.items()

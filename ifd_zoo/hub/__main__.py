@@ -14,7 +14,7 @@ feature; what was measured with the old one is left out of the new folder, which
 import argparse
 import sys
 
-from ifd_zoo.choices import FEATURES, STORED
+from ifd_zoo.choices import FEATURES
 from ifd_zoo.cli import ArgumentParser, entry_point
 from ifd_zoo.hub.files import ORGANISATION, PREFIX, RELEASE_FILES, ReleaseError
 
@@ -25,9 +25,7 @@ def save(args: argparse.Namespace) -> str:
     from ifd_zoo.hub.release import save_again
 
     if not args.parser:
-        return f'release: {save_again(load_model(args.model, args.feature), args.output, args.precision, args.license)}'
-    if args.precision != 'fp16':
-        raise ReleaseError('the weights of a parser are stored in fp16')
+        return f'release: {save_again(load_model(args.model, args.feature), args.output, args.license)}'
     if args.feature:
         raise ReleaseError('--feature is for models: a parser has no test feature')
     if args.license:
@@ -72,7 +70,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     what.add_argument('--model', help='name, folder, file or hf-hub:org/name')
     what.add_argument('--parser', help='a parser of our own: bundled, a folder, or hf-hub:org/name')
     command.add_argument('--output', required=True, help='folder, made when missing')
-    command.add_argument('--precision', default='fp16', choices=STORED, help='of the stored weights; parsers: fp16')
     command.add_argument('--feature', choices=FEATURES, help='test feature of the model; default: that of its release')
     command.add_argument('--license', help='of the weights, as apache-2.0; default: what the release says')
     command.set_defaults(run=save)

@@ -170,16 +170,16 @@ def code_revision() -> str | None:
     return result.stdout.strip() or None
 
 
-def save_again(model: nn.Module, folder: str | Path, precision: str = 'fp16', license: str | None = None) -> Path:
+def save_again(model: nn.Module, folder: str | Path, license: str | None = None) -> Path:
     """Save a loaded model as a complete release folder, with what its own release recorded. Errors as `save_release`.
 
     Args:
         model: of `load_model`.
-        folder, precision: as for `save_release`.
+        folder: as for `save_release`.
         license: of the weights; default: what the model's own release says.
     """
     info = {key: value for key, value in model.release_info.items() if key not in ('precision', 'sha256')}
     info.setdefault('input_size', list(model.pretrained_cfg['input_size']))
     if license:
         info['license'] = license
-    return save_release(model, folder, model.pretrained_cfg.get('tag') or 'untagged', info, precision)
+    return save_release(model, folder, model.pretrained_cfg.get('tag') or 'untagged', info)

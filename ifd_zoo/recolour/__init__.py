@@ -7,7 +7,6 @@ tells how far they move a model, and `movement_chart` draws it.
 from ifd_zoo.recolour.changes import BOTTOM, TOP, WARDROBE, Change
 from ifd_zoo.recolour.chart import Series, movement_chart
 from ifd_zoo.recolour.edits import COLOURABLE, SCALES, Edit, Recolour, Swap
-from ifd_zoo.recolour.exchange import edit_from_json, edit_to_json
 from ifd_zoo.recolour.patterns import PATTERNS
 from ifd_zoo.recolour.sensitivity import Outfits, Sensitivity, clothing_sensitivity, try_on
 
@@ -26,8 +25,6 @@ __all__ = [
     'Series',
     'Swap',
     'clothing_sensitivity',
-    'edit_from_json',
-    'edit_to_json',
     'movement_chart',
     'try_on',
 ]
