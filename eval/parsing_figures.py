@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch.utils.data import Dataset, Subset
 
+from ifd_zoo.labels import CLOTHING, LABELS, class_indices
 from ifd_zoo.parsing.base import NetworkParser
-from ifd_zoo.parsing.labels import CLOTHING, LABELS, class_indices
 from ifd_zoo.parsing.registry import HumanParser
 from ifd_zoo.parsing.sources import BODY, TARGETS, allowed_table, clothing_targets
 

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from ifd_zoo.explain import label_map_picture
-from ifd_zoo.parsing.masks import class_mask
+from ifd_zoo.masks import class_mask
 
 CELL = (84, 168)  # pixels, width and height of each of the three pictures of a person
 GAP, LINE = 8, 20

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from ifd_zoo.datasets.base import DatasetError, read_label_map
 from ifd_zoo.images import load_image
-from ifd_zoo.parsing.labels import CLOTHING, LABELS
-from ifd_zoo.parsing.masks import class_mask
+from ifd_zoo.labels import CLOTHING, LABELS
+from ifd_zoo.masks import class_mask
 from ifd_zoo.parsing.registry import HumanParser
 from ifd_zoo.parsing.sources import TARGETS, read_label_names, target_lookup
 from ifd_zoo.recolour import Recolour

@@ -13,8 +13,8 @@ from ifd_zoo.cli import ArgumentParser, entry_point
 
 
 def show_list(args: argparse.Namespace) -> str:
-    from ifd_zoo.hub.files import LoadError
     from ifd_zoo.listing import catalogue, format_table, to_json
+    from ifd_zoo.releases.files import LoadError
 
     entries = catalogue(args.pattern)
     if not entries:

@@ -18,7 +18,7 @@ FOLDER_LABELS = ('none', 'folders', 'person', 'person/outfit')
 LABEL_MAPS, NO_MASKS = 'label-maps', 'none'
 """Of the masks, beside parsers and folders: those of the data set, and nothing."""
 FILLS = ('black', 'mean', 'noise')
-"""What erased pixels become, see `ifd_zoo.parsing.masks.erase`."""
+"""What erased pixels become, see `ifd_zoo.masks.erase`."""
 MAPS_AT_ONCE = 64
 """Images that are parsed together where label maps are made for a data set."""
 

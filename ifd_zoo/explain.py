@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from ifd_zoo.parsing.labels import LABELS, PALETTE
-from ifd_zoo.parsing.masks import class_mask
+from ifd_zoo.labels import LABELS, PALETTE
+from ifd_zoo.masks import class_mask
 
 INFERNO = (
     (0, 0, 4),

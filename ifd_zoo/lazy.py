@@ -14,8 +14,9 @@ def lazy_names(package: str, homes: Mapping[str, Iterable[str]]) -> tuple[Callab
 
     Args:
         package: its `__name__`.
-        homes: module of the package to the names that the package takes from it; the modules are names, too. None may
-            be called as a module of the package is, which would hide it once it has been imported.
+        homes: module of the package, or full name of one elsewhere, to the names that the package takes from it; its
+            own modules are names, too. None may be called as a module of the package is, which would hide it once it
+            has been imported.
     """
     home_of = {name: module for module, names in homes.items() for name in names}
 
@@ -24,7 +25,8 @@ def lazy_names(package: str, homes: Mapping[str, Iterable[str]]) -> tuple[Callab
             return import_module(f'{package}.{name}')
         if name not in home_of:
             raise AttributeError(f'module {package!r} has no attribute {name!r}')
-        value = getattr(import_module(f'{package}.{home_of[name]}'), name)
+        home = home_of[name]
+        value = getattr(import_module(home if '.' in home else f'{package}.{home}'), name)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -9,10 +9,9 @@ import timm
 import torch
 
 from ifd_zoo.features import recorded_feature
-from ifd_zoo.hub.files import CONFIG, read_config
 from ifd_zoo.hub.model_schema import ModelConfig
-from ifd_zoo.hub.names import how_to_make, hub_source, list_bundled, list_models, list_tagged
-from ifd_zoo.hub.remote import PREFIX, list_cached
+from ifd_zoo.hub.names import how_to_make, hub_source, list_bundled, list_cached, list_models, list_tagged
+from ifd_zoo.releases.files import CONFIG, PREFIX, read_config
 
 
 class Size(NamedTuple):

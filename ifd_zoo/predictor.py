@@ -18,9 +18,9 @@ from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.hub.loading import warn_of_fresh
 from ifd_zoo.images import load_image, shrink_like
 from ifd_zoo.inference import choose_precision, infer, pick_device, precision
+from ifd_zoo.masks import class_mask
 from ifd_zoo.parsing import NoParser, load_parser
 from ifd_zoo.parsing.base import NetworkParser
-from ifd_zoo.parsing.masks import class_mask
 
 ImageSource = Image.Image | np.ndarray | str | Path
 """What `ifd_zoo.images.load_image` reads."""

@@ -19,8 +19,8 @@ from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as TF
 
 from ifd_zoo.batching import stack_images
-from ifd_zoo.parsing.labels import CLOTHING, LABELS, class_indices
-from ifd_zoo.parsing.masks import CLOTHING_SHARE, ERASED_SHARE, erase, require_labels
+from ifd_zoo.labels import CLOTHING, LABELS, class_indices
+from ifd_zoo.masks import CLOTHING_SHARE, ERASED_SHARE, erase, require_labels
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.labels import LABELS
 from ifd_zoo.synthetic.parts import Cloth, Fields, Hair, Landmarks, Layer, Material, PosedLayer, Skin, Surface
 
 LANDMARKS = Landmarks(0.9, 0.5, 0.08, 0.0, 1.45, 0.0, 1.72, np.array([0.03, -0.09, 1.6]), 0.55, 0.8)

@@ -8,8 +8,8 @@ import torch
 from gradio.utils import get_upload_folder
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
+from ifd_zoo.labels import LABELS
 from ifd_zoo.page.desk import Desk
-from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.predictors import Predictors
 
 IFD, BASELINE = 'ifd_resnet10t', 'ifd_baseline_resnet10t'

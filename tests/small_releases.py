@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 from ifd_zoo.hub import eval_transform, save_release
+from ifd_zoo.hub.parsers import save_parser
+from ifd_zoo.labels import LABELS
 from ifd_zoo.models.cfg import WEIGHTS_DIR
-from ifd_zoo.parsing import LABELS, save_parser
 from ifd_zoo.parsing.network import ParsingNet
 
 IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 32, 3), dtype=np.uint8))

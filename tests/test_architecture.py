@@ -12,14 +12,45 @@ ROOMS = ('ifd_zoo', 'train', 'eval')
 PRODUCT = [REPOSITORY / 'app.py', *(path for room in ROOMS for path in sorted((REPOSITORY / room).rglob('*.py')))]
 MAY_IMPORT = {'ifd_zoo': set(), 'eval': {'ifd_zoo'}, 'train': {'ifd_zoo', 'eval'}, 'app.py': {'ifd_zoo'}}
 
+ORDER = (
+    '__init__ __main__ page listing indexed index fig3 uploads gallery recolour export gradcam predictors predictor '
+    'hub parsing releases datasets transforms explain processes inference features models masks synthetic label_maps '
+    'images labels batching cli formats tensors tables sparing fingerprint fuse_bn flops files choices lazy errors'
+).split()
+"""Rooms and files of `ifd_zoo`, each of which imports only what is named after it."""
+
+
+def imported_names(path):
+    """Full names of the modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from (f'{node.module}.{alias.name}' for alias in node.names)
+
 
 def imported_rooms(path):
     """Top-level names that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.split('.')[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield node.module.split('.')[0]
+    return (name.split('.')[0] for name in imported_names(path))
+
+
+def inner_room(path):
+    """The room of `ifd_zoo` that a file lies in, or its own name."""
+    return path.relative_to(REPOSITORY / 'ifd_zoo').parts[0].removesuffix('.py')
+
+
+INNER = [path for path in PRODUCT if REPOSITORY / 'ifd_zoo' in path.parents]
+
+
+@pytest.mark.parametrize('path', INNER, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_rooms_of_the_package_import_one_way(path):
+    room = inner_room(path)
+    imported = {name.split('.')[1] for name in imported_names(path) if name.startswith('ifd_zoo.')} & set(ORDER)
+    assert imported - {room} <= set(ORDER[ORDER.index(room) + 1 :])
+
+
+def test_every_room_has_its_place_in_the_order():
+    assert {inner_room(path) for path in INNER} == set(ORDER)
 
 
 @pytest.mark.parametrize('path', PRODUCT, ids=lambda path: str(path.relative_to(REPOSITORY)))

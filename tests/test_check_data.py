@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from eval.check_data import main
-from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.labels import LABELS
 from tests.trees import PUBLISHED_TREES, write_folder_tree, write_ltcc_tree
 
 FIRST, LAST = 'train/0000/0/c0_0', 'gallery/0003/0/c1_1'

@@ -6,8 +6,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from ifd_zoo.labels import LABELS
 from ifd_zoo.models.backbone import Backbone, fitting
-from ifd_zoo.parsing import LABELS, ParserError
+from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import normalise
 from train.encoder_weights import adapt_to_inputs, start_encoder

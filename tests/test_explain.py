@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from ifd_zoo import explain
-from ifd_zoo.parsing.labels import LABELS, PALETTE
+from ifd_zoo.labels import LABELS, PALETTE
 
 PHOTO = Image.new('RGB', (20, 40), (10, 200, 90))
 LEFT = np.zeros((40, 20), bool)

@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 
 from ifd_zoo import Predictor, create_model
 from ifd_zoo.hub import LoadError, ReleaseError, eval_transform, list_bundled, load_model, save_release
-from ifd_zoo.hub.files import RELEASE_FILES
+from ifd_zoo.labels import CLOTHING
 from ifd_zoo.models.cfg import WEIGHTS_DIR
-from ifd_zoo.parsing.labels import CLOTHING
+from ifd_zoo.releases.files import RELEASE_FILES
 
 INFO = {'input_size': [3, 64, 32], 'training': {'mask_classes': ['upper'], 'fill': 'mean', 'lr': 0.1}}
 

@@ -16,12 +16,14 @@ from ifd_zoo.files import hash_file
 from ifd_zoo.hub import LoadError, ReleaseError, fetch, load_model
 from ifd_zoo.hub.__main__ import main
 from ifd_zoo.hub.check import check_release
-from ifd_zoo.hub.files import RELEASE_FILES
+from ifd_zoo.hub.parsers import save_parser
 from ifd_zoo.hub.push import push_release
-from ifd_zoo.parsing import LABELS, ParserError, load_parser, save_parser
+from ifd_zoo.labels import LABELS
+from ifd_zoo.parsing import ParserError, load_parser
 from ifd_zoo.parsing.__main__ import main as parse
 from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.parsing.network import ParsingNet
+from ifd_zoo.releases.files import RELEASE_FILES
 from tests import test_hub_server
 from tests.hub_server import TOKEN
 from tests.test_hub_server import DEAD, assert_one_line, publish_and_fetch

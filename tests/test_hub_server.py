@@ -16,9 +16,9 @@ import torch
 from ifd_zoo import Predictor, create_model
 from ifd_zoo.hub import LoadError, ReleaseError, fetch, list_cached, load_model
 from ifd_zoo.hub.__main__ import main
-from ifd_zoo.hub.files import RELEASE_FILES
 from ifd_zoo.hub.push import push_release
 from ifd_zoo.models.cfg import WEIGHTS_DIR
+from ifd_zoo.releases.files import RELEASE_FILES
 from tests.hub_server import TOKEN, hub_server
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -10,10 +10,11 @@ from PIL import Image
 
 from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
 from ifd_zoo.datasets.base import read_label_map
-from ifd_zoo.parsing import CLOTHING, LABELS, load_parser
+from ifd_zoo.label_maps import write_label_map
+from ifd_zoo.labels import CLOTHING, LABELS
+from ifd_zoo.parsing import load_parser
 from ifd_zoo.parsing.cache import with_parsed_maps
 from ifd_zoo.parsing.coverage import count_coverage, coverage_text
-from ifd_zoo.parsing.mapfile import write_label_map
 from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.transforms import EvalTransform, Masking
 from tests.map_folders import FIRST, fill_folder, records_of, write_plain

@@ -13,11 +13,13 @@ import torch
 from PIL import Image
 
 from ifd_zoo.datasets.base import read_label_map
-from ifd_zoo.parsing import LABELS, PALETTE, ParserError, load_parser, save_parser
+from ifd_zoo.hub.parsers import save_parser
+from ifd_zoo.label_maps import write_label_map
+from ifd_zoo.labels import LABELS, PALETTE
+from ifd_zoo.parsing import ParserError, load_parser
 from ifd_zoo.parsing.__main__ import main
 from ifd_zoo.parsing.cache import parser_id
 from ifd_zoo.parsing.coverage import measure_coverage
-from ifd_zoo.parsing.mapfile import write_label_map
 from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.parsing.network import ParsingNet
 from tests.launching import launch_once

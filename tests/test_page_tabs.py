@@ -15,9 +15,9 @@ import app
 from ifd_zoo.fig3 import TRIPLES, example_triples
 from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import LoadError, save_release
+from ifd_zoo.labels import LABELS
 from ifd_zoo.page import change, compare, endpoints, masks, models, site
 from ifd_zoo.page.desk import MAX_MODELS
-from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.uploads import mark, read_label
 from tests.page import BASELINE, IFD, items, make_desk, upload, uploads_folder

@@ -15,7 +15,8 @@ import ifd_zoo
 from eval.parsing_figures import changed_pixels
 from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.inference import native_precision
-from ifd_zoo.parsing import LABELS, ParserError, list_parsers, load_parser
+from ifd_zoo.labels import LABELS
+from ifd_zoo.parsing import ParserError, list_parsers, load_parser
 from ifd_zoo.parsing.__main__ import main
 from ifd_zoo.parsing.base import NetworkParser, RecentMaps, classes_at
 from ifd_zoo.parsing.labelsets import ATR, LIP

@@ -10,7 +10,10 @@ from safetensors.torch import load_file
 from torchvision.transforms import v2
 
 from ifd_zoo.gallery import example_photos
-from ifd_zoo.parsing import CLOTHING, LABELS, ParserError, class_mask, list_parsers, load_parser, save_parser
+from ifd_zoo.hub.parsers import save_parser
+from ifd_zoo.labels import CLOTHING, LABELS
+from ifd_zoo.masks import class_mask
+from ifd_zoo.parsing import ParserError, list_parsers, load_parser
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import BUNDLED, WEIGHTS, Letterbox, Parser, normalise
 from ifd_zoo.parsing.sources import (

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.labels import LABELS
 from ifd_zoo.recolour import PATTERNS, WARDROBE, Recolour, Swap
 from ifd_zoo.recolour.colour import from_linear, from_oklab, light_to_oklab, parse_colour, to_linear, to_oklab
 from ifd_zoo.recolour.seams import reach

@@ -17,9 +17,9 @@ from ifd_zoo.hub import LoadError, ReleaseError, list_bundled, save_release
 from ifd_zoo.hub.__main__ import main
 from ifd_zoo.hub.card import model_card
 from ifd_zoo.hub.check import check_release
-from ifd_zoo.hub.files import RELEASE_FILES
 from ifd_zoo.hub.release import code_revision, update_record, write_card
 from ifd_zoo.models.cfg import WEIGHTS_DIR
+from ifd_zoo.releases.files import RELEASE_FILES
 
 FIGURES = [{'protocol': 'cc-all', 'queries': 9, 'gallery': 7, 'rank1': 50.0, 'rank5': 60.0, 'mAP': 25.04, 'mINP': 2.0}]
 INFO = {

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import save_file
 
-from ifd_zoo.parsing import LABELS, ParserError, load_parser
-from ifd_zoo.parsing.labels import CLOTHING, MASK_SETS
+from ifd_zoo.labels import CLOTHING, LABELS, MASK_SETS
+from ifd_zoo.parsing import ParserError, load_parser
 from ifd_zoo.parsing.labelsets import ATR, LABEL_SETS, LIP, classes_in, label_lookup
 from ifd_zoo.parsing.schp import SCHPParser, SquareWarp
 from ifd_zoo.parsing.schp_network import SCHP, SCHPOutput

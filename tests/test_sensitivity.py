@@ -12,7 +12,7 @@ from PIL import Image
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.images import ImageError
-from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.labels import LABELS
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.recolour import (
     WARDROBE,

@@ -16,7 +16,7 @@ import pytest
 from eval.metrics import Labels, judge
 from ifd_zoo.datasets import MODES, load_dataset
 from ifd_zoo.datasets.base import read_image, read_label_map
-from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.labels import LABELS
 from ifd_zoo.synthetic.__main__ import main
 from ifd_zoo.synthetic.metadata import read_rows
 from ifd_zoo.synthetic.plan import Settings, Shot, plan_set

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.labels import LABELS
 from ifd_zoo.synthetic.clothes.wardrobe import SLOTS, Garment, Outfit
 from ifd_zoo.synthetic.parts import Cloth, Skin
 from ifd_zoo.synthetic.people import People

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from torchvision import tv_tensors
 
 from ifd_zoo.hub.check import check_release
-from ifd_zoo.parsing import LABELS, load_parser
+from ifd_zoo.labels import LABELS
+from ifd_zoo.parsing import load_parser
 from ifd_zoo.parsing.sources import (
     BODY,
     CLOTHING_CO_PARSING,

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from ifd_zoo.parsing.labels import LABELS
-from ifd_zoo.parsing.masks import FILLS, class_mask, erase
+from ifd_zoo.labels import LABELS
+from ifd_zoo.masks import FILLS, class_mask, erase
 from ifd_zoo.transforms import Augmentation, EvalTransform, Masking, TrainTransform
 from tests.trees import draw_person
 

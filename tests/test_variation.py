@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from ifd_zoo.datasets import Record
-from ifd_zoo.parsing.labels import LABELS, class_indices
-from ifd_zoo.parsing.masks import class_mask
+from ifd_zoo.labels import LABELS, class_indices
+from ifd_zoo.masks import class_mask
 from ifd_zoo.transforms import EvalTransform
 from train.variation import VIEW_SIZE, Variation, VariedDataset, new_outline, person_box, put_before, redress, shrunk
 

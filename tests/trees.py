@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.labels import LABELS
 
 
 def draw_person(pid: int, outfit: int, view: int, size: tuple[int, int] = (64, 32)) -> tuple[np.ndarray, np.ndarray]:

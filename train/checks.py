@@ -1,6 +1,6 @@
 """What no run could learn from, told by its flags before anything is computed."""
 
-from ifd_zoo.parsing.labels import class_indices
+from ifd_zoo.labels import class_indices
 from ifd_zoo.parsing.mask_source import NO_MASKS
 from train.config import Config, ConfigError
 from train.recipes import VARIANTS

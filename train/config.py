@@ -8,7 +8,7 @@ from typing import Any
 
 from ifd_zoo.choices import DEFAULT_FEATURE, FEATURES, LABEL_MAPS, NO_MASKS
 from ifd_zoo.errors import ZooError
-from ifd_zoo.parsing.labels import CLOTHING, class_indices
+from ifd_zoo.labels import CLOTHING, class_indices
 from train.choices import CHOICES, NOT_NEGATIVE, SHARES
 from train.recipes import VARIANTS
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 
 from ifd_zoo.datasets import Record, RecordDataset
-from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.labels import LABELS
 from ifd_zoo.recolour import BOTTOM, PATTERNS, TOP, Recolour
 from ifd_zoo.transforms import EvalTransform
 

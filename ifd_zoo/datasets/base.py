@@ -10,8 +10,8 @@ from PIL import Image
 
 from ifd_zoo.errors import ZooError
 from ifd_zoo.images import ImageError, load_image, shrink_like
-from ifd_zoo.parsing.labels import LABELS
-from ifd_zoo.parsing.mapfile import label_fault
+from ifd_zoo.label_maps import label_fault
+from ifd_zoo.labels import LABELS
 
 MODES = ('general', 'cc', 'sc')
 
@@ -32,7 +32,7 @@ class Record:
     clothes_id: int
     """Outfit id, unique over persons: the same garment on two persons is two ids."""
     label_map: Path | None = None
-    """Human parsing map (PNG, one byte per pixel, values of `ifd_zoo.parsing.labels.LABELS`)."""
+    """Human parsing map (PNG, one byte per pixel, values of `ifd_zoo.labels.LABELS`)."""
 
 
 @dataclass(frozen=True)

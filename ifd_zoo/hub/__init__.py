@@ -8,9 +8,9 @@ own is released in the same four files, with a config.json of its own form; `ifd
 from ifd_zoo.lazy import lazy_names
 
 __getattr__, __all__ = lazy_names(__name__, {
-    'files': ('CARD', 'CONFIG', 'GOLDEN', 'WEIGHTS', 'LoadError', 'ReleaseError'),
+    'ifd_zoo.releases.files': ('CARD', 'CONFIG', 'GOLDEN', 'WEIGHTS', 'LoadError', 'ReleaseError'),
+    'ifd_zoo.releases.remote': ('fetch',),
     'loading': ('create_model', 'eval_transform', 'load_model', 'read_info'),
-    'names': ('list_bundled', 'list_models', 'list_pretrained', 'list_tagged'),
+    'names': ('list_bundled', 'list_cached', 'list_models', 'list_pretrained', 'list_tagged'),
     'release': ('save_release',),
-    'remote': ('fetch', 'list_cached'),
 })

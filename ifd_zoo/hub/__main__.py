@@ -16,7 +16,7 @@ import sys
 
 from ifd_zoo.choices import FEATURES
 from ifd_zoo.cli import ArgumentParser, entry_point
-from ifd_zoo.hub.files import ORGANISATION, PREFIX, RELEASE_FILES, ReleaseError
+from ifd_zoo.releases.files import ORGANISATION, PREFIX, RELEASE_FILES, ReleaseError
 
 
 def save(args: argparse.Namespace) -> str:
@@ -41,7 +41,7 @@ def card(args: argparse.Namespace) -> str:
 
 def check(args: argparse.Namespace) -> str:
     from ifd_zoo.hub.check import check_release
-    from ifd_zoo.hub.remote import fetch
+    from ifd_zoo.releases.remote import fetch
 
     return check_release(fetch(args.folder, RELEASE_FILES) if args.folder.startswith(PREFIX) else args.folder)
 

@@ -7,10 +7,10 @@ from safetensors.torch import load_file
 
 from ifd_zoo.errors import first_line
 from ifd_zoo.files import hash_file
-from ifd_zoo.hub.files import CARD, CONFIG, GOLDEN, RELEASE_FILES, WEIGHTS, LoadError, ReleaseError
 from ifd_zoo.hub.golden import ATOL
 from ifd_zoo.hub.kinds import read_release
 from ifd_zoo.parsing.base import ParserError
+from ifd_zoo.releases.files import CARD, CONFIG, GOLDEN, RELEASE_FILES, WEIGHTS, LoadError, ReleaseError
 
 CARD_FIELDS = ('library_name', 'tags', 'pipeline_tag', 'license')
 

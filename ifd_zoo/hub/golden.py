@@ -9,10 +9,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ifd_zoo.errors import first_line
-from ifd_zoo.hub.files import GOLDEN, ReleaseError
 from ifd_zoo.hub.loading import eval_transform, load_model
 from ifd_zoo.inference import infer
-from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.labels import LABELS
+from ifd_zoo.releases.files import GOLDEN, ReleaseError
 
 ATOL = 1e-5
 """How far another machine may be from the golden tensors; embeddings have unit length, the rest is in [0, 1]."""

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from ifd_zoo.hub.card import model_card
-from ifd_zoo.hub.files import CONFIG, check_config, read_json
 from ifd_zoo.hub.golden import model_deviations
 from ifd_zoo.hub.model_schema import ModelConfig
 from ifd_zoo.hub.parser_card import parser_card, parser_name
-from ifd_zoo.hub.parser_schema import ParserConfig
 from ifd_zoo.hub.parsers import parser_deviations
 from ifd_zoo.hub.release import release_name
-from ifd_zoo.hub.schema import Part
+from ifd_zoo.releases.files import CONFIG, check_config, read_json
+from ifd_zoo.releases.parser_schema import ParserConfig
+from ifd_zoo.releases.schema import Part
 
 Config = dict[str, Any]
 

@@ -15,7 +15,10 @@ from torch import nn
 from ifd_zoo.errors import first_line
 from ifd_zoo.features import FeatureError, require_feature, with_feature
 from ifd_zoo.fingerprint import is_fresh, model_name
-from ifd_zoo.hub.files import (
+from ifd_zoo.hub.model_schema import ModelConfig, PretrainedCfg
+from ifd_zoo.hub.names import default_tag, how_to_make, hub_source, is_known, list_bundled, list_cached, list_models
+from ifd_zoo.models import IFD, Baseline
+from ifd_zoo.releases.files import (
     CONFIG,
     PICKLES,
     PREFIX,
@@ -29,10 +32,7 @@ from ifd_zoo.hub.files import (
     read_config,
     stored_shapes,
 )
-from ifd_zoo.hub.model_schema import ModelConfig, PretrainedCfg
-from ifd_zoo.hub.names import default_tag, how_to_make, hub_source, is_known, list_bundled, list_models
-from ifd_zoo.hub.remote import fetch, list_cached
-from ifd_zoo.models import IFD, Baseline
+from ifd_zoo.releases.remote import fetch
 from ifd_zoo.transforms import EvalTransform, Masking
 
 FRESH = 'fresh weights, not trained'

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from ifd_zoo.features import PARTS
-from ifd_zoo.hub.schema import LIST, Channels, Count, Deviations, Hashes, Name, Number, Part, Side, Text
+from ifd_zoo.labels import LABELS, MASK_SETS
+from ifd_zoo.masks import FILLS
 from ifd_zoo.models.backbone import LAST_STRIDES
 from ifd_zoo.models.ifd import CLOTHING_RESIZES
 from ifd_zoo.models.layers import POOLS
-from ifd_zoo.parsing.labels import LABELS, MASK_SETS
-from ifd_zoo.parsing.masks import FILLS
+from ifd_zoo.releases.schema import LIST, Channels, Count, Deviations, Hashes, Name, Number, Part, Side, Text
 
 
 def _odd(value: int) -> int:

@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 
 import timm
+from huggingface_hub import constants
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
-from ifd_zoo.hub.files import ORGANISATION
+from ifd_zoo.hub.model_schema import ModelConfig
+from ifd_zoo.releases.files import CONFIG, ORGANISATION, PREFIX, WEIGHTS, LoadError, read_config
 
 
 def list_models() -> list[str]:
@@ -58,3 +60,19 @@ def how_to_make(name: str) -> str:
         backbone = architecture.removeprefix('ifd_baseline_' if single else 'ifd_')
         command = f'python train/run.py --backbone {backbone}{" --variant baseline" if single else ""}'
     return f'{command} --root DIR --output DIR'
+
+
+def list_cached() -> list[str]:
+    """`hf-hub:org/name` of every IFD model in the cache of the Hub, sorted; reads no network."""
+    names = []
+    for config in sorted(Path(constants.HF_HUB_CACHE).glob(f'models--*/snapshots/*/{CONFIG}')):
+        if (config.parent / WEIGHTS).exists() and _architecture(config).startswith('ifd_'):
+            names.append(PREFIX + config.parents[2].name.removeprefix('models--').replace('--', '/', 1))
+    return sorted(set(names))
+
+
+def _architecture(config: Path) -> str:
+    try:
+        return read_config(config, ModelConfig)['architecture']
+    except LoadError:
+        return ''  # somebody else's repository

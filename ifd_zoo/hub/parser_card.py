@@ -6,8 +6,8 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from ifd_zoo.hub.templates import render
+from ifd_zoo.labels import CLOTHING
 from ifd_zoo.parsing.base import MOST_CHANGED
-from ifd_zoo.parsing.labels import CLOTHING
 
 TASK = 'image-segmentation'
 SOURCES = {'rendered': 'rendered people', 'photos': 'photos in the layout of Clothing Co-Parsing'}

@@ -1,19 +1,53 @@
-"""Releases of human parsers of our own: golden tensors, and how far a parser is from them."""
+"""Releases of human parsers of our own: saved with golden tensors, and how far a parser is from them."""
 
+import copy
+import json
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor
 
-from ifd_zoo.hub.files import GOLDEN, ReleaseError
+from ifd_zoo.files import hash_file, replacing
 from ifd_zoo.hub.golden import make_pictures
-from ifd_zoo.parsing.parser import Parser, load_folder, normalise, save_parser
+from ifd_zoo.hub.release import write_card
+from ifd_zoo.labels import LABELS
+from ifd_zoo.parsing.network import ParsingNet
+from ifd_zoo.parsing.parser import MEAN, STD, Parser, as_stored, load_folder, normalise
 from ifd_zoo.parsing.registry import load_parser
+from ifd_zoo.releases.files import CONFIG, GOLDEN, WEIGHTS, ReleaseError
 
 STEP = 8
 """Probabilities are kept of every so many-th pixel in rows and in columns: of all they would outweigh the network."""
+
+
+def save_parser(net: ParsingNet, folder: str | Path, config: dict) -> None:
+    """Writes a release: `model.safetensors` (float16), `golden.safetensors`, `config.json` and the card `README.md`.
+
+    Args:
+        net: the trained network.
+        folder: made if it is not there.
+        config: needs `backbone`, `width` and `size` (height, width); `labels`, `mean`, `std` and `sha256` are added.
+            The card shows `command`, `images`, `epochs`, `minutes`, `seed`, `code_revision`, `init`, `figures` (by
+            source, of `eval.parsing_figures.measure`), `note`, `limits` and `license`, and its name has `tag`.
+
+    Raises:
+        ParserError: a weight is not finite as float16.
+    """
+    folder, stored = Path(folder), as_stored(net)
+    config = {**config, 'labels': LABELS, 'mean': MEAN, 'std': STD}
+    golden = make_parser_golden(Parser(stored, tuple(config['size']), config))
+    state = {name: value.contiguous() for name, value in copy.deepcopy(stored).half().state_dict().items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file(state, temporary, metadata={'format': 'pt'})
+    with replacing(folder / GOLDEN) as temporary:
+        save_file(golden, temporary)
+    config['sha256'] = {name: hash_file(folder / name) for name in (WEIGHTS, GOLDEN)}
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + '\n')
+    write_card(folder)
 
 
 def make_parser_golden(parser: Parser) -> dict[str, Tensor]:

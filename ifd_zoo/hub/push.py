@@ -8,9 +8,9 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from ifd_zoo.hub.check import check_release
-from ifd_zoo.hub.files import CARD, ORGANISATION, RELEASE_FILES, ReleaseError
 from ifd_zoo.hub.kinds import read_release
-from ifd_zoo.hub.remote import HUB_ERRORS, explain
+from ifd_zoo.releases.files import CARD, ORGANISATION, RELEASE_FILES, ReleaseError
+from ifd_zoo.releases.remote import HUB_ERRORS, explain
 
 
 class Pushed(NamedTuple):

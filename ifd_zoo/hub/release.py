@@ -14,7 +14,10 @@ from torch import nn
 
 from ifd_zoo.choices import STORED
 from ifd_zoo.files import hash_file, replacing
-from ifd_zoo.hub.files import (
+from ifd_zoo.hub.golden import make_golden
+from ifd_zoo.hub.loading import find_release, loading_fields
+from ifd_zoo.hub.model_schema import ModelConfig
+from ifd_zoo.releases.files import (
     CARD,
     CONFIG,
     GOLDEN,
@@ -24,9 +27,6 @@ from ifd_zoo.hub.files import (
     ReleaseError,
     read_config,
 )
-from ifd_zoo.hub.golden import make_golden
-from ifd_zoo.hub.loading import find_release, loading_fields
-from ifd_zoo.hub.model_schema import ModelConfig
 
 PRECISIONS = dict(zip(STORED, (torch.float16, torch.float32), strict=True))
 

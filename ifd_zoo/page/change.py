@@ -10,6 +10,7 @@ from PIL import Image
 from ifd_zoo.explain import DRAWN_SIDE, label_layer
 from ifd_zoo.fig3 import Movement, movement
 from ifd_zoo.gallery import example_gallery, example_photos
+from ifd_zoo.labels import LABELS
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import begin, cancel_button, stop_with, stoppable
 from ifd_zoo.page.desk import Desk
@@ -17,7 +18,6 @@ from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_galle
 from ifd_zoo.page.rank_layout import model_choices
 from ifd_zoo.page.rank_tab import RankTab
 from ifd_zoo.page.theme import LIGHT, NETWORK, PHOTO, RESULT, labelled
-from ifd_zoo.parsing import LABELS
 from ifd_zoo.recolour import BOTTOM, PATTERNS, TOP, Edit, Recolour, Swap, movement_chart
 
 CLASSES = ('upper', 'lower', 'dress', 'coat', 'shoes', 'bag')

@@ -14,13 +14,14 @@ from PIL import Image
 
 from ifd_zoo.explain import label_key, label_layer, read_layer, views
 from ifd_zoo.gallery import PhotoFile, QueryResult, example_gallery, example_photos, search
+from ifd_zoo.labels import LABELS, PALETTE
+from ifd_zoo.masks import class_mask
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import begin, cancel_button, stop_with, stoppable
 from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, tell_skipped, user_errors
 from ifd_zoo.page.rank_tab import RankTab
 from ifd_zoo.page.theme import NETWORK, PHOTO, PICTURES, STILL, labelled
-from ifd_zoo.parsing import LABELS, PALETTE, class_mask
 from ifd_zoo.recolour.colour import to_hex
 
 EDITED_SIDE = 640  # pixels of the picture to paint on

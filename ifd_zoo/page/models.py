@@ -8,7 +8,6 @@ import gradio as gr
 from huggingface_hub.constants import HF_HUB_CACHE
 
 from ifd_zoo.hub import CONFIG, WEIGHTS, LoadError
-from ifd_zoo.hub.files import PREFIX
 from ifd_zoo.hub.names import is_known
 from ifd_zoo.listing import Entry
 from ifd_zoo.page import texts
@@ -16,6 +15,7 @@ from ifd_zoo.page.cancel import cancel_button, stop_with
 from ifd_zoo.page.desk import Desk, whole_catalogue
 from ifd_zoo.page.files import error, user_errors, visitor
 from ifd_zoo.page.rank_layout import model_choices
+from ifd_zoo.releases.files import PREFIX
 
 HEADS = ('Name', 'Backbone', 'Parameters', 'GFLOPs', 'Embedding', 'cc rank-1 / mAP', 'Weights')
 NO_MODEL = (

@@ -10,8 +10,8 @@ from ifd_zoo.explain import PhotoView, draw, masked_picture, shrink, side_by_sid
 from ifd_zoo.fig3 import heatmaps
 from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, QueryResult, stamp
 from ifd_zoo.images import ImageError, load_image
+from ifd_zoo.masks import class_mask
 from ifd_zoo.page.desk import Desk
-from ifd_zoo.parsing import class_mask
 from ifd_zoo.uploads import Label, Mark, mark, read_label
 
 HEADS = ('Rank', 'File', 'Similarity', 'Threshold', 'Label')

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from ifd_zoo.choices import MAPS_AT_ONCE
 from ifd_zoo.datasets.base import DatasetError, Record, UnreadableImage, read_image
-from ifd_zoo.parsing.mapfile import PARSER, SOURCE, label_fault, write_label_map
+from ifd_zoo.label_maps import PARSER, SOURCE, label_fault, write_label_map
 from ifd_zoo.parsing.registry import HumanParser
 from ifd_zoo.processes import is_main
 

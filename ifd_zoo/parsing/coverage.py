@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from ifd_zoo.datasets.base import Record, read_image, read_label_map
 from ifd_zoo.explain import mask_overlay
-from ifd_zoo.parsing.labels import CLOTHING
-from ifd_zoo.parsing.masks import class_mask
+from ifd_zoo.labels import CLOTHING
+from ifd_zoo.masks import class_mask
 
 COLUMNS, ROWS = 12, 5
 CELL = (96, 192)  # width and height in pixels

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ifd_zoo.parsing.labels import LABELS, class_indices
+from ifd_zoo.labels import LABELS, class_indices
 
 LIP = {
     'background': 'background',

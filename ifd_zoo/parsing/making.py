@@ -10,10 +10,10 @@ from pathlib import Path
 from ifd_zoo.datasets import DatasetError, Record, load_dataset
 from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.files import replacing
+from ifd_zoo.label_maps import LABELS_VERSION
+from ifd_zoo.labels import LABELS
 from ifd_zoo.parsing.cache import MapFolder, check_origin, map_batches
 from ifd_zoo.parsing.coverage import KINDS, contact_sheet, coverage_text, measure_coverage
-from ifd_zoo.parsing.labels import LABELS
-from ifd_zoo.parsing.mapfile import LABELS_VERSION
 from ifd_zoo.parsing.mask_source import SUMMARY, read_summary
 from ifd_zoo.parsing.registry import load_parser, portable_name
 from ifd_zoo.processes import Processes

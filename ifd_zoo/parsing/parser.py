@@ -1,7 +1,6 @@
 """Our own parser: images in, label maps out; loaded from a folder, saved to a folder."""
 
 import copy
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,30 +8,28 @@ import numpy as np
 import timm
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.tv_tensors import Mask
 
 from ifd_zoo.batching import of_one_size, stack_images
 from ifd_zoo.errors import first_line
-from ifd_zoo.files import hash_file, replacing
 from ifd_zoo.fuse_bn import fold_norms
-from ifd_zoo.hub.files import (
+from ifd_zoo.inference import native_precision
+from ifd_zoo.labels import LABELS
+from ifd_zoo.parsing.base import MOST_CHANGED, NetworkParser, ParserError, classes_of
+from ifd_zoo.parsing.network import ParsingNet
+from ifd_zoo.releases.files import (
     CONFIG,
-    GOLDEN,
     LoadError,
     describe_mismatch,
     find_weights,
     read_config,
     stored_shapes,
 )
-from ifd_zoo.hub.files import WEIGHTS as MODEL
-from ifd_zoo.hub.parser_schema import ParserConfig
-from ifd_zoo.inference import native_precision
-from ifd_zoo.parsing.base import MOST_CHANGED, NetworkParser, ParserError, classes_of
-from ifd_zoo.parsing.labels import LABELS
-from ifd_zoo.parsing.network import ParsingNet
+from ifd_zoo.releases.files import WEIGHTS as MODEL
+from ifd_zoo.releases.parser_schema import ParserConfig
 
 WEIGHTS = Path(__file__).resolve().parents[1] / 'weights'
 BUNDLED = {
@@ -182,36 +179,6 @@ def as_stored(net: ParsingNet) -> ParsingNet:
     if broken:
         raise ParserError(f'not finite as float16: {", ".join(broken)}')
     return stored.float().to(memory_format=torch.channels_last).eval()
-
-
-def save_parser(net: ParsingNet, folder: str | Path, config: dict) -> None:
-    """Writes a release: `model.safetensors` (float16), `golden.safetensors`, `config.json` and the card `README.md`.
-
-    Args:
-        net: the trained network.
-        folder: made if it is not there.
-        config: needs `backbone`, `width` and `size` (height, width); `labels`, `mean`, `std` and `sha256` are added.
-            The card shows `command`, `images`, `epochs`, `minutes`, `seed`, `code_revision`, `init`, `figures` (by
-            source, of `eval.parsing_figures.measure`), `note`, `limits` and `license`, and its name has `tag`.
-
-    Raises:
-        ParserError: a weight is not finite as float16.
-    """
-    from ifd_zoo.hub.parsers import make_parser_golden  # itself needs this module
-    from ifd_zoo.hub.release import write_card
-
-    folder, stored = Path(folder), as_stored(net)
-    config = {**config, 'labels': LABELS, 'mean': MEAN, 'std': STD}
-    golden = make_parser_golden(Parser(stored, tuple(config['size']), config))
-    state = {name: value.contiguous() for name, value in copy.deepcopy(stored).half().state_dict().items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / MODEL) as temporary:
-        save_file(state, temporary, metadata={'format': 'pt'})
-    with replacing(folder / GOLDEN) as temporary:
-        save_file(golden, temporary)
-    config['sha256'] = {name: hash_file(folder / name) for name in (MODEL, GOLDEN)}
-    (folder / CONFIG).write_text(json.dumps(config, indent=2) + '\n')
-    write_card(folder)
 
 
 def _check_fit(expected: Mapping[str, Tensor], path: Path) -> None:

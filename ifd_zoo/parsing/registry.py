@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ifd_zoo.hub.files import PREFIX, LoadError
 from ifd_zoo.parsing.base import ParserError
 from ifd_zoo.parsing.parser import BUNDLED, WEIGHTS, NoParser, load_folder
+from ifd_zoo.releases.files import PREFIX, LoadError
 
 ACCEPT = 'IFD_ACCEPT_LICENCE'
 """Environment variable with the names of parsers whose licence the user accepts, separated by commas."""
@@ -112,7 +112,7 @@ def portable_name(name_or_dir: str | Path) -> str:
 
 
 def _fetch(source: str) -> Path:
-    from ifd_zoo.hub.remote import fetch  # needed by those alone who ask the Hub
+    from ifd_zoo.releases.remote import fetch  # needed by those alone who ask the Hub
 
     try:
         return fetch(source)

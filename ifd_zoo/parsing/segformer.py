@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from ifd_zoo.errors import first_line
+from ifd_zoo.labels import LABELS
 from ifd_zoo.parsing.base import NetworkParser, ParserError, classes_at
-from ifd_zoo.parsing.labels import LABELS
 from ifd_zoo.parsing.labelsets import ATR
 from ifd_zoo.tensors import describe_unusable
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ifd_zoo.parsing.labels import LABELS, MASK_SETS, class_indices
-from ifd_zoo.parsing.masks import class_mask
+from ifd_zoo.labels import LABELS, MASK_SETS, class_indices
+from ifd_zoo.masks import class_mask
 from ifd_zoo.recolour.colour import from_linear, from_oklab, parse_colour, to_linear, to_oklab
 from ifd_zoo.recolour.folds import find_folds, fold, trade_looks
 from ifd_zoo.recolour.patterns import PATTERNS

@@ -74,7 +74,7 @@ USE = """\
     python eval/run.py --model RUN/release --data folder --root DIR
 
 {others}In Python: `ifd_zoo.datasets.load_dataset('folder', DIR)`. Label maps are palette PNGs, one byte per pixel with
-the values of `ifd_zoo.parsing.labels.LABELS`. The columns of `{table}`: `person_*` is the person, `outfit_*` is worn,
+the values of `ifd_zoo.labels.LABELS`. The columns of `{table}`: `person_*` is the person, `outfit_*` is worn,
 `share_*` is each label's share of the pixels; the others tell how the picture was taken (angles in radians, lengths in
 metres)."""
 

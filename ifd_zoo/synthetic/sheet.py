@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ifd_zoo.parsing.labels import LABELS, PALETTE
+from ifd_zoo.labels import LABELS, PALETTE
 from ifd_zoo.synthetic.options import Options
 from ifd_zoo.synthetic.plan import Shot
 from ifd_zoo.synthetic.writer import Artist, write_jpeg

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.labels import LABELS
 from ifd_zoo.synthetic.metadata import Row
 
 NUMBERED = re.compile(r'(?<=\w) \d+$')

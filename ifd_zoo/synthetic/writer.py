@@ -10,8 +10,8 @@ import numpy as np
 
 from ifd_zoo.errors import ZooError
 from ifd_zoo.files import replacing
-from ifd_zoo.parsing.labels import LABELS
-from ifd_zoo.parsing.mapfile import write_label_map
+from ifd_zoo.label_maps import write_label_map
+from ifd_zoo.labels import LABELS
 from ifd_zoo.synthetic import GENERATOR_VERSION
 from ifd_zoo.synthetic.metadata import Row, as_text
 from ifd_zoo.synthetic.options import Options

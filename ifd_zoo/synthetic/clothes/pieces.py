@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.labels import LABELS
 from ifd_zoo.synthetic.bodies.mesh import corner_table, surface_of, triangulate
 from ifd_zoo.synthetic.clothes.cuts import Cover
 from ifd_zoo.synthetic.parts import Fields, Layer, Material, Surface

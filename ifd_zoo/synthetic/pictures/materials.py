@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ifd_zoo.parsing.labels import LABELS
+from ifd_zoo.labels import LABELS
 from ifd_zoo.synthetic.parts import Cloth, Eye, Hair, Landmarks, Layer, Skin
 from ifd_zoo.synthetic.pictures.faces import CHIN_BELOW_EYE, modelled, painted
 from ifd_zoo.synthetic.pictures.noise import shared_noise

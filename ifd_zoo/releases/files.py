@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from ifd_zoo.errors import ZooError
 from ifd_zoo.files import hash_file
-from ifd_zoo.hub.schema import Part, describe_fault
+from ifd_zoo.releases.schema import Part, describe_fault
 
 CONFIG, WEIGHTS, CARD, GOLDEN = 'config.json', 'model.safetensors', 'README.md', 'golden.safetensors'
 RELEASE_FILES = (CONFIG, WEIGHTS, CARD, GOLDEN)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ifd_zoo.hub.schema import LIST, Channels, Count, Deviations, Hashes, Name, Number, Part, Side, Text
+from ifd_zoo.releases.schema import LIST, Channels, Count, Deviations, Hashes, Name, Number, Part, Side, Text
 
 MOST_CHANNELS = 1024
 """Of the decoder; what asks for more is broken."""

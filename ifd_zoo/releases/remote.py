@@ -16,8 +16,7 @@ from huggingface_hub.errors import (
 )
 
 from ifd_zoo.errors import first_line
-from ifd_zoo.hub.files import CONFIG, PREFIX, WEIGHTS, LoadError, read_config
-from ifd_zoo.hub.model_schema import ModelConfig
+from ifd_zoo.releases.files import CONFIG, PREFIX, WEIGHTS, LoadError
 
 HUB_ERRORS = (HTTPError, OSError, ValueError)
 """What huggingface_hub raises: of the connection, of the answer and of the disk, of the name of a repository."""
@@ -120,19 +119,3 @@ def _explain_status(status: int, repo: str) -> str:
     if status >= 500:
         return f'the Hub at {constants.ENDPOINT} has an error of its own ({status}); try again later'
     return f'the Hub at {constants.ENDPOINT} answered with status {status}'
-
-
-def list_cached() -> list[str]:
-    """`hf-hub:org/name` of every IFD model in the cache of the Hub, sorted; reads no network."""
-    names = []
-    for config in sorted(Path(constants.HF_HUB_CACHE).glob(f'models--*/snapshots/*/{CONFIG}')):
-        if (config.parent / WEIGHTS).exists() and _architecture(config).startswith('ifd_'):
-            names.append(PREFIX + config.parents[2].name.removeprefix('models--').replace('--', '/', 1))
-    return sorted(set(names))
-
-
-def _architecture(config: Path) -> str:
-    try:
-        return read_config(config, ModelConfig)['architecture']
-    except LoadError:
-        return ''  # somebody else's repository

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ifd_zoo.choices import FILLS
-from ifd_zoo.parsing.labels import CLOTHING, LABELS, class_indices
+from ifd_zoo.labels import CLOTHING, LABELS, class_indices
 
 
 def class_mask(label_map: np.ndarray, classes: Iterable[str] = CLOTHING) -> np.ndarray:

@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ifd_zoo.files import replacing
-from ifd_zoo.parsing.labels import LABELS, PALETTE
+from ifd_zoo.labels import LABELS, PALETTE
 
 PARSER, LABEL_SET, VERSION, SOURCE = 'ifd-parser', 'ifd-labels', 'ifd-labels-version', 'ifd-image-bytes'
 """Keys of the text in the PNG: id of the parser, names of the labels, LABELS_VERSION, size of the image's file."""

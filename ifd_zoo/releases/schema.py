@@ -1,7 +1,7 @@
 """How the config.json of a release is checked, and the types of its fields.
 
-`ifd_zoo.hub.model_schema` and `ifd_zoo.hub.parser_schema` have one class for each object in it; a new field is one more
-line there.
+`ifd_zoo.hub.model_schema` and `ifd_zoo.releases.parser_schema` have one class for each object in it; a new field is one
+more line there.
 """
 
 import json
