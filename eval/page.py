@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from eval.chart import TITLES
 from eval.metrics import RANKS, Scores
 from eval.ranklists import Answer, RankList, Sides, choose_queries, rank_lists
 from eval.report import figure_lines, paper_lines, setting_texts
+from eval.summary import TITLES
 from eval.svg import curve_chart, histogram_chart
 from eval.validity import reason_text, unanswered
 from ifd_zoo.datasets import Protocol, Record

@@ -1,16 +1,13 @@
-"""Finished runs of an ablation study as one report: figures over the seeds, and the table that shows them."""
+"""Figures of several runs, one for each seed, as mean and deviation."""
 
 import statistics
 from typing import Any
 
-from eval.paper import SETTING, SOURCE, TABLE_II
-from eval.records import UNDECIDING
 from ifd_zoo.errors import ZooError
 
-MODES = ('cc', 'sc', 'general')
+TITLES = {'cc': 'Clothes changed (cc)', 'sc': 'Same clothes (sc)', 'general': 'General'}
+"""Mode to what it is called above a chart."""
 FIGURES = ('rank1', 'mAP')
-FREE = ('variant', 'seed', 'sampler', 'T', 'seconds', 'torch', *UNDECIDING)
-"""What may differ between the runs of a study: what is studied, and what does not decide the result."""
 
 
 class SummaryError(ZooError, ValueError):
@@ -21,8 +18,7 @@ def summarise(runs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Figures over the seeds of one row.
 
     Args:
-        runs: each with `name` and `figures`, the dicts of `eval.report.evaluate_protocols`; of one data set, see
-            `shared_training`.
+        runs: each with `name` and `figures`, the dicts of `eval.report.evaluate_protocols`; of one data set.
 
     Returns:
         Mode to `protocol`, `valid_queries`, `gallery` (images), and `rank1` and `mAP` as {'mean', 'std'} in percent;
@@ -32,7 +28,7 @@ def summarise(runs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     Raises:
         SummaryError: no figures at all.
     """
-    by_run = [_by_mode(run) for run in runs]
+    by_run = [first_by_mode(run) for run in runs]
     return {
         mode: {
             **{key: row[key] for key in ('protocol', 'valid_queries', 'gallery')},
@@ -42,9 +38,10 @@ def summarise(runs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _by_mode(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def first_by_mode(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The first row of figures of each mode that has valid queries. Raises SummaryError when there is none."""
     modes = {}
-    for mode in MODES:
+    for mode in TITLES:
         rows = [row for row in run['figures'] if row['mode'] == mode and row['valid_queries']]
         if rows:
             modes[mode] = rows[0]
@@ -55,112 +52,3 @@ def _by_mode(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _spread(values: list[float]) -> dict[str, float | None]:
     return {'mean': statistics.fmean(values), 'std': statistics.stdev(values) if len(values) > 1 else None}
-
-
-def shared_training(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The training config that runs which can be compared have in common: all of it but FREE.
-
-    Args:
-        runs: each with `name`, `training`, `data` and `figures`.
-
-    Raises:
-        SummaryError: another field of the training config differs, or the data, or what was measured.
-    """
-    reference = _comparable(runs[0])
-    for run in runs[1:]:
-        now = _comparable(run)
-        for key in sorted(reference.keys() | now.keys()):
-            if reference.get(key) != now.get(key):
-                raise SummaryError(
-                    f'{run["name"]}: {key} is {now.get(key)!r}, but {reference.get(key)!r} in {runs[0]["name"]}; all '
-                    'runs need the same flags and data: use another --output, or remove the run that does not belong'
-                )
-    return {key: value for key, value in runs[0]['training'].items() if key not in FREE}
-
-
-def _comparable(run: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **{key: value for key, value in run['training'].items() if key not in FREE},
-        **{f'data {key}': value for key, value in run['data'].items()},
-        'valid queries': {mode: row['valid_queries'] for mode, row in _by_mode(run).items()},
-        'gallery images': {mode: row['gallery'] for mode, row in _by_mode(run).items()},
-    }
-
-
-def build_report(study: str, rows: dict[str, str], runs: dict[str, list[dict[str, Any]]], command: str) -> dict:
-    """Everything that is known about a study, as JSON values.
-
-    Args:
-        study: its name.
-        rows: name to label of each row, in the order of the table.
-        runs: name of the row to its runs, one per seed: `name`, `seed`, `figures`, `training`, `data`.
-        command: that gives these runs, without the folders of this machine.
-    """
-    flat = [run for name in rows for run in runs[name]]
-    paper = {'paper': f'{SOURCE} ({SETTING}): copied, not measured here'} if study == 'components' else {}
-    return {
-        'study': study,
-        'command': command,
-        'seeds': [run['seed'] for run in runs[next(iter(rows))]],
-        'data': flat[0]['data'],
-        'training': shared_training(flat),
-        'torch': sorted({run['training']['torch'] for run in flat}),
-        'rows': [_row(name, label, runs[name], study == 'components') for name, label in rows.items()],
-        **paper,
-    }
-
-
-def _row(name: str, label: str, runs: list[dict[str, Any]], with_paper: bool) -> dict[str, Any]:
-    training = runs[0]['training']
-    single = []
-    for run in runs:
-        figures = [row for row in run['figures'] if row['valid_queries']]  # the others are nan, which is not JSON
-        single.append({'seed': run['seed'], 'seconds': run['training']['seconds'], 'figures': figures})
-    return {
-        'name': name,
-        'label': label,
-        **{key: training[key] for key in ('variant', 'sampler', 'T')},
-        'summary': summarise(runs),
-        'runs': single,
-        **({'paper': TABLE_II.get(name, {})} if with_paper else {}),
-    }
-
-
-def markdown_block(report: dict) -> str:
-    """The report as a paragraph, a table and the origin of the paper's columns, to be pasted into a README."""
-    from ifd_zoo.hub.comparison import format_figures  # imports torch, which a command line's help need not wait for
-
-    modes = list(report['rows'][0]['summary'])
-    paper = list(dict.fromkeys(name for row in report['rows'] for name in row.get('paper', {})))
-    header = ['model', *modes, *(f'*paper: {name}*' for name in paper)]
-    lines = [_introduction(report), '', '| ' + ' | '.join(header) + ' |', '|' + '---|' * len(header)]
-    for row in report['rows']:
-        ours = [format_figures(row['summary'][mode]) for mode in modes]
-        theirs = [_paper_cell(row['paper'].get(name)) for name in paper]
-        lines.append('| ' + ' | '.join([row['label'], *ours, *theirs]) + ' |')
-    if paper:
-        note = 'other data and mostly another network, so only the order of the rows can be compared.'
-        lines += ['', f"The columns in italics are the paper's, {report['paper']}. They are of {note}"]
-    return '\n'.join(lines)
-
-
-def _paper_cell(figures: dict[str, float] | None) -> str:
-    return f'*{figures["rank1"]:.1f} / {figures["mAP"]:.1f}*' if figures else ''
-
-
-def _introduction(report: dict) -> str:
-    seeds, training, summary = report['seeds'], report['training'], report['rows'][0]['summary']
-    over = (
-        f'mean ± sample standard deviation over {len(seeds)} seeds ({", ".join(map(str, seeds))})'
-        if len(seeds) > 1
-        else f'a single seed ({seeds[0]}), hence without a spread'
-    )
-    sizes = {mode: f'{row["valid_queries"]} queries and {row["gallery"]} images' for mode, row in summary.items()}
-    if len(set(sizes.values())) == 1:
-        test = f'each mode has {next(iter(sizes.values()))}'
-    else:
-        test = ', '.join(f'{mode} has {size}' for mode, size in sizes.items())
-    budget = f'recipe `{training["recipe"]}`, {training["epochs"]} epochs'
-    if training.get('stage1_epochs'):
-        budget += f' after {training["stage1_epochs"]} of stage 1 where there is an attention stream'
-    return f'rank-1 / mAP in percent, {over}. Test: {test} in the gallery. Budget of every row: {budget}.'

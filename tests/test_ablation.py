@@ -1,4 +1,4 @@
-"""`eval/ablation.py` as a user runs it: its runs, and what it skips and refuses."""
+"""`train/ablation.py` as a user runs it: its runs, and what it skips and refuses."""
 
 import json
 import os
@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from eval import ablation
-from eval.ablation import ARMS, STUDIES
-from eval.jobs import Job, JobError, run_jobs
-from eval.paper import TABLE_II
 from tests.test_ablation_report import figures
 from tests.trees import write_folder_tree
+from train import ablation
+from train.ablation import ARMS, STUDIES
+from train.jobs import Job, JobError, run_jobs
 
 SCRIPT = Path(ablation.__file__)
 SMALL = (
@@ -131,7 +130,7 @@ def test_each_study_runs_its_rows_and_shares_the_common_one(tmp_path):
     assert names('components') == [f'{name}-seed3' for name in ('baseline', 'ikt', 'cbd', 'ifd_cl', 'ifd')]
     assert names('sampler') == ['ifd-pk-seed3', 'ifd-fixed_ras-seed3', 'ifd-seed3']
     assert len(names('components', 'sampler', 'temperature')) == 5 + 2 + 2
-    assert list(STUDIES['components']) == list(TABLE_II)
+    assert list(STUDIES['components'].values()) == ['baseline', 'w/ IKT', 'w/ CBD', 'IFD w/ CL', 'IFD']
 
 
 def test_finished_runs_are_read_and_reported_without_training(tmp_path, capsys):
@@ -260,7 +259,7 @@ def test_matplotlib_is_asked_for_by_name_before_anything_is_trained(tmp_path, mo
     assert 'pip install matplotlib' in capsys.readouterr().err and not (tmp_path / 'out').exists()
 
 
-def test_the_command_line_imports_neither_matplotlib_nor_torch_nor_the_training():
-    code = 'import sys, eval.ablation; print([m for m in ("matplotlib", "torch", "train") if m in sys.modules])'
+def test_the_command_line_imports_neither_matplotlib_nor_torch():
+    code = 'import sys, train.ablation; print([m for m in ("matplotlib", "torch") if m in sys.modules])'
     done = subprocess.run(python(code), cwd=SCRIPT.parents[1], capture_output=True, text=True, check=True)
     assert done.stdout == '[]\n'

@@ -7,11 +7,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from eval.ablation import ARMS, STUDIES, write_report
-from eval.chart import draw_chart
-from eval.records import RecordError, agrees, parse_flags
-from eval.summary import SummaryError, build_report, markdown_block, summarise
+from eval.summary import SummaryError, summarise
 from ifd_zoo.hub.comparison import format_spread
+from train.ablation import ARMS, STUDIES, write_report
+from train.ablation_chart import draw_chart
+from train.ablation_report import build_report, markdown_block
+from train.records import RecordError, agrees, parse_flags
 
 
 def figures(values, queries=240):
@@ -43,7 +44,7 @@ def hand_written_runs(arms, seeds):
 
 def make_report(study='components', seeds=(0, 1, 2)):
     rows = STUDIES[study]
-    return build_report(study, rows, hand_written_runs(rows, seeds), 'python eval/ablation.py')
+    return build_report(study, rows, hand_written_runs(rows, seeds), 'python train/ablation.py')
 
 
 def test_means_and_deviations_are_those_of_a_slow_obvious_version():
@@ -81,7 +82,7 @@ def test_the_table_says_what_was_measured_and_keeps_the_papers_figures_apart():
 def test_a_row_that_the_paper_does_not_have_leaves_its_cells_empty(first):
     new, rows = {'ifd-pk': 'IFD, P×K'}, STUDIES['components']
     rows = new | rows if first else rows | new
-    text = markdown_block(build_report('components', rows, hand_written_runs(rows, (0, 1)), 'python eval/ablation.py'))
+    text = markdown_block(build_report('components', rows, hand_written_runs(rows, (0, 1)), 'python train/ablation.py'))
     row = next(line for line in text.splitlines() if line.startswith('| IFD, P×K |'))
     assert row.endswith('|  |  |') and row.count('|') == 7 and '| *65.3 / 61.7* | *64.3 / 42.3* |' in text
 

@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = [path for room in ('eval', 'ifd_zoo', 'train') for path in (REPOSITORY / room).rglob('*.py')]
 COMMANDS = (
     'app.py',
-    'eval/ablation.py',
+    'train/ablation.py',
     'eval/bench.py',
     'eval/check_data.py',
     'eval/compare.py',

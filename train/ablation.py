@@ -1,6 +1,6 @@
 """Repeat the ablation study of the paper (Table II), and two of the choices it leaves open, over several seeds.
 
-    python eval/ablation.py --data folder --root DIR --output DIR --seeds 0 1 2 --study components -- --epochs 20
+    python train/ablation.py --data folder --root DIR --output DIR --seeds 0 1 2 --study components -- --epochs 20
 
 What follows `--` goes to every `train/run.py`. Each run has its folder `runs/NAME-seedN`. When the command is given
 again, finished runs are skipped and interrupted ones go on. `--output` gets `STUDY.md`, `STUDY.json` and `STUDY.svg`.
@@ -16,13 +16,15 @@ from typing import Any, NamedTuple
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.chart import draw_chart, require_matplotlib
-from eval.jobs import Interrupted, Job, JobError, run_jobs
-from eval.records import RecordError, parse_flags, read_finished
-from eval.summary import build_report, markdown_block, shared_training, summarise
+from eval.summary import summarise
 from ifd_zoo.cli import ArgumentParser, entry_point
+from train.ablation_chart import draw_chart, require_matplotlib
+from train.ablation_report import build_report, markdown_block, shared_training
+from train.jobs import Interrupted, Job, JobError, run_jobs
+from train.recipes import VARIANTS
+from train.records import RecordError, parse_flags, read_finished
 
-TRAINER = Path(__file__).resolve().parents[1] / 'train' / 'run.py'
+TRAINER = Path(__file__).resolve().parent / 'run.py'
 
 
 class Arm(NamedTuple):
@@ -34,14 +36,14 @@ class Arm(NamedTuple):
 
 
 ARMS = {
-    **{variant: Arm(variant) for variant in ('baseline', 'ikt', 'cbd', 'ifd_cl', 'ifd')},
+    **{variant: Arm(variant) for variant in VARIANTS},
     **{f'ifd-{sampler}': Arm(sampler=sampler) for sampler in ('fixed_ras', 'pk')},
     **{f'ifd-T{T:g}': Arm(T=T) for T in (1.0, 0.25)},
 }
 """Name, as in the runs' folders, to settings. Studies share what they have in common."""
 
 STUDIES = {
-    'components': {'baseline': 'baseline', 'ikt': 'w/ IKT', 'cbd': 'w/ CBD', 'ifd_cl': 'IFD w/ CL', 'ifd': 'IFD'},
+    'components': {name: variant.label for name, variant in VARIANTS.items() if variant.paper},
     'sampler': {'ifd-pk': 'P×K', 'ifd-fixed_ras': 'fixed RAS', 'ifd': 'proportional RAS'},
     'temperature': {'ifd-T1': 'T = 1', 'ifd': 'T = 0.5', 'ifd-T0.25': 'T = 0.25'},
 }
@@ -59,7 +61,7 @@ class Run(NamedTuple):
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser(
-        'eval/ablation.py',
+        'train/ablation.py',
         description='Run ablation studies over several seeds.',
         epilog='What follows -- is passed on to every train/run.py.',
     )
@@ -140,7 +142,7 @@ class Ablation:
         print(f'{what}, {figures} ({len(self.finished)} of {len(self.runs)})', flush=True)
 
     def report(self, study: str) -> dict:
-        """See `eval.summary.build_report`; every run must be finished."""
+        """See `train.ablation_report.build_report`; every run must be finished."""
         rows = STUDIES[study]
         runs = {arm: [self.finished[run] for run in self.runs if run.arm == arm] for arm in rows}
         return build_report(study, rows, runs, self._own_command(study))
@@ -151,7 +153,7 @@ class Ablation:
         parts = [f'--data {args.data} --root DIR --output DIR --seeds {seeds} --study {study} --recipe {args.recipe}']
         if args.extra:
             parts += ['--', *('DIR' if os.path.isabs(os.path.expanduser(token)) else token for token in args.extra)]
-        return 'python eval/ablation.py ' + ' '.join(parts)
+        return 'python train/ablation.py ' + ' '.join(parts)
 
 
 def write_report(report: dict, output: Path) -> None:

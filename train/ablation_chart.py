@@ -3,13 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from eval.summary import TITLES
 from ifd_zoo.errors import ZooError
 
-TITLES = {
-    'cc': 'Clothes changed (cc)',
-    'sc': 'Same clothes (sc)',
-    'general': 'General',
-}
 BARS = {'rank1': ('rank-1', '#0072B2'), 'mAP': ('mAP', '#E69F00')}
 """Label and colour; blue and orange of Okabe and Ito, told apart by every kind of colour vision."""
 
@@ -43,7 +39,7 @@ def draw_chart(report: dict, path: Path) -> None:
     """Write two panels, cc and sc, with rank-1 and mAP of each row; the same report gives the same bytes.
 
     Args:
-        report: of `eval.summary.build_report`. Error bars are its standard deviations; none for a single seed.
+        report: of `train.ablation_report.build_report`. Error bars are its standard deviations; none for a single seed.
         path: `.svg`.
 
     Raises:
