@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from eval.metrics import judge
-from ifd_zoo.datasets import load_dataset
+from ifd_zoo.datasets import DATASETS, load_dataset
 from tests.labels import figures, find, labels, protocol_arguments
 from tests.trees import PUBLISHED_TREES
 from train.losses import ClothingContrastiveLoss
@@ -25,6 +25,10 @@ FOLDERS = {
 @pytest.fixture
 def load(tmp_path):
     return lambda name: load_dataset(name, PUBLISHED_TREES[name](tmp_path))
+
+
+def test_every_data_set_has_a_tree_in_its_layout():
+    assert {*PUBLISHED_TREES, 'folder'} == set(DATASETS), 'a reader and its tree in tests/trees.py go together'
 
 
 def judgement(protocol):

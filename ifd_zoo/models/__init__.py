@@ -3,5 +3,6 @@
 from ifd_zoo.models.baseline import Baseline
 from ifd_zoo.models.ifd import IFD
 from ifd_zoo.models.layers import IFDOutput
+from ifd_zoo.models.zoo import BACKBONES
 
-__all__ = ['IFD', 'Baseline', 'IFDOutput']
+__all__ = ['BACKBONES', 'IFD', 'Baseline', 'IFDOutput']

@@ -3,15 +3,11 @@
 Reference: Luo et al., "Bag of tricks and a strong baseline for deep person re-identification", CVPRW 2019.
 
 With `cbd=True` it is the paper's "w/ CBD": there is no attention stream, so F_g takes the place of F_rg in F_c. The
-paper leaves this open; see the README, "Where the paper is silent".
+paper leaves this open; see train/README.md, "Where the paper is silent".
 """
 
-from typing import Any
-
-from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
 
-from ifd_zoo.models.cfg import RENDERED, bundled, reid_cfg, trained
 from ifd_zoo.models.ifd import ClothingBiasDiminishing, Stream
 from ifd_zoo.models.layers import IFDOutput
 
@@ -78,72 +74,3 @@ class Baseline(nn.Module):
     def reset_classifier(self, num_classes: int) -> None:
         self.num_classes = num_classes
         self.main_stream.head.reset_classifier(num_classes)
-
-
-def _cfg(first_conv: str = 'conv1', **kwargs: Any) -> dict[str, Any]:
-    return reid_cfg(('main_stream',), first_conv, **kwargs)
-
-
-def _small(**kwargs: Any) -> dict[str, Any]:
-    return _cfg('conv1.0', input_size=(3, 128, 64), **kwargs)
-
-
-default_cfgs = generate_default_cfgs({
-    'ifd_baseline_resnet10t.synthetic': _small(
-        **bundled('ifd_baseline_resnet10t.synthetic'), **trained('--recipe synthetic --variant baseline', RENDERED)
-    ),
-    'ifd_baseline_resnet10t.ablation': _small(**trained('--recipe ablation --variant baseline', RENDERED)),
-    'ifd_baseline_resnet10t.ablation_cbd': _small(
-        **trained('--recipe ablation --variant cbd --tag ablation_cbd', RENDERED)
-    ),
-    'ifd_baseline_resnet18': _cfg(),
-    'ifd_baseline_resnet50': _cfg(input_size=(3, 384, 192)),
-    'ifd_baseline_resnet50.prcc': _cfg(input_size=(3, 384, 192), **trained('--recipe prcc --variant baseline', 'PRCC')),
-    'ifd_baseline_resnet50.ltcc': _cfg(input_size=(3, 384, 192), **trained('--recipe ltcc --variant baseline', 'LTCC')),
-    'ifd_baseline_mobilenetv4_conv_small': _cfg('conv_stem'),
-    'ifd_baseline_convnext_tiny': _cfg('stem_0'),
-    'ifd_baseline_vit_small_patch14_dinov2': _cfg('model.patch_embed.proj', input_size=(3, 252, 126)),
-})
-
-
-def _create_baseline(variant: str, pretrained: bool = False, **kwargs: Any) -> Baseline:
-    return build_model_with_cfg(Baseline, variant, pretrained, **kwargs)
-
-
-@register_model
-def ifd_baseline_resnet10t(pretrained: bool = False, **kwargs: Any) -> Baseline:
-    """Baseline twin of `ifd_resnet10t`."""
-    return _create_baseline('ifd_baseline_resnet10t', pretrained, **dict(dict(backbone='resnet10t'), **kwargs))
-
-
-@register_model
-def ifd_baseline_resnet18(pretrained: bool = False, **kwargs: Any) -> Baseline:
-    """Baseline twin of `ifd_resnet18`."""
-    return _create_baseline('ifd_baseline_resnet18', pretrained, **dict(dict(backbone='resnet18'), **kwargs))
-
-
-@register_model
-def ifd_baseline_resnet50(pretrained: bool = False, **kwargs: Any) -> Baseline:
-    """Baseline twin of `ifd_resnet50`."""
-    return _create_baseline('ifd_baseline_resnet50', pretrained, **dict(dict(backbone='resnet50.tv_in1k'), **kwargs))
-
-
-@register_model
-def ifd_baseline_mobilenetv4_conv_small(pretrained: bool = False, **kwargs: Any) -> Baseline:
-    """Baseline twin of `ifd_mobilenetv4_conv_small`."""
-    model_args = dict(dict(backbone='mobilenetv4_conv_small'), **kwargs)
-    return _create_baseline('ifd_baseline_mobilenetv4_conv_small', pretrained, **model_args)
-
-
-@register_model
-def ifd_baseline_convnext_tiny(pretrained: bool = False, **kwargs: Any) -> Baseline:
-    """Baseline twin of `ifd_convnext_tiny`."""
-    model_args = dict(dict(backbone='convnext_tiny.in12k_ft_in1k'), **kwargs)
-    return _create_baseline('ifd_baseline_convnext_tiny', pretrained, **model_args)
-
-
-@register_model
-def ifd_baseline_vit_small_patch14_dinov2(pretrained: bool = False, **kwargs: Any) -> Baseline:
-    """Baseline twin of `ifd_vit_small_patch14_dinov2`."""
-    model_args = dict(dict(backbone='vit_small_patch14_dinov2.lvd142m'), **kwargs)
-    return _create_baseline('ifd_baseline_vit_small_patch14_dinov2', pretrained, **model_args)

@@ -2,7 +2,7 @@
 
 Paper: Xu, Li, Niu, "Identity-aware Feature Decoupling Learning for Clothing-change Person Re-identification",
 ICASSP 2025, https://arxiv.org/abs/2501.05851. No code was published with it; what the paper leaves open is a named
-option here and listed in the README under "Where the paper is silent".
+option here and listed in train/README.md under "Where the paper is silent".
 
 Two backbones of the same type without shared weights. The *attention stream* sees the clothing-masked image M and tells
 the *main stream*, through the identity attention W_I, where identity is (IKT). The clothing bias diminishing module
@@ -11,16 +11,12 @@ the *main stream*, through the identity attention W_I, where identity is (IKT). 
 Letters in shape comments: B batch, C channels, H W image, h w feature map, D embedding, K identities.
 """
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
-from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
 
 from ifd_zoo.choices import CLOTHING_RESIZES
 from ifd_zoo.models.backbone import Backbone
-from ifd_zoo.models.cfg import RENDERED, bundled, reid_cfg, trained
 from ifd_zoo.models.layers import HeadOutput, IdentityHead, IFDOutput
 
 
@@ -172,71 +168,3 @@ class IFD(nn.Module):
         self.num_classes = num_classes
         for stream in self.streams():
             stream.head.reset_classifier(num_classes)
-
-
-def _cfg(first_conv: str = 'conv1', **kwargs: Any) -> dict[str, Any]:
-    return reid_cfg(('main_stream', 'attention_stream'), first_conv, **kwargs)
-
-
-def _small(**kwargs: Any) -> dict[str, Any]:
-    return _cfg('conv1.0', input_size=(3, 128, 64), **kwargs)
-
-
-default_cfgs = generate_default_cfgs({
-    'ifd_resnet10t.synthetic': _small(
-        **bundled('ifd_resnet10t.synthetic'), **trained('--recipe synthetic', RENDERED)
-    ),
-    'ifd_resnet10t.ablation': _small(**trained('--recipe ablation', RENDERED)),
-    'ifd_resnet10t.ablation_ikt': _small(**trained('--recipe ablation --variant ikt --tag ablation_ikt', RENDERED)),
-    'ifd_resnet10t.ablation_cl': _small(**trained('--recipe ablation --variant ifd_cl --tag ablation_cl', RENDERED)),
-    'ifd_resnet18': _cfg(),
-    'ifd_resnet50': _cfg(input_size=(3, 384, 192)),
-    'ifd_resnet50.prcc': _cfg(input_size=(3, 384, 192), **trained('--recipe prcc', 'PRCC')),
-    'ifd_resnet50.ltcc': _cfg(input_size=(3, 384, 192), **trained('--recipe ltcc', 'LTCC')),
-    'ifd_mobilenetv4_conv_small': _cfg('conv_stem'),
-    'ifd_convnext_tiny': _cfg('stem_0'),
-    'ifd_vit_small_patch14_dinov2': _cfg('model.patch_embed.proj', input_size=(3, 252, 126)),
-})
-
-
-def _create_ifd(variant: str, pretrained: bool = False, **kwargs: Any) -> IFD:
-    return build_model_with_cfg(IFD, variant, pretrained, **kwargs)
-
-
-@register_model
-def ifd_resnet10t(pretrained: bool = False, **kwargs: Any) -> IFD:
-    """IFD over ResNet-10-T: the smallest residual network, for CPUs."""
-    return _create_ifd('ifd_resnet10t', pretrained, **dict(dict(backbone='resnet10t'), **kwargs))
-
-
-@register_model
-def ifd_resnet18(pretrained: bool = False, **kwargs: Any) -> IFD:
-    """IFD over ResNet-18."""
-    return _create_ifd('ifd_resnet18', pretrained, **dict(dict(backbone='resnet18'), **kwargs))
-
-
-@register_model
-def ifd_resnet50(pretrained: bool = False, **kwargs: Any) -> IFD:
-    """IFD over ResNet-50 with torchvision's ImageNet weights, as in the paper."""
-    return _create_ifd('ifd_resnet50', pretrained, **dict(dict(backbone='resnet50.tv_in1k'), **kwargs))
-
-
-@register_model
-def ifd_mobilenetv4_conv_small(pretrained: bool = False, **kwargs: Any) -> IFD:
-    """IFD over MobileNetV4-Conv-Small."""
-    model_args = dict(dict(backbone='mobilenetv4_conv_small'), **kwargs)
-    return _create_ifd('ifd_mobilenetv4_conv_small', pretrained, **model_args)
-
-
-@register_model
-def ifd_convnext_tiny(pretrained: bool = False, **kwargs: Any) -> IFD:
-    """IFD over ConvNeXt-T."""
-    model_args = dict(dict(backbone='convnext_tiny.in12k_ft_in1k'), **kwargs)
-    return _create_ifd('ifd_convnext_tiny', pretrained, **model_args)
-
-
-@register_model
-def ifd_vit_small_patch14_dinov2(pretrained: bool = False, **kwargs: Any) -> IFD:
-    """IFD over ViT-S/14 with the weights of DINOv2; images in multiples of 14 pixels, others are padded."""
-    model_args = dict(dict(backbone='vit_small_patch14_dinov2.lvd142m'), **kwargs)
-    return _create_ifd('ifd_vit_small_patch14_dinov2', pretrained, **model_args)
