@@ -28,7 +28,7 @@ from tests.zips import write_zip
 QUERIES = sorted((EXAMPLES / 'query').glob('*.jpg'))
 GALLERY = sorted((EXAMPLES / 'gallery').glob('*.jpg'))
 TABS = ('Rank', 'Change clothes', 'Compare', 'Masks', 'Models')
-README = (ROOT / 'README.md').read_text()
+README = (ROOT / 'ifd_zoo' / 'page' / 'README.md').read_text()
 README_LINES = dict(re.findall(r'```python\n# (/\w+)\n(.*?)```', README, re.DOTALL))
 
 
