@@ -71,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args.auth = _read_auth(args)
     if refusal := _refusal(args):
         raise ZooError(refusal)
+    print('app.py: loading; the address follows in a few seconds', file=sys.stderr, flush=True)
     from ifd_zoo.page.site import run
 
     run(args)

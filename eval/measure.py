@@ -105,7 +105,7 @@ def find_own_record(args: argparse.Namespace) -> Path:
     folder, own = find_record(args.model), read_info(args.model).get('data', {})
     root = {'folder': args.root.expanduser().resolve().name} if args.data == 'folder' else {}
     these = {'name': args.data, **root}
-    if these.items() - own.items():
+    if any(own.get(key) != value for key, value in these.items()):
         raise LoadError(f'--record: the card of {args.model} is about {_said(own)}, and this is {_said(these)}')
     return folder
 

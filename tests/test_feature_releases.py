@@ -170,7 +170,8 @@ def test_another_feature_in_place_drops_what_was_measured_and_record_puts_it_bac
     check = {'min_cosine': 1.0, 'rank1_change': 0.0, 'images': 1, 'queries': 1, 'data': 'folder'}
     cost = {'parameters': 1, 'gflops': 1, 'images_per_second': 1, 'precision': 'fp32', 'device': 'cpu', 'threads': 1}
     comparison = {'data': 'folder', 'precision': 'fp32', 'tests': [], 'rows': [], 'costs': {'one': cost}}
-    change_config(folder, precisions={'bf16': check}, comparison=comparison)
+    data = {'name': 'folder', 'folder': root.name, 'masks': {'images': 9, 'no_person': 0, 'no_clothing': 0}}
+    change_config(folder, precisions={'bf16': check}, comparison=comparison, data=data)
     weights = (folder / 'model.safetensors').read_bytes()
     argv = ['save', '--model', str(folder), '--output', str(folder), '--feature', 'pooled+attention']
     assert hub_main(argv) == 0 and hub_main(['check', str(folder)]) == 0
