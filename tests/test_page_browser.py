@@ -321,5 +321,5 @@ def test_the_examples_of_the_readme_run(server, photos, capsys, tmp_path, name, 
 
 
 def test_the_pictures_of_the_readme_are_there_and_small():
-    pictures = [ROOT / name for name in re.findall(r'\((\.github/app_[^)]+)\)', README)]
+    pictures = [ROOT / '.github' / name for name in re.findall(r'\((?:\.\./)*\.github/(app_[^)]+)\)', README)]
     assert len(pictures) == 3 and all(path.stat().st_size < 300_000 for path in pictures)
