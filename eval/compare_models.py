@@ -87,7 +87,7 @@ def list_tasks(rows: list[Row], tests: list[str], masks: list[str]) -> Iterator[
 
 
 def identify(root: Path, masks: str, device: str | None) -> str:
-    """Of all that a test's figures depend on but the model: the state of its images, and what makes the masks."""
+    """Hash what a test's figures depend on but the model: the state of its images, and what makes the masks."""
     protocol = load_dataset('folder', root).protocols[0]
     records = [*protocol.query, *protocol.gallery]
     files = [[str(record.path), stamp(record.path), stamp(record.label_map)] for record in records]

@@ -57,7 +57,7 @@ def _require_finite(embeddings: np.ndarray, paths: list[Path]) -> None:
 
 
 class _Guarded(Dataset):
-    """Of each item its position, and image and label map of `RecordDataset.load`, or the error in their place.
+    """For each item its position, and image and label map of `RecordDataset.load`, or the error in their place.
 
     As an exception it would come out of a worker process as a stack trace, and take the whole batch with it. Bytes, and
     as tensors: these come from a worker without being copied.

@@ -64,7 +64,7 @@ def untrained_twin(model: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def masks_alone(model: nn.Module) -> dict[str, dict]:
-    """Of what a model's release records only what it is to see of clothes."""
+    """Pick what a model's release records of the clothes that it is to see."""
     training = model.release_info.get('training', {})
     return {'training': {key: training[key] for key in MASKING if key in training}}
 

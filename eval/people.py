@@ -17,7 +17,7 @@ SCORES: dict[str, Callable[[Scores], np.ndarray]] = {
     'rank1': lambda scores: scores.first_hit == 1,
     'mAP': lambda scores: scores.average_precision,
 }
-"""Of each valid query, in [0, 1]."""
+"""Figure to the score of each valid query, in [0, 1]."""
 
 
 class Interval(NamedTuple):
@@ -69,7 +69,7 @@ def compare_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _scores(model: Any, args: argparse.Namespace) -> list[tuple[str, Scores, np.ndarray]]:
-    """Of each protocol the name, the scores, and the pids of its valid queries."""
+    """Measure a model: for each protocol the name, the scores, and the pids of its valid queries."""
     flags = {'root': args.root, 'data': args.data, 'masks': args.masks, 'workers': args.workers, 'model': '-'}
     flags |= {name: getattr(args, name) for name in ('maps', 'device') if getattr(args, name)}
     argv = [word for flag, value in flags.items() for word in (f'--{flag}', str(value))]

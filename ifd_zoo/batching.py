@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 SHARE = 0.25
-"""Of the free memory that a batch may take; the rest is for what else is computed or starts meanwhile."""
+"""Share of the free memory that a batch may take; the rest is for what else runs meanwhile."""
 MOST = {'cpu': 16, 'cuda': 256}
 """Larger batches are not faster: on a processor they leave its caches."""
 COPIES = 4

@@ -16,7 +16,7 @@ FOLDER_LABELS = ('none', 'folders', 'person', 'person/outfit')
 """Which folder above a picture in an index is called after the person: that which the names tell, or as is said."""
 
 LABEL_MAPS, NO_MASKS = 'label-maps', 'none'
-"""Of the masks, beside parsers and folders: those of the data set, and nothing."""
+"""Sources of masks beside parsers and folders: those of the data set, and nothing."""
 FILLS = ('black', 'mean', 'noise')
 """What erased pixels become, see `ifd_zoo.masks.erase`."""
 MAPS_AT_ONCE = 64
@@ -30,7 +30,7 @@ FEATURES: dict[str, dict[str, float]] = {
 }
 """Test features: the parts and their weights, as a release records them in its field `feature`."""
 DEFAULT_FEATURE = 'neck'
-"""Of a model that records none."""
+"""Test feature of a model that records none."""
 
 POOLS = ('avg', 'max_avg')
 LAST_STRIDES = (1, 2)

@@ -100,7 +100,7 @@ SINGLE = ' or '.join(name for name, parts in FEATURES.items() if 'attention' not
 
 
 def raw_parts(model: nn.Module, output: IFDOutput) -> list[Tensor]:
-    """Of what a model makes of images the parts of its test feature, (B, D) float32 each, before normalisation."""
+    """Pick the parts of the test feature from an output, (B, D) float32 each, before normalisation."""
     return [PARTS[name](model, output) for name in feature_of(model)]
 
 

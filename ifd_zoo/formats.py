@@ -37,7 +37,7 @@ UNREAD_SUFFIXES = tuple(
     for suffix in (*HEIF_SUFFIXES, *'.svg .svgz .eps .psd .jp2 .jxl .raw .dng .cr2 .nef .arw'.split())
     if suffix not in SUFFIXES
 )
-"""Of pictures that are not decoded here."""
+"""Suffixes of pictures that are not decoded here."""
 
 HEAD_BYTES = 1024
 """As many first bytes as tell what a file is."""

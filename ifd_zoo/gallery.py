@@ -71,7 +71,7 @@ class SearchResult(NamedTuple):
 
 
 def no_progress(done: int) -> None:
-    """For who does not want to know."""
+    """Ignore progress (default callback)."""
 
 
 def embed_files(predictor: Predictor, files: Sequence[PhotoFile], progress: Progress = no_progress) -> Embedded:

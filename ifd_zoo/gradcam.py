@@ -17,7 +17,7 @@ from ifd_zoo.models.layers import IFDOutput
 
 
 class GradCam(NamedTuple):
-    """Of a batch of B photos."""
+    """Grad-CAM of a batch of B photos."""
 
     heatmap: np.ndarray
     """(B, H, W) float32 in [0, 1]; the highest value of each photo is 1, unless no place raises the similarity."""

@@ -29,7 +29,7 @@ MAX_PLAIN_BYTES = 250_000
 """Of a PPM file in decimal digits, which are read one by one."""
 
 BACKGROUND = 'white'
-"""Behind transparent pixels, as image viewers show them."""
+"""Colour behind transparent pixels, as image viewers show it."""
 
 URL = re.compile('[a-z][a-z0-9+.-]+:/|data:', re.IGNORECASE)  # as a Path has it: with one slash
 

@@ -33,7 +33,7 @@ def pick_device(name: str | torch.device | None = None) -> torch.device:
 DTYPES = dict(zip(SIXTEEN_BITS, (torch.bfloat16, torch.float16), strict=True))
 
 MIN_COSINE = 0.999
-"""Of each embedding in a precision to the same in float32."""
+"""Least cosine of an embedding in a precision to the same in float32."""
 MAX_RANK1_CHANGE = 0.2
 """Percentage points, over all queries of the check."""
 

@@ -16,7 +16,7 @@ from ifd_zoo.releases.files import CONFIG, PREFIX, read_config
 
 class Size(NamedTuple):
     parameters: int
-    """Of both streams, without classifier."""
+    """Parameters of both streams, without classifier."""
     gflops: float
     """10^9 floating-point operations, two for each multiply-add, of one image and its masked twin, not mirrored."""
     embedding: int
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
     where: str
     """`bundled`, `cached`, `Hub` or `not published`, the second and third with the repository."""
     command: str
-    """That trains these weights."""
+    """Command that trains these weights."""
 
     @property
     def name(self) -> str:

@@ -48,7 +48,7 @@ class Masking:
     clothing_classes: Sequence[str] = CLOTHING
     fill: str = 'black'
     erased_share: float = ERASED_SHARE
-    """Of a pixel of the resized image: what is erased has more than this of the classes."""
+    """Share of the classes in a pixel of the resized image, above which it is erased."""
 
 
 @dataclass(frozen=True)

@@ -76,9 +76,9 @@ class Position:
     sums: dict[str, float] = field(default_factory=dict)
     """Losses summed over these batches."""
     seconds: float = 0.0
-    """That these batches have taken, in all sittings."""
+    """Seconds that these batches have taken, in all sittings."""
     waited: float = 0.0
-    """Of these, for the loader."""
+    """Seconds of these for the loader."""
 
 
 class Stage:

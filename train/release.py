@@ -18,11 +18,11 @@ class Outcome(NamedTuple):
     """What a run has found."""
 
     figures: list[dict]
-    """Of `eval.report.evaluate_protocols`."""
+    """Rows of `eval.report.evaluate_protocols`."""
     coverage: dict[str, int] | None
     """Training images without person or clothing, of `count_coverage`; None where no masks were used."""
     seconds: float
-    """That training took."""
+    """Seconds that training took."""
     history: dict[str, Any]
     """`init`, see `train.start.load_trained`, and `extended_from`, numbers of epochs; empty for most runs."""
 

@@ -27,7 +27,7 @@ class EpochReport(NamedTuple):
     """Means over the epoch."""
     learning_rate: float
     images: int
-    """That the epoch has seen, those of all processes together."""
+    """Images that the epoch has seen, those of all processes together."""
     seconds: float
     waited: float = 0.0
     """Seconds of these that the loop waited for the loader."""

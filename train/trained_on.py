@@ -10,7 +10,7 @@ from ifd_zoo.parsing.sources import Source
 from train.checkpoint import CheckpointError
 
 FIELDS = ('person', 'outfit', 'camera', 'size', 'label map')
-"""Of each image: pid, clothes_id, camid, and the sizes of both files in bytes; None for what it does not have."""
+"""For each image pid, clothes_id, camid, and the sizes of both files in bytes; None for what it does not have."""
 
 
 def describe_records(

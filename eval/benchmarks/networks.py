@@ -114,7 +114,7 @@ def bench_embedding(root: Path, rounds: int) -> list[Row]:
 
 
 def parsing_network(predictor: Predictor) -> Callable[[Tensor], object]:
-    """That of the predictor's parser, as a floor is made of it."""
+    """Return the network of the predictor's parser, as a floor is made of it."""
     parser = predictor.parser
     return with_half_the_size(parser.net, parser.crop_size, parser.device)
 

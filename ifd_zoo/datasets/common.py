@@ -109,6 +109,6 @@ def _numbers(values: Iterable[Hashable]) -> dict:
 
 
 def find_label_map(root: Path, path: Path) -> Path | None:
-    """That of an image, at its relative path below `root`/parsing; None when there is no such file."""
+    """Find the label map of an image, at its relative path below `root`/parsing; None when there is no such file."""
     label_map = (root / 'parsing' / path.relative_to(root)).with_suffix('.png')
     return label_map if label_map.is_file() else None

@@ -43,7 +43,7 @@ from ifd_zoo.datasets.common import (
 )
 
 PLACES = {'train': '*/*', 'test/query': '*', 'test/gallery': '*/*'}
-"""Of images in each split."""
+"""Number of images in each split."""
 TRAIN_NAME = re.compile(r'(\d+)_(?:.*_)?([^_]+)')
 TEST_NAME = re.compile(r'(\d+)_.+')
 

@@ -21,7 +21,7 @@ Config = dict[str, Any]
 
 class ReleaseType(NamedTuple):
     schema: type[Part]
-    """Of its config.json."""
+    """Schema of its config.json."""
     name: Callable[[Config], str]
     """What it is called, and its repository by default."""
     info: Callable[[Config], Config]

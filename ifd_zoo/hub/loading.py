@@ -239,7 +239,7 @@ def eval_transform(model: nn.Module) -> EvalTransform:
 
 
 def loading_fields(info: dict[str, Any]) -> dict[str, Any]:
-    """Of what a release records that without which the same weights would give other embeddings."""
+    """Pick what a release records without which the same weights would give other embeddings."""
     return {'training': masking_fields(info), **{key: info[key] for key in ('feature',) if key in info}}
 
 

@@ -29,7 +29,7 @@ Feature = Annotated[dict[Literal[*PARTS], Weight], Field(min_length=1)]
 
 
 class PretrainedCfg(Part):
-    """Of timm's form what a release may say of itself; all else is the architecture's."""
+    """What a release may say of itself in timm's form; all else is the architecture's."""
 
     input_size: InputSize
     mean: Channels

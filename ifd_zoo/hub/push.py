@@ -16,7 +16,7 @@ from ifd_zoo.releases.remote import HUB_ERRORS, explain
 class Pushed(NamedTuple):
     repo: str
     commit: str
-    """Of the repository afterwards."""
+    """Commit of the repository afterwards."""
     url: str
     changed: bool
     """False when the Hub had all of it already."""

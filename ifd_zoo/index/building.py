@@ -29,7 +29,7 @@ class IndexFile(NamedTuple):
     name: str
     """In the index; each once."""
     label: str = ''
-    """Of the person."""
+    """Name of the person."""
 
 
 class IndexStats(NamedTuple):

@@ -22,7 +22,7 @@ class Manifest:
     key: dict[str, Any]
     dim: int
     dtype: str
-    """Of the embeddings, out of `DTYPES`."""
+    """Type of the embeddings, out of `DTYPES`."""
     shards: tuple[Entry, ...] = field(default=())
     removed: Entry | None = None
     """The file with the positions of the rows that are not there any more."""

@@ -42,7 +42,7 @@ def read_people(folder: Path, paths: Sequence[Path], labels: str) -> list[str]:
 
 
 def _layout(folder: Path, path: Path, label: Label | None) -> str:
-    """Of one picture; raises GalleryIndexError when it may be either."""
+    """Tell the layout of one picture; raises GalleryIndexError when it may be either."""
     relative = path.relative_to(folder)
     scheme = label.scheme if label else ''
     if scheme == 'folder' or FILE_NAME.fullmatch(path.stem):

@@ -13,7 +13,7 @@ from ifd_zoo.index.shard import Shard
 class IndexMatch(NamedTuple):
     name: str
     label: str
-    """Of the person; empty when none was given."""
+    """Name of the person; empty when none was given."""
     similarity: float
     """Cosine, in [-1, 1]."""
     row: int

@@ -27,7 +27,7 @@ BACKBONES = {
     # Its images are padded to multiples of 14 pixels.
     'vit_small_patch14_dinov2': Backbone('vit_small_patch14_dinov2.lvd142m', (252, 126), 'model.patch_embed.proj'),
 }
-"""Behind `ifd_` and `ifd_baseline_`; a new one is one line."""
+"""What comes after `ifd_` and `ifd_baseline_`; a new one is one line."""
 
 TRAINED: dict[str, dict[str, Any]] = {
     'ifd_resnet10t.synthetic': {**bundled('ifd_resnet10t.synthetic'), **trained('--recipe synthetic', RENDERED)},

@@ -123,7 +123,7 @@ def _views(one: QueryResult) -> list:
 
 
 def _rows(before: QueryResult, after: QueryResult) -> list[list]:
-    """Of the best by the corrected mask, under `HEADS`."""
+    """List the best by the corrected mask, under `HEADS`."""
     old = {found.index: (place, found.similarity) for place, found in enumerate(before.ranking, 1)}
     return [
         [found.name, old[found.index][0], place, f'{old[found.index][1]:.4f}', f'{found.similarity:.4f}']

@@ -52,7 +52,7 @@ class Ranking:
         self._stamps = {index: stamp(self.files[index].path) for index in shown if self.files[index] in watched}
 
     def rows(self, options: DisplayOptions) -> list[list]:
-        """Of the whole ranking, under `HEADS`."""
+        """List the whole ranking, under `HEADS`."""
         marks, query = self._marks(options.chosen), self.queries[options.chosen]
         rows = []
         for place, (one, said) in enumerate(zip(query.ranking, marks, strict=True), 1):
@@ -126,7 +126,7 @@ class Ranking:
         return [draw(photo_views[index], options.view, options.opacity, heatmap) for index, heatmap in pairs]
 
     def _make_heatmaps(self, desk: Desk, chosen: int, photo_views: dict[int, PhotoView]) -> None:
-        """Of those of the photos that have none yet."""
+        """Make the heatmaps of the photos that have none yet."""
         new = [index for index in photo_views if (chosen, index) not in self.heatmaps]
         predictor = desk.get(self.model)
         with desk.busy:

@@ -76,7 +76,7 @@ class OwnSitesOnly:
 
 
 def _name(host: str) -> str:
-    """Of a host with or without port; empty when it is none."""
+    """Read the name of a host, with or without port; empty when it is none."""
     try:
         return urlsplit(f'//{host}').hostname or ''
     except ValueError:

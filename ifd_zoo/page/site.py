@@ -30,7 +30,7 @@ from ifd_zoo.predictors import Predictors
 from ifd_zoo.uploads import Gallery, Limits, collect_folder
 
 HUGE = Limits(max_files=1_000_000, max_entries=2_000_000)
-"""Of the folder of `--gallery`, which is the owner's."""
+"""Limits of the folder of `--gallery`, which is the owner's."""
 SESSIONS = 200  # visitors whose last ranking is kept, at most 10 MB each
 
 

@@ -29,7 +29,7 @@ STILL = {
     'format': 'png',
     'elem_classes': 'still',
 }
-"""Of a picture that belongs to the page."""
+"""Arguments of a picture that belongs to the page."""
 RESULT = {'interactive': False, 'buttons': ['download', 'fullscreen'], 'height': 420, 'elem_classes': 'photo'}
 
 

@@ -119,7 +119,7 @@ class ParsingNet(nn.Module):
         return F.interpolate(self.forward_stride(images).float(), size=images.shape[-2:], mode='bilinear')
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """Of each class at the input's size: the weighted mean over an image and its mirror image.
+        """Probabilities of each class at the input's size: the weighted mean over an image and its mirror image.
 
         What the network is unsure of it often gets right from the other side. With `Detail` both count alike; without,
         the mirror image is looked at from further away, at half the size, which costs a quarter, and counts half.

@@ -16,7 +16,7 @@ class Outfits(NamedTuple):
     """One photo in other clothes."""
 
     names: tuple[str, ...]
-    """Of the E changes that apply."""
+    """Names of the E changes that apply."""
     pictures: tuple[Image.Image, ...]
     """One for each name."""
     left_out: tuple[str, ...]
@@ -24,7 +24,7 @@ class Outfits(NamedTuple):
 
 
 class Sensitivity(NamedTuple):
-    """Of one model, for one query and G gallery photos, over E changes of clothes."""
+    """Clothing sensitivity of one model, for one query and G gallery photos, over E changes of clothes."""
 
     value: float
     """S, in [0, 2]; 0 for a model that does not heed these clothes at all."""

@@ -13,7 +13,7 @@ from ifd_zoo.uploads.limits import DEFAULT_LIMITS, Limits
 from ifd_zoo.uploads.names import clean, is_hidden, is_system, shorten_middle
 
 NAMED_SUFFIXES = {*SUFFIXES, *UNREAD_SUFFIXES, '.zip', '.rar', '.7z'}
-"""Of files that are named when they are left out."""
+"""Suffixes of files that are named when they are left out."""
 
 
 def collect_folder(root: str | Path, limits: Limits = DEFAULT_LIMITS) -> Gallery:

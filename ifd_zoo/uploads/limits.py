@@ -27,9 +27,9 @@ class Limits:
     max_entries: int = 20_000
     """Files looked at, pictures or not; ZIPs of a Mac have a system file beside each picture."""
     max_file_bytes: int = 50_000_000
-    """Of one picture, unpacked."""
+    """Bytes of one picture, unpacked."""
     max_total_bytes: int = 1_000_000_000
-    """Of all uploads, unpacked. Files of `collect_folder` are not copied and do not count."""
+    """Bytes of all uploads, unpacked. Files of `collect_folder` are not copied and do not count."""
     max_ratio: int = 200
     """Unpacked over packed bytes of a file in a ZIP."""
     max_total_ratio: int = 50
