@@ -1,14 +1,15 @@
 """Figures with intervals over people, and paired differences between models."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from eval.measure import Measurement, measure_model
+from eval.measure import measure_model
 from eval.metrics import Scores, evaluate_embeddings, labels_of
 from eval.run import parse_args as measurement_args
+from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.hub import load_model
 
 RESAMPLES = 2000
@@ -50,40 +51,67 @@ def over_people(values: np.ndarray, pids: np.ndarray, resamples: int = RESAMPLES
     return Interval(float(values.mean()), float(low), float(high))
 
 
+class Answers(NamedTuple):
+    """How one protocol was answered."""
+
+    protocol: str
+    scores: Scores
+    pids: np.ndarray
+    """(V,), whose query each valid one is."""
+
+
 def compare_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """One dict for each protocol and row: `protocol`, `row`, and `rank1` and `mAP`, in percent, with `value`, `low` and
-    `high`; beside the first row also `rank1_difference` and `mAP_difference` to it."""
+    """Measure the models of the command line; `paired_rows` of them."""
     names = [f'{name}, {feature}' if feature else name for name, feature in args.models]
-    found = [_scores(load_model(*pair), args) for pair in args.models]
+    return paired_rows(names, [_answers(load_model(*pair), args) for pair in args.models])
+
+
+def paired_rows(names: Sequence[str], answers: Sequence[Sequence[Answers]]) -> list[dict[str, Any]]:
+    """One dict for each protocol and row: `protocol`, `row`, and `rank1` and `mAP`, in percent, with `value`, `low` and
+    `high`; beside the first row also `rank1_difference` and `mAP_difference` to it.
+
+    Args:
+        answers: for each name, to the same protocols in the same order.
+    """
     rows = []
-    for place, protocol in enumerate(found[0]):
-        for name, own in zip(names, found, strict=True):
-            row = {'protocol': protocol[0], 'row': name}
+    for first, *others in zip(*answers, strict=True):
+        for name, own in zip(names, (first, *others), strict=True):
+            row = {'protocol': own.protocol, 'row': name}
             for figure, score in SCORES.items():
-                values, first = score(own[place][1]).astype(float), score(found[0][place][1]).astype(float)
-                row[figure] = _percent(over_people(values, own[place][2]))
-                if name != names[0]:
-                    row[f'{figure}_difference'] = _percent(over_people(values - first, own[place][2]))
+                values, reference = (score(one.scores).astype(float) for one in (own, first))
+                row[figure] = _percent(over_people(values, own.pids))
+                if own is not first:
+                    row[f'{figure}_difference'] = _percent(over_people(values - reference, own.pids))
             rows.append(row)
     return rows
 
 
-def _scores(model: Any, args: argparse.Namespace) -> list[tuple[str, Scores, np.ndarray]]:
-    """Measure a model: for each protocol the name, the scores, and the pids of its valid queries."""
+def answer_protocols(
+    protocols: Sequence[Protocol], records: Sequence[Record], embeddings: np.ndarray
+) -> list[Answers]:
+    """How embeddings answer each protocol that has a valid query.
+
+    Args:
+        records: those of the protocols, each once.
+        embeddings: (N, D) of the records, unit length.
+    """
+    position = {record: index for index, record in enumerate(records)}
+    result = []
+    for protocol in protocols:
+        sides = protocol.query, protocol.gallery
+        query, gallery = map(labels_of, sides)
+        parts = (embeddings[[position[record] for record in side]] for side in sides)
+        scores = evaluate_embeddings(*parts, query, gallery, protocol.mode)
+        if len(scores.query):
+            result.append(Answers(protocol.name, scores, query.pids[scores.query]))
+    return result
+
+
+def _answers(model: Any, args: argparse.Namespace) -> list[Answers]:
     flags = {'root': args.root, 'data': args.data, 'masks': args.masks, 'workers': args.workers, 'model': '-'}
     flags |= {name: getattr(args, name) for name in ('maps', 'device') if getattr(args, name)}
     argv = [word for flag, value in flags.items() for word in (f'--{flag}', str(value))]
-    measured: Measurement = measure_model(model, measurement_args(argv))
-    position = {record: index for index, record in enumerate(measured.records)}
-    result = []
-    for protocol in measured.protocols:
-        sides = protocol.query, protocol.gallery
-        embeddings = (measured.embeddings[[position[record] for record in side]] for side in sides)
-        query, gallery = map(labels_of, sides)
-        scores = evaluate_embeddings(*embeddings, query, gallery, protocol.mode)
-        if len(scores.query):
-            result.append((protocol.name, scores, query.pids[scores.query]))
-    return result
+    return answer_protocols(*measure_model(model, measurement_args(argv))[1:])
 
 
 def _percent(interval: Interval) -> dict[str, float]:

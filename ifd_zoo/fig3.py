@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ifd_zoo.evidence import evidence_shares
 from ifd_zoo.explain import attention_overlay, resize_map
 from ifd_zoo.gallery import EXAMPLES, PhotoFile
 from ifd_zoo.gradcam import gradcam
@@ -35,6 +36,8 @@ class Comparison(NamedTuple):
     """Cosine of the anchor to the positive, and to the negative."""
     pictures: list[Image.Image]
     """Grad-CAM over the photos: of their similarity to the anchor, and of the anchor's to the positive."""
+    shares: dict[str, float]
+    """Of `ifd_zoo.evidence`, of Grad-CAM over the anchor; empty where no place raises the similarity."""
 
 
 class Movement(NamedTuple):
@@ -102,7 +105,8 @@ def compare(
         maps = heatmaps(predictor, photos, label_maps, embeddings[[1, 0, 0]])
         pictures = [attention_overlay(*pair, opacity) for pair in zip(photos, maps, strict=True)]
         positive, negative = (embeddings[1:] @ embeddings[0]).tolist()
-        results.append(Comparison(name, (positive, negative), pictures))
+        shares = evidence_shares(maps[0], label_maps[0]) if maps[0].any() else {}
+        results.append(Comparison(name, (positive, negative), pictures, shares))
     return results
 
 

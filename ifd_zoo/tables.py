@@ -1,4 +1,4 @@
-"""Tables as CSV files. A spreadsheet that opens one runs nothing that is in it."""
+"""Tables as Markdown, and as CSV files: a spreadsheet that opens one runs nothing that is in it."""
 
 import csv
 import re
@@ -7,6 +7,12 @@ from pathlib import Path
 
 FORMULA = re.compile("'*[=+\\-@\t\r]")
 """Begins what spreadsheets take for a formula, and, so that both can be told apart, that with apostrophes in front."""
+
+
+def markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    """Lay out cells as a table in Markdown; the first line is its header."""
+    rows = ['| ' + ' | '.join(line) + ' |' for line in lines]
+    return '\n'.join([rows[0], '|' + '---|' * len(lines[0]), *rows[1:]])
 
 
 def write_table(path: Path, heads: Sequence[str], rows: Iterable[Sequence]) -> None:

@@ -28,6 +28,7 @@ COMMANDS = (
     'eval/compare.py',
     'eval/extract.py',
     'eval/figure3.py',
+    'eval/attention.py',
     'eval/intervals.py',
     'eval/parsing.py',
     'eval/precision.py',

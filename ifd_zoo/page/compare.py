@@ -48,11 +48,13 @@ def _shown(one: Comparison) -> tuple[str, list]:
     right = positive > negative
     verdict = 'finds the **person**' if right else 'is fooled by the **clothes**'
     numbers = f'same person {positive:.3f}, other person {negative:.3f}, margin {positive - negative:+.3f}'
+    shares = ', '.join(f'{name} {100 * share:.0f} %' for name, share in one.shares.items())
+    evidence = f' What makes anchor and positive alike lies on: {shares}.' if shares else ''
     captions = (ROLES[0], f'{ROLES[1]}: {positive:.3f}', f'{ROLES[2]}: {negative:.3f}')
     # Names of models may hold Markdown, so they are code here, without what would end it.
     name = one.name.replace('`', '')
     mark = '\u2713' if right else '\u2717'
-    return f'{mark} `{name}` {verdict}: {numbers}.', list(zip(one.pictures, captions, strict=True))
+    return f'{mark} `{name}` {verdict}: {numbers}.{evidence}', list(zip(one.pictures, captions, strict=True))
 
 
 def build(desk: Desk) -> tuple[gr.Tab, list[gr.Dropdown]]:

@@ -1,0 +1,176 @@
+"""Figures of a model with other maps in the place of W_I, and where attention and Grad-CAM lie."""
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from eval.embedding import split_rows
+from eval.extraction import extract
+from eval.measure import load_protocols
+from eval.metrics import judge, labels_of
+from eval.people import answer_protocols, paired_rows
+from eval.report import distinct_records
+from ifd_zoo.datasets import Protocol, Record, RecordDataset
+from ifd_zoo.evidence import REGIONS, evidence_shares
+from ifd_zoo.explain import resize_map
+from ifd_zoo.gradcam import gradcam
+from ifd_zoo.hub import eval_transform, load_model
+from ifd_zoo.inference import pick_device
+from ifd_zoo.parsing.mask_source import MaskSource
+
+SEED = 0  # of whose map another image is given
+
+
+class AttentionStudy(NamedTuple):
+    replaced: list[dict[str, Any]]
+    """Rows as of `eval.people.paired_rows`; none for a model without attention stream."""
+    shares: dict[str, dict[str, float]]
+    """`area`, `Grad-CAM` and, where there is one, `W_I`, each to the share of the regions, in [0, 1]."""
+    images: int
+    """That `area` and W_I are the mean over."""
+    queries: int
+    """That Grad-CAM is the mean over: those with a right answer."""
+
+    def share_lines(self) -> list[list[str]]:
+        """Cells of a table of the shares in percent, with a header."""
+        lines = [['share in percent', *REGIONS, 'person']]
+        for name, share in self.shares.items():
+            cells = [*share.values(), 1 - share['background']]
+            lines.append([name, *(f'{100 * value:.1f}' for value in cells)])
+        return lines
+
+
+def study_attention(args: argparse.Namespace) -> AttentionStudy:
+    """Measure the model of the command line."""
+    device = pick_device(args.device)
+    model = load_model(args.model, args.feature).eval().to(device)
+    with tempfile.TemporaryDirectory() as temporary:
+        protocols = load_protocols(args, MaskSource(args.masks, device), Path(temporary))
+        records = distinct_records(protocols)
+        transform = eval_transform(model)
+        options = args.batch_size, args.workers
+        maps: list[Tensor] = []
+        with attention_of(model, maps):
+            embeddings = extract(model, records, transform, *options)
+        names, found = ['own map'], [answer_protocols(protocols, records, embeddings)]
+        if maps:
+            own = torch.cat(maps, dim=1)
+            pids = np.array([record.pid for record in records])
+            for name, others in replacements(own, pids).items():
+                with attention_of(model, others=others):
+                    answers = answer_protocols(protocols, records, extract(model, records, transform, *options))
+                names.append(name)
+                found.append(answers)
+        dataset = RecordDataset(records, transform)
+        shares = {'area': _mean(evidence_shares(np.ones_like(labels), labels) for labels in _label_maps(dataset))}
+        if maps:
+            pairs = zip(own[0, :, 0].numpy(), _label_maps(dataset), strict=True)
+            shares['W_I'] = _mean(evidence_shares(_enlarged(one, labels), labels) for one, labels in pairs)
+        matches = best_matches(_cross_clothes(protocols), records, embeddings)
+        shares['Grad-CAM'] = _mean(_gradcam_shares(model, dataset, matches, embeddings, args.batch_size))
+    return AttentionStudy(paired_rows(names, found) if maps else [], shares, len(records), len(matches))
+
+
+@contextmanager
+def attention_of(model: nn.Module, maps: list[Tensor] | None = None, others: Tensor | None = None) -> Iterator[None]:
+    """Write down W_I of all batches of an extraction with mirror images, or put other maps in its place.
+
+    Args:
+        model: without an attention stream, nothing happens.
+        maps: gets (2, B, 1, h, w) of each batch: of the images, and of their mirror images.
+        others: (2, N, 1, h, w), for the N images in the order in which they come.
+    """
+    done = 0
+
+    def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        nonlocal done
+        pairs = output.detach().float().unflatten(0, (2, -1))
+        if others is None:
+            maps.append(pairs.cpu())
+            return None
+        start, done = done, done + pairs.shape[1]
+        return others[:, start:done].flatten(0, 1).to(output)
+
+    handle = model.ikt.register_forward_hook(hook) if model.gives_attention else None
+    try:
+        yield
+    finally:
+        if handle:
+            handle.remove()
+
+
+def replacements(maps: Tensor, pids: np.ndarray) -> dict[str, Tensor]:
+    """By name, what takes the place of W_I (2, N, 1, h, w); `pids` (N,) says whose images they are."""
+    rng = np.random.default_rng(SEED)
+    strangers = torch.tensor([rng.choice(np.flatnonzero(pids != pid)) for pid in pids])
+    return {
+        'mean map': maps.mean(1, keepdim=True).expand_as(maps),
+        "another person's map": maps[:, strangers],
+        'one number': maps.mean().expand_as(maps),
+    }
+
+
+def best_matches(protocol: Protocol, records: Sequence[Record], embeddings: np.ndarray) -> list[tuple[int, int]]:
+    """Positions of each valid query and of the right answer that is most similar to it."""
+    position = {record: index for index, record in enumerate(records)}
+    query, gallery = ([position[record] for record in side] for side in (protocol.query, protocol.gallery))
+    relevant = judge(labels_of(protocol.query), labels_of(protocol.gallery), protocol.mode).relevant
+    similarity = np.where(relevant, embeddings[query] @ embeddings[gallery].T, -np.inf)
+    best = similarity.argmax(1)
+    return [(query[row], gallery[best[row]]) for row in np.flatnonzero(relevant.any(1))]
+
+
+def _cross_clothes(protocols: Sequence[Protocol]) -> Protocol:
+    """The first with other clothes; where there is none, the first."""
+    return next((one for one in protocols if one.mode == 'cc'), protocols[0])
+
+
+def _label_maps(dataset: RecordDataset) -> Iterator[np.ndarray]:
+    """Label maps at the model's size; all background where an image has none."""
+    height, width = dataset.transform.size
+    for index in range(len(dataset)):
+        labels = dataset.load(index)[1]
+        if labels is None:
+            yield np.zeros((height, width), np.uint8)
+        else:
+            yield np.asarray(Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST))
+
+
+def _enlarged(attention: np.ndarray, label_map: np.ndarray) -> np.ndarray:
+    return resize_map(attention, (label_map.shape[1], label_map.shape[0]))
+
+
+def _gradcam_shares(
+    model: nn.Module,
+    dataset: RecordDataset,
+    matches: Sequence[tuple[int, int]],
+    embeddings: np.ndarray,
+    batch_size: int,
+) -> Iterator[dict[str, float]]:
+    """Of each query that resembles its match anywhere."""
+    device = next(model.parameters()).device
+    for rows in tqdm(split_rows(range(len(matches)), batch_size), desc='Grad-CAM', unit=' batches', leave=False):
+        queries, answers = zip(*(matches[row] for row in rows), strict=True)
+        pictures, maps = zip(*map(dataset.load, queries), strict=True)
+        given = list(maps) if any(one is not None for one in maps) else None
+        sample = dataset.transform.batch(list(pictures), given, device)
+        reference = torch.from_numpy(embeddings[list(answers)]).to(device)
+        heatmaps = gradcam(model, sample.image, sample.masked, reference).heatmap
+        part = RecordDataset([dataset.records[query] for query in queries], dataset.transform)
+        for heatmap, labels in zip(heatmaps, _label_maps(part), strict=True):
+            if heatmap.any():
+                yield evidence_shares(heatmap, labels)
+
+
+def _mean(shares: Iterator[dict[str, float]]) -> dict[str, float]:
+    rows = list(shares)
+    return {name: float(np.mean([row[name] for row in rows])) for name in REGIONS}
