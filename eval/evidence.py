@@ -61,7 +61,7 @@ def study_attention(args: argparse.Namespace) -> AttentionStudy:
         maps: list[Tensor] = []
         with attention_of(model, maps):
             embeddings = extract(model, records, transform, *options)
-        names, found = ['own map'], [answer_protocols(protocols, records, embeddings)]
+        names, found = ['own map'], [[answer_protocols(protocols, records, embeddings)]]
         if maps:
             own = torch.cat(maps, dim=1)
             pids = np.array([record.pid for record in records])
@@ -69,7 +69,7 @@ def study_attention(args: argparse.Namespace) -> AttentionStudy:
                 with attention_of(model, others=others):
                     answers = answer_protocols(protocols, records, extract(model, records, transform, *options))
                 names.append(name)
-                found.append(answers)
+                found.append([answers])
         dataset = RecordDataset(records, transform)
         shares = {'area': _mean(evidence_shares(np.ones_like(labels), labels) for labels in _label_maps(dataset))}
         if maps:

@@ -3,9 +3,10 @@
     python eval/intervals.py --models NAME|FOLDER[=FEATURE] ... --root DIR [--masks bundled] [--json FILE]
 
 Prints rank-1 and mAP in percent for each protocol and row with an interval of 95 %, and how far each row is from the
-first one, query by query. A row is a model, or a model and a test feature, as in `ifd_resnet10t.synthetic=pooled`.
-People are drawn anew (bootstrap), since the queries of one person are answered alike. What other trainings or other
-cameras would give is not in these intervals.
+first one, query by query. A row is a model, or a model and a test feature, as in `ifd_resnet10t.synthetic=pooled`; or
+several trainings of one model, as in `seed0/release,seed1/release`, of which the mean is told. People are drawn anew
+(bootstrap), since the queries of one person are answered alike, and trainings where a row has several; a few of these
+say little of what others would give, and what other cameras would give is in no interval.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -23,12 +25,23 @@ from ifd_zoo.cli import ArgumentParser, entry_point
 from ifd_zoo.datasets import DATASETS
 
 
-def model_and_feature(text: str) -> tuple[str, str | None]:
-    """`NAME=FEATURE` as both, `NAME` with None. Raises argparse.ArgumentTypeError."""
-    name, equals, feature = text.partition('=')
+class Row(NamedTuple):
+    models: tuple[str, ...]
+    """Names or folders, of trainings that differ by chance alone."""
+    feature: str | None = None
+
+    @property
+    def name(self) -> str:
+        several = f' and {len(self.models) - 1} more' if len(self.models) > 1 else ''
+        return self.models[0] + several + (f', {self.feature}' if self.feature else '')
+
+
+def row(text: str) -> Row:
+    """`NAME,NAME=FEATURE` as a row. Raises argparse.ArgumentTypeError."""
+    names, equals, feature = text.partition('=')
     if equals and feature not in FEATURES:
         raise argparse.ArgumentTypeError(f'the feature of {text!r} is none of {", ".join(FEATURES)}')
-    return name, feature or None
+    return Row(tuple(name for name in names.split(',') if name), feature or None)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -37,8 +50,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--models',
         nargs='+',
         required=True,
-        type=model_and_feature,
-        metavar='NAME[=FEATURE]',
+        type=row,
+        metavar='NAME[,NAME...][=FEATURE]',
         help='rows; differences are to the first one',
     )
     parser.add_argument('--data', choices=tuple(DATASETS), default='folder', help='data set reader')

@@ -33,21 +33,24 @@ def over_people(values: np.ndarray, pids: np.ndarray, resamples: int = RESAMPLES
     For a paired difference, give the differences of two models, query by query.
 
     Args:
-        values: (Q,), one of each query.
+        values: (Q,), one of each query; or (S, Q) of S trainings, which are then drawn with replacement as well.
         pids: (Q,), whose query it is.
-        resamples: draws of as many people as there are.
+        resamples: draws of as many people, and trainings, as there are.
         seed: of the draws: equal seeds and people are drawn alike.
 
     Raises:
         ValueError: there are no values.
     """
-    if not len(values):
+    values = np.atleast_2d(values).astype(float)
+    if not values.size:
         raise ValueError('an interval needs at least one query')
     people, owner = np.unique(pids, return_inverse=True)
-    sums, counts = np.bincount(owner, values.astype(float)), np.bincount(owner)
-    drawn = np.random.default_rng(seed).integers(len(people), size=(resamples, len(people)))
-    means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    low, high = np.percentile(means, [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
+    sums = np.stack([np.bincount(owner, row) for row in values])  # (S, P)
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(people), size=(resamples, len(people)))
+    trainings = rng.integers(len(values), size=(resamples, len(values)))
+    means = sums[:, drawn].sum(2) / np.bincount(owner)[drawn].sum(1)  # (S, resamples)
+    low, high = np.percentile(np.take_along_axis(means.T, trainings, 1).mean(1), [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
     return Interval(float(values.mean()), float(low), float(high))
 
 
@@ -62,26 +65,32 @@ class Answers(NamedTuple):
 
 def compare_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure the models of the command line; `paired_rows` of them."""
-    names = [f'{name}, {feature}' if feature else name for name, feature in args.models]
-    return paired_rows(names, [_answers(load_model(*pair), args) for pair in args.models])
+    return paired_rows(
+        [row.name for row in args.models],
+        [[_answers(load_model(model, row.feature), args) for model in row.models] for row in args.models],
+    )
 
 
-def paired_rows(names: Sequence[str], answers: Sequence[Sequence[Answers]]) -> list[dict[str, Any]]:
+def paired_rows(names: Sequence[str], trainings: Sequence[Sequence[Sequence[Answers]]]) -> list[dict[str, Any]]:
     """One dict for each protocol and row: `protocol`, `row`, and `rank1` and `mAP`, in percent, with `value`, `low` and
     `high`; beside the first row also `rank1_difference` and `mAP_difference` to it.
 
     Args:
-        answers: for each name, to the same protocols in the same order.
+        trainings: for each name the answers of one or several trainings, to the same protocols in the same order. Rows
+            of equally many are compared training by training, others by their means.
     """
     rows = []
-    for first, *others in zip(*answers, strict=True):
-        for name, own in zip(names, (first, *others), strict=True):
-            row = {'protocol': own.protocol, 'row': name}
+    for place, reference in enumerate(trainings[0][0]):
+        own = [[answers[place].scores for answers in row] for row in trainings]
+        for name, scores in zip(names, own, strict=True):
+            row = {'protocol': reference.protocol, 'row': name}
             for figure, score in SCORES.items():
-                values, reference = (score(one.scores).astype(float) for one in (own, first))
-                row[figure] = _percent(over_people(values, own.pids))
-                if own is not first:
-                    row[f'{figure}_difference'] = _percent(over_people(values - reference, own.pids))
+                values, first = (np.stack([score(one) for one in side]).astype(float) for side in (scores, own[0]))
+                row[figure] = _percent(over_people(values, reference.pids))
+                if name != names[0]:
+                    if len(values) != len(first):
+                        values, first = values.mean(0), first.mean(0)
+                    row[f'{figure}_difference'] = _percent(over_people(values - first, reference.pids))
             rows.append(row)
     return rows
 

@@ -13,8 +13,9 @@ import pytest
 from tests.test_ablation_report import figures
 from tests.trees import write_folder_tree
 from train import ablation
-from train.ablation import ARMS, STUDIES
+from train.ablation import ARMS, STUDIES, settings
 from train.jobs import Job, JobError, run_jobs
+from train.recipes import RECIPES
 
 SCRIPT = Path(ablation.__file__)
 SMALL = (
@@ -26,10 +27,10 @@ SMALL = (
 def write_release(output, arm, seed, changed=()):
     """A finished run as `train/run.py` would leave it, with figures that depend on arm and seed."""
     level = 10 * list(ARMS).index(arm) + seed
-    settings = {'recipe': 'ablation', 'data': 'folder', 'seed': seed, **ARMS[arm]._asdict()}
+    decided = {'recipe': 'ablation', 'data': 'folder', 'seed': seed, **settings(arm, RECIPES['ablation'])}
     record = {
         'figures': figures([(level, level / 2), (level + 1, level / 3), (level + 2, level / 4)]),
-        'training': {'seconds': 60, 'torch': '2', 'epochs': 20, 'stage1_epochs': 5, 'size': [128, 64], **settings},
+        'training': {'seconds': 60, 'torch': '2', 'epochs': 20, 'stage1_epochs': 5, 'size': [128, 64], **decided},
         'data': {'name': 'folder', 'folder': 'tree', 'train_images': 36},
     }
     record['training'].update(changed)
@@ -111,7 +112,7 @@ def check_report(output, seeds):
     report = json.loads(text)
     assert [row['name'] for row in report['rows']] == ['ifd-T1', 'ifd', 'ifd-T0.25'] and report['seeds'] == seeds
     assert [row['T'] for row in report['rows']] == [1, 0.5, 0.25]
-    assert report['training']['epochs'] == 1 and report['training']['size'] == [64, 32]
+    assert all(row['epochs'] == 1 for row in report['rows']) and report['training']['size'] == [64, 32]
     for row in report['rows']:
         for run in row['runs']:
             release = output / 'runs' / f'{row["name"]}-seed{run["seed"]}' / 'release' / 'config.json'
@@ -131,6 +132,25 @@ def test_each_study_runs_its_rows_and_shares_the_common_one(tmp_path):
     assert names('sampler') == ['ifd-pk-seed3', 'ifd-fixed_ras-seed3', 'ifd-seed3']
     assert len(names('components', 'sampler', 'temperature')) == 5 + 2 + 2
     assert list(STUDIES['components'].values()) == ['baseline', 'w/ IKT', 'w/ CBD', 'IFD w/ CL', 'IFD']
+
+
+def test_controls_differ_in_what_they_are_named_after():
+    given = {'epochs': '20', 'stage1_epochs': '5', 'masks': 'bundled'}
+    rows = {name: settings(name, given) for name in STUDIES['controls']}
+    ifd = rows.pop('ifd')
+    common = {'sampler': 'proportional_ras', 'T': 0.5, 'ccl_unit_mean': False, 'masks': 'bundled', 'epochs': 20}
+    assert ifd == {'variant': 'ifd', **common}
+    changes = {name: {key: value for key, value in row.items() if value != ifd[key]} for name, row in rows.items()}
+    assert changes == {
+        'baseline': {'variant': 'baseline'},
+        'baseline-equal': {'variant': 'baseline', 'epochs': 45},
+        'masked': {'variant': 'masked'},
+        'ikt-no_masks': {'variant': 'ikt', 'masks': 'none'},
+        'ikt': {'variant': 'ikt'},
+        'ifd_cl': {'variant': 'ifd_cl'},
+        'ifd-T1': {'T': 1.0},
+        'ifd-unit_mean': {'ccl_unit_mean': True},
+    }
 
 
 def test_finished_runs_are_read_and_reported_without_training(tmp_path, capsys):

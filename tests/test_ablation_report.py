@@ -9,9 +9,10 @@ import pytest
 
 from eval.summary import SummaryError, summarise
 from ifd_zoo.hub.comparison import format_spread
-from train.ablation import ARMS, STUDIES, write_report
+from train.ablation import STUDIES, settings, write_report
 from train.ablation_chart import draw_chart
 from train.ablation_report import build_report, markdown_block
+from train.recipes import RECIPES
 from train.records import RecordError, agrees, parse_flags
 
 
@@ -33,7 +34,7 @@ def hand_written_runs(arms, seeds):
                 'name': f'{arm}-seed{seed}',
                 'seed': seed,
                 'figures': figures([(rng.uniform(0, 100), rng.uniform(0, 100)) for _ in range(3)]),
-                'training': {**training, 'seed': seed, **ARMS[arm]._asdict()},
+                'training': {**training, 'seed': seed, **settings(arm, RECIPES['ablation'])},
                 'data': {'name': 'folder'},
             }
             for seed in seeds

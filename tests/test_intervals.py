@@ -22,6 +22,20 @@ def test_people_are_drawn_whole_and_their_queries_count_alike():
     assert (found.low, found.high) == pytest.approx(tuple(np.percentile(means, [2.5, 97.5])))
 
 
+def test_trainings_are_drawn_too_and_widen_the_interval():
+    rng = np.random.default_rng(3)
+    values, pids = rng.random((3, 40)) + np.array([[0.0], [0.3], [0.9]]), np.arange(40)
+    found = over_people(values, pids)
+    assert found.value == pytest.approx(values.mean())
+    assert found.high - found.low > 5 * (lambda one: one.high - one.low)(over_people(values.mean(0), pids))
+    assert found.low < values[0].mean() + 0.2 and found.high > values[2].mean() - 0.2
+
+
+def test_equal_trainings_are_as_sure_as_one():
+    values = np.random.default_rng(4).random(30)
+    assert over_people(np.stack([values] * 4), np.arange(30)) == pytest.approx(over_people(values, np.arange(30)))
+
+
 def test_queries_of_one_person_are_no_more_sure_than_one_query():
     rng = np.random.default_rng(1)
     answers = rng.integers(2, size=40).astype(float)

@@ -1,6 +1,7 @@
 """Eqs. 4 and 5 and their neighbours against slow double loops written from the formulas."""
 
 import math
+from statistics import fmean
 
 import pytest
 import torch
@@ -75,6 +76,20 @@ def test_ccl_leaves_out_anchors_without_a_positive():
     pids = torch.tensor([0, 0, 1, 2, 3])
     expected = slow_ccl(features, pids, clothes_ids, 0.1, 0.5)
     assert ClothingContrastiveLoss()(features, pids, clothes_ids).item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize('T', [0.5, 3.0])
+def test_ccl_of_unit_mean_is_divided_by_the_mean_weight(T):
+    features, pids, clothes_ids = make_features()
+    weights = []
+    for i, pid in enumerate(pids):
+        positives = [p for p in range(len(pids)) if p != i and pids[p] == pid]
+        weights.append(fmean(1 / T if clothes_ids[p] != clothes_ids[i] else 1.0 for p in positives))
+    expected = slow_ccl(features, pids, clothes_ids, 0.1, T) / fmean(weights)
+    loss = ClothingContrastiveLoss(unit_mean=True)
+    assert loss(features, pids, clothes_ids, T=T).item() == pytest.approx(expected, rel=1e-5)
+    same_outfit = ClothingContrastiveLoss(unit_mean=True)(features, pids, pids, T=T)
+    assert same_outfit.item() == pytest.approx(slow_ccl(features, pids, pids, 0.1, T), rel=1e-5)
 
 
 def test_a_pair_in_another_outfit_weighs_one_over_T():

@@ -392,10 +392,12 @@ def test_photos_train_beside_persons_and_no_classifier_counts_them(root, tmp_pat
     photos.mkdir()
     for number, path in enumerate(sorted(root.glob('train/*/*/*.jpg'))[::9]):
         shutil.copy(path, photos / f'{number}.jpg')
-    options = f'--photos {photos} --num-photos 2 --camera 0.5 --recolour 0.5 --background 0.5 --epochs 1'.split()
-    assert train_run.main(arguments(root, tmp_path / 'run', *options)) == 0
+    options = f'--photos {photos} --num-photos 2 --person-weight 1 --epochs 1'.split()
+    changes = '--camera 0.5 --recolour 0.5 --background 0.5'.split()
+    assert train_run.main(arguments(root, tmp_path / 'run', *options, *changes)) == 0
     first, second = metrics(tmp_path / 'run')
     assert first['losses']['photos_attention'] > 0 and second['losses']['photos_main'] > 0
+    assert first['losses']['persons_attention'] > 0 and second['losses']['persons_main'] > 0
     info = json.loads((tmp_path / 'run' / 'release' / 'config.json').read_text())['ifd']
     assert info['data']['train_pids'] == 6 and info['training']['photos'] == 'photos'
 

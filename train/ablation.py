@@ -7,6 +7,7 @@ again, finished runs are skipped and interrupted ones go on. `--output` gets `ST
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -17,40 +18,64 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from eval.summary import summarise
+from ifd_zoo.choices import NO_MASKS
 from ifd_zoo.cli import ArgumentParser, entry_point
 from train.ablation_chart import draw_chart, require_matplotlib
 from train.ablation_report import build_report, markdown_block, shared_training
+from train.config import Config
 from train.jobs import Interrupted, Job, JobError, run_jobs
-from train.recipes import VARIANTS
+from train.recipes import RECIPES, VARIANTS
 from train.records import RecordError, parse_flags, read_finished
 
 TRAINER = Path(__file__).resolve().parent / 'run.py'
 
 
-class Arm(NamedTuple):
-    """What a row of a study decides; the rest is the same for all."""
+DEFAULTS: dict[str, Any] = {'sampler': 'proportional_ras', 'T': 0.5, 'ccl_unit_mean': False}
+"""What a row of a study has unless `ARMS` says otherwise."""
 
-    variant: str = 'ifd'
-    sampler: str = 'proportional_ras'
-    T: float = 0.5
-
-
-ARMS = {
-    **{variant: Arm(variant) for variant in VARIANTS},
-    **{f'ifd-{sampler}': Arm(sampler=sampler) for sampler in ('fixed_ras', 'pk')},
-    **{f'ifd-T{T:g}': Arm(T=T) for T in (1.0, 0.25)},
+ARMS: dict[str, dict[str, Any]] = {
+    **{variant: {'variant': variant} for variant in VARIANTS},
+    **{f'ifd-{sampler}': {'variant': 'ifd', 'sampler': sampler} for sampler in ('fixed_ras', 'pk')},
+    **{f'ifd-T{T:g}': {'variant': 'ifd', 'T': T} for T in (1.0, 0.25)},
+    'ikt-no_masks': {'variant': 'ikt', 'masks': NO_MASKS},
+    'ifd-unit_mean': {'variant': 'ifd', 'ccl_unit_mean': True},
+    'baseline-equal': {'variant': 'baseline', 'equal_compute': True},
 }
-"""Name, as in the runs' folders, to settings. Studies share what they have in common."""
+"""Name, as in the runs' folders, to the settings that it decides. Studies share what they have in common.
+
+`equal_compute` lets a single stream see as many images as both streams of the others together, stage 1 included.
+"""
 
 STUDIES = {
     'components': {name: variant.label for name, variant in VARIANTS.items() if variant.paper},
     'sampler': {'ifd-pk': 'P×K', 'ifd-fixed_ras': 'fixed RAS', 'ifd': 'proportional RAS'},
     'temperature': {'ifd-T1': 'T = 1', 'ifd': 'T = 0.5', 'ifd-T0.25': 'T = 0.25'},
+    'controls': {
+        'baseline': 'baseline',
+        'baseline-equal': 'baseline, compute of two streams',
+        'masked': VARIANTS['masked'].label,
+        'ikt-no_masks': 'w/ IKT, nothing erased',
+        'ikt': 'w/ IKT',
+        'ifd_cl': 'IFD w/ CL',
+        'ifd-T1': 'IFD, T = 1',
+        'ifd-unit_mean': 'IFD, mean weight 1',
+        'ifd': 'IFD',
+    },
 }
 """Name of the study to its rows: name of the arm to label."""
 
-DECIDED = ('recipe', 'data', 'root', 'output', 'seed', 'resume', 'extend', *Arm._fields)
+DECIDED = ('recipe', 'data', 'root', 'output', 'seed', 'resume', 'extend', 'variant', *DEFAULTS)
 """Flags of a run that are not for the user to pass on."""
+
+
+def settings(arm: str, given: dict[str, Any]) -> dict[str, Any]:
+    """What a row decides, as fields of the training config; `given` are recipe and flags that the rows share."""
+    given = {field.name: field.default for field in dataclasses.fields(Config)} | given
+    own = dict(ARMS[arm])
+    epochs = int(given['epochs'])
+    if own.pop('equal_compute', False):
+        epochs = 2 * epochs + int(given['stage1_epochs'])
+    return DEFAULTS | {'masks': given['masks'], 'epochs': epochs} | own
 
 
 class Run(NamedTuple):
@@ -86,7 +111,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     except RecordError as error:
         parser.error(str(error))
     if clash:
-        parser.error(f'--{clash[0]} behind --: set by the study or a flag of this program, leave it out there')
+        parser.error(f'--{clash[0]} after --: set by the study or a flag of this program, leave it out there')
     return args
 
 
@@ -120,12 +145,15 @@ class Ablation:
         run_jobs(jobs, self.args.jobs, lambda job: print(f'started {job.name}', flush=True), on_finish)
 
     def _flags(self, run: Run) -> dict[str, Any]:
-        return {'recipe': self.args.recipe, 'data': self.args.data, 'seed': run.seed, **ARMS[run.arm]._asdict()}
+        given = RECIPES[self.args.recipe] | parse_flags(self.args.extra)
+        return {'data': self.args.data, 'seed': run.seed, 'recipe': self.args.recipe, **settings(run.arm, given)}
 
     def _command(self, run: Run) -> list[str]:
-        flags = {**self._flags(run), 'root': self.args.root, 'output': run.folder}
-        pairs = [part for key, value in flags.items() for part in (f'--{key}', str(value))]
-        return [sys.executable, str(TRAINER), *pairs, *self.args.extra, '--resume']
+        words = [str(TRAINER), *self.args.extra, '--root', str(self.args.root), '--output', str(run.folder)]
+        for key, value in self._flags(run).items():
+            flag = '--' + key.replace('_', '-')
+            words += [flag, str(value)] if not isinstance(value, bool) else [flag if value else f'--no-{flag[2:]}']
+        return [sys.executable, *words, '--resume']
 
     def _read(self, run: Run) -> bool:
         extra = parse_flags(self.args.extra)

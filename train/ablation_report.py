@@ -6,7 +6,8 @@ from eval.summary import SummaryError, first_by_mode, summarise
 from train.recipes import SETTING, SOURCE, VARIANTS
 from train.records import UNDECIDING
 
-FREE = ('variant', 'seed', 'sampler', 'T', 'seconds', 'torch', *UNDECIDING)
+STUDIED = ('variant', 'sampler', 'T', 'masks', 'epochs', 'ccl_unit_mean')
+FREE = (*STUDIED, 'seed', 'seconds', 'torch', *UNDECIDING)
 """What may differ between the runs of a study: what is studied, and what does not decide the result."""
 
 
@@ -72,7 +73,7 @@ def _row(name: str, label: str, runs: list[dict[str, Any]], with_paper: bool) ->
     return {
         'name': name,
         'label': label,
-        **{key: training[key] for key in ('variant', 'sampler', 'T')},
+        **{key: training[key] for key in STUDIED},
         'summary': summarise(runs),
         'runs': single,
         **({'paper': VARIANTS[name].paper if name in VARIANTS else {}} if with_paper else {}),
@@ -113,7 +114,7 @@ def _introduction(report: dict) -> str:
         test = f'each mode has {next(iter(sizes.values()))}'
     else:
         test = ', '.join(f'{mode} has {size}' for mode, size in sizes.items())
-    budget = f'recipe `{training["recipe"]}`, {training["epochs"]} epochs'
+    budget = f'recipe `{training["recipe"]}`, {report["rows"][-1]["epochs"]} epochs'
     if training.get('stage1_epochs'):
         budget += f' after {training["stage1_epochs"]} of stage 1 where there is an attention stream'
     return f'rank-1 / mAP in percent, {over}. Test: {test} in the gallery. Budget of every row: {budget}.'

@@ -41,14 +41,16 @@ class ClothingContrastiveLoss(nn.Module):
 
     Args:
         tau: temperature.
+        unit_mean: divide w_p by its mean over the batch, so that the loss weighs no more than one without w_p.
 
     Raises:
         ValueError: tau is not positive.
     """
 
-    def __init__(self, tau: float = 0.1) -> None:
+    def __init__(self, tau: float = 0.1, unit_mean: bool = False) -> None:
         super().__init__()
         self.tau = _positive(tau, 'tau')
+        self.unit_mean = unit_mean
 
     def forward(
         self, features: Tensor, pids: Tensor, clothes_ids: Tensor, valid: Tensor | None = None, T: float = 0.5
@@ -74,7 +76,10 @@ class ClothingContrastiveLoss(nn.Module):
         # -log(e^s / (e^s + e^n)) = softplus(n - s), with n the log-sum-exp of the negatives.
         terms = F.softplus(_log_sum_exp(similarity, negatives) - similarity)
         weights = torch.where(clothes_ids[:, None] != clothes_ids[None, :], 1 / _positive(T, 'T'), 1.0)  # w_p, eq. 5
-        return _mean_over_anchors(terms * weights, positives)
+        loss = _mean_over_anchors(terms * weights, positives)
+        if self.unit_mean and positives.any():
+            loss = loss / _mean_over_anchors(weights, positives)
+        return loss
 
 
 class SupConLoss(nn.Module):

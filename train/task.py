@@ -8,7 +8,11 @@ from train.config import Config
 from train.gather import gather
 from train.losses import BatchHardTripletLoss, ClothingContrastiveLoss, IdentityLoss, SupConLoss
 
-CONTRASTIVE = {'none': None, 'ccl': ClothingContrastiveLoss, 'supcon': SupConLoss}
+CONTRASTIVE = {
+    'none': lambda config: None,
+    'ccl': lambda config: ClothingContrastiveLoss(config.tau, config.ccl_unit_mean),
+    'supcon': lambda config: SupConLoss(config.tau),
+}
 
 
 class AttentionTask(nn.Module):
@@ -18,31 +22,30 @@ class AttentionTask(nn.Module):
         super().__init__()
         self.stream = model.attention_stream
         self.identity = PersonLoss(config)
-        self.photos = PhotoLoss(config)
+        self.embeddings = EmbeddingLoss(config)
 
     def forward(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
         output = self.stream(batch['masked'])
         losses = {'id_attention': self.identity(output.logits, batch['pid'])}
-        return losses | self.photos({'photos_attention': output.embedding}, batch['pid'])
+        return losses | self.embeddings({'attention': output.embedding}, batch['pid'])
 
 
 class JointTask(nn.Module):
     """Stage 2: L_all = L_ID^m + L_ID^a + lambda L_CCL (eq. 6), without the terms that the variant leaves out.
 
-    Beyond the paper, a triplet loss on the main stream's pooled vector, and contrastive losses over photos. Identity
-    losses are over this process' images, the others over the images of all processes.
+    Beyond the paper, a triplet loss on the main stream's pooled vector, and contrastive losses over persons and photos.
+    Identity losses are over this process' images, the others over the images of all processes.
     """
 
     def __init__(self, model: nn.Module, config: Config) -> None:
         super().__init__()
         self.model = model
         self.identity = PersonLoss(config)
-        contrastive = CONTRASTIVE[config.contrastive]
-        self.contrastive = contrastive and contrastive(config.tau)
+        self.contrastive = CONTRASTIVE[config.contrastive](config)
         self.weight, self.warmup = config.ccl_weight, config.ccl_warmup
         self.triplet = BatchHardTripletLoss() if config.triplet_weight else None
         self.triplet_weight = config.triplet_weight
-        self.photos = PhotoLoss(config)
+        self.embeddings = EmbeddingLoss(config)
         self.T, self.T_end = config.T, config.T_end or config.T
 
     def forward(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
@@ -57,8 +60,8 @@ class JointTask(nn.Module):
         if self.triplet is not None:
             pids = gather(batch['pid'])
             losses['triplet'] = self.triplet_weight * self.triplet(gather(output.pooled), pids, pids >= 0)
-        embeddings = {'photos_main': output.embedding, 'photos_attention': output.attention_embedding}
-        return losses | self.photos(embeddings, batch['pid'])
+        embeddings = {'main': output.embedding, 'attention': output.attention_embedding}
+        return losses | self.embeddings(embeddings, batch['pid'])
 
     def _contrast(self, features: Tensor, batch: dict[str, Tensor], progress: float) -> Tensor:
         # An image without a clothing pixel has no clothing feature, and of photos nobody knows the outfit's person.
@@ -80,18 +83,27 @@ class PersonLoss(nn.Module):
         return self.identity(logits[known], pids[known])
 
 
-class PhotoLoss(nn.Module):
-    """Supervised contrastive loss over the photos of a batch, each of which is a person seen in two outfits."""
+class EmbeddingLoss(nn.Module):
+    """Supervised contrastive losses over embeddings: of persons, and of photos, each a person seen in two outfits."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.loss = SupConLoss(config.tau)
-        self.weight = config.photo_weight
+        self.weights = {'persons': config.person_weight, 'photos': config.photo_weight}
 
     def forward(self, embeddings: dict[str, Tensor | None], pids: Tensor) -> dict[str, Tensor]:
-        """One loss for each of the embeddings (B, D) that there are; none for a batch without photos."""
+        """One loss for each of the embeddings (B, D) that there are, over persons, photos or both.
+
+        A loss that has no weight, or nothing in the batch to work on, is left out.
+        """
         pids = gather(pids)
-        if not (pids < 0).any():
+        groups = {'persons': pids >= 0, 'photos': pids < 0}
+        groups = {name: valid for name, valid in groups.items() if self.weights[name] and valid.any()}
+        if not groups:
             return {}
         unit = {name: F.normalize(gather(value), dim=1) for name, value in embeddings.items() if value is not None}
-        return {name: self.weight * self.loss(value, pids, pids, pids < 0) for name, value in unit.items()}
+        return {
+            f'{group}_{name}': self.weights[group] * self.loss(value, pids, pids, valid)
+            for group, valid in groups.items()
+            for name, value in unit.items()
+        }
