@@ -13,7 +13,8 @@ Written from its equations. With d the distance of two images and N(p, k) the k 
 
 Where these leave a choice, it is that of the authors' published code: neighbours are looked for among queries and
 gallery together; an image is the first of its own neighbours, beside k1 others and as one of the k2; k1/2 is rounded to
-even; d(p, g) is the squared Euclidean distance over the largest one of p.
+even; d(p, g) is the squared Euclidean distance over the largest one of p. That code differs from the equations in two
+places, and this follows the equations: there R(q, k1/2) needs more than 2/3, and the rows of V are scaled to the sum 1.
 
 The test images of all other queries are used for each of them, so the figures do not compare with plain ones.
 """

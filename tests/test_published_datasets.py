@@ -65,18 +65,23 @@ def test_vc_clothes_names_may_have_underscores(tmp_path):
 
 def test_vc_clothes_protocols_take_the_cameras_of_their_mode(load):
     protocols = load('vc_clothes').protocols
-    assert [(protocol.name, protocol.mode) for protocol in protocols] == [(m, m) for m in ('general', 'sc', 'cc')]
-    for protocol, cameras in zip(protocols, ({1, 2, 3, 4}, {2, 3}, {3, 4}), strict=True):
+    published = [('cameras 2 and 3', 'general'), ('cameras 3 and 4', 'general')]
+    assert [(protocol.name, protocol.mode) for protocol in protocols] == [
+        *((mode, mode) for mode in ('general', 'sc', 'cc')), *published,
+    ]
+    for protocol, cameras in zip(protocols, ({1, 2, 3, 4}, {2, 3}, {3, 4}, {2, 3}, {3, 4}), strict=True):
         assert {r.camid for r in protocol.query} == {r.camid for r in protocol.gallery} == cameras
 
 
 def test_vc_clothes_counts_as_valid_what_the_cameras_of_a_protocol_allow(load):
-    general, same, changed = load('vc_clothes').protocols
+    general, same, changed, *published = load('vc_clothes').protocols
     assert judgement(general) == ([3] * 8, [1] * 8)
     assert judgement(same) == ([1] * 4, [1] * 4)
     # Person 40 wears one outfit before cameras 3 and 4.
     assert judgement(changed) == ([1, 1, 0, 0], [1, 1, 2, 2])
     assert [figures(protocol)['valid_queries'] for protocol in (general, same, changed)] == [8, 4, 2]
+    # The published form asks for no outfit, so person 40 counts before both pairs of cameras.
+    assert [judgement(protocol) for protocol in published] == [([1] * 4, [1] * 4)] * 2
 
 
 def test_last_has_outfits_in_training_only_and_a_camera_per_image(load):

@@ -22,9 +22,9 @@ where other readers of it expect `-`; either is read.
 
 The counts are those of that page. How many people are in the queries alone it does not say, and is not checked.
 
-Published figures for two cameras leave out images of the query's own camera only, as `general` does. The modes `sc` and
-`cc` here also leave out outfits that do not fit their name, which differs where somebody does not dress as the cameras
-suggest.
+Published figures for two cameras leave out images of the query's own camera only: the protocols `cameras 2 and 3` and
+`cameras 3 and 4`. `sc` and `cc` also leave out outfits that do not fit their name, which differs where somebody does
+not dress as the cameras suggest.
 """
 
 import re
@@ -44,14 +44,14 @@ from ifd_zoo.datasets.common import (
 SPLITS = ('train', 'query', 'gallery')
 FILE_NAME = re.compile(r'(\d+)[-_](\d+)[-_](\d+)[-_].+')
 TEST_CAMERAS = {'sc': (2, 3), 'cc': (3, 4)}
-"""Per mode, the cameras whose query and gallery images take part."""
+"""Per mode, the cameras whose query and gallery images take part; published figures take the cameras alone."""
 
 
 def load_vc_clothes(root: str | Path) -> ReIDDataset:
     """Read the layout above. Train pids are 0..255; test pids and all cameras are those of the file names.
 
-    The protocols are `general` (all cameras), `sc` (cameras 2 and 3) and `cc` (cameras 3 and 4). A split that is not of
-    the published size gives a `CountWarning`.
+    The protocols are `general` (all cameras), `sc` (cameras 2 and 3), `cc` (cameras 3 and 4), and the two pairs of
+    cameras whatever is worn. A split that is not of the published size gives a `CountWarning`.
 
     Raises:
         DatasetError: a folder is missing or has no images, or a file name is not as above.
@@ -67,11 +67,12 @@ def load_vc_clothes(root: str | Path) -> ReIDDataset:
         Split('query and gallery', query + gallery, {'persons': 256}),
     )
     check_counts('VC-Clothes', splits)
-    chosen = (
-        Protocol(mode, mode, _before(cameras, query), _before(cameras, gallery))
-        for mode, cameras in TEST_CAMERAS.items()
+    pairs = {mode: (_before(cameras, query), _before(cameras, gallery)) for mode, cameras in TEST_CAMERAS.items()}
+    protocols = (
+        Protocol('general', 'general', query, gallery),
+        *(Protocol(mode, mode, *sides) for mode, sides in pairs.items()),
+        *(Protocol('cameras {} and {}'.format(*TEST_CAMERAS[mode]), 'general', *pairs[mode]) for mode in pairs),
     )
-    protocols = (Protocol('general', 'general', query, gallery), *chosen)
     places = tuple((folder / split, '*') for split in SPLITS)
     return ReIDDataset('vc_clothes', train, protocols, splits, places)
 
