@@ -1,4 +1,4 @@
-"""What a trained model has to beat: colours, networks that have not learnt persons, and one of its own streams."""
+"""What a trained model has to beat: colours, networks that were not trained on persons, and one of its own streams."""
 
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def masks_alone(model: nn.Module) -> dict[str, dict]:
 
 
 class MaskedStream(nn.Module):
-    """One stream behind its neck, which sees the clothing-masked image alone.
+    """One stream after its neck, which sees the clothing-masked image alone.
 
     Args:
         model: with one stream, or with an attention stream, which then is the one.

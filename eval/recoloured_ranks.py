@@ -74,7 +74,7 @@ def share_backgrounds(chosen: Sequence[Path], rest: Sequence[Path], number: int,
 
 
 def list_entries(args: argparse.Namespace, parser: HumanParser) -> list[Entry]:
-    """Raises LoadError where a model cannot be had."""
+    """Raises LoadError where a model is unavailable."""
     models: dict[str, nn.Module] = {}
     for source in args.models or list_bundled():
         model = load_model(source)

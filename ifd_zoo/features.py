@@ -3,7 +3,7 @@
 Each part is the sum over an image and its mirror image, brought to unit length: `neck`, what comes out of the main
 stream's BN neck; `pooled`, what goes into it (F_rg, of a single stream F_g, pooled) minus the neck's running mean;
 `attention`, what comes out of the attention stream's own BN neck. The parts of a feature are weighted and stand one
-behind the other, and the whole has unit length.
+after the other, and the whole has unit length.
 """
 
 import copy

@@ -17,7 +17,7 @@ MIN_SIDE = 8
 """Pixels. A smaller picture shows no person."""
 
 MAX_SIDE = 2048
-"""Pixels. Longer pictures are shrunk, which bounds the memory of everything behind; the networks see far fewer."""
+"""Pixels. Longer pictures are shrunk, which bounds the memory of all that follows; the networks see far fewer."""
 
 MAX_PIXELS = 80_000_000
 """Pixels of a file before decoding: at 4 bytes each, what one upload may cost in memory. Below Pillow's own limit."""

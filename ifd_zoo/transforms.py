@@ -1,7 +1,7 @@
 """Image, clothing-masked image and clothing mask, moved together.
 
 One geometric transform moves the image and its masks, all with antialiasing, so that of a mask the share of clothing in
-each pixel is left. The masked image is made *behind* it, so the three can never be out of line. Colour changes touch
+each pixel is left. The masked image is made *after* it, so the three can never be out of line. Colour changes touch
 the image only. Random erasing hits image and masked image in the same place, while psi keeps its value. Until then
 everything is bytes, so that little goes to a device.
 """

@@ -60,7 +60,7 @@ def test_real_runs_are_interrupted_go_on_and_give_table_chart_and_record(root, t
     assert processes_about(output) == [] and not list(output.glob('*.md'))
 
     assert ablation.main([*command, '--', *SMALL]) == 0
-    assert any('resumed behind stage 1' in path.read_text() for path in output.glob('runs/*/train.out'))
+    assert any('resumed after stage 1' in path.read_text() for path in output.glob('runs/*/train.out'))
     check_report(output, [0])
 
     for run in list(output.glob('runs/*-seed0')):

@@ -63,7 +63,7 @@ def test_two_processes_train_resume_and_leave_one_release(root, tmp_path):
     assert [(row['stage'], row['epoch']) for row in figures] == [(1, 1), (2, 1), (2, 2)]
     assert (tmp_path / 'release' / 'model.safetensors').is_file()
     again = torchrun('train/run.py', *flags, '--epochs', '2', '--resume')
-    assert again.returncode == 0 and again.stdout.count('resumed behind stage 2 epoch 2') == 1, again.stderr
+    assert again.returncode == 0 and again.stdout.count('resumed after stage 2 epoch 2') == 1, again.stderr
 
 
 def test_persons_that_cannot_be_dealt_out_evenly_are_refused(root, tmp_path, capsys, monkeypatch):

@@ -90,7 +90,7 @@ def test_a_run_killed_in_the_middle_of_an_epoch_resumes_to_the_same_weights(root
     process.wait()
     assert not (tmp_path / 'release').exists(), 'the run ended before it could be killed'
     assert train_run.main(arguments(root, tmp_path, '--resume')) == 0
-    assert 'resumed behind stage 2' in (tmp_path / 'log.txt').read_text()
+    assert 'resumed after stage 2' in (tmp_path / 'log.txt').read_text()
     assert weights(tmp_path) == weights(whole) and losses(tmp_path) == losses(whole)
 
 
@@ -133,7 +133,7 @@ def test_a_torn_checkpoint_falls_back_to_the_one_before(root, whole, tmp_path):
     newest.write_bytes(newest.read_bytes()[:1000])
     assert train_run.main(arguments(root, tmp_path / 'run', '--resume')) == 0
     log = (tmp_path / 'run' / 'log.txt').read_text()
-    assert f'{newest.name}: torn' in log and 'resumed behind stage 2 epoch 1 batch 2' in log
+    assert f'{newest.name}: torn' in log and 'resumed after stage 2 epoch 1 batch 2' in log
     assert before.name.startswith('stage2-epoch0001-step000002') and weights(tmp_path / 'run') == weights(whole)
 
 

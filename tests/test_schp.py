@@ -210,7 +210,7 @@ def test_a_checkpoint_without_tensors_and_an_empty_folder_are_named(tmp_path):
 def test_without_a_network_one_line_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(tmp_path))
     monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
-    with pytest.raises(ParserError, match='pirocheto/schp-atr-18 cannot be had.*schp_atr:PATH') as caught:
+    with pytest.raises(ParserError, match='pirocheto/schp-atr-18 are unavailable.*schp_atr:PATH') as caught:
         load_parser('schp_atr')
     assert '\n' not in str(caught.value)
 

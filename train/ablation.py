@@ -196,7 +196,7 @@ def write_report(report: dict, output: Path) -> None:
 @entry_point('stopped; the same command goes on from here')
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    require_matplotlib()  # before hours of training, not behind them
+    require_matplotlib()  # before hours of training, not after them
     ablation = Ablation(args)
     try:
         ablation.execute()

@@ -24,7 +24,7 @@ def start_encoder(net: ParsingNet, backbone: str, source: str) -> str | None:
         What it was, for the record; None for random weights.
 
     Raises:
-        ParserError: the weights cannot be had, or do not fit.
+        ParserError: the weights are unavailable, or do not fit.
     """
     if source == 'none':
         return None
@@ -45,7 +45,7 @@ def start_encoder(net: ParsingNet, backbone: str, source: str) -> str | None:
 def adapt_to_inputs(encoder: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
     """Makes an encoder for images of another mean and standard deviation one for `MEAN` and `STD`.
 
-    Folded into the first convolution and the norm behind it: exact but for the zeros beyond the picture's edge.
+    Folded into the first convolution and the norm after it: exact but for the zeros beyond the picture's edge.
     """
     conv = next(module for module in encoder.modules() if isinstance(module, nn.Conv2d))
     norm = next(module for module in encoder.modules() if isinstance(module, nn.BatchNorm2d))
@@ -61,7 +61,7 @@ def _published(backbone: str) -> Mapping[str, Tensor]:
     except Exception as error:  # no network, no such weights: every library in between has its own errors
         reason = str(error).splitlines()[0]
         raise ParserError(
-            f'ImageNet weights of {backbone} cannot be had ({reason}); connect, or give a file with '
+            f'ImageNet weights of {backbone} are unavailable ({reason}); connect, or give a file with '
             '--encoder-weights FILE, or train from scratch with --encoder-weights none'
         ) from error
 

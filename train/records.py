@@ -30,7 +30,7 @@ def parse_flags(tokens: list[str]) -> dict[str, str | bool]:
             key = name.removeprefix('no-').replace('-', '_')
             flags[key] = value if equals else not negated
         elif key is None or flags[key] is not True:
-            raise RecordError(f'{token!r}: expected --flag or --flag VALUE of train/run.py behind --')
+            raise RecordError(f'{token!r}: expected --flag or --flag VALUE of train/run.py after --')
         else:
             flags[key] = token
     return flags

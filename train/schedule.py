@@ -14,12 +14,12 @@ def learning_rate_factor(epoch: float, epochs: int, config: Config, drops: tuple
     Args:
         epoch: from 0, fractions allowed.
         epochs: length of the stage.
-        drops: shares of the stage behind which the step schedule multiplies by 0.1.
+        drops: shares of the stage after which the step schedule multiplies by 0.1.
     """
     if epoch < config.warmup_epochs:
         return 0.1 + 0.9 * epoch / config.warmup_epochs
     if config.schedule == 'step':
-        # To whole epochs, upwards: a stage of one epoch must not begin behind its first drop.
+        # To whole epochs, upwards: a stage of one epoch must not begin after its first drop.
         return 0.1 ** sum(epoch >= math.ceil(share * epochs - 1e-9) for share in drops)
     progress = (epoch - config.warmup_epochs) / max(1, epochs - config.warmup_epochs)
     return max(0.01, 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))

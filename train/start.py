@@ -55,7 +55,7 @@ def load_backbone_weights(model: nn.Module, config: Config) -> str:
     """Fill the backbones with what the config names; returns a sentence that says what it was.
 
     Raises:
-        ConfigError: the weights cannot be had. There is no silent start from random weights.
+        ConfigError: the weights are unavailable. There is no silent start from random weights.
     """
     source = config.backbone_weights
     if source == 'none':
@@ -67,7 +67,7 @@ def load_backbone_weights(model: nn.Module, config: Config) -> str:
             reason = str(error).splitlines()[0]
             name = stream.backbone.name
             raise ConfigError(
-                f'backbone_weights: {source!r} of {name} cannot be had ({reason}); '
+                f'backbone_weights: {source!r} of {name} are unavailable ({reason}); '
                 + ADVICE.get(source, FILE_ADVICE).format(name=name)
             ) from error
     if source == 'parser':

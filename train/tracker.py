@@ -83,7 +83,7 @@ class Tracker:
     def rewind(self, stage: int, epoch: int) -> None:
         """Forget the figures that this run will write again; `log.txt` keeps everything.
 
-        Removes the lines behind that point from `metrics.jsonl`, also one that a kill has torn, and hides the same
+        Removes the lines after that point from `metrics.jsonl`, also one that a kill has torn, and hides the same
         epochs in TensorBoard.
 
         Args:
@@ -173,7 +173,7 @@ def _epoch_line(report: EpochReport, figures: dict[str, Any]) -> str:
 
 
 def _position(line: str) -> tuple[float, float]:
-    """Stage and epoch of a line of `metrics.jsonl`; a line that was torn lies behind everything."""
+    """Stage and epoch of a line of `metrics.jsonl`; a line that was torn lies after everything."""
     try:
         figures = json.loads(line)
         return figures['stage'], figures['epoch']

@@ -168,7 +168,7 @@ class Run:
         stage.optimizer.load_state_dict(state['optimizer'])
         if state['scaler']:
             self.accelerator.scaler.load_state_dict(state['scaler'])
-        self.log(f'resumed behind stage {position.stage} epoch {position.epoch} batch {position.step}')
+        self.log(f'resumed after stage {position.stage} epoch {position.epoch} batch {position.step}')
         return position
 
     def _report(self, report: EpochReport) -> None:

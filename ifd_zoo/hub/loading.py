@@ -85,7 +85,7 @@ def load_model(source: str | Path, feature: str | None = None) -> nn.Module:
 
 
 def load_trained(source: str | Path, fresh: bool = False) -> nn.Module:
-    """`load_model` for what is kept or passed on, where weights that nothing was learnt with are a mistake.
+    """`load_model` for what is kept or passed on, where weights that were never trained are a mistake.
 
     Args:
         source: as for `create_model`.

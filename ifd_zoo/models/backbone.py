@@ -69,11 +69,11 @@ class Backbone(nn.Module):
     """Any timm convolutional network or plain vision transformer as `image -> last feature map`.
 
     Re-ID sets the last down-sampling stride to 1 and keeps every convolution undilated (Luo et al., "Bag of tricks",
-    CVPRW 2019). timm's `output_stride=16` also sets the stride but dilates the convolutions behind it, which gives
+    CVPRW 2019). timm's `output_stride=16` also sets the stride but dilates the convolutions after it, which gives
     other features from the same weights: the dilation is taken out again here.
 
     A vision transformer has one resolution from its first layer on, so there is no stride to remove. Its feature map is
-    made of the patch tokens behind the final norm; images of any size are padded to whole patches.
+    made of the patch tokens after the final norm; images of any size are padded to whole patches.
 
     Args:
         name: timm model name, with or without a pretrained tag (`resnet50.tv_in1k`).

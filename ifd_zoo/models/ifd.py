@@ -56,7 +56,7 @@ class IdentityKnowledgeTransfer(nn.Module):
 
 
 class ClothingBiasDiminishing(nn.Module):
-    """CBD, eq. 3 and the text behind it: one feature f_c for the clothing of each image.
+    """CBD, eq. 3 and the text after it: one feature f_c for the clothing of each image.
 
     Args:
         num_features: channels C of the feature map.

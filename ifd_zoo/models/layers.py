@@ -1,4 +1,4 @@
-"""Pooling and the BN neck: what both streams put behind their backbone, and what comes out of a network."""
+"""Pooling and the BN neck: what both streams put after their backbone, and what comes out of a network."""
 
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ class GlobalPool(nn.Module):
 
 class HeadOutput(NamedTuple):
     embedding: Tensor
-    """(B, D), behind the BN neck, not normalised."""
+    """(B, D), after the BN neck, not normalised."""
     logits: Tensor | None
     """(B, K) identity scores; None when the classifier has been removed."""
     pooled: Tensor
@@ -71,7 +71,7 @@ class IdentityHead(nn.Module):
 
 class IFDOutput(NamedTuple):
     embedding: Tensor
-    """(B, D), behind the main stream's BN neck, not normalised."""
+    """(B, D), after the main stream's BN neck, not normalised."""
     attention: Tensor | None
     """W_I (B, 1, h, w) in [0, 1]; None for a single stream."""
     main_logits: Tensor | None
@@ -83,4 +83,4 @@ class IFDOutput(NamedTuple):
     pooled: Tensor | None = None
     """(B, D): F_rg pooled, before the main stream's BN neck; of a single stream F_g."""
     attention_embedding: Tensor | None = None
-    """(B, D), behind the attention stream's BN neck, not normalised; None for a single stream."""
+    """(B, D), after the attention stream's BN neck, not normalised; None for a single stream."""

@@ -34,7 +34,7 @@ from ifd_zoo.releases.parser_schema import ParserConfig
 WEIGHTS = Path(__file__).resolve().parents[1] / 'weights'
 BUNDLED = {
     'bundled': 'parser_tf_efficientnet_lite0',
-    'bundled_resnet10t': 'parser_resnet10t',  # the bundled models have learnt with its masks, from its encoder
+    'bundled_resnet10t': 'parser_resnet10t',  # the bundled models were trained with its masks, from its encoder
 }
 """Name of a parser and its folder in `ifd_zoo/weights`; a new one is one line."""
 

@@ -35,7 +35,7 @@ class Entry(NamedTuple):
     loader: str
     """`module:function` below `ifd_zoo.parsing`, imported when it is asked for."""
     source: str = 'optional'
-    """Whether a path behind the name, as in `name:PATH`, is `optional` or `required`."""
+    """Whether a path after the name, as in `name:PATH`, is `optional` or `required`."""
     licence: str = ''
     """Terms that go beyond those of this project, to be accepted before the parser is loaded."""
 

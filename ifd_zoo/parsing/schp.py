@@ -141,7 +141,7 @@ def load_schp(variant: str, source: str, device: str | torch.device = 'cpu') -> 
         device: where it runs.
 
     Raises:
-        ParserError: the weights cannot be had, or are not those of this variant.
+        ParserError: the weights are unavailable, or are not those of this variant.
     """
     path = _find_file(variant, Path(source).expanduser()) if source else _download(variant)
     state = read_weights(path)
@@ -160,7 +160,7 @@ def _download(variant: str) -> Path:
         return Path(hf_hub_download(repository, 'model.safetensors'))
     except Exception as error:  # no network, no such repository: every library in between has its own errors
         raise ParserError(
-            f'{variant}: the weights {repository} cannot be had from the Hub ({first_line(error)}); connect once, or '
+            f'{variant}: the weights {repository} are unavailable on the Hub ({first_line(error)}); connect once, or '
             f'give a file with {variant}:PATH'
         ) from error
     finally:

@@ -57,7 +57,7 @@ def load_segformer(source: str, device: str | torch.device = 'cpu') -> SegFormer
         device: where it runs.
 
     Raises:
-        ParserError: transformers is not installed, or the weights cannot be had or do not fit.
+        ParserError: transformers is not installed, or the weights are unavailable or do not fit.
     """
     try:
         from transformers import AutoImageProcessor, SegformerForSemanticSegmentation

@@ -35,7 +35,7 @@ def fetch(source: str, files: Iterable[str] = (CONFIG, WEIGHTS)) -> Path:
         files: names or patterns; the repository need not have all of them.
 
     Raises:
-        LoadError: the repository cannot be had; one line says why.
+        LoadError: the repository is unavailable; one line says why.
     """
     repo, _, revision = source.removeprefix(PREFIX).partition('@')
     try:
