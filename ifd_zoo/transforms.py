@@ -6,7 +6,7 @@ the image only. Random erasing hits image and masked image in the same place, wh
 everything is bytes, so that little goes to a device.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,6 +38,16 @@ class Sample(NamedTuple):
     """M (3, H, W), normalised."""
     clothing: Tensor
     """psi (1, H, W), 0 or 1."""
+
+
+class TrainSample(NamedTuple):
+    """As `Sample`, and what losses ask for beside psi."""
+
+    image: Tensor
+    masked: Tensor
+    clothing: Tensor
+    person: Tensor
+    """(1, H, W), 0 or 1: where the label map shows anything but background."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,8 @@ class EvalTransform:
         masking: which classes are erased and which are psi.
     """
 
+    sample: type = Sample
+
     def __init__(
         self,
         size: tuple[int, int],
@@ -85,11 +97,10 @@ class EvalTransform:
         self.mean, self.std = list(mean), list(std)
         self.masking = masking or Masking()
         sets = dict.fromkeys(map(class_indices, (self.masking.mask_classes, self.masking.clothing_classes)))
-        self._tables = torch.zeros(len(sets), len(LABELS) + 1, dtype=torch.uint8)  # one where both sets are the same
-        for row, classes in enumerate(sets):
-            self._tables[row, list(classes)] = 255
+        self._clothing = len(sets) - 1  # one channel where both sets are the same
+        self._tables = torch.stack([_table(classes) for classes in sets])
 
-    def __call__(self, image: Image.Image, label_map: np.ndarray | None = None) -> Sample:
+    def __call__(self, image: Image.Image, label_map: np.ndarray | None = None) -> Sample | TrainSample:
         """One sample.
 
         Args:
@@ -110,7 +121,7 @@ class EvalTransform:
         images: Sequence[Image.Image],
         label_maps: Sequence[np.ndarray | None] | None = None,
         device: str | torch.device = 'cpu',
-    ) -> Sample:
+    ) -> Sample | TrainSample:
         """Many samples in one go: what `__call__` makes of each, stacked, on a device and in channels_last.
 
         Images of the same size are resized together; only bytes go to the device.
@@ -134,12 +145,12 @@ class EvalTransform:
         sample = self._assemble(*(torch.stack(parts) for parts in zip(*moved, strict=True)))
         # Image and masked image are one where nothing is erased.
         image, masked = (part.contiguous(memory_format=torch.channels_last) for part in sample[:2])
-        return Sample(image, image if sample.masked is sample.image else masked, sample.clothing)
+        return sample._replace(image=image, masked=image if sample.masked is sample.image else masked)
 
     def _masks(self, labels: Tensor) -> Tensor:
         """What is erased and what is psi, 255 there and 0 elsewhere, of label maps (..., 1, H, W), all uint8.
 
-        The two are channels of the result, or one channel where they are the same.
+        The two are channels of the result, or one channel where they are the same; in training the person follows.
         """
         values, tables = labels.flatten().int(), self._tables.to(labels.device)
         # An index would take several times as long.
@@ -150,17 +161,18 @@ class EvalTransform:
         size = list(self.size)
         return tuple(TF.resize(part, size, interpolation=InterpolationMode.BILINEAR, antialias=True) for part in parts)
 
-    def _assemble(self, pixels: Tensor, masks: Tensor | None = None) -> Sample:
+    def _assemble(self, pixels: Tensor, masks: Tensor | None = None) -> Sample | TrainSample:
         """From images (..., 3, H, W) and `_masks` of theirs in their final place, both uint8."""
         pixels = TF.to_dtype(pixels, torch.float32, scale=True)
         if masks is None:
             image = self._finish(self._colour(pixels))
-            return Sample(image, image, torch.zeros_like(image[..., :1, :, :]))
+            nowhere = torch.zeros_like(image[..., :1, :, :])
+            return self.sample(image, image, *[nowhere] * (len(self.sample._fields) - 2))
         erased = masks[..., :1, :, :] > 255 * self.masking.erased_share
-        clothing = masks[..., -1:, :, :] >= 255 * CLOTHING_SHARE
+        covered = masks[..., self._clothing :, :, :] >= 255 * CLOTHING_SHARE
         masked = erase(pixels, erased, self.masking.fill, self._noise(pixels))
         both = self._finish(torch.cat([self._colour(pixels), masked], dim=-3))
-        return Sample(*both.split(3, dim=-3), clothing.float())
+        return self.sample(*both.split(3, dim=-3), *covered.float().split(1, dim=-3))
 
     def _noise(self, pixels: Tensor) -> Tensor | None:
         """What fills the holes if that is noise: always the same, so that a photo has one embedding."""
@@ -186,6 +198,8 @@ class TrainTransform(EvalTransform):
         camera: changes the picture (3, H, W) uint8 at its final size, so that image and masked image show the change.
     """
 
+    sample = TrainSample
+
     def __init__(
         self,
         size: tuple[int, int],
@@ -196,6 +210,7 @@ class TrainTransform(EvalTransform):
         camera: v2.Transform | None = None,
     ) -> None:
         super().__init__(size, mean, std, masking)
+        self._tables = torch.cat([self._tables, _table(range(1, len(LABELS)))[None]])
         self.camera = camera or v2.Identity()
         enlarged = [round(side * augmentation.crop_scale) for side in size]
         # v2 moves all images of one call in the same way; a tv_tensors.Mask would be resized without antialiasing.
@@ -221,6 +236,13 @@ class TrainTransform(EvalTransform):
 
     def _finish(self, pixels: Tensor) -> Tensor:
         return self.erasing(super()._finish(pixels))
+
+
+def _table(classes: Iterable[int]) -> Tensor:
+    """255 for labels that are among the classes, uint8; `UNKNOWN` is not."""
+    table = torch.zeros(len(LABELS) + 1, dtype=torch.uint8)
+    table[list(classes)] = 255
+    return table
 
 
 def _require_fit(label_map: np.ndarray, size: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from train.losses import BatchHardTripletLoss, ClothingContrastiveLoss, IdentityLoss, SupConLoss
+from train.losses import BatchHardTripletLoss, ClothingContrastiveLoss, IdentityLoss, OffPersonLoss, SupConLoss
 
 CONTRASTIVE = (ClothingContrastiveLoss, SupConLoss)
 
@@ -185,3 +185,21 @@ def test_triplet_loss_of_equal_features_has_a_finite_gradient():
 
 def test_triplet_loss_without_a_pair_is_zero():
     assert BatchHardTripletLoss()(torch.randn(3, 4), torch.tensor([0, 1, 2])) == 0
+
+
+def test_off_person_loss_is_the_share_of_attention_beside_the_person():
+    generator = torch.Generator().manual_seed(0)
+    attention = torch.rand(3, 1, 4, 2, generator=generator, requires_grad=True)
+    person = (torch.rand(3, 1, 16, 8, generator=generator) < 0.5).float()
+    person[2] = 0
+    shares = []
+    for weights, mask in zip(attention[:2, 0], person[:2, 0], strict=True):
+        cells = [(row, column) for row in range(4) for column in range(2)]
+        on = [float(mask[4 * row : 4 * row + 4, 4 * column : 4 * column + 4].mean()) for row, column in cells]
+        total = sum(float(weights[cell]) for cell in cells)
+        shares.append(1 - sum(float(weights[cell]) * part for cell, part in zip(cells, on, strict=True)) / total)
+    loss = OffPersonLoss()(attention, person)
+    assert loss.item() == pytest.approx(fmean(shares), rel=1e-6)
+    loss.backward()
+    assert attention.grad[:2].abs().sum() > 0 and attention.grad[2].abs().sum() == 0
+    assert OffPersonLoss()(attention, torch.zeros_like(person)) == 0

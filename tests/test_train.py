@@ -378,11 +378,12 @@ def test_necks_without_gain_and_bias_survive_the_release(root, tmp_path):
     assert all(stream.head.neck.weight is None for stream in model.streams())
 
 
-def test_triplet_loss_and_warm_up_of_the_clothing_loss_are_logged(root, tmp_path):
-    options = '--triplet-weight 0.5 --ccl-warmup 1 --epochs 2 --crop 0.5 --pid-draw proportional'.split()
-    assert train_run.main(arguments(root, tmp_path, *options)) == 0
+def test_losses_beyond_the_paper_and_the_warm_up_of_the_clothing_loss_are_logged(root, tmp_path):
+    weights = '--triplet-weight 0.5 --off-person-weight 1 --ccl-warmup 1'.split()
+    options = '--epochs 2 --crop 0.5 --pid-draw proportional'.split()
+    assert train_run.main(arguments(root, tmp_path, *weights, *options)) == 0
     first, last = (line for line in metrics(tmp_path) if line['stage'] == 2)
-    assert first['losses']['triplet'] > 0
+    assert first['losses']['triplet'] > 0 and 0 < first['losses']['off_person'] < 1
     # A sixth and two thirds of the weight, on average.
     assert first['losses']['clothing'] < 0.7 * last['losses']['clothing']
 

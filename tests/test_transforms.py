@@ -38,7 +38,7 @@ def test_what_is_kept_of_a_resized_image_shows_no_clothing(size):
     label_map = np.kron(rng.random((25, 11)) < 0.5, np.ones((11, 13))).astype(np.uint8) * LABELS.index('coat')
     photo = Image.fromarray((label_map > 0).astype(np.uint8) * 255).convert('RGB')  # clothing is white, all else black
     for transform in transforms(size):
-        image, masked, _ = transform(photo, label_map)
+        image, masked = transform(photo, label_map)[:2]
         assert image.max() > 0.9 and masked.max() <= 0.11
 
 
@@ -48,7 +48,8 @@ def test_psi_covers_the_pixels_of_which_half_or_more_is_clothing():
     photo = Image.fromarray((label_map > 0).astype(np.uint8) * 255).convert('RGB')
     for masking in (Masking(), Masking(('lower',)), Masking(('face',), ('lower',))):
         for transform in (*transforms((56, 24), masking), *transforms((64, 32), masking)):
-            image, _, clothing = transform(photo, label_map)
+            sample = transform(photo, label_map)
+            image, clothing = sample.image, sample.clothing
             assert torch.equal(clothing[0] > 0, image[0] >= 0.5) and clothing.any() and not clothing.all()
 
 
@@ -56,10 +57,20 @@ def test_psi_covers_the_pixels_of_which_half_or_more_is_clothing():
 def test_image_masked_image_and_mask_move_together(seed):
     torch.manual_seed(seed)
     transform = TrainTransform((48, 24), Augmentation(erasing=0), **PLAIN)
-    image, masked, clothing = transform(*white_person())
+    image, masked, clothing, _ = transform(*white_person())
     assert image.min() > 0.99
     erased = masked[:1] < 0.5
     assert clothing.any() and (erased >= clothing.bool()).all() and (erased <= grown(clothing)).all()
+
+
+@pytest.mark.parametrize('masking', [Masking(), Masking(('upper',), ('lower',))])
+def test_training_knows_where_the_person_is(masking):
+    pixels, label_map = draw_person(1, 0, 0)
+    transform = TrainTransform((64, 32), Augmentation(crop_scale=1.0, flip=0, erasing=0), masking=masking, **PLAIN)
+    sample = transform(Image.fromarray(pixels), label_map)
+    assert np.array_equal(sample.person[0].numpy() > 0, label_map > 0)
+    assert np.array_equal(sample.clothing[0].numpy() > 0, class_mask(label_map, masking.clothing_classes))
+    assert not transform(Image.fromarray(pixels)).person.any()
 
 
 def test_random_draws_differ():
@@ -73,7 +84,7 @@ def test_random_erasing_hits_both_images_in_the_same_place_and_leaves_psi():
     # Everything but the erased pixels and the mask is white, so what is black shows where erasing went.
     transform = TrainTransform((48, 24), Augmentation(crop_scale=1.0, flip=0, erasing=1), **PLAIN)
     plain = EvalTransform((48, 24), **PLAIN)(*white_person())
-    image, masked, clothing = transform(*white_person())
+    image, masked, clothing, _ = transform(*white_person())
     assert (image == 0).any() and torch.equal(clothing, plain.clothing)
     assert torch.equal(masked == 0, (image == 0) | (plain.masked == 0))
 
@@ -81,7 +92,7 @@ def test_random_erasing_hits_both_images_in_the_same_place_and_leaves_psi():
 def test_colour_jitter_touches_the_image_only_before_masking_holes_stay_black():
     torch.manual_seed(0)
     transform = TrainTransform((48, 24), Augmentation(crop_scale=1.0, flip=0, erasing=0, jitter=0.8), **PLAIN)
-    image, masked, clothing = transform(*white_person())
+    image, masked, clothing, _ = transform(*white_person())
     assert not torch.allclose(image, torch.ones_like(image))
     erased = (masked == 0).all(0, keepdim=True)
     assert torch.equal(erased.expand(3, -1, -1), masked == 0)

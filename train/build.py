@@ -205,7 +205,7 @@ def build_loader(
     augmentation = Augmentation(config.crop_scale, config.flip, config.erasing, config.jitter, config.crop)
     camera = v2.RandomApply([surveillance(size[0])], config.camera) if config.camera else None
     transform = TrainTransform(size, augmentation, masking=masking, camera=camera)
-    keys = ('image', 'pid', 'clothes_id', *(('masked', 'clothing') if config.needs_masks else ()))
+    keys = ('image', 'pid', 'clothes_id', *(('masked', 'clothing', 'person') if config.needs_masks else ()))
     variation = Variation(config.recolour, config.background)
     drawn = DrawnDataset(VariedDataset(dataset.train, transform, variation, photos), keys)
     return DataLoader(

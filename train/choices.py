@@ -24,8 +24,8 @@ CHOICES = {
 
 NOT_NEGATIVE = (
     'stage1_epochs', 'warmup_epochs', 'max_appearances', 'weight_decay', 'T_end', 'ccl_weight', 'triplet_weight',
-    'backbone_rate', 'attention_rate', 'photo_weight', 'person_weight', 'val_pids', 'seed', 'workers',
-    'checkpoint_steps', 'picture_epochs',
+    'backbone_rate', 'attention_rate', 'photo_weight', 'person_weight', 'off_person_weight', 'val_pids', 'seed',
+    'workers', 'checkpoint_steps', 'picture_epochs',
 )
 """Numbers of at least 0."""
 SHARES = (

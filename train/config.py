@@ -84,6 +84,7 @@ class Config:
     ccl_unit_mean: bool = _option(False, 'divide the weights of eq. 5 by their mean in the batch')
     triplet_weight: float = _option(0.0, 'weight of a batch-hard triplet loss on the vector before the BN neck')
     person_weight: float = _option(0.0, 'weight of a supervised contrastive loss over persons, after the BN neck')
+    off_person_weight: float = _option(0.0, 'weight of the share of W_I that does not lie on the person')
     label_smoothing: float = _option(0.1, 'label smoothing of the identity losses')
     pool: str = _option('avg', 'pooling of the identity heads')
     last_stride: int = _option(1, "last stride of the backbone; 1 doubles the feature map's sides")

@@ -147,3 +147,20 @@ class IdentityLoss(nn.Module):
     def forward(self, logits: Tensor, pids: Tensor) -> Tensor:
         """The loss, a scalar. logits (N, K), pids (N,) in range(K)."""
         return F.cross_entropy(logits.float(), pids, label_smoothing=self.smoothing)
+
+
+class OffPersonLoss(nn.Module):
+    """Share of the attention that does not lie on the person; beyond the paper."""
+
+    def forward(self, attention: Tensor, person: Tensor) -> Tensor:
+        """The loss, a float32 scalar in [0, 1]: the mean over images that show a person, 0 without any.
+
+        Args:
+            attention: W_I (N, 1, h, w).
+            person: (N, 1, H, W) in {0, 1}.
+        """
+        shown = person.flatten(1).any(1)
+        share = F.interpolate(person.float(), attention.shape[-2:], mode='area').flatten(1)
+        attention = attention.float().flatten(1)
+        off = 1 - (attention * share).sum(1) / attention.sum(1).clamp(min=1e-6)
+        return (off * shown).sum() / shown.sum().clamp(min=1)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from ifd_zoo.models import IFD
 from train.config import Config
 from train.gather import gather
-from train.losses import BatchHardTripletLoss, ClothingContrastiveLoss, IdentityLoss, SupConLoss
+from train.losses import BatchHardTripletLoss, ClothingContrastiveLoss, IdentityLoss, OffPersonLoss, SupConLoss
 
 CONTRASTIVE = {
     'none': lambda config: None,
@@ -33,8 +33,9 @@ class AttentionTask(nn.Module):
 class JointTask(nn.Module):
     """Stage 2: L_all = L_ID^m + L_ID^a + lambda L_CCL (eq. 6), without the terms that the variant leaves out.
 
-    Beyond the paper, a triplet loss on the main stream's pooled vector, and contrastive losses over persons and photos.
-    Identity losses are over this process' images, the others over the images of all processes.
+    Beyond the paper, a triplet loss on the main stream's pooled vector, one that keeps W_I on the person, and
+    contrastive losses over persons and photos. Identity losses and that of W_I are over this process' images, the
+    others over the images of all processes.
     """
 
     def __init__(self, model: nn.Module, config: Config) -> None:
@@ -45,6 +46,7 @@ class JointTask(nn.Module):
         self.weight, self.warmup = config.ccl_weight, config.ccl_warmup
         self.triplet = BatchHardTripletLoss() if config.triplet_weight else None
         self.triplet_weight = config.triplet_weight
+        self.off_person, self.off_person_weight = OffPersonLoss(), config.off_person_weight
         self.embeddings = EmbeddingLoss(config)
         self.T, self.T_end = config.T, config.T_end or config.T
 
@@ -60,6 +62,8 @@ class JointTask(nn.Module):
         if self.triplet is not None:
             pids = gather(batch['pid'])
             losses['triplet'] = self.triplet_weight * self.triplet(gather(output.pooled), pids, pids >= 0)
+        if self.off_person_weight and output.attention is not None:
+            losses['off_person'] = self.off_person_weight * self.off_person(output.attention, batch['person'])
         embeddings = {'main': output.embedding, 'attention': output.attention_embedding}
         return losses | self.embeddings(embeddings, batch['pid'])
 
