@@ -24,11 +24,10 @@ if __name__ == '__main__':
 
 from tqdm import tqdm
 
-from eval.flags import not_negative
 from eval.left_out import left_out
 from eval.validity import fewest_valid, nothing_to_measure, reason_text
-from ifd_zoo.cli import ArgumentParser, entry_point
-from ifd_zoo.datasets import DATASETS, DatasetError, Record, ReIDDataset, load_dataset
+from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative
+from ifd_zoo.datasets import DatasetError, Record, ReIDDataset, load_dataset
 from ifd_zoo.datasets.base import UnreadableImage, read_image, read_label_map
 from ifd_zoo.datasets.common import CountWarning, count
 from ifd_zoo.files import hash_file
@@ -48,10 +47,8 @@ class Inspection(NamedTuple):
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/check_data.py', description='Check a data set.')
-    parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
-    parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
+    add_data_flags(parser, workers=4)
     parser.add_argument('--masks', action='store_true', help='check that each image has a label map, and of its size')
-    parser.add_argument('--workers', type=not_negative, default=4, help='processes that decode images; 0: this one')
     parser.add_argument('--most', type=not_negative, default=20, help='files to name of each kind of fault')
     return parser.parse_args(argv)
 

@@ -113,10 +113,9 @@ def measure_task(task: Task, precision: str, args: argparse.Namespace) -> dict[s
     flags = {'root': root, 'masks': masks, 'workers': args.workers, 'precision': precision, 'model': '-'}
     if args.device:
         flags['device'] = args.device
-    if masks != LABEL_MAPS:
-        flags['maps'] = args.output / 'maps' / task.test / task.masks.replace('/', '_')
+    maps = args.output / 'maps' / task.test / task.masks.replace('/', '_')
     argv = [word for flag, value in flags.items() for word in (f'--{flag}', str(value))]
-    return measure_model(task.model, measurement_args(argv)).report
+    return measure_model(task.model, measurement_args(argv), maps).report
 
 
 def _folder_and_masks(task: Task, args: argparse.Namespace) -> tuple[Path, str]:

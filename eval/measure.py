@@ -44,12 +44,13 @@ def load_protocols(args: argparse.Namespace, masks: MaskSource, maps: Path) -> t
     return dataset.with_records(dict(zip(records, masks.apply(records, root, maps), strict=True))).protocols
 
 
-def measure_model(model: nn.Module, args: argparse.Namespace) -> Measurement:
+def measure_model(model: nn.Module, args: argparse.Namespace, maps: Path | None = None) -> Measurement:
     """Embed and measure.
 
     Args:
         model: an architecture of the zoo, or what has its interface.
         args: of `parse_args`; the model is given beside them.
+        maps: folder that keeps the label maps of a parser, if they are to be kept.
 
     Raises:
         EmbeddingError: the model gives embeddings that are not finite.
@@ -59,7 +60,7 @@ def measure_model(model: nn.Module, args: argparse.Namespace) -> Measurement:
     args.precision = choose_precision(model, device, args.precision)
     masks = MaskSource(args.masks, device)
     with tempfile.TemporaryDirectory() as temporary:
-        protocols = load_protocols(args, masks, args.maps or Path(temporary))
+        protocols = load_protocols(args, masks, maps or Path(temporary))
         records = distinct_records(protocols)
         transform = eval_transform(model)
         coverage = None

@@ -71,7 +71,7 @@ def compare_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
 def _scores(model: Any, args: argparse.Namespace) -> list[tuple[str, Scores, np.ndarray]]:
     """Measure a model: for each protocol the name, the scores, and the pids of its valid queries."""
     flags = {'root': args.root, 'data': args.data, 'masks': args.masks, 'workers': args.workers, 'model': '-'}
-    flags |= {name: getattr(args, name) for name in ('maps', 'device') if getattr(args, name)}
+    flags |= {'device': args.device} if args.device else {}
     argv = [word for flag, value in flags.items() for word in (f'--{flag}', str(value))]
     measured: Measurement = measure_model(model, measurement_args(argv))
     position = {record: index for index, record in enumerate(measured.records)}

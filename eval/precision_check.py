@@ -59,7 +59,7 @@ def check(model: nn.Module, args: argparse.Namespace) -> dict[str, dict]:
     device = pick_device(args.device)
     model = model.to(device)
     with tempfile.TemporaryDirectory() as temporary:
-        protocols = load_protocols(args, MaskSource(args.masks, device), args.maps or Path(temporary))
+        protocols = load_protocols(args, MaskSource(args.masks, device), Path(temporary))
         records, embeddings = distinct_records(protocols), {}
         for name in ('fp32', *args.precisions):
             with precision(device, name):

@@ -18,20 +18,20 @@ if __name__ == '__main__':
 
 from eval.choices import PERSON
 from ifd_zoo.choices import FAISS_KINDS
-from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.cli import ArgumentParser, entry_point, positive
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/scale.py', description='Measure a large index.')
-    parser.add_argument('--rows', type=int, default=1_000_000, help=f'a multiple of {PERSON}')
-    parser.add_argument('--dim', type=int, default=512, help='length of an embedding')
+    parser.add_argument('--rows', type=positive, default=1_000_000, help=f'a multiple of {PERSON}')
+    parser.add_argument('--dim', type=positive, default=512, help='length of an embedding')
     parser.add_argument('--kinds', nargs='*', choices=FAISS_KINDS, default=[], help='of FAISS (pip install faiss-cpu)')
-    parser.add_argument('--rounds', type=int, default=5, help='of exact search and its unit; the best counts')
+    parser.add_argument('--rounds', type=positive, default=5, help='of exact search and its unit; the best counts')
     parser.add_argument('--folder', type=Path, help='gets the index for as long as it takes; default: temporary')
     parser.add_argument('--json', type=Path, help='also write the figures to this file')
     args = parser.parse_args(argv)
-    if args.rows < 2 * PERSON or args.rows % PERSON or args.rounds < 1:
-        parser.error(f'--rows must be a multiple of {PERSON}, at least {2 * PERSON}, and --rounds at least 1')
+    if args.rows < 2 * PERSON or args.rows % PERSON:
+        parser.error(f'--rows must be a multiple of {PERSON}, at least {2 * PERSON}')
     return args
 
 

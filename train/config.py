@@ -1,11 +1,11 @@
 """One dataclass is the defaults, the command line (see `train.flags`) and the record of a run."""
 
-import argparse
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ifd_zoo import cli
 from ifd_zoo.choices import DEFAULT_FEATURE, FEATURES, LABEL_MAPS, NO_MASKS
 from ifd_zoo.errors import ZooError
 from ifd_zoo.labels import CLOTHING, class_indices
@@ -15,14 +15,6 @@ from train.recipes import VARIANTS
 
 class ConfigError(ZooError, ValueError):
     """A value that no run can work with; the message names the field."""
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """`256x128` to (height, width)."""
-    height, _, width = text.lower().partition('x')
-    if not (height.isdecimal() and width.isdecimal()):
-        raise argparse.ArgumentTypeError(f'must be HEIGHTxWIDTH in pixels, as in 256x128, got {text!r}')
-    return int(height), int(width)
 
 
 def parse_names(text: str) -> tuple[str, ...]:
@@ -91,7 +83,7 @@ class Config:
     clothing_normalize: bool = _option(True, 'f_c of unit length')
     detach_attention: bool = _option(False, 'keep the gradient of L_ID^m out of the attention stream')
 
-    size: tuple[int, int] = _option((0, 0), "input HEIGHTxWIDTH; default: the architecture's own", parse_size)
+    size: tuple[int, int] = _option((0, 0), "input HEIGHTxWIDTH; default: the architecture's own", cli.size)
     mask_classes: tuple[str, ...] = _option(CLOTHING, 'labels, or sets as with_hat, erased from the image', parse_names)
     clothing_classes: tuple[str, ...] = _option(CLOTHING, 'C of eq. 3: labels that psi covers', parse_names)
     fill: str = _option('black', 'what the erased pixels become')
