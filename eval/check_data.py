@@ -24,13 +24,13 @@ if __name__ == '__main__':
 
 from tqdm import tqdm
 
-from eval.left_out import left_out
 from eval.validity import fewest_valid, nothing_to_measure, reason_text
 from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative
 from ifd_zoo.datasets import DatasetError, Record, ReIDDataset, load_dataset
 from ifd_zoo.datasets.base import UnreadableImage, read_image, read_label_map
 from ifd_zoo.datasets.common import CountWarning, count
 from ifd_zoo.files import hash_file
+from ifd_zoo.formats import HEAD_BYTES, SUFFIXES, UNREAD_SUFFIXES, fault_of, is_hidden, list_pictures, picture_suffix
 
 CHUNK = 32
 """Images that a worker process is given at a time."""
@@ -92,6 +92,36 @@ def protocol_table(dataset: ReIDDataset) -> str:
         total = len(protocol.query)
         lines.append(f'| {name} | {total - reasons.total()} / {total} | {reason_text(reasons)} |')
     return '\n'.join(lines)
+
+
+def left_out(places: Iterable[tuple[Path, str]]) -> list[str]:
+    """Each picture in the folders of a data set that its reader does not take, and why; hidden files are not named.
+
+    Args:
+        places: of a `ReIDDataset`.
+    """
+    lines = []
+    for folder, pattern in places:
+        taken = set(list_pictures(folder, pattern))
+        others = (path for path in folder.rglob('*') if path not in taken and not is_hidden(path, folder))
+        lines += [f'{path}: {fault}' for path in sorted(others) if (fault := _fault(path, folder, pattern))]
+    return lines
+
+
+def _fault(path: Path, folder: Path, pattern: str) -> str | None:
+    """None for a folder and for what is no picture."""
+    if path.is_dir():
+        return None
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES:
+        return f'lies at another depth than {folder.name}/{pattern}'
+    if not path.is_file():  # a link that leads nowhere, a pipe
+        return None
+    with path.open('rb') as file:
+        head = file.read(HEAD_BYTES)
+    if right := picture_suffix(head):
+        return f'is a picture by its content, but not by its name; let it end in {right}'
+    return fault_of(head, path.name) if suffix in UNREAD_SUFFIXES else None
 
 
 def inspect(record: Record, masks: bool) -> Inspection:

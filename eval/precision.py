@@ -28,14 +28,14 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 @entry_point()
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from eval.precision_check import check
+    from eval.measure import check_precisions
     from ifd_zoo.hub import load_model
     from ifd_zoo.hub.release import find_record, update_record
     from ifd_zoo.inference import keeps_answer
 
     folder = find_record(args.model)
     model = load_model(args.model)
-    checks = check(model, args)
+    checks = check_precisions(model, args)
     # Those of other precisions stay.
     update_record(folder, precisions=model.release_info.get('precisions', {}) | checks)
     for name, found in checks.items():

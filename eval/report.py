@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from torch import nn
 
-from eval.extraction import extract
+from eval.embedding import extract
 from eval.metrics import Scores, evaluate_blocks, evaluate_embeddings, labels_of
 from eval.rerank import Reranking, rerank
 from ifd_zoo.datasets import Protocol, Record

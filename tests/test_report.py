@@ -10,7 +10,7 @@ import timm
 import torch
 
 from eval import run as eval_run
-from eval.extraction import extract
+from eval.embedding import extract
 from eval.metrics import Labels, evaluate, labels_of
 from eval.paper import TABLE_I, TABLE_I_COLUMNS, reference
 from eval.report import distinct_records, evaluate_protocols, markdown_report, markdown_table, measure
