@@ -31,6 +31,7 @@ from ifd_zoo.datasets.base import UnreadableImage, read_image, read_label_map
 from ifd_zoo.datasets.common import CountWarning, count
 from ifd_zoo.files import hash_file
 from ifd_zoo.formats import HEAD_BYTES, SUFFIXES, UNREAD_SUFFIXES, fault_of, is_hidden, list_pictures, picture_suffix
+from ifd_zoo.tables import markdown_table
 
 CHUNK = 32
 """Images that a worker process is given at a time."""
@@ -78,20 +79,20 @@ def count_rows(dataset: ReIDDataset) -> list[tuple[str, str, int, int | None]]:
 
 def count_table(rows: list[tuple[str, str, int, int | None]]) -> str:
     """The rows as a Markdown table."""
-    lines = ['| split | number of | found | expected | |', '|---|---|---|---|---|']
+    lines = [('split', 'number of', 'found', 'expected', '')]
     for split, name, found, expected in rows:
         verdict = '' if expected is None else 'ok' if found == expected else 'differs'
-        lines.append(f'| {split} | {name} | {found} | {"" if expected is None else expected} | {verdict} |')
-    return '\n'.join(lines)
+        lines.append((split, name, found, '' if expected is None else expected, verdict))
+    return markdown_table(lines)
 
 
 def protocol_table(dataset: ReIDDataset) -> str:
     """How many queries of each protocol have a right answer, and why the others have none, as a Markdown table."""
-    lines = ['| protocol | valid queries | why the others have no right answer |', '|---|---|---|']
+    lines = [('protocol', 'valid queries', 'why the others have no right answer')]
     for name, (protocol, reasons) in fewest_valid(dataset.protocols).items():
         total = len(protocol.query)
-        lines.append(f'| {name} | {total - reasons.total()} / {total} | {reason_text(reasons)} |')
-    return '\n'.join(lines)
+        lines.append((name, f'{total - reasons.total()} / {total}', reason_text(reasons)))
+    return markdown_table(lines)
 
 
 def left_out(places: Iterable[tuple[Path, str]]) -> list[str]:

@@ -38,15 +38,16 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 @entry_point()
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from eval.scale_index import describe_machine, line, measure
+    from eval.scale_index import cells, describe_machine, measure
+    from ifd_zoo.tables import markdown_row, markdown_table
 
     machine = describe_machine()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        print('| what | measured | |', '|---|---|---|', sep='\n')
+        print(markdown_table([('what', 'measured', '')]))
         figures = []
         for figure in measure(Path(folder), args):
             figures.append(figure)
-            print(line(figure), flush=True)
+            print(markdown_row(cells(figure)), flush=True)
     if args.json:
         values = {'rows': args.rows, 'dim': args.dim, 'machine': machine, 'figures': [f._asdict() for f in figures]}
         args.json.write_text(json.dumps(values, indent=2) + '\n')
