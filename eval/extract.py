@@ -21,9 +21,11 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.choices import SHARD_SIZE
 from eval.selection import ALL
 from ifd_zoo.cli import ArgumentParser, add_data_flags, add_model_flags, entry_point, positive
+
+SHARD_SIZE = 128
+"""Images of a part: what a stop may lose, and by how much the shares of two processes may differ."""
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -13,9 +13,9 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.choices import TRIPLE
 from ifd_zoo.cli import ArgumentParser, add_data_flags, add_flags, entry_point
 
+TRIPLE = ('anchor', 'positive', 'negative')
 MODELS = ('ifd_resnet10t.synthetic', 'ifd_baseline_resnet10t.synthetic')
 
 

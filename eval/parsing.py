@@ -20,8 +20,9 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.choices import VIEWS
 from ifd_zoo.cli import ArgumentParser, add_flags, entry_point, not_negative
+
+VIEWS = ('picture', 'crop', 'low')
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from eval.choices import VIEWS
+from eval.parsing import VIEWS
 from eval.parsing_figures import clothing_boundary, clothing_iou, confusion, figures, mean_of
 from eval.parsing_sheet import Case, draw_cases
 from ifd_zoo.inference import pick_device

@@ -16,9 +16,11 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.choices import PERSON
 from ifd_zoo.choices import FAISS_KINDS
 from ifd_zoo.cli import ArgumentParser, entry_point, positive
+
+PERSON = 20
+"""Rows of a person."""
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from eval.choices import PERSON
+from eval.scale import PERSON
 from ifd_zoo.index import FaissSearch, GalleryIndex, recall_at
 from ifd_zoo.index.faiss_search import sample_queries
 
