@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ifd_zoo.choices import DEFAULT_MODEL, PRECISIONS
-from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.choices import DEFAULT_MODEL
+from ifd_zoo.cli import ArgumentParser, add_model_flags, entry_point
 from ifd_zoo.errors import ZooError
 from ifd_zoo.page.hosts import in_space, is_loopback
 
@@ -23,10 +23,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser('app.py', description=__doc__.splitlines()[0])
     parser.add_argument('--host', default=os.getenv('GRADIO_SERVER_NAME', '127.0.0.1'), help='0.0.0.0: any machine')
     parser.add_argument('--port', type=int, default=7860, help='of the page')
-    parser.add_argument('--model', default=DEFAULT_MODEL, help='bundled name, release folder, or hf-hub:org/name')
-    parser.add_argument('--parser', default='bundled', help='human parser: name, folder, or hf-hub:org/name')
-    parser.add_argument('--device', help='cpu, cuda, cuda:1, ... (default: a GPU if there is one)')
-    parser.add_argument('--precision', default='auto', choices=PRECISIONS, help='auto: fastest that keeps the answer')
+    add_model_flags(parser, 'parser', model=DEFAULT_MODEL, precision='auto')
     parser.add_argument('--gallery', type=Path, help='folder of photos that can be searched without an upload')
     parser.add_argument('--index', type=Path, default=INDEX, help='folder in which what was seen in --gallery is kept')
     auth = parser.add_mutually_exclusive_group()

@@ -18,22 +18,13 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.flags import add_feature, not_negative, positive
-from ifd_zoo.choices import LABEL_MAPS
-from ifd_zoo.cli import ArgumentParser, entry_point
-from ifd_zoo.datasets import DATASETS
+from ifd_zoo.cli import ArgumentParser, add_data_flags, add_model_flags, entry_point
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/attention.py', description='What W_I does, and where a model looks.')
-    parser.add_argument('--model', required=True, help='release folder, bundled name, or hf-hub:org/name')
-    parser.add_argument('--data', choices=sorted(DATASETS), default='folder', help='data set reader')
-    parser.add_argument('--root', type=Path, required=True, help='folder of the data set')
-    parser.add_argument('--masks', default=LABEL_MAPS, help=f'{LABEL_MAPS} of the data set, a parser, or a folder')
-    parser.add_argument('--batch-size', type=positive, default=32, help='images at once')
-    parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
-    parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
-    add_feature(parser)
+    add_model_flags(parser, 'feature')
+    add_data_flags(parser, 'masks', 'workers', batch_size=32)
     parser.add_argument('--json', type=Path, help='file for the figures')
     return parser.parse_args(argv)
 

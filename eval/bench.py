@@ -19,8 +19,7 @@ if __name__ == '__main__':
 
 from eval.benchmarks.pictures import make_pictures
 from eval.benchmarks.rows import MissingExtra, Row, read_ratios, table, write_json
-from eval.flags import not_negative, positive, size
-from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.cli import ArgumentParser, add_flags, entry_point, positive, size
 
 KEPT = Path(__file__).resolve().parent / 'results' / 'bench.json'
 BENCHMARKS = {
@@ -41,8 +40,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/bench.py', description='Measure speed against floors.')
     parser.add_argument('--only', nargs='+', choices=BENCHMARKS, help='default: all')
     parser.add_argument('--root', type=Path, help='data set in the folder layout; default: made-up pictures')
+    add_flags(parser, 'workers')
     parser.add_argument('--size', type=size, default='256x128', help='HEIGHTxWIDTH of the input in training, in pixels')
-    parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images in training')
     parser.add_argument('--rounds', type=positive, default=2, help='measurements of each kind; the best counts')
     parser.add_argument('--json', type=Path, help='also write the rows to this file')
     parser.add_argument('--compare', nargs='?', type=Path, const=KEPT, help='file of an earlier run; default: the kept')

@@ -24,14 +24,14 @@ if __name__ == '__main__':
 
 from tqdm import tqdm
 
-from eval.flags import not_negative
-from eval.left_out import left_out
 from eval.validity import fewest_valid, nothing_to_measure, reason_text
-from ifd_zoo.cli import ArgumentParser, entry_point
-from ifd_zoo.datasets import DATASETS, DatasetError, Record, ReIDDataset, load_dataset
+from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative
+from ifd_zoo.datasets import DatasetError, Record, ReIDDataset, load_dataset
 from ifd_zoo.datasets.base import UnreadableImage, read_image, read_label_map
 from ifd_zoo.datasets.common import CountWarning, count
 from ifd_zoo.files import hash_file
+from ifd_zoo.formats import HEAD_BYTES, SUFFIXES, UNREAD_SUFFIXES, fault_of, is_hidden, list_pictures, picture_suffix
+from ifd_zoo.tables import markdown_table
 
 CHUNK = 32
 """Images that a worker process is given at a time."""
@@ -48,10 +48,8 @@ class Inspection(NamedTuple):
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/check_data.py', description='Check a data set.')
-    parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
-    parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
+    add_data_flags(parser, workers=4)
     parser.add_argument('--masks', action='store_true', help='check that each image has a label map, and of its size')
-    parser.add_argument('--workers', type=not_negative, default=4, help='processes that decode images; 0: this one')
     parser.add_argument('--most', type=not_negative, default=20, help='files to name of each kind of fault')
     return parser.parse_args(argv)
 
@@ -81,20 +79,50 @@ def count_rows(dataset: ReIDDataset) -> list[tuple[str, str, int, int | None]]:
 
 def count_table(rows: list[tuple[str, str, int, int | None]]) -> str:
     """The rows as a Markdown table."""
-    lines = ['| split | number of | found | expected | |', '|---|---|---|---|---|']
+    lines = [('split', 'number of', 'found', 'expected', '')]
     for split, name, found, expected in rows:
         verdict = '' if expected is None else 'ok' if found == expected else 'differs'
-        lines.append(f'| {split} | {name} | {found} | {"" if expected is None else expected} | {verdict} |')
-    return '\n'.join(lines)
+        lines.append((split, name, found, '' if expected is None else expected, verdict))
+    return markdown_table(lines)
 
 
 def protocol_table(dataset: ReIDDataset) -> str:
     """How many queries of each protocol have a right answer, and why the others have none, as a Markdown table."""
-    lines = ['| protocol | valid queries | why the others have no right answer |', '|---|---|---|']
+    lines = [('protocol', 'valid queries', 'why the others have no right answer')]
     for name, (protocol, reasons) in fewest_valid(dataset.protocols).items():
         total = len(protocol.query)
-        lines.append(f'| {name} | {total - reasons.total()} / {total} | {reason_text(reasons)} |')
-    return '\n'.join(lines)
+        lines.append((name, f'{total - reasons.total()} / {total}', reason_text(reasons)))
+    return markdown_table(lines)
+
+
+def left_out(places: Iterable[tuple[Path, str]]) -> list[str]:
+    """Each picture in the folders of a data set that its reader does not take, and why; hidden files are not named.
+
+    Args:
+        places: of a `ReIDDataset`.
+    """
+    lines = []
+    for folder, pattern in places:
+        taken = set(list_pictures(folder, pattern))
+        others = (path for path in folder.rglob('*') if path not in taken and not is_hidden(path, folder))
+        lines += [f'{path}: {fault}' for path in sorted(others) if (fault := _fault(path, folder, pattern))]
+    return lines
+
+
+def _fault(path: Path, folder: Path, pattern: str) -> str | None:
+    """None for a folder and for what is no picture."""
+    if path.is_dir():
+        return None
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES:
+        return f'lies at another depth than {folder.name}/{pattern}'
+    if not path.is_file():  # a link that leads nowhere, a pipe
+        return None
+    with path.open('rb') as file:
+        head = file.read(HEAD_BYTES)
+    if right := picture_suffix(head):
+        return f'is a picture by its content, but not by its name; let it end in {right}'
+    return fault_of(head, path.name) if suffix in UNREAD_SUFFIXES else None
 
 
 def inspect(record: Record, masks: bool) -> Inspection:

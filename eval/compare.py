@@ -16,21 +16,16 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.flags import add_feature, not_negative
-from ifd_zoo.choices import LABEL_MAPS, PRECISIONS
-from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.choices import LABEL_MAPS
+from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/compare.py', description=__doc__.splitlines()[0])
-    parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
+    add_flags(parser, 'root', 'workers', 'device', 'feature', 'precision')
     parser.add_argument('--models', required=True, nargs='+', metavar='NAME=MODEL[,MODEL...]', help='rows')
     parser.add_argument('--masks', nargs='+', default=[LABEL_MAPS, 'bundled'], help='as --masks of eval/run.py')
     parser.add_argument('--output', required=True, type=Path, help='folder for the table and all measurements')
-    parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
-    parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
-    parser.add_argument('--precision', default='fp32', choices=PRECISIONS, help='of the embeddings')
-    add_feature(parser)
     parser.add_argument('--record', action='store_true', help='write the tables into the releases of the models')
     args = parser.parse_args(argv)
     if args.record and args.feature:

@@ -3,20 +3,21 @@
 import argparse
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import nn
 from tqdm import tqdm
 
-from eval.compare_costs import PHOTOS, measure_cost
-from eval.compare_rows import summarise_rows
+from eval.benchmarks.rows import best_seconds
 from eval.floors import ColourHistogram, untrained_twin
 from eval.measure import measure_model
 from eval.run import parse_args as measurement_args
 from eval.shards import stamp
+from eval.summary import summarise
 from ifd_zoo.datasets import load_dataset
 from ifd_zoo.errors import ZooError
 from ifd_zoo.features import feature_name
@@ -25,13 +26,18 @@ from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.hub import load_model
 from ifd_zoo.hub.comparison import comparison_tables
 from ifd_zoo.hub.release import find_record, update_record
+from ifd_zoo.images import load_image
 from ifd_zoo.inference import choose_precision, pick_device
+from ifd_zoo.listing import measure_size
 from ifd_zoo.parsing.mask_source import LABEL_MAPS, MaskSource
+from ifd_zoo.predictor import Predictor
 
 TESTS = {'test': '.', 'unseen cameras': 'unseen_cameras', 'look-alikes': 'hard'}
 """Name to folder of each test in a set by `python -m ifd_zoo.synthetic`."""
 
 NO_MASKS_NEEDED = '-'
+
+PHOTOS, ROUNDS = 64, 3  # for the speed of a model
 
 
 class CompareError(ZooError, ValueError):
@@ -113,10 +119,9 @@ def measure_task(task: Task, precision: str, args: argparse.Namespace) -> dict[s
     flags = {'root': root, 'masks': masks, 'workers': args.workers, 'precision': precision, 'model': '-'}
     if args.device:
         flags['device'] = args.device
-    if masks != LABEL_MAPS:
-        flags['maps'] = args.output / 'maps' / task.test / task.masks.replace('/', '_')
+    maps = args.output / 'maps' / task.test / task.masks.replace('/', '_')
     argv = [word for flag, value in flags.items() for word in (f'--{flag}', str(value))]
-    return measure_model(task.model, measurement_args(argv)).report
+    return measure_model(task.model, measurement_args(argv), maps).report
 
 
 def _folder_and_masks(task: Task, args: argparse.Namespace) -> tuple[Path, str]:
@@ -130,6 +135,62 @@ def measure_all(tasks: list[Task], args: argparse.Namespace) -> Iterator[tuple[T
         precision = choose_precision(task.model, pick_device(args.device), args.precision)
         words = (task.test, task.masks, precision, identity(*_folder_and_masks(task, args), args.device))
         yield task, kept(args, task.model, words, partial(measure_task, task, precision, args))
+
+
+def summarise_rows(measured: Sequence[tuple[str, str, str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Mean and standard deviation over the models of a row.
+
+    Args:
+        measured: name of the row, test, masks and the report of `eval.measure`, in the order of the tables.
+
+    Returns:
+        One for each row, test and masks, in that order: these three, `seeds`, `weights` (SHA-256) and `figures` (mode
+        to what `eval.summary.summarise` gives).
+    """
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row, test, masks, report in measured:
+        groups.setdefault((row, test, masks), []).append(report)
+    return [
+        {
+            'row': row,
+            'test': test,
+            'masks': masks,
+            'seeds': [report['seed'] for report in reports],
+            'weights': [report['weights_sha256'] for report in reports],
+            'figures': summarise([{'name': row, 'figures': report['protocols']} for report in reports]),
+        }
+        for (row, test, masks), reports in groups.items()
+    ]
+
+
+def measure_cost(model: nn.Module, photos: Sequence[Path], device: str | None) -> dict[str, Any]:
+    """Cost of one model.
+
+    Args:
+        photos: of one person each; the speed is that of the best of three passes over them.
+
+    Returns:
+        `parameters`; `gflops` of one image, without its mirror image; `images_per_second` through `Predictor.embed`
+        as a user calls it, with the mirror image, and with the label maps of the bundled parser where the model needs
+        them; `precision`, `device` and, for a CPU, `threads`.
+    """
+    size = measure_size(model.pretrained_cfg['architecture'], model.pretrained_cfg['input_size'])
+    predictor = Predictor(model, device=device)
+    images = [load_image(path) for path in photos]
+
+    def embed_anew() -> None:
+        predictor.parser.forget()
+        predictor.embed(images)
+
+    seconds = best_seconds({'embed': embed_anew}, ROUNDS)['embed']
+    return {
+        'parameters': size.parameters,
+        'gflops': size.gflops,
+        'images_per_second': len(images) / seconds,
+        'precision': predictor.precision,
+        'device': predictor.device.type,
+        'threads': torch.get_num_threads() if predictor.device.type == 'cpu' else None,
+    }
 
 
 def compare(args: argparse.Namespace) -> dict[str, Any]:

@@ -9,10 +9,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
 
-from ifd_zoo.datasets import DatasetError, RecordDataset
+from ifd_zoo.datasets import DatasetError, Record, RecordDataset
 from ifd_zoo.errors import ZooError
 from ifd_zoo.inference import infer
+from ifd_zoo.transforms import EvalTransform
 
 
 class EmbeddingError(ZooError, FloatingPointError):
@@ -83,3 +85,31 @@ def _collate(items: list) -> tuple[list[int], list[Tensor], list[Tensor | None],
 def split_rows(rows: range, size: int) -> list[range]:
     """Batches of consecutive rows."""
     return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def extract(
+    model: nn.Module,
+    records: tuple[Record, ...],
+    transform: EvalTransform,
+    batch_size: int = 64,
+    workers: int = 0,
+    flip: bool = True,
+) -> np.ndarray:
+    """(N, D) float32 embeddings of unit length, in the records' order.
+
+    Runs on the model's device and leaves the model in eval mode.
+
+    Raises:
+        DatasetError: an image or a label map cannot be used.
+        EmbeddingError: an embedding is not finite.
+    """
+    dataset = RecordDataset(records, transform)
+    batches = split_rows(range(len(records)), batch_size)
+    parts = []
+    with tqdm(total=len(records), desc='extract', unit=' images', leave=False) as bar:
+        for batch in embed_batches(model, dataset, batches, workers, flip):
+            for error in batch.errors.values():
+                raise error
+            parts.append(batch.embeddings)
+            bar.update(len(batch.rows))
+    return np.concatenate(parts)

@@ -13,8 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from eval.embedding import split_rows
-from eval.extraction import extract
+from eval.embedding import extract, split_rows
 from eval.measure import load_protocols
 from eval.metrics import judge, labels_of
 from eval.people import answer_protocols, paired_rows

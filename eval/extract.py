@@ -21,36 +21,25 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.choices import SHARD_SIZE
-from eval.flags import add_feature, not_negative, positive
 from eval.selection import ALL
-from ifd_zoo.choices import LABEL_MAPS, PRECISIONS
-from ifd_zoo.cli import ArgumentParser, entry_point
-from ifd_zoo.datasets import DATASETS
+from ifd_zoo.cli import ArgumentParser, add_data_flags, add_model_flags, entry_point, positive
+
+SHARD_SIZE = 128
+"""Images of a part: what a stop may lose, and by how much the shares of two processes may differ."""
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/extract.py', description='Embed images.')
-    parser.add_argument('--model', required=True, help='release folder, bundled name, or hf-hub:org/name')
-    parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument('--root', type=Path, help='folder of the data set')
-    source.add_argument('--images', type=Path, help='any folder of pictures, in place of a data set')
+    add_model_flags(parser, 'feature', 'flip', precision='auto')
+    add_data_flags(parser, 'masks', 'batch-size', 'workers', root=None)
+    parser.add_argument('--images', type=Path, help='any folder of pictures, in place of a data set')
     parser.add_argument('--split', default=ALL, help='all, train, or a split of the data set such as query or "test A"')
-    parser.add_argument(
-        '--masks', default=LABEL_MAPS, help=f'{LABEL_MAPS} of the data set, a parser (bundled, a folder), none, or a '
-        'folder of label maps by python -m ifd_zoo.parsing'
-    )
     parser.add_argument('--output', required=True, type=Path, help='file that gets the embeddings')
-    parser.add_argument('--batch-size', type=positive, default=64, help='images at once')
-    parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
     parser.add_argument('--shard-size', type=positive, default=SHARD_SIZE, help='images a stop may lose, per process')
-    parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
-    add_feature(parser)
-    parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
-    parser.add_argument('--precision', default='auto', choices=PRECISIONS, help='auto: fastest that keeps the answer')
     parser.add_argument('--on-error', choices=('stop', 'skip'), default='stop', help='at an image that cannot be read')
     args = parser.parse_args(argv)
+    if bool(args.root) == bool(args.images):
+        parser.error('give --root of a data set or --images, one of the two')
     if args.images and args.split != ALL:
         parser.error('--images has no splits')
     return args

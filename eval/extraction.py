@@ -9,13 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 from torch import nn
 from tqdm import tqdm
 
 from eval.embedding import Embedded, embed_batches, split_rows
-from eval.joined import finished_rows, joined_key, write_joined
 from eval.selection import Selection, select_pictures, select_split
 from eval.shards import Part, Shard, plan_shards, read_parts, stamp
 from ifd_zoo.datasets import DatasetError, Record, RecordDataset
@@ -28,35 +30,8 @@ from ifd_zoo.inference import choose_precision, precision
 from ifd_zoo.parsing.cache import MapFolder
 from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.processes import Processes, is_main
-from ifd_zoo.transforms import EvalTransform
 
-
-def extract(
-    model: nn.Module,
-    records: tuple[Record, ...],
-    transform: EvalTransform,
-    batch_size: int = 64,
-    workers: int = 0,
-    flip: bool = True,
-) -> np.ndarray:
-    """(N, D) float32 embeddings of unit length, in the records' order.
-
-    Runs on the model's device and leaves the model in eval mode.
-
-    Raises:
-        DatasetError: an image or a label map cannot be used.
-        EmbeddingError: an embedding is not finite.
-    """
-    dataset = RecordDataset(records, transform)
-    batches = split_rows(range(len(records)), batch_size)
-    parts = []
-    with tqdm(total=len(records), desc='extract', unit=' images', leave=False) as bar:
-        for batch in embed_batches(model, dataset, batches, workers, flip):
-            for error in batch.errors.values():
-                raise error
-            parts.append(batch.embeddings)
-            bar.update(len(batch.rows))
-    return np.concatenate(parts)
+LABELS = ('pid', 'camid', 'clothes_id')
 
 
 def run(args: argparse.Namespace, group: Processes) -> str:
@@ -172,3 +147,62 @@ def _collect(batches: Iterable[Embedded], on_error: str, bar: tqdm) -> Part:
         bar.update(len(batch.rows) + len(batch.errors))
     joined = np.concatenate(embeddings) if rows else np.zeros((0, 0), dtype=np.float32)
     return Part(np.array(rows, dtype=np.int64), joined, unreadable)
+
+
+def joined_key(shards: Sequence[Shard]) -> str:
+    """Hash of all that decides what is in the file."""
+    return hashlib.sha256(''.join(shard.key for shard in shards).encode()).hexdigest()
+
+
+def finished_rows(path: Path, key: str) -> tuple[int, int] | None:
+    """How many images have an embedding in a file, and how many have none; None when it is not the one of that key."""
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, 'np') as file:
+            metadata = file.metadata() or {}
+            if json.loads(metadata['key']) != key:
+                return None
+            return file.get_slice('embeddings').get_shape()[0], len(json.loads(metadata['unreadable']))
+    except (SafetensorError, OSError, ValueError, KeyError):
+        return None  # another file, which is replaced
+
+
+def write_joined(path: Path, selection: Selection, part: Part, info: dict[str, Any]) -> str:
+    """Write the file; returns what to print.
+
+    Args:
+        info: JSON values for the metadata.
+    """
+    records = [selection.records[row] for row in part.rows]
+    tensors = {'embeddings': part.embeddings}
+    if selection.splits:
+        for name in LABELS:
+            tensors[name] = np.array([getattr(record, name) for record in records], dtype=np.int64)
+    relative = [record.path.relative_to(selection.root).as_posix() for record in selection.records]
+    values = {
+        **info,
+        'paths': [relative[row] for row in part.rows],
+        'splits': selection.splits and [selection.splits[row] for row in part.rows],
+        'unreadable': [{'path': relative[row], 'reason': reason} for row, reason in part.unreadable.items()],
+    }
+    save_file(tensors, path, {key: json.dumps(value) for key, value in values.items()})
+    _sort_metadata(path)
+    for reason in part.unreadable.values():
+        print(f'left out: {reason}', file=sys.stderr)
+    left_out = f'{len(part.unreadable)} of {len(relative)} images could not be read and are left out'
+    number, length = part.embeddings.shape
+    return f'{number} embeddings of length {length}; {left_out if part.unreadable else "no image left out"}'
+
+
+def _sort_metadata(path: Path) -> None:
+    """Bring the metadata into one order, so that the same content gives the same bytes; safetensors draws it by lot."""
+    with path.open('r+b') as file:
+        length = int.from_bytes(file.read(8), 'little')
+        header = json.loads(file.read(length))
+        header['__metadata__'] = dict(sorted(header['__metadata__'].items()))
+        text = json.dumps(header, separators=(',', ':'), ensure_ascii=False).encode().ljust(length)
+        if len(text) != length:
+            raise OSError(f'{path}: its header has {length} bytes and should have {len(text)}')
+        file.seek(8)
+        file.write(text)

@@ -13,12 +13,9 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.choices import TRIPLE
-from eval.flags import add_feature, not_negative, positive
-from ifd_zoo.choices import LABEL_MAPS, NO_MASKS
-from ifd_zoo.cli import ArgumentParser, entry_point
-from ifd_zoo.datasets import DATASETS
+from ifd_zoo.cli import ArgumentParser, add_data_flags, add_flags, entry_point
 
+TRIPLE = ('anchor', 'positive', 'negative')
 MODELS = ('ifd_resnet10t.synthetic', 'ifd_baseline_resnet10t.synthetic')
 
 
@@ -26,20 +23,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/figure3.py', description='Draw Fig. 3 of the paper.')
     for name in TRIPLE:
         parser.add_argument(f'--{name}', type=Path, help=f'photo of the {name}')
-    parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
-    parser.add_argument('--root', type=Path, help='folder of a data set to find the three photos in')
+    add_data_flags(parser, 'batch-size', 'workers', root=None, masks='bundled')
+    add_flags(parser, 'feature', 'device')
     parser.add_argument('--models', nargs='+', default=MODELS, help='one row each: as for eval/run.py')
-    parser.add_argument(
-        '--masks',
-        default='bundled',
-        help=f'where clothing masks come from: a parser (bundled, a folder), or {NO_MASKS}; of a data set also '
-        f'{LABEL_MAPS}, or a folder of label maps by python -m ifd_zoo.parsing',
-    )
-    add_feature(parser)
     parser.add_argument('--output', required=True, type=Path, help='PNG file')
-    parser.add_argument('--batch-size', type=positive, default=64, help='images at once')
-    parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
-    parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     args = parser.parse_args(argv)
     given = [name for name in TRIPLE if getattr(args, name)]
     if given and args.root or not args.root and len(given) < len(TRIPLE):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from eval.figure3 import TRIPLE
 from ifd_zoo.explain import attention_overlay, colour_map
 
 BOX = (300, 360)  # pixels, width and height: what a photo is made to fit into
@@ -14,7 +15,6 @@ GAP, EDGE, FRAME = 18, 28, 5  # pixels: between cells, around everything, around
 HEAD, FOOT, LINE = 58, 34, 21  # pixels: above the columns, below each picture, per line of text
 INK, MUTED, BACKGROUND = (36, 41, 47), (87, 96, 106), (255, 255, 255)
 RIGHT, WRONG = (26, 127, 55), (207, 34, 46)
-TITLES = ('anchor', 'positive', 'negative')
 POSITIVE, NEGATIVE = 'same person, other clothes', 'another person, similar clothes'
 
 
@@ -58,7 +58,7 @@ def draw_sheet(
     sheet = Image.new('RGB', (width, bottom + max(len(lines), 3) * LINE + EDGE), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     centres = [margin + sum(widths[:index]) + index * GAP + widths[index] // 2 for index in range(3)]
-    for centre, title, remark in zip(centres, TITLES, ('', POSITIVE, negative), strict=True):
+    for centre, title, remark in zip(centres, TRIPLE, ('', POSITIVE, negative), strict=True):
         draw.text((centre, EDGE + 4), title, INK, fonts[20], anchor='ma')
         draw.text((centre, EDGE + 31), remark, MUTED, fonts[13], anchor='ma')
     for index, (name, top) in enumerate(zip(names, tops, strict=True)):

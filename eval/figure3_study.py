@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from eval.choices import TRIPLE
-from eval.extraction import extract
+from eval.embedding import extract
+from eval.figure3 import TRIPLE
 from eval.figure3_sheet import NEGATIVE, ModelRow, draw_sheet, fit
 from eval.triples import Choice, Features, find_triple
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset

@@ -19,10 +19,8 @@ from typing import NamedTuple
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.flags import not_negative
-from ifd_zoo.choices import FEATURES, LABEL_MAPS
-from ifd_zoo.cli import ArgumentParser, entry_point
-from ifd_zoo.datasets import DATASETS
+from ifd_zoo.choices import FEATURES
+from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point
 
 
 class Row(NamedTuple):
@@ -54,12 +52,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='NAME[,NAME...][=FEATURE]',
         help='rows; differences are to the first one',
     )
-    parser.add_argument('--data', choices=tuple(DATASETS), default='folder', help='data set reader')
-    parser.add_argument('--root', type=Path, required=True, help='folder of the data set')
-    parser.add_argument('--masks', default=LABEL_MAPS, help=f'{LABEL_MAPS} of the data set, a parser, or a folder')
-    parser.add_argument('--maps', type=Path, help='keep the label maps of the parser in this folder')
-    parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
-    parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
+    add_data_flags(parser, 'masks', 'workers', 'device')
     parser.add_argument('--json', type=Path, help='file for the figures')
     return parser.parse_args(argv)
 

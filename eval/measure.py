@@ -3,19 +3,22 @@
 import argparse
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from torch import nn
 
-from eval.extraction import extract
+from eval.embedding import extract
+from eval.metrics import evaluate_embeddings, labels_of
 from eval.page import write_html
 from eval.paper import reference
 from eval.report import distinct_records, markdown_report, measure
 from eval.rerank import Reranking
 from eval.validity import empty_protocols, nothing_to_measure
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
+from ifd_zoo.datasets.base import MODES
 from ifd_zoo.features import feature_name
 from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, eval_transform, read_info
@@ -44,12 +47,13 @@ def load_protocols(args: argparse.Namespace, masks: MaskSource, maps: Path) -> t
     return dataset.with_records(dict(zip(records, masks.apply(records, root, maps), strict=True))).protocols
 
 
-def measure_model(model: nn.Module, args: argparse.Namespace) -> Measurement:
+def measure_model(model: nn.Module, args: argparse.Namespace, maps: Path | None = None) -> Measurement:
     """Embed and measure.
 
     Args:
         model: an architecture of the zoo, or what has its interface.
         args: of `parse_args`; the model is given beside them.
+        maps: folder that keeps the label maps of a parser, if they are to be kept.
 
     Raises:
         EmbeddingError: the model gives embeddings that are not finite.
@@ -59,7 +63,7 @@ def measure_model(model: nn.Module, args: argparse.Namespace) -> Measurement:
     args.precision = choose_precision(model, device, args.precision)
     masks = MaskSource(args.masks, device)
     with tempfile.TemporaryDirectory() as temporary:
-        protocols = load_protocols(args, masks, args.maps or Path(temporary))
+        protocols = load_protocols(args, masks, maps or Path(temporary))
         records = distinct_records(protocols)
         transform = eval_transform(model)
         coverage = None
@@ -118,3 +122,53 @@ def record_figures(folder: Path, measurement: Measurement) -> None:
     """Write them into a release and its card, as those of the test split."""
     data = read_info(folder)['data'] | {'split': 'test'}
     update_record(folder, figures=measurement.report['protocols'], data=data)
+
+
+def count_first(embeddings: np.ndarray, records: Sequence[Record]) -> tuple[int, int]:
+    """Over all modes: queries whose first answer is right, and queries; every image asks for all others."""
+    labels = labels_of(records)
+    hits = queries = 0
+    for mode in MODES:
+        scores = evaluate_embeddings(embeddings, embeddings, labels, labels, mode)
+        hits, queries = hits + int((scores.first_hit == 1).sum()), queries + len(scores.query)
+    return hits, queries
+
+
+def compare_embeddings(exact: np.ndarray, rounded: np.ndarray, records: Sequence[Record]) -> dict[str, float]:
+    """What is recorded of a precision.
+
+    Args:
+        exact, rounded: embeddings (N, D) of unit length, in float32 and in the precision.
+
+    Returns:
+        `images`; `queries` over all modes; `mean_cosine` and `min_cosine` of an image's two embeddings; `rank1` in
+        percent over all modes together, and `rank1_change` against float32 in percentage points.
+    """
+    cosines = (exact.astype(np.float64) * rounded).sum(1)
+    before, queries = count_first(exact, records)
+    after, _ = count_first(rounded, records)
+    if not queries:
+        raise DatasetError('no test image has a right answer, so rank-1 cannot be compared')
+    return {
+        'images': len(records),
+        'queries': queries,
+        'mean_cosine': round(float(cosines.mean()), 6),
+        'min_cosine': round(float(cosines.min()), 6),
+        'rank1': round(100 * after / queries, 3),
+        'rank1_change': round(100 * (after - before) / queries, 3),
+    }
+
+
+def check_precisions(model: nn.Module, args: argparse.Namespace) -> dict[str, dict]:
+    """The record of each precision that was asked for; errors as for `measure_model`."""
+    device = pick_device(args.device)
+    model = model.to(device)
+    with tempfile.TemporaryDirectory() as temporary:
+        protocols = load_protocols(args, MaskSource(args.masks, device), Path(temporary))
+        records, embeddings = distinct_records(protocols), {}
+        for name in ('fp32', *args.precisions):
+            with precision(device, name):
+                embeddings[name] = extract(model, records, eval_transform(model), args.batch_size, args.workers)
+    about = {'data': args.root.expanduser().resolve().name if args.data == 'folder' else args.data, 'masks': args.masks}
+    exact = embeddings.pop('fp32')
+    return {name: about | compare_embeddings(exact, other, records) for name, other in embeddings.items()}

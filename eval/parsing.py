@@ -20,21 +20,19 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.choices import VIEWS
-from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.cli import ArgumentParser, add_flags, entry_point, not_negative
+
+VIEWS = ('picture', 'crop', 'low')
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/parsing.py', description='Measure a human parser.')
-    parser.add_argument('--parser', default='bundled', help='name of a parser, name:PATH, folder, or hf-hub:org/name')
-    parser.add_argument('--accept-licence', action='store_true', help="accept the parser's own terms, if it has any")
     parser.add_argument('--data', required=True, choices=('ccp', 'folder'), help='layout of the pictures')
-    parser.add_argument('--root', required=True, type=Path, help='folder of the pictures')
+    add_flags(parser, 'root', 'parser', 'accept-licence', 'device')
     parser.add_argument('--all', action='store_true', help='ccp: all photos, for a parser that has seen none of them')
     parser.add_argument('--views', nargs='+', default=VIEWS, choices=VIEWS, help='what is parsed')
-    parser.add_argument('--limit', type=int, default=0, help='at most so many pictures, evenly spread; 0: all')
+    parser.add_argument('--limit', type=not_negative, default=0, help='at most so many pictures, evenly spread; 0: all')
     parser.add_argument('--output', type=Path, help='folder for figures.json, figures.md and contact_sheet.jpg')
-    parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     return parser.parse_args(argv)
 
 

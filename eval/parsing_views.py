@@ -9,12 +9,13 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from eval.choices import VIEWS
+from eval.parsing import VIEWS
 from eval.parsing_figures import clothing_boundary, clothing_iou, confusion, figures, mean_of
 from eval.parsing_sheet import Case, draw_cases
 from ifd_zoo.inference import pick_device
 from ifd_zoo.parsing.registry import HumanParser, load_parser, portable_name
 from ifd_zoo.parsing.sources import Source, SourceError, read_label_names, rendered_pairs, split_photos, target_lookup
+from ifd_zoo.tables import markdown_table
 
 CHUNK = 16
 MARGIN = 0.06  # of the box's height
@@ -123,7 +124,7 @@ def markdown_report(report: dict) -> str:
     lines += [[name, *(_percent(row.get(key)) for key in head)] for name, row in views.items()]
     classes = dict.fromkeys(label for row in views.values() for label in row['classes'])
     tables = [lines, [['IoU', *views], *(_class_row(label, views) for label in classes)]]
-    return '\n\n'.join([f'{title}, in percent.', *map(_table, tables)])
+    return '\n\n'.join([f'{title}, in percent.', *map(markdown_table, tables)])
 
 
 def _class_row(label: str, views: dict[str, dict]) -> list[str]:
@@ -132,11 +133,6 @@ def _class_row(label: str, views: dict[str, dict]) -> list[str]:
 
 def _percent(value: float | None) -> str:
     return '-' if value is None else f'{100 * value:.1f}'
-
-
-def _table(lines: list[list[str]]) -> str:
-    rows = ['| ' + ' | '.join(line) + ' |' for line in lines]
-    return '\n'.join([rows[0], '|' + '---|' * len(lines[0]), *rows[1:]])
 
 
 def run(args: argparse.Namespace) -> str:

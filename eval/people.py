@@ -11,6 +11,7 @@ from eval.metrics import Scores, evaluate_embeddings, labels_of
 from eval.run import parse_args as measurement_args
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.hub import load_model
+from ifd_zoo.tables import markdown_table
 
 RESAMPLES = 2000
 LEVEL = 95  # percent
@@ -118,7 +119,7 @@ def answer_protocols(
 
 def _answers(model: Any, args: argparse.Namespace) -> list[Answers]:
     flags = {'root': args.root, 'data': args.data, 'masks': args.masks, 'workers': args.workers, 'model': '-'}
-    flags |= {name: getattr(args, name) for name in ('maps', 'device') if getattr(args, name)}
+    flags |= {'device': args.device} if args.device else {}
     argv = [word for flag, value in flags.items() for word in (f'--{flag}', str(value))]
     return answer_protocols(*measure_model(model, measurement_args(argv))[1:])
 
@@ -129,9 +130,9 @@ def _percent(interval: Interval) -> dict[str, float]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown, a line for each protocol and row."""
-    lines = ['| protocol | model | rank-1 | mAP | rank-1, difference | mAP, difference |', '|---|---|---|---|---|---|']
+    lines = [['protocol', 'model', 'rank-1', 'mAP', 'rank-1, difference', 'mAP, difference']]
     for row in rows:
         figures = (row.get(name) for name in ('rank1', 'mAP', 'rank1_difference', 'mAP_difference'))
         cells = ('{value:.1f} [{low:.1f}, {high:.1f}]'.format(**one) if one else '-' for one in figures)
-        lines.append(f'| {row["protocol"]} | {row["row"]} | {" | ".join(cells)} |')
-    return '\n'.join(lines)
+        lines.append([row['protocol'], row['row'], *cells])
+    return markdown_table(lines)

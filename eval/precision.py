@@ -13,37 +13,29 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.flags import not_negative, positive
-from ifd_zoo.choices import LABEL_MAPS, SIXTEEN_BITS
-from ifd_zoo.cli import ArgumentParser, entry_point
-from ifd_zoo.datasets import DATASETS
+from ifd_zoo.choices import SIXTEEN_BITS
+from ifd_zoo.cli import ArgumentParser, add_data_flags, add_model_flags, entry_point
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/precision.py', description=__doc__.splitlines()[0])
-    parser.add_argument('--model', required=True, help='bundled name or release folder; its config.json is written')
-    parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
-    parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
-    parser.add_argument('--masks', default=LABEL_MAPS, help='as for eval/run.py')
-    parser.add_argument('--maps', type=Path, help='keep the label maps of a parser in this folder')
+    add_model_flags(parser)
+    add_data_flags(parser, 'masks', 'batch-size', 'workers')
     parser.add_argument('--precisions', nargs='+', default=['bf16'], choices=SIXTEEN_BITS, help='to be checked')
-    parser.add_argument('--batch-size', type=positive, default=64, help='images at once')
-    parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
-    parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     return parser.parse_args(argv)
 
 
 @entry_point()
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from eval.precision_check import check
+    from eval.measure import check_precisions
     from ifd_zoo.hub import load_model
     from ifd_zoo.hub.release import find_record, update_record
     from ifd_zoo.inference import keeps_answer
 
     folder = find_record(args.model)
     model = load_model(args.model)
-    checks = check(model, args)
+    checks = check_precisions(model, args)
     # Those of other precisions stay.
     update_record(folder, precisions=model.release_info.get('precisions', {}) | checks)
     for name, found in checks.items():

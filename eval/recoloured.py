@@ -25,9 +25,8 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.flags import not_negative, positive
 from ifd_zoo.choices import FEATURES
-from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.cli import ArgumentParser, entry_point, not_negative, positive
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 import numpy as np
 from torch import nn
 
-from eval.extraction import extract
+from eval.embedding import extract
 from eval.metrics import Scores, evaluate_blocks, evaluate_embeddings, labels_of
 from eval.rerank import Reranking, rerank
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.hub.comparison import format_spread
 from ifd_zoo.parsing.coverage import coverage_text
+from ifd_zoo.tables import markdown_table
 from ifd_zoo.transforms import EvalTransform
 
 FIGURES = {'rank1': 'rank-1', 'rank5': 'rank-5', 'rank10': 'rank-10', 'mAP': 'mAP', 'mINP': 'mINP'}
@@ -122,11 +123,6 @@ def setting_texts(report: dict) -> dict[str, str]:
     }
 
 
-def markdown_table(rows: list[dict]) -> str:
-    """`figure_lines` as a Markdown table."""
-    return _table(figure_lines(rows))
-
-
 def markdown_report(report: dict) -> str:
     """What was measured and how, the table, and beside it what the paper reports for the same data set and modes.
 
@@ -140,7 +136,7 @@ def markdown_report(report: dict) -> str:
         texts['re-ranking'] = f'**k-reciprocal** ({texts["re-ranking"]})'
     title = f'`{report["model"]}` (weights {report["weights_sha256"][:12]}) on `{report["data"]}`'
     setting = '; '.join([title, *(f'{name}: {text}' for name, text in texts.items())])
-    parts = [setting + '.', markdown_table(report['protocols']), *report.get('remarks', ())]
+    parts = [setting + '.', markdown_table(figure_lines(report['protocols'])), *report.get('remarks', ())]
     if report['paper']:
         parts += _paper_part(report['paper'], reranked=bool(options))
     return '\n\n'.join(parts)
@@ -156,13 +152,8 @@ def masks_text(report: dict) -> str:
 def _paper_part(paper: dict, reranked: bool) -> list[str]:
     text = f'For reference, {paper["source"]}: copied, not measured here.'
     remarks = [text, paper['remark'], 'None of its figures is said to be re-ranked; ours are.' if reranked else '']
-    return [' '.join(remark for remark in remarks if remark), _table(paper_lines(paper))]
+    return [' '.join(remark for remark in remarks if remark), markdown_table(paper_lines(paper))]
 
 
 def _cell(value: float | None, std: float | None, missing: str) -> str:
     return missing if value is None else format_spread({'mean': value, 'std': std})
-
-
-def _table(lines: list[list[str]]) -> str:
-    rows = ['| ' + ' | '.join(line) + ' |' for line in lines]
-    return '\n'.join([rows[0], '|' + '---|' * len(lines[0]), *rows[1:]])

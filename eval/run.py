@@ -14,33 +14,14 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.flags import add_feature, not_negative, positive
-from ifd_zoo.choices import LABEL_MAPS, PRECISIONS
-from ifd_zoo.cli import ArgumentParser, entry_point
-from ifd_zoo.datasets import DATASETS
+from ifd_zoo.cli import ArgumentParser, add_data_flags, add_model_flags, entry_point
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/run.py', description='Measure a model on a data set.')
-    parser.add_argument('--model', required=True, help='release folder, bundled name, or hf-hub:org/name')
-    parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
-    parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
-    parser.add_argument(
-        '--masks',
-        default=LABEL_MAPS,
-        help=f'where clothing masks come from: {LABEL_MAPS} (of the data set), none, a parser (bundled, a folder), or '
-        'a folder of label maps by python -m ifd_zoo.parsing',
-    )
-    parser.add_argument('--maps', type=Path, help='keep the label maps of the parser in this folder')
+    add_model_flags(parser, 'feature', 'flip', 'precision')
+    add_data_flags(parser, 'masks', 'batch-size', 'workers')
     parser.add_argument('--output', type=Path, help='folder for figures.json, figures.md and report.html')
-    parser.add_argument('--batch-size', type=positive, default=64, help='images at once')
-    parser.add_argument('--workers', type=not_negative, default=2, help='processes that load images')
-    parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
-    add_feature(parser)
-    parser.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
-    parser.add_argument(
-        '--precision', default='fp32', choices=PRECISIONS, help='auto: the fastest that keeps the answer of fp32'
-    )
     parser.add_argument('--rerank', action='store_true', help='rank again by k-reciprocal neighbours')
     parser.add_argument('--record', action='store_true', help='write the figures into the release, card included')
     args = parser.parse_args(argv)

@@ -16,37 +16,40 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.choices import PERSON
 from ifd_zoo.choices import FAISS_KINDS
-from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.cli import ArgumentParser, entry_point, positive
+
+PERSON = 20
+"""Rows of a person."""
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/scale.py', description='Measure a large index.')
-    parser.add_argument('--rows', type=int, default=1_000_000, help=f'a multiple of {PERSON}')
-    parser.add_argument('--dim', type=int, default=512, help='length of an embedding')
+    parser.add_argument('--rows', type=positive, default=1_000_000, help=f'a multiple of {PERSON}')
+    parser.add_argument('--dim', type=positive, default=512, help='length of an embedding')
     parser.add_argument('--kinds', nargs='*', choices=FAISS_KINDS, default=[], help='of FAISS (pip install faiss-cpu)')
-    parser.add_argument('--rounds', type=int, default=5, help='of exact search and its unit; the best counts')
+    parser.add_argument('--rounds', type=positive, default=5, help='of exact search and its unit; the best counts')
     parser.add_argument('--folder', type=Path, help='gets the index for as long as it takes; default: temporary')
     parser.add_argument('--json', type=Path, help='also write the figures to this file')
     args = parser.parse_args(argv)
-    if args.rows < 2 * PERSON or args.rows % PERSON or args.rounds < 1:
-        parser.error(f'--rows must be a multiple of {PERSON}, at least {2 * PERSON}, and --rounds at least 1')
+    if args.rows < 2 * PERSON or args.rows % PERSON:
+        parser.error(f'--rows must be a multiple of {PERSON}, at least {2 * PERSON}')
     return args
 
 
 @entry_point()
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from eval.scale_index import describe_machine, line, measure
+    from eval.scale_index import cells, describe_machine, measure
+    from ifd_zoo.tables import markdown_row, markdown_table
 
     machine = describe_machine()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        print('| what | measured | |', '|---|---|---|', sep='\n')
+        print(markdown_table([('what', 'measured', '')]))
         figures = []
         for figure in measure(Path(folder), args):
             figures.append(figure)
-            print(line(figure), flush=True)
+            print(markdown_row(cells(figure)), flush=True)
     if args.json:
         values = {'rows': args.rows, 'dim': args.dim, 'machine': machine, 'figures': [f._asdict() for f in figures]}
         args.json.write_text(json.dumps(values, indent=2) + '\n')

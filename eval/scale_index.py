@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from eval.choices import PERSON
+from eval.scale import PERSON
 from ifd_zoo.index import FaissSearch, GalleryIndex, recall_at
 from ifd_zoo.index.faiss_search import sample_queries
 
@@ -145,9 +145,9 @@ def measure(folder: Path, args: argparse.Namespace) -> Iterator[Figure]:
     yield Figure('peak memory, all of this', peak_gigabytes(), 'GB', 'with the rows of the unit in float32')
 
 
-def line(figure: Figure) -> str:
+def cells(figure: Figure) -> tuple[str, str, str]:
     digits = 0 if figure.value >= 1000 else 1 if figure.value >= 10 else 3
-    return f'| {figure.what} | {figure.value:,.{digits}f} {figure.unit} | {figure.note} |'
+    return figure.what, f'{figure.value:,.{digits}f} {figure.unit}', figure.note
 
 
 def describe_machine() -> dict[str, Any]:

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
 
 
 def show_list(args: argparse.Namespace) -> str:
@@ -42,11 +42,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     command.set_defaults(run=show_list)
 
     command = commands.add_parser('export', help='write a model as an ONNX file')
-    command.add_argument('--model', required=True, help='name, folder, file or hf-hub:org/name')
+    add_flags(command, 'model', 'flip')
     command.add_argument('--output', required=True, type=Path, help='the file')
     command.add_argument('--fresh-weights', action='store_true', help='go on with weights that were not trained')
     command.add_argument('--parser', help='put this parser in front: one input, the photos, instead of two')
-    command.add_argument('--flip', action=argparse.BooleanOptionalAction, default=True, help='add the mirror image')
     command.set_defaults(run=export)
     return parser.parse_args(argv)
 

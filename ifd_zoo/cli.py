@@ -9,8 +9,10 @@ import re
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
+from ifd_zoo.choices import FEATURES, LABEL_MAPS, NO_MASKS, PRECISIONS
 from ifd_zoo.errors import ZooError
 
 REFUSED = 2
@@ -39,6 +41,77 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{'formatter_class': HelpFormatter, 'allow_abbrev': False} | kwargs)
+
+
+def positive(text: str) -> int:
+    """A whole number above 0. Raises argparse.ArgumentTypeError."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f'a whole number above 0, got {text!r}')
+    return int(text)
+
+
+def not_negative(text: str) -> int:
+    """A whole number of at least 0. Raises argparse.ArgumentTypeError."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f'a whole number of at least 0, got {text!r}')
+    return int(text)
+
+
+def size(text: str) -> tuple[int, int]:
+    """`256x128` as (height, width). Raises argparse.ArgumentTypeError."""
+    if not re.fullmatch(r'[1-9]\d*x[1-9]\d*', text):
+        raise argparse.ArgumentTypeError(f'HEIGHTxWIDTH in pixels, as in 256x128, got {text!r}')
+    height, width = text.split('x')
+    return int(height), int(width)
+
+
+FLAGS: dict[str, dict[str, Any]] = {
+    'model': {'required': True, 'help': 'bundled name, release folder, file, or hf-hub:org/name'},
+    'parser': {'default': 'bundled', 'help': 'human parser: a name, NAME:PATH, a folder, or hf-hub:org/name'},
+    'accept-licence': {'action': 'store_true', 'help': "accept the parser's own terms, if it has any"},
+    'feature': {'choices': FEATURES, 'help': 'test feature; default: that of the release'},
+    'flip': {'action': argparse.BooleanOptionalAction, 'default': True, 'help': 'add the mirror image'},
+    'precision': {'choices': PRECISIONS, 'default': 'fp32', 'help': 'auto: the fastest that keeps the answer of fp32'},
+    'device': {'help': 'cpu, cuda, cuda:1 ... (default: a GPU if there is one)'},
+    'root': {'type': Path, 'required': True, 'help': 'folder of the data set'},
+    'masks': {
+        'default': LABEL_MAPS,
+        'help': f'where clothing masks come from: {LABEL_MAPS} (of the data set), {NO_MASKS}, a parser (bundled, a '
+        'folder), or a folder of label maps by python -m ifd_zoo.parsing',
+    },
+    'batch-size': {'type': positive, 'default': 64, 'help': 'images at once'},
+    'workers': {'type': not_negative, 'default': 2, 'help': 'processes that load images; 0: this one'},
+}
+"""Flags that several commands have, as for `add_argument`."""
+
+
+def add_flags(parser: argparse._ActionsContainer, /, *names: str, **defaults: Any) -> None:
+    """Declare flags of `FLAGS`.
+
+    Args:
+        names: those that are as they are there.
+        defaults: those with another default; None for one that may be left out.
+    """
+    for name in dict.fromkeys((*names, *defaults)):
+        flag = name.replace('_', '-')
+        how = dict(FLAGS[flag])
+        if name in defaults:
+            how.pop('required', None)
+            how['default'] = defaults[name]
+        parser.add_argument(f'--{flag}', **how)
+
+
+def add_model_flags(parser: argparse.ArgumentParser, /, *names: str, **defaults: Any) -> None:
+    """Declare `--model`, `--device` and others; arguments as for `add_flags`."""
+    add_flags(parser, 'model', 'device', *names, **defaults)
+
+
+def add_data_flags(parser: argparse.ArgumentParser, /, *names: str, **defaults: Any) -> None:
+    """Declare `--data`, `--root` and others; arguments as for `add_flags`."""
+    from ifd_zoo.datasets import DATASETS  # late: the rendering of people does without the readers
+
+    parser.add_argument('--data', choices=sorted(DATASETS), default='folder', help='data set reader')
+    add_flags(parser, 'root', *names, **defaults)
 
 
 def entry_point(go_on: str = 'stopped') -> Callable[[Callable[..., int | None]], Callable[..., int]]:

@@ -1,4 +1,4 @@
-"""Tables as Markdown, and as CSV files: a spreadsheet that opens one runs nothing that is in it."""
+"""Tables: in Markdown, and as CSV files. A spreadsheet that opens one runs nothing that is in it."""
 
 import csv
 import re
@@ -9,10 +9,19 @@ FORMULA = re.compile("'*[=+\\-@\t\r]")
 """Begins what spreadsheets take for a formula, and, so that both can be told apart, that with apostrophes in front."""
 
 
-def markdown_table(lines: Sequence[Sequence[str]]) -> str:
-    """Lay out cells as a table in Markdown; the first line is its header."""
-    rows = ['| ' + ' | '.join(line) + ' |' for line in lines]
-    return '\n'.join([rows[0], '|' + '---|' * len(lines[0]), *rows[1:]])
+def markdown_table(rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown.
+
+    Args:
+        rows: of equal length, the head first.
+    """
+    head, *lines = rows
+    return '\n'.join([markdown_row(head), '|' + '---|' * len(head), *map(markdown_row, lines)])
+
+
+def markdown_row(cells: Iterable[object]) -> str:
+    """A line of `markdown_table`."""
+    return f'| {" | ".join(map(str, cells))} |'
 
 
 def write_table(path: Path, heads: Sequence[str], rows: Iterable[Sequence]) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from PIL import Image
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
@@ -21,9 +22,6 @@ from torchvision.transforms.v2 import functional as TF
 from ifd_zoo.batching import stack_images
 from ifd_zoo.labels import CLOTHING, LABELS, class_indices
 from ifd_zoo.masks import CLOTHING_SHARE, ERASED_SHARE, erase, require_labels
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 UNKNOWN = len(LABELS)
 """Stands in the label map of an image that has none: is never erased."""
@@ -89,8 +87,8 @@ class EvalTransform:
     def __init__(
         self,
         size: tuple[int, int],
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
+        mean: Sequence[float] = IMAGENET_DEFAULT_MEAN,
+        std: Sequence[float] = IMAGENET_DEFAULT_STD,
         masking: Masking | None = None,
     ) -> None:
         self.size = size
@@ -204,8 +202,8 @@ class TrainTransform(EvalTransform):
         self,
         size: tuple[int, int],
         augmentation: Augmentation,
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
+        mean: Sequence[float] = IMAGENET_DEFAULT_MEAN,
+        std: Sequence[float] = IMAGENET_DEFAULT_STD,
         masking: Masking | None = None,
         camera: v2.Transform | None = None,
     ) -> None:

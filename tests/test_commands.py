@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.cli import FLAGS, ArgumentParser, entry_point
 from ifd_zoo.errors import ZooError
 from tests.extraction import MODEL
 from tests.training import SMALL
@@ -90,6 +91,12 @@ def test_help_says_what_each_flag_does_and_what_it_is_without(command, monkeypat
         text = ' '.join(parser.format_help().split())
         told = [action for action in actions if action.default not in (None, False, '', '==SUPPRESS==', [])]
         assert text.count('default') >= len(told)
+
+
+def test_flags_of_several_commands_are_declared_in_one_place():
+    texts = (path.read_text() for path in ROOMS if path.name != 'cli.py')
+    declared = Counter(flag for text in texts for flag in re.findall(r"add_argument\(\s*'--([\w-]+)'", text))
+    assert declared['output'] > 5 and [flag for flag in FLAGS if declared[flag] > 4] == []
 
 
 # The end

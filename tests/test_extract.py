@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from eval import embedding
 from eval import extract as eval_extract
-from eval import extraction
 from eval.selection import select_split
 from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
 from ifd_zoo.hub import eval_transform, load_model
@@ -65,7 +65,7 @@ def slowly(model, records):
 @pytest.mark.parametrize('workers, batch_size', [(0, 64), (2, 5)])
 def test_batches_and_workers_give_what_one_image_after_the_other_gives(finished, model, workers, batch_size):
     records = load_dataset('folder', finished[0]).train
-    embeddings = extraction.extract(model, records, eval_transform(model), batch_size, workers)
+    embeddings = embedding.extract(model, records, eval_transform(model), batch_size, workers)
     assert embeddings.dtype == np.float32
     assert np.abs(embeddings - slowly(model, records)).max() < 1e-5
 
@@ -74,7 +74,7 @@ def test_extract_names_an_image_that_cannot_be_read_without_a_stack_trace(root, 
     broken = root / 'train/0001/0/c0_0.jpg'
     broken.write_bytes(b'no picture')
     with pytest.raises(DatasetError) as caught:
-        extraction.extract(model, load_dataset('folder', root).train, eval_transform(model), 2, workers=1)
+        embedding.extract(model, load_dataset('folder', root).train, eval_transform(model), 2, workers=1)
     assert str(caught.value).startswith(f'{broken}: image cannot be read') and '\n' not in str(caught.value)
 
 

@@ -13,7 +13,7 @@ from eval import compare as eval_compare
 from eval import extract as eval_extract
 from eval import figure3 as eval_figure3
 from eval import run as eval_run
-from eval.choices import TRIPLE
+from eval.figure3 import TRIPLE
 from ifd_zoo import Predictor, load_model
 from ifd_zoo.__main__ import main as zoo_main
 from ifd_zoo.choices import FEATURES

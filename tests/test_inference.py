@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from eval import precision as eval_precision
-from eval.precision_check import compare_embeddings
+from eval.measure import compare_embeddings
 from ifd_zoo import inference
 from ifd_zoo.batching import COPIES, MOST, batch_size_for, free_memory, of_one_size, stack_images
 from ifd_zoo.datasets import Record

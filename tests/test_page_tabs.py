@@ -220,7 +220,7 @@ def test_an_editor_takes_its_own_pictures_and_nothing_larger_and_keeps_the_lates
 
 
 def test_what_visitors_paint_and_leave_does_not_pile_up():
-    recent = masks.Recent()
+    recent = masks._editor().blob_storage
     for number in range(1000):
         recent[str(number)] = number
     assert list(recent.values()) == list(range(1000 - masks.PAINTINGS, 1000))

@@ -18,7 +18,7 @@ from ifd_zoo.inference import native_precision
 from ifd_zoo.labels import LABELS
 from ifd_zoo.parsing import ParserError, list_parsers, load_parser
 from ifd_zoo.parsing.__main__ import main
-from ifd_zoo.parsing.base import NetworkParser, RecentMaps, classes_at
+from ifd_zoo.parsing.base import NetworkParser, classes_at, content_key
 from ifd_zoo.parsing.labelsets import ATR, LIP
 from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.parsing.network import ParsingNet
@@ -219,20 +219,10 @@ def test_an_image_that_comes_twice_is_parsed_once():
     assert parser.batches == [2, 2, 1, 1, 1]
 
 
-def test_only_the_last_label_maps_are_kept():
-    recent, maps = RecentMaps(most=100), [np.full((5, 6), value, np.uint8) for value in range(5)]
-    for value, label_map in enumerate(maps):
-        recent.put(bytes([value]), label_map)
-        recent.get(b'\0')
-    assert [recent.get(bytes([value])) is not None for value in range(5)] == [True, False, False, True, True]
-    recent.put(b'large', np.zeros((20, 20), np.uint8))
-    assert recent.get(b'large') is None and recent.get(b'\4') is not None
-
-
 def test_modes_and_sizes_with_the_same_bytes_are_other_images():
     grey = Image.fromarray(np.arange(24, dtype=np.uint8).reshape(4, 6))
-    assert RecentMaps.key(grey) == RecentMaps.key(grey.convert('RGB'))
-    assert RecentMaps.key(grey) != RecentMaps.key(Image.frombytes('L', (4, 6), grey.tobytes()))
+    assert content_key(grey) == content_key(grey.convert('RGB'))
+    assert content_key(grey) != content_key(Image.frombytes('L', (4, 6), grey.tobytes()))
 
 
 @pytest.mark.parametrize('name', BUNDLED)

@@ -10,14 +10,15 @@ import timm
 import torch
 
 from eval import run as eval_run
-from eval.extraction import extract
+from eval.embedding import extract
 from eval.metrics import Labels, evaluate, labels_of
 from eval.paper import TABLE_I, TABLE_I_COLUMNS, reference
-from eval.report import distinct_records, evaluate_protocols, markdown_report, markdown_table, measure
+from eval.report import distinct_records, evaluate_protocols, figure_lines, markdown_report, measure
 from eval.rerank import Reranking, rerank
 from ifd_zoo.datasets import Protocol, Record, load_dataset
 from ifd_zoo.hub import eval_transform, load_model, save_release
 from ifd_zoo.inference import precision
+from ifd_zoo.tables import markdown_table
 from ifd_zoo.transforms import EvalTransform
 from tests.trees import write_folder_tree, write_prcc_tree
 
@@ -89,7 +90,7 @@ def test_a_row_without_a_valid_query_has_no_figures():
     strangers = tuple(Record(Path(f'x{index}'), 4, 1, 4) for index in range(2))
     (row,) = measure_all([Protocol('none', 'cc', strangers, GALLERY)])
     assert row['valid_queries'] == 0 and all(row[name] is None for name in FIGURES)
-    assert '| none | cc | 0 / 2 | 20 | - | - | - | - | - |' in markdown_table([row])
+    assert '| none | cc | 0 / 2 | 20 | - | - | - | - | - |' in markdown_table(figure_lines([row]))
     json.dumps(row, allow_nan=False)
 
 
@@ -115,7 +116,7 @@ def test_the_table_shows_trials_and_spread():
     figures = {name: 50.06 for name in FIGURES}
     row = {'protocol': 'cc-single', 'mode': 'cc', 'queries': 9, 'valid_queries': 8, 'gallery': 7, **figures}
     spread = {**row, 'trials': 10, 'std': {**figures, 'rank1': 1.23}}
-    lines = markdown_table([row, spread]).splitlines()
+    lines = markdown_table(figure_lines([row, spread])).splitlines()
     assert lines[0].startswith('| protocol | mode | valid queries | gallery | rank-1 | rank-5 | rank-10 | mAP | mINP |')
     assert lines[2].startswith('| cc-single | cc | 8 / 9 | 7 | 50.1 | 50.1 |')
     assert lines[3].startswith('| cc-single (10 trials) | cc | 8 / 9 | 7 | 50.1 ± 1.2 | 50.1 ± 50.1 |')

@@ -126,13 +126,11 @@ def test_settings_that_cannot_be_are_refused_by_the_name_of_the_flag(flags, mess
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.parametrize(
-    ('flags', 'message'), [('--size 256', '--size'), ('--workers 0', '--workers must be at least')]
-)
-def test_flags_that_cannot_be_read_are_refused(flags, message, capsys):
+@pytest.mark.parametrize('flags', ['--size 256', '--workers 0'])
+def test_flags_that_cannot_be_read_are_refused(flags, capsys):
     with pytest.raises(SystemExit) as stop:
         parse_args([*flags.split(), '--output', 'out'])
-    assert stop.value.code == 2 and message in capsys.readouterr().err
+    assert stop.value.code == 2 and f'argument {flags.split()[0]}' in capsys.readouterr().err
 
 
 def settings_of(*flags):
@@ -145,7 +143,7 @@ def test_every_realism_option_can_be_switched_off_alone_or_with_all_others():
     assert settings_of('--plain').options == plain
     for field in fields(Options):
         alone = replace(Options(), **{field.name: getattr(plain, field.name)})
-        assert settings_of(f'--no-{field.name.replace("_", "-")}').options == alone
+        assert settings_of(f'--{field.name.replace("_", "-")}', '0').options == alone
 
 
 def test_an_option_is_set_by_its_value_also_among_those_that_are_off():

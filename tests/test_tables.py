@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ifd_zoo.tables import read_table, write_table
+from ifd_zoo.tables import markdown_table, read_table, write_table
 
 
 def cells(path):
@@ -36,3 +36,7 @@ def test_rows_come_back_as_they_were_written(rows, tmp_path):
     write_table(tmp_path / 'a.csv', ['=first', 'second'], rows)
     assert [tuple(row.values()) for row in read_table(tmp_path / 'a.csv')] == rows
     assert not any(text.startswith(('=', '@', '\t', '\r')) for text in cells(tmp_path / 'a.csv'))
+
+
+def test_a_markdown_table_has_a_rule_below_its_head():
+    assert markdown_table([('a', ''), (1, 'b c')]) == '| a |  |\n|---|---|\n| 1 | b c |'

@@ -235,7 +235,7 @@ def test_backbone_weights_that_do_not_fit_or_hide_code_are_refused(root, tmp_pat
     [
         (['--epochs', '0'], 'epochs'),
         (['--tau', '-1'], 'tau'),
-        (['--size', 'big'], '--size: must be HEIGHTxWIDTH'),
+        (['--size', 'big'], '--size: HEIGHTxWIDTH'),
         (['--mask-classes', 'trousers'], 'mask_classes'),
         (['--ikt-kernel', '4'], 'ikt_kernel'),
         (['--size', '8x8'], 'size'),

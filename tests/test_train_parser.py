@@ -198,7 +198,7 @@ def test_appearance_changes_the_picture_and_keeps_size_and_type(step):
 
 def test_photos_are_drawn_at_their_share(data):
     train, _ = read_sources(data / 'rendered', data / 'photos')
-    config = script.parse_args(flags(data, data), None)
+    config = script.parse_args(flags(data, data))
     weights = train_loader(train, config, photo_share=0.75).sampler.weights
     assert weights[:4].sum() == pytest.approx(0.25) and weights[4:].sum() == pytest.approx(0.75)
 
@@ -210,7 +210,7 @@ def test_learning_rate_rises_then_falls_to_zero():
 
 
 def test_encoder_learns_at_its_own_rate(data, tmp_path):
-    config = script.parse_args(flags(data, tmp_path, '--encoder-rate', '0.5', '--lr', '0.01'), None)
+    config = script.parse_args(flags(data, tmp_path, '--encoder-rate', '0.5', '--lr', '0.01'))
     train, _ = read_sources(config.rendered, None)
     training = parser_training.Training(config, train)
     before = {name: value.detach().clone() for name, value in training.net.named_parameters()}
@@ -262,7 +262,7 @@ def test_script_trains_releases_and_resumes(data, tmp_path, capsys):
     assert str(tmp_path) not in (tmp_path / 'whole' / 'config.json').read_text()
     assert 'epoch 2 loss' in capsys.readouterr().out
 
-    config = script.parse_args(flags(data, tmp_path / 'halves', *photos, '--resume'), None)
+    config = script.parse_args(flags(data, tmp_path / 'halves', *photos, '--resume'))
     config.output.mkdir()
     train, _ = read_sources(config.rendered, config.photos)
     torch.manual_seed(config.seed)

@@ -19,7 +19,7 @@ if __name__ == '__main__':
 
 from eval.summary import summarise
 from ifd_zoo.choices import NO_MASKS
-from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative, positive
 from train.ablation_chart import draw_chart, require_matplotlib
 from train.ablation_report import build_report, markdown_block, shared_training
 from train.config import Config
@@ -90,22 +90,17 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         description='Run ablation studies over several seeds.',
         epilog='What follows -- is passed on to every train/run.py.',
     )
-    parser.add_argument('--data', required=True, help='data set reader')
-    parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
+    add_data_flags(parser)
     parser.add_argument('--output', required=True, type=Path, help='folder for the runs, tables and charts')
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='one run of each row for each seed')
+    parser.add_argument('--seeds', type=not_negative, nargs='+', default=[0, 1, 2], help='a run of each row for each')
     parser.add_argument('--study', nargs='+', choices=STUDIES, default=['components'], help='one or several')
     parser.add_argument('--recipe', default='ablation', help='setting of all runs, see train/recipes.py')
-    parser.add_argument('--jobs', type=int, default=1, help='runs side by side; they share the cores')
+    parser.add_argument('--jobs', type=positive, default=1, help='runs side by side; they share the cores')
     argv = sys.argv[1:] if argv is None else argv
     split = argv.index('--') if '--' in argv else len(argv)
     args = parser.parse_args(argv[:split])
     args.extra = argv[split + 1 :]
     args.seeds = list(dict.fromkeys(args.seeds))
-    if args.jobs < 1:
-        parser.error(f'--jobs: must be at least 1, got {args.jobs}')
-    if min(args.seeds) < 0:
-        parser.error(f'--seeds: must not be negative, got {min(args.seeds)}')
     try:
         clash = [name for name in parse_flags(args.extra) if name in DECIDED]
     except RecordError as error:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from eval.summary import SummaryError, first_by_mode, summarise
+from ifd_zoo.tables import markdown_table
 from train.recipes import SETTING, SOURCE, VARIANTS
 from train.records import UNDECIDING
 
@@ -86,16 +87,16 @@ def markdown_block(report: dict) -> str:
 
     modes = list(report['rows'][0]['summary'])
     paper = list(dict.fromkeys(name for row in report['rows'] for name in row.get('paper', {})))
-    header = ['model', *modes, *(f'*paper: {name}*' for name in paper)]
-    lines = [_introduction(report), '', '| ' + ' | '.join(header) + ' |', '|' + '---|' * len(header)]
+    lines = [['model', *modes, *(f'*paper: {name}*' for name in paper)]]
     for row in report['rows']:
         ours = [format_figures(row['summary'][mode]) for mode in modes]
         theirs = [_paper_cell(row['paper'].get(name)) for name in paper]
-        lines.append('| ' + ' | '.join([row['label'], *ours, *theirs]) + ' |')
+        lines.append([row['label'], *ours, *theirs])
+    parts = [_introduction(report), markdown_table(lines)]
     if paper:
         note = 'other data and mostly another network, so only the order of the rows can be compared.'
-        lines += ['', f"The columns in italics are the paper's, {report['paper']}. They are of {note}"]
-    return '\n'.join(lines)
+        parts.append(f"The columns in italics are the paper's, {report['paper']}. They are of {note}")
+    return '\n\n'.join(parts)
 
 
 def _paper_cell(figures: dict[str, float] | None) -> str:

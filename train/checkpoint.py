@@ -1,7 +1,6 @@
 """Checkpoints that survive what happens to long runs: kills, torn files, full disks."""
 
 import contextlib
-import hashlib
 import os
 import re
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ifd_zoo.errors import ZooError
+from ifd_zoo.files import hash_file
 
 KEPT = 2
 FILE_NAME = re.compile(r'stage\d-epoch\d{4}-step\d{6}-([0-9a-f]{16})\.pt')
@@ -75,7 +75,7 @@ class Checkpoints:
         paths = self.paths()
         for path in paths:
             digest = FILE_NAME.fullmatch(path.name)[1]
-            if _digest(path) == digest:
+            if hash_file(path).startswith(digest):
                 return torch.load(path, map_location='cpu', weights_only=True)
             log(f'{path}: torn or altered, not used; trying the checkpoint before it')
         if paths:
@@ -88,9 +88,4 @@ def _write(state: dict, path: Path) -> str:
         torch.save(state, file)
         file.flush()
         os.fsync(file.fileno())  # the rename must not reach the disk before the content
-    return _digest(path)
-
-
-def _digest(path: Path) -> str:
-    with open(path, 'rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()[:16]
+    return hash_file(path)[:16]

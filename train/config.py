@@ -1,28 +1,59 @@
 """One dataclass is the defaults, the command line (see `train.flags`) and the record of a run."""
 
-import argparse
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ifd_zoo.choices import DEFAULT_FEATURE, FEATURES, LABEL_MAPS, NO_MASKS
+from ifd_zoo import cli
+from ifd_zoo.choices import (
+    CLOTHING_RESIZES,
+    DEFAULT_FEATURE,
+    FEATURES,
+    FILLS,
+    LABEL_MAPS,
+    LAST_STRIDES,
+    NO_MASKS,
+    POOLS,
+    PRECISIONS,
+)
+from ifd_zoo.datasets import DATASETS
 from ifd_zoo.errors import ZooError
 from ifd_zoo.labels import CLOTHING, class_indices
-from train.choices import CHOICES, NOT_NEGATIVE, SHARES
-from train.recipes import VARIANTS
+from train.recipes import RECIPES, VARIANTS
+from train.sampler import PID_DRAWS, SAMPLERS
+
+CHOICES = {
+    'recipe': tuple(RECIPES),
+    'variant': tuple(VARIANTS),
+    'data': tuple(DATASETS),
+    'sampler': tuple(SAMPLERS),
+    'pid_draw': PID_DRAWS,
+    'schedule': ('step', 'cosine'),
+    'precision': PRECISIONS,
+    'device': ('auto', 'cpu', 'cuda'),
+    'fill': FILLS,
+    'feature': tuple(FEATURES),
+    'pool': POOLS,
+    'last_stride': LAST_STRIDES,
+    'clothing_resize': CLOTHING_RESIZES,
+}
+"""The values of a field."""
+
+NOT_NEGATIVE = (
+    'stage1_epochs', 'warmup_epochs', 'max_appearances', 'weight_decay', 'T_end', 'ccl_weight', 'triplet_weight',
+    'backbone_rate', 'attention_rate', 'photo_weight', 'person_weight', 'off_person_weight', 'val_pids', 'seed',
+    'workers', 'checkpoint_steps', 'picture_epochs',
+)
+"""Numbers of at least 0."""
+SHARES = (
+    'flip', 'erasing', 'jitter', 'camera', 'recolour', 'background', 'label_smoothing', 'crop', 'ccl_warmup',
+)
+"""Numbers in [0, 1]."""
 
 
 class ConfigError(ZooError, ValueError):
     """A value that no run can work with; the message names the field."""
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """`256x128` to (height, width)."""
-    height, _, width = text.lower().partition('x')
-    if not (height.isdecimal() and width.isdecimal()):
-        raise argparse.ArgumentTypeError(f'must be HEIGHTxWIDTH in pixels, as in 256x128, got {text!r}')
-    return int(height), int(width)
 
 
 def parse_names(text: str) -> tuple[str, ...]:
@@ -35,8 +66,8 @@ def parse_fractions(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(','))
 
 
-def _option(default: Any, text: str, parse: Any = None, here: bool = False) -> Any:
-    """A field; `here` marks what belongs to one machine or one sitting and leaves the result as it is."""
+def option(default: Any, text: str, parse: Any = None, here: bool = False) -> Any:
+    """A field with its help; `here` marks what belongs to one machine or one sitting and leaves the result as it is."""
     return dataclasses.field(default=default, metadata={'help': text, 'parse': parse, 'here': here})
 
 
@@ -44,81 +75,81 @@ def _option(default: Any, text: str, parse: Any = None, here: bool = False) -> A
 class Config:
     """Everything that decides a training run."""
 
-    root: Path = _option(None, 'folder of the data set', here=True)
-    output: Path = _option(None, 'folder for checkpoints, logs and the release', here=True)
-    recipe: str = _option('paper', 'setting: the defaults of the other flags')
-    variant: str = _option('ifd', "row of the paper's Table II")
-    backbone: str = _option('resnet50', 'of ifd_zoo.list_models(), behind ifd_, or any that timm has')
-    backbone_weights: str = _option('imagenet', 'imagenet (timm, Hub), parser (encoder of a bundled), none, a file')
-    init: str = _option('', 'start from a trained model, all but its classifiers: a name, folder or hf-hub:org/name')
-    data: str = _option('folder', 'data set reader')
-    masks: str = _option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, a parser, or a folder of maps')
-    maps: Path = _option(Path(), 'folder that keeps the label maps of --masks; default: OUTPUT/maps', here=True)
-    photos: str = _option('', 'folder of photos of which each is a person of its own, seen in two outfits at once')
-    num_photos: int = _option(8, 'photos per batch, over all processes, if there are any')
-    photo_weight: float = _option(0.4, 'weight of the contrastive losses over photos')
-    tag: str = _option('', 'names the release, as in ifd_resnet10t.TAG; default: the data set')
+    root: Path = option(None, 'folder of the data set', here=True)
+    output: Path = option(None, 'folder for checkpoints, logs and the release', here=True)
+    recipe: str = option('paper', 'setting: the defaults of the other flags')
+    variant: str = option('ifd', "row of the paper's Table II")
+    backbone: str = option('resnet50', 'of ifd_zoo.list_models(), behind ifd_, or any that timm has')
+    backbone_weights: str = option('imagenet', 'imagenet (timm, Hub), parser (encoder of a bundled), none, a file')
+    init: str = option('', 'start from a trained model, all but its classifiers: a name, folder or hf-hub:org/name')
+    data: str = option('folder', 'data set reader')
+    masks: str = option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, a parser, or a folder of maps')
+    maps: Path = option(Path(), 'folder that keeps the label maps of --masks; default: OUTPUT/maps', here=True)
+    photos: str = option('', 'folder of photos of which each is a person of its own, seen in two outfits at once')
+    num_photos: int = option(8, 'photos per batch, over all processes, if there are any')
+    photo_weight: float = option(0.4, 'weight of the contrastive losses over photos')
+    tag: str = option('', 'names the release, as in ifd_resnet10t.TAG; default: the data set')
 
-    stage1_epochs: int = _option(30, 'epochs of the attention stream alone')
-    epochs: int = _option(60, 'epochs of the whole network')
-    sampler: str = _option('proportional_ras', 'how the images of a person are drawn')
-    num_pids: int = _option(8, 'P: identities per batch, over all processes')
-    num_images: int = _option(8, 'K: images per identity')
-    pid_draw: str = _option('even', 'how often a person is drawn: even, or in proportion to its images')
-    max_appearances: int = _option(0, 'outfits of a person per batch; 0: as many as fit')
-    accumulate: int = _option(1, 'batches per step of the optimiser; the contrastive losses see one batch')
-    lr: float = _option(3.5e-4, 'learning rate of Adam')
-    weight_decay: float = _option(5e-4, 'weight decay of Adam')
-    schedule: str = _option('step', 'learning rate: step (x0.1 at the drops) or cosine')
-    stage1_lr_drops: tuple[float, ...] = _option((0.5, 5 / 6), 'shares of stage 1 at which it drops', parse_fractions)
-    lr_drops: tuple[float, ...] = _option((1 / 3, 2 / 3), 'shares of stage 2 at which it drops', parse_fractions)
-    warmup_epochs: int = _option(0, 'epochs of linear warm-up at the start of each stage')
-    backbone_rate: float = _option(1.0, 'share of the learning rate that the backbones get')
-    attention_rate: float = _option(1.0, 'share of the learning rate that the attention stream gets in stage 2')
+    stage1_epochs: int = option(30, 'epochs of the attention stream alone')
+    epochs: int = option(60, 'epochs of the whole network')
+    sampler: str = option('proportional_ras', 'how the images of a person are drawn')
+    num_pids: int = option(8, 'P: identities per batch, over all processes')
+    num_images: int = option(8, 'K: images per identity')
+    pid_draw: str = option('even', 'how often a person is drawn: even, or in proportion to its images')
+    max_appearances: int = option(0, 'outfits of a person per batch; 0: as many as fit')
+    accumulate: int = option(1, 'batches per step of the optimiser; the contrastive losses see one batch')
+    lr: float = option(3.5e-4, 'learning rate of Adam')
+    weight_decay: float = option(5e-4, 'weight decay of Adam')
+    schedule: str = option('step', 'learning rate: step (x0.1 at the drops) or cosine')
+    stage1_lr_drops: tuple[float, ...] = option((0.5, 5 / 6), 'shares of stage 1 at which it drops', parse_fractions)
+    lr_drops: tuple[float, ...] = option((1 / 3, 2 / 3), 'shares of stage 2 at which it drops', parse_fractions)
+    warmup_epochs: int = option(0, 'epochs of linear warm-up at the start of each stage')
+    backbone_rate: float = option(1.0, 'share of the learning rate that the backbones get')
+    attention_rate: float = option(1.0, 'share of the learning rate that the attention stream gets in stage 2')
 
-    tau: float = _option(0.1, 'temperature of the contrastive losses')
-    T: float = _option(0.5, 'eq. 5: pairs in another outfit weigh 1/T')
-    T_end: float = _option(0.0, 'T moves to this value in a straight line over stage 2; 0: T stays')
-    ccl_weight: float = _option(1.0, 'lambda of eq. 6')
-    ccl_warmup: float = _option(0.0, 'share of stage 2 in which lambda rises from 0')
-    ccl_unit_mean: bool = _option(False, 'divide the weights of eq. 5 by their mean in the batch')
-    triplet_weight: float = _option(0.0, 'weight of a batch-hard triplet loss on the vector before the BN neck')
-    person_weight: float = _option(0.0, 'weight of a supervised contrastive loss over persons, after the BN neck')
-    off_person_weight: float = _option(0.0, 'weight of the share of W_I that does not lie on the person')
-    label_smoothing: float = _option(0.1, 'label smoothing of the identity losses')
-    pool: str = _option('avg', 'pooling of the identity heads')
-    last_stride: int = _option(1, "last stride of the backbone; 1 doubles the feature map's sides")
-    neck_affine: bool = _option(True, 'BN necks with gain and bias')
-    ikt_kernel: int = _option(7, 'side of the convolution of eq. 1')
-    clothing_resize: str = _option('area', 'how psi becomes W_c')
-    clothing_normalize: bool = _option(True, 'f_c of unit length')
-    detach_attention: bool = _option(False, 'keep the gradient of L_ID^m out of the attention stream')
+    tau: float = option(0.1, 'temperature of the contrastive losses')
+    T: float = option(0.5, 'eq. 5: pairs in another outfit weigh 1/T')
+    T_end: float = option(0.0, 'T moves to this value in a straight line over stage 2; 0: T stays')
+    ccl_weight: float = option(1.0, 'lambda of eq. 6')
+    ccl_warmup: float = option(0.0, 'share of stage 2 in which lambda rises from 0')
+    ccl_unit_mean: bool = option(False, 'divide the weights of eq. 5 by their mean in the batch')
+    triplet_weight: float = option(0.0, 'weight of a batch-hard triplet loss on the vector before the BN neck')
+    person_weight: float = option(0.0, 'weight of a supervised contrastive loss over persons, after the BN neck')
+    off_person_weight: float = option(0.0, 'weight of the share of W_I that does not lie on the person')
+    label_smoothing: float = option(0.1, 'label smoothing of the identity losses')
+    pool: str = option('avg', 'pooling of the identity heads')
+    last_stride: int = option(1, "last stride of the backbone; 1 doubles the feature map's sides")
+    neck_affine: bool = option(True, 'BN necks with gain and bias')
+    ikt_kernel: int = option(7, 'side of the convolution of eq. 1')
+    clothing_resize: str = option('area', 'how psi becomes W_c')
+    clothing_normalize: bool = option(True, 'f_c of unit length')
+    detach_attention: bool = option(False, 'keep the gradient of L_ID^m out of the attention stream')
 
-    size: tuple[int, int] = _option((0, 0), "input HEIGHTxWIDTH; default: the architecture's own", parse_size)
-    mask_classes: tuple[str, ...] = _option(CLOTHING, 'labels, or sets as with_hat, erased from the image', parse_names)
-    clothing_classes: tuple[str, ...] = _option(CLOTHING, 'C of eq. 3: labels that psi covers', parse_names)
-    fill: str = _option('black', 'what the erased pixels become')
-    crop_scale: float = _option(1.125, 'images are resized to this multiple of the input size and cropped')
-    crop: float = _option(1.0, 'probability of that; other images are resized to the input size')
-    flip: float = _option(0.5, 'probability of mirroring')
-    erasing: float = _option(0.5, 'probability of random erasing')
-    jitter: float = _option(0.0, 'strength of colour jitter (image only)')
-    camera: float = _option(0.0, 'probability that an image is made to look like one of another camera')
-    recolour: float = _option(0.0, 'probability that garments get other colours')
-    background: float = _option(0.0, 'probability that what lies around the person comes from another image')
-    feature: str = _option(DEFAULT_FEATURE, 'test feature: parts of it, recorded in the release')
-    test_flip: bool = _option(True, 'test feature: image plus mirror image')
+    size: tuple[int, int] = option((0, 0), "input HEIGHTxWIDTH; default: the architecture's own", cli.size)
+    mask_classes: tuple[str, ...] = option(CLOTHING, 'labels, or sets as with_hat, erased from the image', parse_names)
+    clothing_classes: tuple[str, ...] = option(CLOTHING, 'C of eq. 3: labels that psi covers', parse_names)
+    fill: str = option('black', 'what the erased pixels become')
+    crop_scale: float = option(1.125, 'images are resized to this multiple of the input size and cropped')
+    crop: float = option(1.0, 'probability of that; other images are resized to the input size')
+    flip: float = option(0.5, 'probability of mirroring')
+    erasing: float = option(0.5, 'probability of random erasing')
+    jitter: float = option(0.0, 'strength of colour jitter (image only)')
+    camera: float = option(0.0, 'probability that an image is made to look like one of another camera')
+    recolour: float = option(0.0, 'probability that garments get other colours')
+    background: float = option(0.0, 'probability that what lies around the person comes from another image')
+    feature: str = option(DEFAULT_FEATURE, 'test feature: parts of it, recorded in the release')
+    test_flip: bool = option(True, 'test feature: image plus mirror image')
 
-    val_pids: int = _option(0, 'identities taken out of train for validation; 0: report the test split at the end')
-    seed: int = _option(0, 'decides batches, augmentation and fresh weights')
-    ema_decay: float = _option(0.0, 'the release is an exponential average of the weights of stage 2; 0: their last')
-    precision: str = _option('fp32', 'bf16, fp16: autocast; auto: what the device is fastest in')
-    sync_bn: bool = _option(False, 'batch normalisation over all processes (GPUs only)')
-    compile: bool = _option(False, 'torch.compile of the backbones')
-    device: str = _option('auto', 'auto: a GPU when there is one', here=True)
-    workers: int = _option(2, 'processes that load images', here=True)
-    checkpoint_steps: int = _option(0, 'batches between checkpoints; 0: after each epoch', here=True)
-    picture_epochs: int = _option(5, 'epochs between pictures of the attention maps; 0: none', here=True)
+    val_pids: int = option(0, 'identities taken out of train for validation; 0: report the test split at the end')
+    seed: int = option(0, 'decides batches, augmentation and fresh weights')
+    ema_decay: float = option(0.0, 'the release is an exponential average of the weights of stage 2; 0: their last')
+    precision: str = option('fp32', 'bf16, fp16: autocast; auto: what the device is fastest in')
+    sync_bn: bool = option(False, 'batch normalisation over all processes (GPUs only)')
+    compile: bool = option(False, 'torch.compile of the backbones')
+    device: str = option('auto', 'auto: a GPU when there is one', here=True)
+    workers: int = option(2, 'processes that load images', here=True)
+    checkpoint_steps: int = option(0, 'batches between checkpoints; 0: after each epoch', here=True)
+    picture_epochs: int = option(5, 'epochs between pictures of the attention maps; 0: none', here=True)
 
     def __post_init__(self) -> None:
         for name in ('root', 'output'):

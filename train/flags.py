@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ifd_zoo.cli import ArgumentParser, with_default
-from train.choices import CHOICES
-from train.config import Config, ConfigError, portable
+from train.config import CHOICES, Config, ConfigError, portable
 from train.recipes import RECIPES
 
 
@@ -18,7 +17,7 @@ def parse_args(argv: list[str] | None) -> tuple[Config, str]:
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint in --output, if any')
     parser.add_argument('--extend', action='store_true', help='go on from it with more --epochs than the run had')
     for field in dataclasses.fields(Config):
-        _add_argument(parser, field)
+        add_field(parser, field)
     given = vars(parser.parse_args(argv))
     ways = {name: given.pop(name) for name in ('extend', 'resume')}
     if given.get('init'):  # the weights of the recipe give way to it, those of a flag do not
@@ -40,22 +39,26 @@ def to_flags(config: Config) -> list[str]:
         if isinstance(value, bool):
             flags.append(flag if value else flag.replace('--', '--no-', 1))
         else:
-            flags += [flag, _written(field.name, value)]
+            flags += [flag, written(field.name, value)]
     return flags
 
 
-def _written(name: str, value: Any) -> str:
-    """A value as on the command line."""
+def written(name: str, value: Any) -> str:
+    """A value as on the command line; nothing that can be left out is the empty text."""
+    if value is None or value is False or value == Path():
+        return ''
     return ('x' if name == 'size' else ',').join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _add_argument(parser: ArgumentParser, field: dataclasses.Field) -> None:
+def add_field(parser: ArgumentParser, field: dataclasses.Field) -> None:
+    """Declare the flag of a field by `train.config.option`; what is not given is left to the dataclass."""
     flag, default = '--' + field.name.replace('_', '-'), field.default
-    text = with_default(field.metadata['help'], default and _written(field.name, default))
-    if isinstance(field.default, bool):
-        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
+    required = default is dataclasses.MISSING
+    text = field.metadata['help'] if required else with_default(field.metadata['help'], written(field.name, default))
+    how: dict[str, Any] = {'default': argparse.SUPPRESS, 'required': required, 'help': text}
+    if isinstance(default, bool):
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, **how)
         return
-    convert = field.metadata['parse'] or (Path if field.default is None else type(field.default))
-    if isinstance(field.default, Path):
-        convert = Path
-    parser.add_argument(flag, type=convert, default=argparse.SUPPRESS, help=text, choices=CHOICES.get(field.name))
+    is_path = required or default is None or isinstance(default, Path)
+    convert = field.metadata['parse'] or (Path if is_path else type(default))
+    parser.add_argument(flag, type=convert, choices=CHOICES.get(field.name), **how)

@@ -9,19 +9,77 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # replaced: train/ must not shadow other packages
 
+from ifd_zoo.cli import ArgumentParser, entry_point, size
+from train.config import option
+from train.flags import add_field, written
 
-from ifd_zoo.cli import entry_point
-from train.parser_config import parse_args
+
+@dataclass(frozen=True)
+class Config:
+    """Defaults, command line and record of a run."""
+
+    rendered: Path = option(MISSING, 'folder of rendered people with exact label maps')
+    output: Path = option(MISSING, 'folder for checkpoint, config.json and model.safetensors')
+    photos: Path | None = option(None, 'folder in the layout of Clothing Co-Parsing')
+    as_drawn: float = option(0.5, 'of the rendered people: kept as they are but for flips')
+    photo_share: float = option(0.35, 'of the training pictures, where photos are given')
+    epochs: int = option(14, 'passes over the training pictures')
+    coarse_epochs: int = option(4, 'first epochs at half the size: far cheaper on CPU')
+    batch_size: int = option(16, 'pictures of a step')
+    size: tuple[int, int] = option((256, 128), 'HEIGHTxWIDTH of the input in pixels', size)
+    lr: float = option(2e-3, 'highest learning rate')
+    weight_decay: float = option(0.02, 'of AdamW, but for norms and biases')
+    ema_decay: float = option(0.998, 'of the averaged weights, which are kept')
+    backbone: str = option('tf_efficientnet_lite0', 'encoder, any that timm has')
+    encoder_weights: str = option('imagenet', 'imagenet (timm, Hub), none, or a file')
+    encoder_rate: float = option(0.25, "the encoder's learning rate is this times --lr")
+    width: int = option(96, 'channels of the decoder')
+    detail: int = option(32, 'channels of the stage at full resolution, 0 for none')
+    bf16: bool = option(False, 'bfloat16 autocast: faster for plain ResNets on CPU')
+    workers: int = option(2, 'processes that load images')
+    threads: int = option(0, "of torch; 0: torch's own choice")
+    seed: int = option(0, 'decides batches, augmentation and fresh weights')
+    init: str = option('', 'parser to start from: a name, a release, or the folder of a stopped run')
+    resume: bool = option(False, 'go on from the last checkpoint in --output, if any')
+
+    @property
+    def command(self) -> str:
+        """The command line that gives this run also after defaults have changed, with DIR for the folders."""
+        from ifd_zoo.parsing.registry import split_name  # imports torch
+
+        words = ['python train/parser.py']
+        for field in fields(self):
+            value, flag = getattr(self, field.name), '--' + field.name.replace('_', '-')
+            shown = written(field.name, value)
+            if shown and field.name != 'resume':
+                is_path = isinstance(value, Path) or (field.name == 'init' and not split_name(value)[0])
+                shown = Path(shown).name if field.name == 'encoder_weights' else 'DIR' if is_path else shown
+                words.append(flag if value is True else f'{flag} {shown}')
+        return ' '.join(words)
+
+
+def parse_args(argv: Sequence[str] | None) -> Config:
+    """The command line; ends the process with a message when a flag is wrong."""
+    parser = ArgumentParser('train/parser.py', description=__doc__)
+    for field in fields(Config):
+        add_field(parser, field)
+    config = Config(**vars(parser.parse_args(argv)))
+    import timm  # takes seconds, which other flags that are wrong should not
+
+    if not timm.is_model(config.backbone):
+        parser.error(f'argument --backbone: timm has no {config.backbone!r}')
+    return config
 
 
 @entry_point('stopped; the same command with --resume goes on from the last checkpoint')
 def main(argv: Sequence[str] | None = None) -> None:
-    config = parse_args(argv, __doc__)
+    config = parse_args(argv)
     from train.parser_training import run
 
     run(config)

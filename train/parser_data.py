@@ -12,7 +12,7 @@ from torchvision.tv_tensors import Image, Mask
 from ifd_zoo.parsing.parser import Letterbox
 from ifd_zoo.parsing.sources import TARGETS, Source, read_label_names, rendered_pairs, split_photos, target_lookup
 from train.camera import ColourCast, Compression, LowResolution
-from train.parser_config import Config
+from train.parser import Config
 
 
 def read_sources(rendered: Path, photos: Path | None) -> tuple[dict[str, Source], dict[str, Source]]:
@@ -132,7 +132,7 @@ class ParserDataset(Dataset):
 
 def train_loader(sources: dict[str, Source], config: Config, photo_share: float) -> DataLoader:
     """Batches with that share of photos on average; an epoch has as many pictures as all sources."""
-    dataset = ParserDataset(sources, config.input_size, config.as_drawn)
+    dataset = ParserDataset(sources, config.size, config.as_drawn)
     shares = {'rendered': 1 - photo_share, 'photos': photo_share}
     weights = [shares[name] / len(source) for name, source in sources.items() for _ in range(len(source))]
     sampler = WeightedRandomSampler(weights, num_samples=max(len(dataset), config.batch_size))

@@ -23,7 +23,7 @@ from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import Parser, as_stored, normalise
 from train.checkpoint import CheckpointError, Checkpoints
 from train.encoder_weights import start_encoder
-from train.parser_config import Config
+from train.parser import Config
 from train.parser_data import Source, read_sources, target_pixels, train_loader
 from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table
 from train.trained_on import describe_sources, require_same
@@ -172,12 +172,12 @@ class Training:
 def release(training: Training, train: dict[str, Source], validation: dict[str, Source]) -> dict:
     """Measures the weights as they are stored on all validation pictures, and writes the release with the figures."""
     config = training.config
-    record = {'backbone': config.backbone, 'width': config.width, 'detail': config.detail, 'size': config.input_size}
+    record = {'backbone': config.backbone, 'width': config.width, 'detail': config.detail, 'size': config.size}
     record |= {'command': config.command, 'epochs': training.epoch, 'minutes': round(training.seconds / 60, 1)}
     record |= {'seed': config.seed, 'init': training.origin, 'encoder_weights': training.encoder_weights}
     record['images'] = {name: {'train': len(train[name]), 'validation': len(validation[name])} for name in train}
     stored = as_stored(training.average.module).to(training.device)
-    parser = Parser(stored, config.input_size)
+    parser = Parser(stored, config.size)
     record['figures'] = measure(parser, validation)
     pictures = [source[index][0] for source in validation.values() for index in range(min(len(source), CHECKED))]
     record['sixteen_bits'] = changed_pixels(parser, pictures)
@@ -206,7 +206,7 @@ def run(config: Config) -> None:
     if not (config.resume and training.load()):
         training.start()
     while training.epoch < config.epochs:
-        size = [side // 2 if training.is_coarse else side for side in config.input_size]
+        size = [side // 2 if training.is_coarse else side for side in config.size]
         loss = training.run_epoch(loader)
         training.save()
         quick = measure(Parser(training.average.module, size), validation, QUICK)

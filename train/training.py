@@ -8,11 +8,12 @@ from typing import Any
 from timm.utils import ModelEmaV3
 from torch import nn
 
-from eval.report import evaluate_protocols, markdown_table
+from eval.report import evaluate_protocols, figure_lines
 from ifd_zoo.features import with_feature
 from ifd_zoo.hub.release import as_stored
 from ifd_zoo.parsing.coverage import count_coverage, coverage_text
 from ifd_zoo.parsing.mask_source import NO_MASKS
+from ifd_zoo.tables import markdown_table
 from ifd_zoo.transforms import EvalTransform, Masking
 from train.attention_pictures import AttentionPictures
 from train.build import (
@@ -188,7 +189,8 @@ class Run:
             options = {'workers': config.workers, 'flip': config.test_flip}
             model = as_stored(with_feature(self.trained, config.feature))
             figures = evaluate_protocols(model, protocols, self.transform, **options)
-        self.log(markdown_table(figures) if figures else 'nothing measured: the data set has no query and gallery')
+        table = markdown_table(figure_lines(figures)) if figures else ''
+        self.log(table or 'nothing measured: the data set has no query and gallery')
         outcome = Outcome(figures, self.coverage, self.tracker.seconds(), self.history)
         path = write_release(self.trained, config, self.dataset, self.size, outcome)
         self.log(f'release: {path}')

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ifd_zoo.errors import ZooError
+from ifd_zoo.tables import markdown_table
 
 
 class MissingExtra(ZooError, RuntimeError):
@@ -45,15 +46,14 @@ def table(rows: list[Row], before: Mapping[str, float] | None = None) -> str:
     Args:
         before: ratios of an earlier run, by `key`; adds a column with the change.
     """
-    heads = ['what', 'ours', 'floor', 'unit', 'ours / floor', *(['before'] if before is not None else []), '']
-    lines = ['| ' + ' | '.join(heads) + ' |', '|' + '---|' * len(heads)]
+    lines = [['what', 'ours', 'floor', 'unit', 'ours / floor', *(['before'] if before is not None else []), '']]
     for row in rows:
         digits = 3 if row.unit == 'seconds' else 1
         cells = [row.name, f'{row.ours:.{digits}f}', f'{row.floor:.{digits}f}', row.unit, f'{row.ratio:.2f}']
         if before is not None:
             cells.append(_change(row.ratio, before.get(key(row))))
-        lines.append('| ' + ' | '.join([*cells, row.note]) + ' |')
-    return '\n'.join(lines)
+        lines.append([*cells, row.note])
+    return markdown_table(lines)
 
 
 def key(row: Row) -> str:

@@ -11,13 +11,13 @@ import timm
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 import ifd_zoo  # noqa: F401  (registers the models with timm)
 from eval.benchmarks.rows import Row
 from ifd_zoo.datasets import Record, load_dataset
-from ifd_zoo.transforms import IMAGENET_MEAN, IMAGENET_STD
 
 TRAINER = Path(__file__).resolve().parents[2] / 'train' / 'run.py'
 BATCH, EPOCHS = 64, 2
@@ -47,7 +47,7 @@ class Pictures(Dataset):
             v2.RandomCrop(list(size)),
             v2.RandomHorizontalFlip(),
             v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(IMAGENET_MEAN, IMAGENET_STD),
+            v2.Normalize(IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD),
             v2.RandomErasing(0.5, scale=(0.02, 0.4), ratio=(0.3, 3.3)),
         ])
 

@@ -14,8 +14,7 @@ feature; what was measured with the old one is left out of the new folder, which
 import argparse
 import sys
 
-from ifd_zoo.choices import FEATURES
-from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
 from ifd_zoo.releases.files import ORGANISATION, PREFIX, RELEASE_FILES, ReleaseError
 
 
@@ -67,10 +66,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
     command = commands.add_parser('save', help='make a release folder of any model or own parser that can be loaded')
     what = command.add_mutually_exclusive_group(required=True)
-    what.add_argument('--model', help='name, folder, file or hf-hub:org/name')
-    what.add_argument('--parser', help='a parser of our own: bundled, a folder, or hf-hub:org/name')
+    add_flags(what, model=None, parser=None)
+    add_flags(command, 'feature')
     command.add_argument('--output', required=True, help='folder, made when missing')
-    command.add_argument('--feature', choices=FEATURES, help='test feature of the model; default: that of its release')
     command.add_argument('--license', help='of the weights, as apache-2.0; default: what the release says')
     command.set_defaults(run=save)
 

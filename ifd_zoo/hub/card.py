@@ -11,6 +11,7 @@ from ifd_zoo.hub.release import release_name
 from ifd_zoo.hub.templates import render
 from ifd_zoo.inference import keeps_answer
 from ifd_zoo.models.cfg import PAPER
+from ifd_zoo.tables import markdown_table
 
 TASK = 'image-feature-extraction'
 METRICS = {'rank1': 'rank-1', 'mAP': 'mAP'}
@@ -144,15 +145,12 @@ def _figures_table(info: dict[str, Any]) -> str:
         return 'Not yet with this test feature; `eval/run.py --record` does it.'
     if not figures:
         return 'Nothing: the data of this run have no query and gallery.'
-    head = '| protocol | queries | gallery | rank-1 | rank-5 | mAP | mINP |\n|---|---|---|---|---|---|---|\n'
-    keys = ('rank1', 'rank5', 'mAP', 'mINP')
-    rows = (
-        f'| {row["protocol"]} | {row.get("valid_queries", row["queries"])} | {row["gallery"]} | '
-        + ' | '.join(f'{row[key]:.1f}' if key in row else '-' for key in keys) + ' |'
-        for row in figures
-    )
-    note = '\n\nPercent, single query, cosine of image plus mirror image, no re-ranking.'
-    return head + '\n'.join(rows) + note
+    keys = {'rank1': 'rank-1', 'rank5': 'rank-5', 'mAP': 'mAP', 'mINP': 'mINP'}
+    rows = [['protocol', 'queries', 'gallery', *keys.values()]]
+    for row in figures:
+        percent = [f'{row[key]:.1f}' if key in row else '-' for key in keys]
+        rows.append([row['protocol'], row.get('valid_queries', row['queries']), row['gallery'], *percent])
+    return f'{markdown_table(rows)}\n\nPercent, single query, cosine of image plus mirror image, no re-ranking.'
 
 
 def _comparison_text(report: dict[str, Any] | None) -> str:

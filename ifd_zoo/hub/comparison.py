@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ifd_zoo.tables import markdown_table
+
 FIGURES = ('rank1', 'mAP')
 
 
@@ -22,17 +24,13 @@ def comparison_tables(report: dict[str, Any]) -> str:
 def _table(test: str, rows: list[dict[str, Any]]) -> str:
     modes = list(dict.fromkeys(mode for row in rows for mode in row['figures']))
     first = rows[0]['figures'][modes[0]]
-    lines = [
-        f'**{test}**: {first["valid_queries"]} queries, {first["gallery"]} gallery images',
-        '',
-        f'| model | masks | seeds | {" | ".join(modes)} |',
-        '|' + '---|' * (3 + len(modes)),
-    ]
+    lines = [['model', 'masks', 'seeds', *modes]]
     for row in rows:
         figures = [format_figures(row['figures'].get(mode)) for mode in modes]
         seeds = [str(seed) for seed in row['seeds'] if seed is not None]
-        lines.append(f'| {" | ".join([row["row"], row["masks"], ", ".join(seeds) or "-", *figures])} |')
-    return '\n'.join(lines)
+        lines.append([row['row'], row['masks'], ', '.join(seeds) or '-', *figures])
+    title = f'**{test}**: {first["valid_queries"]} queries, {first["gallery"]} gallery images'
+    return f'{title}\n\n{markdown_table(lines)}'
 
 
 def format_figures(figures: dict[str, Any] | None) -> str:
@@ -49,13 +47,9 @@ def format_spread(value: dict[str, float | None]) -> str:
 def _cost_table(costs: dict[str, dict[str, Any]]) -> str:
     first = next(iter(costs.values()))
     where = f'{first["threads"]} CPU threads' if first['threads'] else first['device']
-    lines = [
-        f'**cost**: images/s on {where}, from photo to embedding, masks included where they are needed',
-        '',
-        '| model | parameters | GFLOPs | images/s |',
-        '|---|---|---|---|',
-    ]
+    lines = [['model', 'parameters', 'GFLOPs', 'images/s']]
     for name, cost in costs.items():
         speed = f'{cost["images_per_second"]:.0f} ({cost["precision"]})'
-        lines.append(f'| {name} | {cost["parameters"] / 1e6:.1f} M | {cost["gflops"]:.2f} | {speed} |')
-    return '\n'.join(lines)
+        lines.append([name, f'{cost["parameters"] / 1e6:.1f} M', f'{cost["gflops"]:.2f}', speed])
+    title = f'**cost**: images/s on {where}, from photo to embedding, masks included where they are needed'
+    return f'{title}\n\n{markdown_table(lines)}'

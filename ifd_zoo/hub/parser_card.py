@@ -8,6 +8,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from ifd_zoo.hub.templates import render
 from ifd_zoo.labels import CLOTHING
 from ifd_zoo.parsing.base import MOST_CHANGED
+from ifd_zoo.tables import markdown_table
 
 TASK = 'image-segmentation'
 SOURCES = {'rendered': 'rendered people', 'photos': 'photos in the layout of Clothing Co-Parsing'}
@@ -111,10 +112,9 @@ def _figures_text(figures: dict[str, dict]) -> str:
     labels = list(dict.fromkeys(label for row in figures.values() for label in row.get('classes', {})))
     rows = [(title, [row.get(key) for row in figures.values()]) for key, title in FIGURES.items()]
     rows += [(label, [row.get('classes', {}).get(label) for row in figures.values()]) for label in labels]
-    lines = [f'| percent | {" | ".join(names)} |', '|---' * (1 + len(names)) + '|']
-    lines += [f'| {title} | {" | ".join(map(_percent, values))} |' for title, values in rows]
+    table = markdown_table([['percent', *names], *([title, *map(_percent, values)] for title, values in rows)])
     note = 'Intersection over union (IoU) at the pictures\' own size, on pictures held out of the training.'
-    return '\n'.join(lines) + f'\n\n{note}'
+    return f'{table}\n\n{note}'
 
 
 def _precision_text(config: dict[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
 WEIGHTS_DIR = Path(__file__).resolve().parents[1] / 'weights'
 
 PAPER = {
@@ -28,8 +30,8 @@ def reid_cfg(streams: tuple[str, ...], first_conv: str = 'conv1', **kwargs: Any)
         'crop_pct': 1.0,
         'crop_mode': 'squash',
         'interpolation': 'bilinear',
-        'mean': (0.485, 0.456, 0.406),
-        'std': (0.229, 0.224, 0.225),
+        'mean': IMAGENET_DEFAULT_MEAN,
+        'std': IMAGENET_DEFAULT_STD,
         'first_conv': tuple(f'{stream}.backbone.net.{first_conv}' for stream in streams),
         'classifier': tuple(f'{stream}.head.classifier' for stream in streams),
         **PAPER,

@@ -1,6 +1,5 @@
 """Masks: see what the parser takes for clothing, correct it with a brush, and rank again."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, tell_skipped, user_errors
 from ifd_zoo.page.rank_tab import RankTab
 from ifd_zoo.page.theme import NETWORK, PHOTO, PICTURES, STILL, labelled
+from ifd_zoo.recent import Recent
 from ifd_zoo.recolour.colour import to_hex
 
 EDITED_SIDE = 640  # pixels of the picture to paint on
@@ -30,15 +30,6 @@ PAINTED_BYTES = 4 * EDITED_SIDE**2  # of one picture: more than the pixels
 SHOWN = 10  # lines of the table
 NO_MASK = 'There is no mask to rank with: give a photo, and wait for its classes.'
 HEADS = ('File', 'Rank before', 'Rank after', 'Similarity before', 'Similarity after')
-
-
-class Recent(OrderedDict):
-    """Keeps the latest entries: what a visitor painted waits here, also if it is never asked for."""
-
-    def __setitem__(self, key: str, value: object) -> None:
-        super().__setitem__(key, value)
-        while len(self) > PAINTINGS:
-            self.popitem(last=False)
 
 
 class Parsed(NamedTuple):
@@ -211,7 +202,7 @@ def _editor() -> gr.ImageEditor:
         height=620,
         elem_id='editor',
     )
-    editor.blob_storage = Recent()
+    editor.blob_storage = Recent(PAINTINGS)  # what a visitor painted waits here, also if it is never asked for
     editor.accept_blobs = bounded(editor.accept_blobs)
     return editor
 

@@ -15,23 +15,15 @@ import sys
 from pathlib import Path
 
 from ifd_zoo.choices import MAPS_AT_ONCE
-from ifd_zoo.cli import ArgumentParser, entry_point
-from ifd_zoo.datasets import DATASETS
+from ifd_zoo.cli import ArgumentParser, add_data_flags, add_flags, entry_point
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('python -m ifd_zoo.parsing', description='Make label maps for a data set.')
-    parser.add_argument('--parser', default='bundled', help='name of a parser, name:PATH, folder, or hf-hub:org/name')
-    parser.add_argument('--accept-licence', action='store_true', help="accept the parser's own terms, if it has any")
-    parser.add_argument('--data', default='folder', choices=sorted(DATASETS), help='data set reader')
-    parser.add_argument('--root', required=True, type=Path, help='folder of the data set')
+    add_flags(parser, 'parser', 'accept-licence', 'device')
+    add_data_flags(parser, batch_size=MAPS_AT_ONCE)
     parser.add_argument('--output', required=True, type=Path, help='folder for the label maps')
-    parser.add_argument('--batch-size', type=int, default=MAPS_AT_ONCE, help='images that are parsed together')
-    parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
-    args = parser.parse_args(argv)
-    if args.batch_size < 1:
-        parser.error('--batch-size must be at least 1')
-    return args
+    return parser.parse_args(argv)
 
 
 @entry_point('stopped; the same command goes on from here')

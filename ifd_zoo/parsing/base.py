@@ -3,9 +3,7 @@
 import hashlib
 import itertools
 import json
-import threading
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,47 +16,20 @@ from ifd_zoo.batching import on_each_core, share_out
 from ifd_zoo.errors import ZooError
 from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.inference import precision
+from ifd_zoo.recent import Recent
 
 MAX_SIDE = 1024  # class scores are never enlarged beyond this: a 12-megapixel photo would need 700 MB for them
 MOST_CHANGED = 0.005  # share of a picture's pixels that may get another class when they are computed in 16 bits
-REMEMBERED = 16 << 20  # bytes, one per pixel: about 500 crops of 256x128
+REMEMBERED = 16 << 20  # pixels of label maps, a byte each: about 500 crops of 256x128
 
 
 class ParserError(ZooError, ValueError):
     """A parser could not be loaded or used; the message names the file and what is wrong."""
 
 
-class RecentMaps:
-    """The label maps of the last images, found by the images' content. Safe between threads.
-
-    Args:
-        most: pixels that are kept in all.
-    """
-
-    def __init__(self, most: int = REMEMBERED) -> None:
-        self.most, self._pixels = most, 0
-        self._maps: OrderedDict[bytes, np.ndarray] = OrderedDict()
-        self._lock = threading.Lock()
-
-    @staticmethod
-    def key(image: Image.Image) -> bytes:
-        """The same for images of the same size and the same pixels."""
-        return hashlib.blake2b(repr(image.size).encode() + rgb(image).tobytes(), digest_size=16).digest()
-
-    def get(self, key: bytes) -> np.ndarray | None:
-        with self._lock:
-            if key in self._maps:
-                self._maps.move_to_end(key)
-            return self._maps.get(key)
-
-    def put(self, key: bytes, label_map: np.ndarray) -> None:
-        with self._lock:
-            if key in self._maps or label_map.size > self.most:
-                return
-            self._maps[key] = label_map
-            self._pixels += label_map.size
-            while self._pixels > self.most:
-                self._pixels -= self._maps.popitem(last=False)[1].size
+def content_key(image: Image.Image) -> bytes:
+    """The same for images of the same size and the same pixels."""
+    return hashlib.blake2b(repr(image.size).encode() + rgb(image).tobytes(), digest_size=16).digest()
 
 
 class NetworkParser(ABC):
@@ -82,7 +53,7 @@ class NetworkParser(ABC):
         self.config = config
         self.batch_size = batch_size
         self.precision = 'fp32'
-        self._recent = RecentMaps()
+        self.forget()
 
     @property
     def device(self) -> torch.device:
@@ -103,7 +74,7 @@ class NetworkParser(ABC):
         Returns:
             For each image (H, W) uint8 at its own size, values in `range(len(LABELS))`.
         """
-        keys = [self.precision.encode() + self._recent.key(image) for image in images]
+        keys = [self.precision.encode() + content_key(image) for image in images]
         maps = {key: self._recent.get(key) for key in keys}
         new = {key: image for key, image in zip(keys, images, strict=True) if maps[key] is None}
         images = [rgb(image) for image in new.values()]
@@ -111,12 +82,12 @@ class NetworkParser(ABC):
         parsed = on_each_core(lambda part: self._parse_batch(images[part]), parts, self.device)
         for key, label_map in zip(new, itertools.chain.from_iterable(parsed), strict=True):
             maps[key] = label_map
-            self._recent.put(key, label_map)
+            self._recent[key] = label_map
         return [maps[key].copy() for key in keys]
 
     def forget(self) -> None:
         """Parse images anew also if they came a short time ago."""
-        self._recent = RecentMaps()
+        self._recent = Recent(REMEMBERED, size=lambda label_map: label_map.size)
 
     @torch.inference_mode()
     def _parse_batch(self, images: list[Image.Image]) -> list[np.ndarray]:

@@ -9,6 +9,7 @@ import timm
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.tv_tensors import Mask
@@ -38,8 +39,7 @@ BUNDLED = {
 }
 """Name of a parser and its folder in `ifd_zoo/weights`; a new one is one line."""
 
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+MEAN, STD = IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 BATCH_SIZES = {'cpu': 8, 'cuda': 64}
 """Images per pass; with their mirror images, more would leave a processor's caches and take a fifth longer."""
 

@@ -21,6 +21,7 @@ from huggingface_hub.utils import logging
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
@@ -30,7 +31,7 @@ from ifd_zoo.parsing.labelsets import LABEL_SETS, label_lookup
 from ifd_zoo.parsing.schp_network import SCHP, resize
 from ifd_zoo.tensors import describe_unusable
 
-MEAN_BGR, STD_BGR = (0.406, 0.456, 0.485), (0.225, 0.224, 0.229)
+MEAN_BGR, STD_BGR = IMAGENET_DEFAULT_MEAN[::-1], IMAGENET_DEFAULT_STD[::-1]
 BATCH_SIZE = 4  # 66.8 M parameters on 473x473 pixels: more would cost memory and save no time
 STRIP = 1 << 23  # scores that are held at the image's size at a time
 

@@ -14,8 +14,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ifd_zoo.cli import REFUSED, ArgumentParser, entry_point
-from ifd_zoo.synthetic.flags import COMMAND, add_option_flags, read_options, read_size
+from ifd_zoo.cli import REFUSED, ArgumentParser, entry_point, positive, size
+from ifd_zoo.synthetic.flags import COMMAND, add_option_flags, read_options
 from ifd_zoo.synthetic.generate import Generation
 from ifd_zoo.synthetic.plan import Settings
 from ifd_zoo.synthetic.writer import GenerationError, advice
@@ -25,7 +25,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     usual = Settings()
     parser = ArgumentParser(COMMAND, description=__doc__)
     parser.add_argument('--output', required=True, type=Path, help='folder of the set')
-    parser.add_argument('--workers', type=int, default=1, help='processes, each with one thread and below 500 MB')
+    parser.add_argument('--workers', type=positive, default=1, help='processes, each with one thread and below 500 MB')
     parser.add_argument(
         '--only',
         nargs='+',
@@ -47,7 +47,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         flag = f'--{name.replace("_", "-")}'
         group.add_argument(flag, type=int, default=getattr(usual, name), help=help_text, metavar='N')
     group.add_argument(
-        '--size', type=read_size, default=usual.size, help='height and width (default: 256x128)', metavar='HxW'
+        '--size', type=size, default=usual.size, help='height and width (default: 256x128)', metavar='HxW'
     )
     group.add_argument(
         '--unseen',
@@ -62,10 +62,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help='the test with look-alikes: as many pictures as the gallery has (default: not made)',
     )
     add_option_flags(parser)
-    args = parser.parse_args(argv)
-    if args.workers < 1:
-        parser.error('--workers must be at least 1')
-    return args
+    return parser.parse_args(argv)
 
 
 def read_settings(args: argparse.Namespace) -> Settings:

@@ -21,6 +21,7 @@ from ifd_zoo.synthetic.statistics import (
     one_row_each,
     summarise_column,
 )
+from ifd_zoo.tables import markdown_table
 
 CARD = 'README.md'
 SHEET, PEOPLE_SHEET, REALISM_SHEET = 'sheets/contact.jpg', 'sheets/people.jpg', 'sheets/realism.jpg'
@@ -120,7 +121,7 @@ def _introduction(settings: Settings, rows: Sequence[Row]) -> str:
 def _splits(rows: Sequence[Row]) -> str:
     counts = count_splits(rows)
     lines = [(f'`{name}`', *counts[name], meaning) for name, meaning in SPLITS.items() if name in counts]
-    table = _table(('split', 'images', 'people', 'outfits', 'cameras', 'what'), lines)
+    table = markdown_table([('split', 'images', 'people', 'outfits', 'cameras', 'what'), *lines])
     return f'{table}\n\nAn outfit is a person in certain clothes. Training and test share no person and no outfit.'
 
 
@@ -150,7 +151,7 @@ def _pictures() -> str:
 
 def _labels(rows: Sequence[Row]) -> str:
     lines = [(label, f'{share:.2%}', f'{there:.1%}') for label, (share, there) in label_shares(rows).items()]
-    return _table(('label', 'share of the pixels', 'in images'), lines)
+    return markdown_table([('label', 'share of the pixels', 'in images'), *lines])
 
 
 def _views(rows: Sequence[Row]) -> str:
@@ -161,9 +162,8 @@ def _views(rows: Sequence[Row]) -> str:
     shares = [(camera, number, f'{number / len(rows):.1%}') for camera, number in sorted(cameras.items())]
     others = [name for name in columns(rows, '') if name not in FIRST and not name.startswith(('person_', 'outfit_'))]
     rest = _describe(rows, [name for name in others if not name.startswith('share_')])
-    return '\n\n'.join(
-        [_table(('person seen from', 'images'), quarters), _table(('camera', 'images', 'share'), shares), rest]
-    )
+    tables = [('person seen from', 'images'), *quarters], [('camera', 'images', 'share'), *shares]
+    return '\n\n'.join([*map(markdown_table, tables), rest])
 
 
 def _columns(rows: Sequence[Row], prefix: str) -> str:
@@ -181,9 +181,4 @@ def _describe(rows: Sequence[Row], names: Iterable[str]) -> str:
             words = [f'{word} {share:.1%}' for word, share in list(summary.items())[:MOST_WORDS]]
             text = ', '.join(words) + (f', {len(summary) - MOST_WORDS} more' if len(summary) > MOST_WORDS else '')
         lines.append((f'`{name}`', text))
-    return _table(('column', 'median (5 % to 95 %), or shares'), lines)
-
-
-def _table(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    rule = '|'.join('---' for _ in head)
-    return '\n'.join([f'| {" | ".join(head)} |', f'|{rule}|', *(f'| {" | ".join(map(str, line))} |' for line in lines)])
+    return markdown_table([('column', 'median (5 % to 95 %), or shares'), *lines])

@@ -12,31 +12,12 @@ from ifd_zoo.synthetic.plan import Settings, SettingsError
 COMMAND = 'python -m ifd_zoo.synthetic'
 
 
-def read_size(text: str) -> tuple[int, int]:
-    """`256x128`, height first."""
-    height, _, width = text.partition('x')
-    if not (height.isdecimal() and width.isdecimal()):
-        raise argparse.ArgumentTypeError(f'must be HEIGHTxWIDTH in pixels, such as 256x128, not {text!r}')
-    return int(height), int(width)
-
-
 def add_option_flags(parser: argparse.ArgumentParser) -> None:
-    """Two flags for each realism option, one that sets it and one that switches it off, and one for all."""
-    group = parser.add_argument_group(
-        'realism', 'Shares of the pictures and strengths, see options.py; --no-NAME switches an option off.'
-    )
+    """A flag for each realism option, and one for all."""
+    group = parser.add_argument_group('realism', 'Shares of the pictures and strengths from 0 to 1, see options.py.')
     group.add_argument('--plain', action='store_true', help='all off that are not named')
-    plain = Options.plain()
     for field in fields(Options):
-        flag, off = f'--{_dashed(field.name)}', getattr(plain, field.name)
-        help_text = f'default {field.default}'
-        if isinstance(field.default, bool):
-            group.add_argument(flag, action='store_true', default=None, help=help_text)
-        else:
-            group.add_argument(flag, type=type(field.default), help=help_text, metavar=type(field.default).__name__)
-        group.add_argument(
-            f'--no-{_dashed(field.name)}', dest=field.name, action='store_const', const=off, help=argparse.SUPPRESS
-        )
+        group.add_argument(f'--{_dashed(field.name)}', type=float, help=f'default {field.default}', metavar='SHARE')
 
 
 def read_options(args: argparse.Namespace) -> Options:

@@ -1,11 +1,12 @@
 """People who change their clothes: identities, outfits from a shared wardrobe, and dressed people in poses."""
 
-from collections import OrderedDict
+from collections import defaultdict
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
 import numpy as np
 
+from ifd_zoo.recent import Recent
 from ifd_zoo.synthetic.bodies.assets import load_assets
 from ifd_zoo.synthetic.bodies.body import Body, skinned
 from ifd_zoo.synthetic.bodies.hair import wear_hair
@@ -107,12 +108,12 @@ class People:
         self.wardrobe = Wardrobe(seed)
         self.landmarks = self._body.landmarks
         self.face_masks = assets.masks
-        self._kept: OrderedDict[Hashable, object] = OrderedDict()
+        self._kept: defaultdict[str, Recent] = defaultdict(lambda: Recent(KEPT))
 
     def identity(self, number: int) -> Identity:
         """The person of this number."""
         return self._keep(
-            ('identity', number), lambda: draw_identity(self._body, number, stream(self.seed, 'identity', number))
+            'identity', number, lambda: draw_identity(self._body, number, stream(self.seed, 'identity', number))
         )
 
     def outfit(self, owner: int, number: int) -> Outfit:
@@ -126,7 +127,7 @@ class People:
         Args:
             fabrics: another number gives the garments other colours and patterns, and leaves every shape as it is.
         """
-        return self._keep(('dressed', identity, outfit, fabrics), lambda: self._dress(identity, outfit, fabrics))
+        return self._keep('dressed', (identity, outfit, fabrics), lambda: self._dress(identity, outfit, fabrics))
 
     def _dress(self, identity: Identity, outfit: Outfit, fabrics: int) -> Dressed:
         fitting = Fitting(self._body, identity, outfit, self.seed, fabrics)
@@ -160,14 +161,11 @@ class People:
         """(G, 2) of the head; the rest of the skin has none."""
         skin = self._body.skin
         head = skin.surface.fields.head > 0.5
-        return self._keep(('relief', identity), lambda: skin.relief(identity.vertices[skin.source]) * head[:, None])
+        return self._keep('relief', identity, lambda: skin.relief(identity.vertices[skin.source]) * head[:, None])
 
-    def _keep(self, key: Hashable, make: Callable[[], Kept]) -> Kept:
+    def _keep(self, kind: str, key: Hashable, make: Callable[[], Kept]) -> Kept:
         """Remember the last few of each kind."""
-        if key not in self._kept:
-            self._kept[key] = make()
-            same = [other for other in self._kept if other[0] == key[0]]
-            for old in same[:-KEPT]:
-                del self._kept[old]
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        kept = self._kept[kind]
+        if key not in kept:
+            kept[key] = make()
+        return kept[key]

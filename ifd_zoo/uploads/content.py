@@ -1,10 +1,10 @@
 """What the file of a picture holds, without decoding it."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ifd_zoo.files import hash_file
 from ifd_zoo.formats import HEAD_BYTES
 from ifd_zoo.gallery import PhotoFile
 from ifd_zoo.images import MIN_SIDE, ImageError, open_image
@@ -73,7 +73,7 @@ class Contents:
 
     def __init__(self) -> None:
         self._only: dict[int, PhotoFile | None] = {}  # by size, until there is a second one
-        self._by_digest: dict[bytes, PhotoFile] = {}
+        self._by_digest: dict[str, PhotoFile] = {}
 
     def first(self, file: PhotoFile) -> PhotoFile:
         """The first file that was given with this content, which may be `file` itself."""
@@ -83,10 +83,5 @@ class Contents:
             return file
         only, self._only[size] = self._only[size], None
         if only:
-            self._by_digest[_digest(only.path)] = only
-        return self._by_digest.setdefault(_digest(file.path), file)
-
-
-def _digest(path: str | Path) -> bytes:
-    with open(path, 'rb') as file:
-        return hashlib.file_digest(file, 'sha256').digest()
+            self._by_digest[hash_file(Path(only.path))] = only
+        return self._by_digest.setdefault(hash_file(Path(file.path)), file)

@@ -1,6 +1,5 @@
 """Painted textures, walls and things, made when they are first needed, and kept."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ifd_zoo.files import replacing
+from ifd_zoo.recent import Recent
 from ifd_zoo.synthetic.streams import stream
 
 VARIANTS = 30
@@ -28,7 +28,7 @@ class Atlas:
 
     def __init__(self, seed: int, folder: Path | None = None) -> None:
         self._seed, self._folder = seed, folder
-        self._painted: OrderedDict[tuple, np.ndarray] = OrderedDict()
+        self._painted = Recent(KEPT)
 
     def take(self, rng: np.random.Generator, painter: Callable[..., np.ndarray], *options: Any) -> np.ndarray:
         """One of the variants; not to be written to.
@@ -37,17 +37,15 @@ class Atlas:
             OSError: the folder cannot be read or written.
         """
         key = (painter.__name__, *options, int(rng.integers(VARIANTS)))
-        if key not in self._painted:
+        image = self._painted.get(key)
+        if image is None:
             image = self._read(key)
             if image is None:
                 image = painter(stream(self._seed, 'texture', *key), *options)
                 self._write(key, image)
             image.setflags(write=False)
             self._painted[key] = image
-            if len(self._painted) > KEPT:
-                self._painted.popitem(last=False)
-        self._painted.move_to_end(key)
-        return self._painted[key]
+        return image
 
     def _read(self, key: tuple) -> np.ndarray | None:
         path = self._path(key)
