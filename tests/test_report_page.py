@@ -275,6 +275,8 @@ def test_a_protocol_without_valid_queries_is_told(measured, tmp_path):
     write_html(tmp_path / 'report.html', {**report, 'protocols': []}, [alone], records, embeddings)
     text = (tmp_path / 'report.html').read_text()
     assert 'No query has a right answer in the gallery: the gallery does not show the person (1).' in text
+    write_html(tmp_path / 'report.html', {**report, 'protocols': []}, [replace(alone, query=())], records, embeddings)
+    assert 'in the gallery: there are no queries.' in (tmp_path / 'report.html').read_text()
 
 
 def test_a_picture_that_is_gone_is_named(measured, tmp_path):
