@@ -11,11 +11,11 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
+from eval.charts import KEYS, curve_chart, histogram_chart
 from eval.metrics import RANKS
 from eval.ranklists import RankList, Sides, choose_queries, rank_lists
 from eval.report import figure_lines, paper_lines, setting_texts
 from eval.summary import TITLES
-from eval.svg import curve_chart, histogram_chart
 from eval.validity import NO_QUERIES, reason_text, unanswered
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.datasets.base import read_image
@@ -70,6 +70,7 @@ def write_html(
         report=report,
         seed=seed,
         titles=TITLES,
+        colours=KEYS,
         pictures=Pictures(records),
         settings={'weights': report['weights_sha256'][:12], **setting_texts(report)},
         # Without the mode, which the sections say.
@@ -116,8 +117,8 @@ def _section(sides: Sides, seed: int) -> Section:
     return Section(
         protocol,
         '',
-        curve_chart(curve, 'CMC curve', RANKS),
-        histogram_chart(edges, shares, 'Similarity of the same person and of different people'),
+        curve_chart(curve, f'CMC curve, {protocol.name}', RANKS),
+        histogram_chart(edges, shares, f'Similarity of the same person and of different people, {protocol.name}'),
         same,
         other,
         {kind: rank_lists(sides, scores, places) for kind, places in chosen},
