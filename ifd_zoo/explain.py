@@ -9,19 +9,6 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from ifd_zoo.labels import LABELS, PALETTE
 from ifd_zoo.masks import class_mask
 
-INFERNO = (
-    (0, 0, 4),
-    (33, 12, 74),
-    (86, 16, 110),
-    (137, 34, 106),
-    (187, 55, 84),
-    (227, 89, 50),
-    (249, 140, 10),
-    (249, 201, 50),
-    (252, 255, 164),
-)
-"""Nine RGB samples of the perceptual colour map `inferno` (Smith and van der Walt, CC0), from low to high."""
-
 CLOTHING_COLOUR = (20, 200, 255)
 
 DRAWN_SIDE = 384
@@ -44,7 +31,7 @@ class PhotoView(NamedTuple):
 
 
 def colour_map(values: np.ndarray) -> np.ndarray:
-    """Colours of values.
+    """Colours of values, of the perceptual colour map `inferno`.
 
     Args:
         values: (H, W) in [0, 1].
@@ -52,10 +39,9 @@ def colour_map(values: np.ndarray) -> np.ndarray:
     Returns:
         (H, W, 3) uint8.
     """
-    table = np.asarray(INFERNO, dtype=np.float32)
-    steps = np.linspace(0, 1, 256)
-    fine = np.stack([np.interp(steps, np.linspace(0, 1, len(table)), channel) for channel in table.T], axis=-1)
-    return np.round(fine).astype(np.uint8)[np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)]
+    from matplotlib import colormaps  # late: who draws nothing need not wait for it
+
+    return colormaps['inferno'](np.clip(values, 0, 1), bytes=True)[..., :3]
 
 
 def colour_bar(width: int = 256, height: int = 12) -> Image.Image:
