@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from ifd_zoo.labels import LABELS, PALETTE
 from ifd_zoo.masks import class_mask
+from ifd_zoo.sheets import in_rows, sheet
 
 CLOTHING_COLOUR = (20, 200, 255)
 
@@ -55,16 +56,14 @@ def label_key(columns: int = 3, width: int = 112, height: int = 28) -> Image.Ima
     Args:
         width, height: of one of them, in pixels.
     """
-    rows = -(-len(LABELS) // columns)
-    key, font = Image.new('RGBA', (columns * width, rows * height)), ImageFont.load_default(height // 2)
-    pen = ImageDraw.Draw(key)
-    for place, (name, colour) in enumerate(zip(LABELS, PALETTE, strict=True)):
-        left, top = place % columns * width, place // columns * height
-        pen.rounded_rectangle((left + 1, top + 1, left + width - 3, top + height - 3), 5, colour, (128, 128, 128))
+    tiles = []
+    for name, colour in zip(LABELS, PALETTE, strict=True):
+        tiles.append(tile := Image.new('RGBA', (width, height)))
+        pen, font = ImageDraw.Draw(tile), ImageFont.load_default(height // 2)
+        pen.rounded_rectangle((1, 1, width - 3, height - 3), 5, colour, (128, 128, 128))
         bright = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 140
-        middle = left + width // 2 - 1, top + height // 2 - 1
-        pen.text(middle, name, 'black' if bright else 'white', font, anchor='mm')
-    return key
+        pen.text((width // 2 - 1, height // 2 - 1), name, 'black' if bright else 'white', font, anchor='mm')
+    return sheet(in_rows(tiles, columns), background=None)
 
 
 def attention_overlay(
@@ -219,12 +218,7 @@ def views(
 def side_by_side(pictures: Sequence[Image.Image], height: int = 320, gap: int = 6) -> Image.Image:
     """Pictures in a row, each `height` pixels high, with `gap` transparent pixels between."""
     scaled = [picture.resize((max(1, round(picture.width * height / picture.height)), height)) for picture in pictures]
-    width = sum(picture.width for picture in scaled) + gap * (len(scaled) - 1)
-    row, left = Image.new('RGBA', (width, height)), 0
-    for picture in scaled:
-        row.paste(picture, (left, 0))
-        left += picture.width + gap
-    return row
+    return sheet([scaled], gap, background=None)
 
 
 def _check_shape(image: Image.Image, values: np.ndarray) -> None:

@@ -15,7 +15,7 @@ MAY_IMPORT = {'ifd_zoo': set(), 'eval': {'ifd_zoo'}, 'train': {'ifd_zoo', 'eval'
 ORDER = (
     '__init__ __main__ page listing indexed index fig3 uploads gallery recolour export gradcam predictors predictor '
     'hub parsing releases datasets transforms explain processes inference features models masks synthetic label_maps '
-    'images labels batching charts cli formats tensors tables sparing fingerprint fuse_bn flops files choices '
+    'images labels sheets batching charts cli formats tensors tables sparing fingerprint fuse_bn flops files choices '
     'lazy errors'
 ).split()
 """Rooms and files of `ifd_zoo`, each of which imports only what is named after it."""
