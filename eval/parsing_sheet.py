@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageOps
 
-from ifd_zoo.explain import label_map_picture
+from ifd_zoo.explain import label_map_picture, masked_picture
 from ifd_zoo.masks import class_mask
+from ifd_zoo.sheets import in_rows, sheet, write
 
 CELL = (84, 168)  # pixels, width and height of each of the three pictures of a person
-GAP, LINE = 8, 20
+GAP = 8
 COLUMNS = 6
 
 
@@ -23,26 +24,16 @@ class Case(NamedTuple):
 
 def draw_cases(groups: dict[str, Sequence[Case]]) -> Image.Image:
     """A row for each group: of every case the image, the image with its clothing erased, and the label map."""
-    font = ImageFont.load_default(13)
-    width, height = 3 * CELL[0] + GAP, CELL[1] + LINE + GAP
-    rows = sum(-(-len(cases) // COLUMNS) for cases in groups.values())
-    size = (COLUMNS * (width + GAP) + GAP, rows * height + len(groups) * LINE + GAP)
-    sheet = Image.new('RGB', size, 'white')
-    draw, top = ImageDraw.Draw(sheet), GAP // 2
-    for title, cases in groups.items():
-        draw.text((GAP, top), title, 'black', font)
-        top += LINE
-        for index, case in enumerate(cases):
-            row, column = divmod(index, COLUMNS)
-            corner = GAP + column * (width + GAP), top + row * height
-            for place, picture in enumerate(_pictures(case)):
-                sheet.paste(ImageOps.pad(picture, CELL, color='white'), (corner[0] + place * CELL[0], corner[1]))
-            draw.text((corner[0], corner[1] + CELL[1] + 2), case.caption, 'black', font)
-        top += -(-len(cases) // COLUMNS) * height
-    return sheet
+    rows = [[picture] for title, cases in groups.items() for picture in (write(title), _group(cases))]
+    return sheet(rows, GAP // 2, GAP, align=(0,))
 
 
-def _pictures(case: Case) -> tuple[Image.Image, Image.Image, Image.Image]:
-    pixels = np.array(case.image)
-    pixels[class_mask(case.label_map)] = 0
-    return case.image, Image.fromarray(pixels), label_map_picture(case.label_map)
+def _group(cases: Sequence[Case]) -> Image.Image:
+    return sheet(in_rows([_cell(case) for case in cases], COLUMNS), GAP)
+
+
+def _cell(case: Case) -> Image.Image:
+    clothing = class_mask(case.label_map)
+    pictures = case.image, masked_picture(case.image, clothing), label_map_picture(case.label_map)
+    row = sheet([[ImageOps.pad(picture, CELL, color='white') for picture in pictures]])
+    return sheet([[row], [write(case.caption, width=row.width)]], align=(0,))

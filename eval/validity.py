@@ -7,6 +7,7 @@ from eval.metrics import judge, labels_of, positions_by_pid
 from ifd_zoo.datasets import Protocol, ReIDDataset
 
 STRANGER = 'the gallery does not show the person'
+NO_QUERIES = 'there are no queries'
 SAME_CAMERA = "only the query's own camera shows the person in the gallery"
 OTHER_CAMERAS = {
     'cc': 'other cameras show the person in the same outfit only',
@@ -50,7 +51,7 @@ def fewest_valid(protocols: Iterable[Protocol]) -> dict[str, tuple[Protocol, Cou
 def empty_protocols(protocols: Iterable[Protocol]) -> dict[str, str]:
     """For the name of each protocol without a valid query a sentence that says so and why."""
     return {
-        name: f'{name}: no query has a right answer: {reason_text(reasons) or "there are no queries"}'
+        name: f'{name}: no query has a right answer: {reason_text(reasons) or NO_QUERIES}'
         for name, (protocol, reasons) in fewest_valid(protocols).items()
         if reasons.total() == len(protocol.query)
     }

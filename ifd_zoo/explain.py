@@ -8,19 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from ifd_zoo.labels import LABELS, PALETTE
 from ifd_zoo.masks import class_mask
-
-INFERNO = (
-    (0, 0, 4),
-    (33, 12, 74),
-    (86, 16, 110),
-    (137, 34, 106),
-    (187, 55, 84),
-    (227, 89, 50),
-    (249, 140, 10),
-    (249, 201, 50),
-    (252, 255, 164),
-)
-"""Nine RGB samples of the perceptual colour map `inferno` (Smith and van der Walt, CC0), from low to high."""
+from ifd_zoo.sheets import in_rows, sheet
 
 CLOTHING_COLOUR = (20, 200, 255)
 
@@ -44,7 +32,7 @@ class PhotoView(NamedTuple):
 
 
 def colour_map(values: np.ndarray) -> np.ndarray:
-    """Colours of values.
+    """Colours of values, of the perceptual colour map `inferno`.
 
     Args:
         values: (H, W) in [0, 1].
@@ -52,10 +40,9 @@ def colour_map(values: np.ndarray) -> np.ndarray:
     Returns:
         (H, W, 3) uint8.
     """
-    table = np.asarray(INFERNO, dtype=np.float32)
-    steps = np.linspace(0, 1, 256)
-    fine = np.stack([np.interp(steps, np.linspace(0, 1, len(table)), channel) for channel in table.T], axis=-1)
-    return np.round(fine).astype(np.uint8)[np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)]
+    from matplotlib import colormaps  # late: who draws nothing need not wait for it
+
+    return colormaps['inferno'](np.clip(values, 0, 1), bytes=True)[..., :3]
 
 
 def colour_bar(width: int = 256, height: int = 12) -> Image.Image:
@@ -69,16 +56,14 @@ def label_key(columns: int = 3, width: int = 112, height: int = 28) -> Image.Ima
     Args:
         width, height: of one of them, in pixels.
     """
-    rows = -(-len(LABELS) // columns)
-    key, font = Image.new('RGBA', (columns * width, rows * height)), ImageFont.load_default(height // 2)
-    pen = ImageDraw.Draw(key)
-    for place, (name, colour) in enumerate(zip(LABELS, PALETTE, strict=True)):
-        left, top = place % columns * width, place // columns * height
-        pen.rounded_rectangle((left + 1, top + 1, left + width - 3, top + height - 3), 5, colour, (128, 128, 128))
+    tiles = []
+    for name, colour in zip(LABELS, PALETTE, strict=True):
+        tiles.append(tile := Image.new('RGBA', (width, height)))
+        pen, font = ImageDraw.Draw(tile), ImageFont.load_default(height // 2)
+        pen.rounded_rectangle((1, 1, width - 3, height - 3), 5, colour, (128, 128, 128))
         bright = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 140
-        middle = left + width // 2 - 1, top + height // 2 - 1
-        pen.text(middle, name, 'black' if bright else 'white', font, anchor='mm')
-    return key
+        pen.text((width // 2 - 1, height // 2 - 1), name, 'black' if bright else 'white', font, anchor='mm')
+    return sheet(in_rows(tiles, columns), background=None)
 
 
 def attention_overlay(
@@ -233,12 +218,7 @@ def views(
 def side_by_side(pictures: Sequence[Image.Image], height: int = 320, gap: int = 6) -> Image.Image:
     """Pictures in a row, each `height` pixels high, with `gap` transparent pixels between."""
     scaled = [picture.resize((max(1, round(picture.width * height / picture.height)), height)) for picture in pictures]
-    width = sum(picture.width for picture in scaled) + gap * (len(scaled) - 1)
-    row, left = Image.new('RGBA', (width, height)), 0
-    for picture in scaled:
-        row.paste(picture, (left, 0))
-        left += picture.width + gap
-    return row
+    return sheet([scaled], gap, background=None)
 
 
 def _check_shape(image: Image.Image, values: np.ndarray) -> None:

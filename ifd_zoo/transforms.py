@@ -1,9 +1,8 @@
 """Image, clothing-masked image and clothing mask, moved together.
 
 One geometric transform moves the image and its masks, all with antialiasing, so that of a mask the share of clothing in
-each pixel is left. The masked image is made *after* it, so the three can never be out of line. Colour changes touch
-the image only. Random erasing hits image and masked image in the same place, while psi keeps its value. Until then
-everything is bytes, so that little goes to a device.
+each pixel is left. The masked image is made *after* it, so the three can never be out of line. Until then everything is
+bytes, so that little goes to a device. `train/augmentation.py` adds what training draws at random.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,8 +14,7 @@ import torch
 from PIL import Image
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
-from torchvision import tv_tensors
-from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as TF
 
 from ifd_zoo.batching import stack_images
@@ -38,16 +36,6 @@ class Sample(NamedTuple):
     """psi (1, H, W), 0 or 1."""
 
 
-class TrainSample(NamedTuple):
-    """As `Sample`, and what losses ask for beside psi."""
-
-    image: Tensor
-    masked: Tensor
-    clothing: Tensor
-    person: Tensor
-    """(1, H, W), 0 or 1: where the label map shows anything but background."""
-
-
 @dataclass(frozen=True)
 class Masking:
     """What is erased from the image, what psi covers, and with what the hole is filled."""
@@ -57,20 +45,6 @@ class Masking:
     fill: str = 'black'
     erased_share: float = ERASED_SHARE
     """Share of the classes in a pixel of the resized image, above which it is erased."""
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Training-time changes; every number is a probability or a strength in [0, 1] unless said otherwise."""
-
-    crop_scale: float = 1.125
-    """Resize to this multiple of the input size, then crop at random."""
-    flip: float = 0.5
-    erasing: float = 0.5
-    jitter: float = 0.0
-    """Strength of brightness, contrast, saturation (all) and hue (a quarter of it)."""
-    crop: float = 1.0
-    """Probability of the crop; other images are resized to the input size, which is the scale of evaluation."""
 
 
 class EvalTransform:
@@ -96,14 +70,17 @@ class EvalTransform:
         self.masking = masking or Masking()
         sets = dict.fromkeys(map(class_indices, (self.masking.mask_classes, self.masking.clothing_classes)))
         self._clothing = len(sets) - 1  # one channel where both sets are the same
-        self._tables = torch.stack([_table(classes) for classes in sets])
+        self._tables = torch.stack([class_table(classes) for classes in sets])
 
-    def __call__(self, image: Image.Image, label_map: np.ndarray | None = None) -> Sample | TrainSample:
+    def __call__(self, image: Image.Image, label_map: np.ndarray | None = None) -> NamedTuple:
         """One sample.
 
         Args:
             image: RGB.
             label_map: (H, W) in `LABELS`, of the image's size; with None psi is empty and nothing is erased.
+
+        Returns:
+            A `Sample`, or what `sample` is.
 
         Raises:
             ValueError: the label map has another size than the image.
@@ -119,7 +96,7 @@ class EvalTransform:
         images: Sequence[Image.Image],
         label_maps: Sequence[np.ndarray | None] | None = None,
         device: str | torch.device = 'cpu',
-    ) -> Sample | TrainSample:
+    ) -> NamedTuple:
         """Many samples in one go: what `__call__` makes of each, stacked, on a device and in channels_last.
 
         Images of the same size are resized together; only bytes go to the device.
@@ -159,7 +136,7 @@ class EvalTransform:
         size = list(self.size)
         return tuple(TF.resize(part, size, interpolation=InterpolationMode.BILINEAR, antialias=True) for part in parts)
 
-    def _assemble(self, pixels: Tensor, masks: Tensor | None = None) -> Sample | TrainSample:
+    def _assemble(self, pixels: Tensor, masks: Tensor | None = None) -> NamedTuple:
         """From images (..., 3, H, W) and `_masks` of theirs in their final place, both uint8."""
         pixels = TF.to_dtype(pixels, torch.float32, scale=True)
         if masks is None:
@@ -187,56 +164,7 @@ class EvalTransform:
         return TF.normalize(pixels, self.mean * images, self.std * images)
 
 
-class TrainTransform(EvalTransform):
-    """`EvalTransform` with random crop, flip, colour jitter and erasing.
-
-    Args:
-        size, mean, std, masking: as for `EvalTransform`.
-        augmentation: what is drawn at random.
-        camera: changes the picture (3, H, W) uint8 at its final size, so that image and masked image show the change.
-    """
-
-    sample = TrainSample
-
-    def __init__(
-        self,
-        size: tuple[int, int],
-        augmentation: Augmentation,
-        mean: Sequence[float] = IMAGENET_DEFAULT_MEAN,
-        std: Sequence[float] = IMAGENET_DEFAULT_STD,
-        masking: Masking | None = None,
-        camera: v2.Transform | None = None,
-    ) -> None:
-        super().__init__(size, mean, std, masking)
-        self._tables = torch.cat([self._tables, _table(range(1, len(LABELS)))[None]])
-        self.camera = camera or v2.Identity()
-        enlarged = [round(side * augmentation.crop_scale) for side in size]
-        # v2 moves all images of one call in the same way; a tv_tensors.Mask would be resized without antialiasing.
-        crop = v2.Compose([v2.Resize(enlarged, antialias=True), v2.RandomCrop(list(size))])
-        if augmentation.crop < 1:
-            whole = v2.Resize(list(size), antialias=True)
-            crop = v2.RandomChoice([crop, whole], [augmentation.crop, 1 - augmentation.crop])
-        self.move = v2.Compose([crop, v2.RandomHorizontalFlip(augmentation.flip)])
-        strength = augmentation.jitter
-        self.jitter = v2.ColorJitter(strength, strength, strength, strength / 4) if strength else None
-        # Filled with the mean colour: zero, since it comes after normalisation.
-        self.erasing = v2.RandomErasing(augmentation.erasing, scale=(0.02, 0.4), ratio=(0.3, 3.3))
-
-    def _geometric(self, *parts: Tensor) -> tuple[Tensor, ...]:
-        pixels, *masks = self.move([tv_tensors.Image(part) for part in parts])
-        return tuple(part.as_subclass(Tensor) for part in (self.camera(pixels), *masks))
-
-    def _noise(self, pixels: Tensor) -> None:
-        return None  # drawn anew for each image
-
-    def _colour(self, pixels: Tensor) -> Tensor:
-        return self.jitter(pixels) if self.jitter else pixels
-
-    def _finish(self, pixels: Tensor) -> Tensor:
-        return self.erasing(super()._finish(pixels))
-
-
-def _table(classes: Iterable[int]) -> Tensor:
+def class_table(classes: Iterable[int]) -> Tensor:
     """255 for labels that are among the classes, uint8; `UNKNOWN` is not."""
     table = torch.zeros(len(LABELS) + 1, dtype=torch.uint8)
     table[list(classes)] = 255

@@ -15,8 +15,8 @@ MAY_IMPORT = {'ifd_zoo': set(), 'eval': {'ifd_zoo'}, 'train': {'ifd_zoo', 'eval'
 ORDER = (
     '__init__ __main__ synthetic page listing indexed index fig3 uploads gallery recolour export gradcam predictors '
     'predictor hub parsing releases cli datasets transforms evidence explain processes inference features models masks '
-    'label_maps images labels batching formats tensors tables sparing fingerprint fuse_bn flops files choices lazy '
-    'recent errors'
+    'label_maps images labels sheets batching charts formats tensors tables sparing fingerprint fuse_bn flops files '
+    'choices lazy recent errors'
 ).split()
 """Rooms and files of `ifd_zoo`, each of which imports only what is named after it."""
 

@@ -14,7 +14,7 @@ LEFT[:, :10] = True
 
 def test_the_colour_map_runs_from_black_to_yellow_and_brightens_all_the_way():
     colours = explain.colour_map(np.linspace(0, 1, 256)[None]).astype(float)
-    assert tuple(colours[0, 0]) == explain.INFERNO[0] and tuple(colours[0, -1]) == explain.INFERNO[-1]
+    assert colours[0, 0].max() < 5 and colours[0, -1] == pytest.approx((252, 255, 164), abs=1)
     luminance = colours[0] @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(luminance) > -1).all() and luminance[-1] - luminance[0] > 200
 
@@ -35,7 +35,7 @@ def test_opacity_goes_from_the_grey_photo_to_the_colours_alone():
 def test_stretching_uses_the_whole_colour_map_and_a_flat_map_survives_it():
     attention = np.linspace(0.4, 0.6, 800, dtype=np.float32).reshape(40, 20)
     stretched = np.asarray(explain.attention_overlay(PHOTO, attention, opacity=1, stretch=True))
-    assert tuple(stretched[0, 0]) == explain.INFERNO[0] and tuple(stretched[-1, -1]) == explain.INFERNO[-1]
+    assert (stretched[[0, -1], [0, -1]] == explain.colour_map(np.array([[0.0, 1.0]]))[0]).all()
     flat = explain.attention_overlay(PHOTO, np.full((40, 20), 0.5, np.float32), opacity=1, stretch=True)
     assert len(flat.getcolors()) == 1
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from eval import run as eval_run
-from eval.page import _data_url, _Pictures
+from eval.page import Pictures, _data_url
 from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
 from ifd_zoo.datasets.base import read_image, read_label_map
 from ifd_zoo.images import MAX_SIDE, load_image
@@ -86,7 +86,7 @@ def test_every_command_sees_the_pixels_of_load_image(tmp_path, kind):
     assert np.array_equal(parser.seen[0], expected)
     pair = (record.path, record.label_map)
     assert np.array_equal(Source([pair])[0][0], expected)
-    assert _data_url(load_image(record.path)) in _Pictures([record]).tag(record, 'query')
+    assert _data_url(load_image(record.path)) == Pictures([record]).url(record)
 
 
 def test_pictures_of_others_are_opened_in_one_place():

@@ -4,7 +4,6 @@ import base64
 import io
 from dataclasses import replace
 from html.parser import HTMLParser
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from eval.metrics import Labels
 from eval.page import write_html
 from eval.ranklists import Sides, choose_queries, rank_lists
 from eval.report import distinct_records, measure
-from eval.svg import curve_chart, histogram_chart, nice_ticks
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
 from tests.browser import browser_or_skip, open_browser, open_page
 from tests.trees import write_folder_tree
@@ -34,7 +32,8 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         values = dict(attrs)
         self.tags.append(tag)
-        self.addresses += [values[key] for key in ('src', 'href') if key in values]
+        addresses = [values[key] for key in ('src', 'href') if key in values]
+        self.addresses += [address for address in addresses if not address.startswith('#')]  # those are in the page
         if values.get('class') == 'list':
             self.lists.append([])
         if tag == 'li' and values.get('class', '').startswith('answer '):
@@ -142,41 +141,6 @@ def test_queries_are_the_best_the_worst_and_a_seeded_draw():
     assert all(len(places) == len(precision) for places in choose_queries(scores, 99, 0).values())
 
 
-def points(chart, path):
-    root = ElementTree.fromstring(chart)
-    (node,) = root.findall(f'.//{{http://www.w3.org/2000/svg}}{path}')
-    return [tuple(map(float, pair.split(','))) for pair in node.get('points').split()]
-
-
-def test_the_curve_rises_as_its_values_do():
-    corners = points(curve_chart([20.0, 60.0, 100.0], 'title', (1, 5)), 'polyline')
-    assert len(corners) == 3
-    (x1, y1), (x2, y2), (x3, y3) = corners
-    assert x2 - x1 == pytest.approx(x3 - x2) and y1 - y2 == pytest.approx(y2 - y3) and y1 > y2 > y3
-    assert '>20.0<' in curve_chart([20.0, 60.0, 100.0], 'title', (1, 5))
-
-
-def test_the_bars_of_a_histogram_stand_on_the_axis_and_their_texts_are_escaped():
-    chart = histogram_chart(np.array([0.0, 0.5, 1.0]), {'same': np.array([25.0, 75.0])}, '<&>')
-    corners = points(chart, 'polygon')
-    assert corners[0][1] == corners[-1][1] == max(y for _, y in corners)
-    assert corners[1][1] > corners[3][1] == min(y for _, y in corners)
-    assert ElementTree.fromstring(chart)[0].text == '<&>'
-
-
-def test_an_axis_through_zero_has_no_negative_zero():
-    chart = histogram_chart(np.array([-0.5, 0.1, 0.7]), {'same': np.array([25.0, 75.0])}, '')
-    texts = [node.text for node in ElementTree.fromstring(chart) if node.get('class') == 'tick']
-    assert '0' in texts and '-0' not in texts and '-0.4' in texts
-
-
-@pytest.mark.parametrize('top', [1e-3, 0.37, 1, 4.9, 12.5, 99, 100, 12345])
-def test_ticks_are_few_round_and_reach_the_top(top):
-    ticks = nice_ticks(top)
-    assert ticks[0] == 0 and ticks[-1] >= top * (1 - 1e-9) and 3 <= len(ticks) <= 6
-    assert nice_ticks(0) == [0, 1]
-
-
 @pytest.fixture(scope='module')
 def measured(tmp_path_factory):
     """Arguments of `write_html` behind the path; a person's folder has a name that is HTML."""
@@ -275,6 +239,8 @@ def test_a_protocol_without_valid_queries_is_told(measured, tmp_path):
     write_html(tmp_path / 'report.html', {**report, 'protocols': []}, [alone], records, embeddings)
     text = (tmp_path / 'report.html').read_text()
     assert 'No query has a right answer in the gallery: the gallery does not show the person (1).' in text
+    write_html(tmp_path / 'report.html', {**report, 'protocols': []}, [replace(alone, query=())], records, embeddings)
+    assert 'in the gallery: there are no queries.' in (tmp_path / 'report.html').read_text()
 
 
 def test_a_picture_that_is_gone_is_named(measured, tmp_path):

@@ -12,11 +12,12 @@ from eval import run as eval_run
 from ifd_zoo.datasets.base import read_image, read_label_map
 from ifd_zoo.hub import load_model
 from ifd_zoo.parsing import load_parser
-from ifd_zoo.transforms import Augmentation, EvalTransform, Masking, TrainTransform
+from ifd_zoo.transforms import EvalTransform, Masking
 from tests.training import arguments, metrics
 from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree
 from train import run as train_run
 from train import training
+from train.augmentation import Augmentation, TrainTransform
 from train.build import build_model, build_stages
 from train.config import Config
 from train.engine import make_accelerator

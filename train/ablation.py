@@ -20,7 +20,7 @@ if __name__ == '__main__':
 from eval.summary import summarise
 from ifd_zoo.choices import NO_MASKS
 from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative, positive
-from train.ablation_chart import draw_chart, require_matplotlib
+from train.ablation_chart import draw_chart
 from train.ablation_report import build_report, markdown_block, shared_training
 from train.config import Config
 from train.jobs import Interrupted, Job, JobError, run_jobs
@@ -191,7 +191,6 @@ def write_report(report: dict, output: Path) -> None:
 @entry_point('stopped; the same command goes on from here')
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    require_matplotlib()  # before hours of training, not after them
     ablation = Ablation(args)
     try:
         ablation.execute()

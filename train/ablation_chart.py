@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from eval.summary import TITLES
-from ifd_zoo.errors import ZooError
 
 BARS = {'rank1': ('rank-1', '#0072B2'), 'mAP': ('mAP', '#E69F00')}
 """Label and colour; blue and orange of Okabe and Ito, told apart by every kind of colour vision."""
@@ -23,29 +22,13 @@ STYLE = {
 }
 
 
-class ChartError(ZooError, RuntimeError):
-    """No chart can be drawn; the message says what to do."""
-
-
-def require_matplotlib() -> None:
-    """Raises ChartError when it is not installed."""
-    try:
-        import matplotlib  # noqa: F401  (only asked whether it is there)
-    except ImportError as error:
-        raise ChartError('the chart needs matplotlib: pip install matplotlib') from error
-
-
 def draw_chart(report: dict, path: Path) -> None:
     """Write two panels, cc and sc, with rank-1 and mAP of each row; the same report gives the same bytes.
 
     Args:
         report: of `train.ablation_report.build_report`. Error bars are its standard deviations; none for a single seed.
         path: `.svg`.
-
-    Raises:
-        ChartError: matplotlib is not installed.
     """
-    require_matplotlib()
     # Late, and without pyplot: nothing else in this program needs it, and no display is asked for.
     from matplotlib import rc_context
     from matplotlib.figure import Figure

@@ -6,17 +6,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from torch import Tensor, nn
 
 from ifd_zoo.datasets import Record, RecordDataset
-from ifd_zoo.explain import attention_overlay, colour_map
+from ifd_zoo.explain import attention_overlay, colour_bar
 from ifd_zoo.inference import infer
+from ifd_zoo.sheets import sheet, write
 from ifd_zoo.transforms import EvalTransform
 
 TILE_HEIGHT = 192  # pixels, at least: crops of 64 pixels are not to be read
-GAP, MARGIN, LINE = 4, 76, 16  # pixels: between tiles, left of them for names, per line of text
-TEXT, BACKGROUND = (70, 70, 70), (255, 255, 255)
+GAP = 4  # pixels between tiles, and around them
+FONT, TEXT = 12, (70, 70, 70)
 ROWS = ('photo', 'clothing\nmasked', 'attention')
 
 
@@ -100,31 +101,17 @@ def pick_records(records: Sequence[Record], count: int) -> tuple[Record, ...]:
 
 def draw_sheet(columns: Sequence[Sequence[Image.Image]], heads: Sequence[str], feet: Sequence[str]) -> Image.Image:
     """Tiles of one size in columns, with the names of `ROWS` at the left, and a line of text above and below."""
-    width, height = columns[0][0].size
-    size = (MARGIN + len(columns) * (width + GAP), 2 * LINE + len(ROWS) * (height + GAP) + GAP)
-    sheet = Image.new('RGB', size, BACKGROUND)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
-    tops = [LINE + GAP + row * (height + GAP) for row in range(len(ROWS))]
-    for name, top in zip(ROWS, tops, strict=True):
-        draw.multiline_text((MARGIN - 2 * GAP, top), name, TEXT, font, anchor='ra', align='right')
-    for index, (column, head, foot) in enumerate(zip(columns, heads, feet, strict=True)):
-        left = MARGIN + index * (width + GAP)
-        for tile, top in zip(column, tops, strict=True):
-            sheet.paste(tile, (left, top))
-        draw.text((left + width / 2, LINE), head, TEXT, font, anchor='md')
-        draw.text((left + width / 2, size[1] - LINE), foot, TEXT, font, anchor='ma')
-    _draw_colour_bar(sheet, tops[-1] + 2 * LINE, height - 2 * LINE)
-    return sheet
+    names = [write(name, FONT, TEXT, align=1) for name in ROWS]
+    names[-1] = sheet([[names[-1]], [_colour_bar(columns[0][0].height - 4 * names[-1].height)]], align=(1,))
+    tiles = [[name, *row] for name, row in zip(names, zip(*columns, strict=True), strict=True)]
+    above, below = ([None, *(write(text, FONT, TEXT) for text in texts)] for texts in (heads, feet))
+    return sheet([above, *tiles, below], GAP, GAP, align=(1, 0.5))
 
 
-def _draw_colour_bar(sheet: Image.Image, top: int, height: int) -> None:
-    """In the left margin; yellow, the maximum, above."""
-    width, draw, font = LINE // 2, ImageDraw.Draw(sheet), ImageFont.load_default(11)
-    bar = colour_map(np.repeat(np.linspace(1, 0, height)[:, None], width, axis=1))
-    left = MARGIN - 2 * GAP - width
-    sheet.paste(Image.fromarray(bar), (left, top))
-    draw.text((left - GAP, top), 'max', TEXT, font, anchor='ra')
-    draw.text((left - GAP, top + height), 'min', TEXT, font, anchor='rd')
+def _colour_bar(height: int) -> Image.Image:
+    """Upright; yellow, the maximum, above."""
+    bar = colour_bar(height, FONT // 2).transpose(Image.Transpose.ROTATE_90)
+    return sheet([[write('max', FONT, TEXT)], [bar], [write('min', FONT, TEXT)]], align=(1,))
 
 
 def _attention(model: nn.Module, photos: _Photos, device: torch.device) -> Tensor | None:

@@ -16,7 +16,8 @@ from ifd_zoo.formats import list_pictures
 from ifd_zoo.hub import list_models
 from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.parsing.mask_source import LABEL_MAPS, NO_MASKS, MaskSource
-from ifd_zoo.transforms import Augmentation, Masking, TrainTransform
+from ifd_zoo.transforms import Masking
+from train.augmentation import Augmentation, TrainTransform
 from train.camera import surveillance
 from train.config import Config, ConfigError
 from train.engine import Stage

@@ -12,6 +12,7 @@ from ifd_zoo.datasets.base import Record, read_image, read_label_map
 from ifd_zoo.explain import mask_overlay
 from ifd_zoo.labels import CLOTHING
 from ifd_zoo.masks import class_mask
+from ifd_zoo.sheets import in_rows, sheet
 
 COLUMNS, ROWS = 12, 5
 CELL = (96, 192)  # width and height in pixels
@@ -71,11 +72,7 @@ def contact_sheet(records: Sequence[Record]) -> Image.Image:
     """Up to 60 of the images, evenly spread over the records, each with its clothing tinted."""
     number = min(COLUMNS * ROWS, len(records))
     chosen = [records[index] for index in np.linspace(0, len(records) - 1, number).round().astype(int)]
-    columns, rows = min(COLUMNS, number), -(-number // COLUMNS)
-    sheet = Image.new('RGB', (columns * (CELL[0] + GAP) + GAP, rows * (CELL[1] + GAP) + GAP), 'white')
-    for index, record in enumerate(chosen):
-        image = read_image(record.path)
-        overlay = mask_overlay(image, class_mask(read_label_map(record.label_map, image.size)))
-        corner = [GAP + place * (side + GAP) for place, side in zip(divmod(index, columns)[::-1], CELL, strict=True)]
-        sheet.paste(ImageOps.pad(overlay, CELL, color='white'), tuple(corner))
-    return sheet
+    images = [read_image(record.path) for record in chosen]
+    masks = [class_mask(read_label_map(record.label_map, i.size)) for record, i in zip(chosen, images, strict=True)]
+    overlays = [mask_overlay(image, mask) for image, mask in zip(images, masks, strict=True)]
+    return sheet(in_rows([ImageOps.pad(overlay, CELL, color='white') for overlay in overlays], COLUMNS), GAP, GAP)

@@ -1,23 +1,19 @@
 """How similarities move when the clothes change, as SVG text for a page of either colour scheme."""
 
-import re
 from collections.abc import Sequence
-from html import escape
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-WIDTH = 360  # that of a phone, where its text is read without scrolling
-SIDE, BOTTOM = 16, 40  # room for the texts around the plot
-TITLE, LINE = 26, 18  # heights of the title, and of a model in the legend
-NAME, LANE, GAP = 16, 15, 10  # heights of a photo's name and of one model's line, and space between gallery photos
-NAME_LENGTH = 46  # characters that fit in a line
-STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-COLOURS = ('#2f81d8', '#d97700', '#2c9a57')
-"""Of the first, second and third model; each has a contrast of 3 at least to white and to black."""
+from ifd_zoo.charts import COLOURS, MARKERS, svg_chart, writable
 
-# What XML has no way to write; file names may hold it.
-UNWRITABLE = re.compile('[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+WIDTH = 360  # that of a phone, where its text is read without scrolling
+NAME, LANE, GAP = 20, 15, 8  # heights of a photo's name and of one model's line, and space between gallery photos
+NAME_LENGTH = 46  # characters that fit in a line
 
 
 class Series(NamedTuple):
@@ -45,23 +41,24 @@ def movement_chart(names: Sequence[str], series: Sequence[Series], title: str) -
         ValueError: there is no photo, or no model, or too many, or their numbers do not fit together.
     """
     _check(names, series)
-    low, high, ticks = _range(np.concatenate([np.vstack([one.base, one.changed]).ravel() for one in series]))
     span = NAME + LANE * len(series) + GAP
-    start = TITLE + LINE * len(series) + 14  # of the plot
-    height = start + span * len(names) + BOTTOM
-    lines = [_sentence(name, series, index) for index, name in enumerate(names)]
-    heading = f'<g font-size="14" font-weight="600">{_text(SIDE, 18, title, "start")}</g>'
-    body = [heading, _legend(series), _frame(ticks, (low, high), (start, height))]
-    for index, (name, line) in enumerate(zip(names, lines, strict=True)):
-        top = start + span * index + GAP / 2 + NAME
-        lanes = [_lane(one, index, (low, high), top + LANE * (place + 0.5), place) for place, one in enumerate(series)]
-        label = _text(SIDE, top - 4, _short(name), 'start')
-        body.append(f'<g><title>{_safe(line)}</title>{label}{"".join(lanes)}</g>')
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="100%" role="img" '
-        f'fill="currentColor" font-family="system-ui, DejaVu Sans, sans-serif" font-size="12">'
-        f'<title>{_safe(title)}</title><desc>{_safe(" ".join(lines))}</desc>{"".join(body)}</svg>'
-    )
+    notes = {f'photo{index}': _sentence(name, series, index) for index, name in enumerate(names)}
+
+    def draw(figure):
+        axes = figure.subplots()
+        for index, (gid, name) in enumerate(zip(notes, names, strict=True)):
+            top = span * index + NAME
+            axes.text(0, top - 6, writable(name, NAME_LENGTH), transform=axes.get_yaxis_transform(), gid=gid)
+            lanes = enumerate(series)
+            dots = [_draw_lane(axes, one, index, top + LANE * (place + 0.5), place) for place, one in lanes]
+            for dot in dots:
+                dot.set_gid(gid)
+        _draw_legend(axes, dots, [one.name for one in series], title)
+        _draw_axis(axes, np.concatenate([np.vstack([one.base, one.changed]).ravel() for one in series]))
+        axes.set(ylim=(span * len(names), 0), yticks=[])
+
+    size = WIDTH, 80 + 18 * len(series) + span * len(names)
+    return svg_chart(size, draw, title, ' '.join(notes.values()), notes)
 
 
 def _check(names: Sequence[str], series: Sequence[Series]) -> None:
@@ -75,56 +72,30 @@ def _check(names: Sequence[str], series: Sequence[Series]) -> None:
             raise ValueError(f'{one.name}: a similarity is not finite')
 
 
-def _range(values: np.ndarray) -> tuple[float, float, list[float]]:
-    """Both ends of the axis, and round numbers between them."""
-    low, high = float(values.min()), float(values.max())
-    step = next((step for step in STEPS if high - low <= 6 * step), STEPS[-1])
-    first, last = int(np.floor(low / step + 1e-6)), int(np.ceil(high / step - 1e-6))
-    last = max(last, first + 1)
-    return first * step, last * step, [index * step for index in range(first, last + 1)]
+def _draw_lane(axes: 'Axes', one: Series, index: int, y: float, place: int) -> 'Line2D':
+    """Line, ticks and dot of one model for one photo; returns the dot."""
+    colour, base, changed = COLOURS[place], one.base[index], one.changed[:, index]
+    ends = min([base, *changed]), max([base, *changed])
+    axes.plot(ends, [y, y], color=colour, linewidth=3, alpha=0.45)
+    axes.plot(changed, [y] * len(changed), '|', color=colour, markersize=8, markeredgewidth=1.5, alpha=0.8)
+    (dot,) = axes.plot([base], [y], MARKERS[place], color=colour, markersize=8)
+    return dot
 
 
-def _place(value: float, ends: tuple[float, float]) -> float:
-    return SIDE + (float(value) - ends[0]) / (ends[1] - ends[0]) * (WIDTH - 2 * SIDE)
+def _draw_legend(axes: 'Axes', dots: Sequence['Line2D'], names: Sequence[str], title: str) -> None:
+    place = {'loc': 'lower left', 'bbox_to_anchor': (0, 1), 'borderpad': 0, 'borderaxespad': 0.6}
+    labels = [writable(name, NAME_LENGTH) for name in names]
+    legend = axes.legend(dots, labels, alignment='left', handlelength=1, frameon=False, **place)
+    legend.set_title(writable(title), {'weight': 'bold', 'size': 14})
 
 
-def _lane(one: Series, index: int, ends: tuple[float, float], y: float, place: int) -> str:
-    """Line, ticks and dot of one model for one photo."""
-    base, changed = _place(one.base[index], ends), [_place(value, ends) for value in one.changed[:, index]]
-    ticks = ''.join(f'M{x:.1f} {y - 4:.1f}v8' for x in changed)
-    low, high = min([base, *changed]), max([base, *changed])
-    return (
-        f'<g stroke="{COLOURS[place]}" stroke-width="1.5">'
-        f'<path d="M{low:.1f} {y:.1f}H{high:.1f}" stroke-width="3" opacity=".45"/><path d="{ticks}" opacity=".8"/>'
-        f'{_mark(base, y, place)}</g>'
-    )
-
-
-def _mark(x: float, y: float, place: int) -> str:
-    """A dot, for the second model a square and for the third a diamond: they differ without their colours."""
-    if place == 0:
-        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{COLOURS[0]}"/>'
-    turn = f' transform="rotate(45 {x:.1f} {y:.1f})"' if place == 2 else ''
-    return f'<rect x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8" fill="{COLOURS[place]}"{turn}/>'
-
-
-def _legend(series: Sequence[Series]) -> str:
-    lines = [TITLE + LINE * (place + 0.5) for place in range(len(series))]
-    return ''.join(
-        _mark(SIDE + 5, y, place) + _text(SIDE + 16, y + 4, _short(one.name), 'start')
-        for place, (one, y) in enumerate(zip(series, lines, strict=True))
-    )
-
-
-def _frame(ticks: Sequence[float], ends: tuple[float, float], rows: tuple[int, int]) -> str:
-    start, height = rows
-    parts = []
-    for tick in ticks:
-        x = _place(tick, ends)
-        parts.append(f'<path d="M{x:.1f} {start - 6}V{height - BOTTOM}" stroke="currentColor" opacity=".18"/>')
-        parts.append(_text(x, height - BOTTOM + 16, f'{round(tick, 6) + 0.0:g}', 'middle'))
-    parts.append(_text(WIDTH / 2, height - 5, 'similarity', 'middle'))
-    return ''.join(parts)
+def _draw_axis(axes: 'Axes', values: np.ndarray) -> None:
+    low, high = values.min(), values.max()
+    room = max(0.05 * (high - low), 0.005)  # the numbers of a narrower axis would have many digits
+    axes.set(xlim=(low - room, high + room), xlabel='similarity')
+    axes.locator_params(axis='x', nbins=6)
+    axes.grid(axis='x')
+    axes.spines['bottom'].set_visible(False)
 
 
 def _sentence(name: str, series: Sequence[Series], index: int) -> str:
@@ -136,16 +107,3 @@ def _sentence(name: str, series: Sequence[Series], index: int) -> str:
             text += f', in other clothes {one.changed[:, index].min():.3f} to {one.changed[:, index].max():.3f}'
         parts.append(text)
     return f'{name}: {"; ".join(parts)}.'
-
-
-def _short(name: str) -> str:
-    half = NAME_LENGTH // 2
-    return name if len(name) <= NAME_LENGTH else f'{name[:half]}\u2026{name[1 - half :]}'
-
-
-def _safe(text: str) -> str:
-    return escape(UNWRITABLE.sub('\ufffd', text))
-
-
-def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_safe(text)}</text>'

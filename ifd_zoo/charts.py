@@ -1,0 +1,112 @@
+"""Charts by matplotlib, as SVG text for a page of either colour scheme: neutral colours and fonts are the page's."""
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from threading import Lock
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ('#2f81d8', '#d97700', '#2c9a57')
+"""Of the first, second and third series; each has a contrast of 3 at least to white and to black."""
+MARKERS = ('o', 's', 'D')
+"""Of the series: they differ without their colours."""
+
+INK = '#010203'  # stands for `currentColor`, which matplotlib does not know
+STYLE = {
+    'axes.edgecolor': INK,
+    'axes.facecolor': 'none',
+    'axes.labelcolor': INK,
+    'axes.spines.left': False,
+    'axes.spines.right': False,
+    'axes.spines.top': False,
+    'figure.facecolor': 'none',
+    'font.size': 12,
+    'grid.alpha': 0.18,
+    'grid.color': INK,
+    'svg.fonttype': 'none',
+    'text.color': INK,
+    'text.parse_math': False,
+    'xtick.color': INK,
+    'xtick.major.size': 0,
+    'ytick.color': INK,
+    'ytick.major.pad': 7,
+    'ytick.major.size': 0,
+}
+SVG, LINK = '{http://www.w3.org/2000/svg}', '{http://www.w3.org/1999/xlink}href'
+
+# What XML has no way to write; file names may hold it.
+UNWRITABLE = re.compile('[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
+
+_drawing = Lock()  # matplotlib is one for all threads, its settings and fonts too
+
+
+def svg_chart(
+    size: tuple[float, float],
+    draw: 'Callable[[Figure], None]',
+    title: str,
+    description: str = '',
+    notes: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """One chart; the same arguments give the same text.
+
+    Args:
+        size: width and height in pixels, at which a point of matplotlib is a pixel.
+        draw: fills an empty figure, in `STYLE`. Its texts must be `writable`.
+        title, description: read aloud in place of the picture.
+        notes: what is shown when the pointer rests on an artist, by the artist's gid.
+    """
+    # Late: importing it takes a second. Not through pyplot, which would look for a display.
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    title, description = (UNWRITABLE.sub('\ufffd', text) for text in (title, description))
+    file, nothing = io.StringIO(), dict.fromkeys(('Creator', 'Date', 'Format', 'Type'))
+    # Ids are hashes with this salt: charts of one page must not share them.
+    with _drawing, rc_context(STYLE | {'svg.hashsalt': title + description}), warnings.catch_warnings():
+        # Matplotlib's font only measures the text. The browser finds another one for its letters.
+        warnings.filterwarnings('ignore', 'Glyph', UserWarning)
+        figure = Figure((size[0] / 72, size[1] / 72), layout='constrained')
+        draw(figure)
+        figure.savefig(file, format='svg', metadata=nothing)
+    root = ElementTree.fromstring(file.getvalue())
+    _fit_into_page(root, notes)
+    root.insert(0, _text_element('desc', description))
+    root.insert(0, _text_element('title', title))
+    return ElementTree.tostring(root, encoding='unicode').replace(INK, 'currentColor')
+
+
+def writable(text: str, most: int = 1000) -> str:
+    """The text as it can stand in a chart: in one line, of at most that many characters, the middle left out."""
+    text = ' '.join(UNWRITABLE.sub('\ufffd', text).split())
+    half = most // 2
+    return text if len(text) <= most else f'{text[:half]}\u2026{text[len(text) - most + half + 1 :]}'
+
+
+def _fit_into_page(root: ElementTree.Element, notes: Mapping[str, str]) -> None:
+    """Give the picture the page's width and fonts, and take away what reaches beyond it: style sheet, group names."""
+    root.set('role', 'img')
+    root.set('width', '100%')
+    root.attrib.pop('height')
+    root.remove(root.find(f'{SVG}defs'))
+    for element in root.iter():
+        if LINK in element.attrib:  # the older name of an address, which needs a name space of its own
+            element.set('href', element.attrib.pop(LINK))
+        if element.tag == f'{SVG}text':
+            element.set('style', re.sub('font-family: [^;]*;?', '', element.get('style', '')))
+        if element.tag == f'{SVG}g' and (note := notes.get(element.attrib.pop('id', ''))):
+            element.insert(0, _text_element('title', note))
+
+
+def _text_element(tag: str, text: str) -> ElementTree.Element:
+    element = ElementTree.Element(SVG + tag)
+    element.text = UNWRITABLE.sub('\ufffd', text)
+    return element
+
+
+ElementTree.register_namespace('', 'http://www.w3.org/2000/svg')
