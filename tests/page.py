@@ -1,6 +1,7 @@
-"""A desk with tiny untrained models for tests of the page, and uploads as gradio hands them over."""
+"""What the tabs share, with tiny untrained models, for tests of the page; and uploads as gradio hands them over."""
 
 import shutil
+from typing import NamedTuple
 
 import numpy as np
 import timm
@@ -9,8 +10,8 @@ from gradio.utils import get_upload_folder
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.labels import LABELS
-from ifd_zoo.page.desk import Desk
-from ifd_zoo.predictors import Predictors
+from ifd_zoo.page.models import Models
+from ifd_zoo.page.session import Sessions
 
 IFD, BASELINE = 'ifd_resnet10t', 'ifd_baseline_resnet10t'
 
@@ -31,12 +32,21 @@ class HalvesParser:
         return maps
 
 
-def make_desk(**options):
+class Shared(NamedTuple):
+    models: Models
+    sessions: Sessions
+
+
+def make_shared(folder=None, keeping=None, guarded=False):
+    return Shared(make_models(guarded), Sessions(folder, keeping))
+
+
+def make_models(guarded=False):
     torch.manual_seed(0)
     networks = {name: timm.create_model(name, num_classes=0).eval() for name in (IFD, BASELINE)}
     for network in networks.values():
         network.pretrained_cfg['input_size'] = (3, 64, 32)
-    return Desk(Predictors(networks, HalvesParser(), 'cpu'), **options)
+    return Models(networks, HalvesParser(), 'cpu', guarded=guarded)
 
 
 def upload(folder, path, name=None):

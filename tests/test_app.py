@@ -19,7 +19,7 @@ from ifd_zoo.page import site
 from ifd_zoo.page.texts import TITLE
 from tests.browser import App, browser_or_skip, free_port, open_browser, open_page
 from tests.hostile import BAD
-from tests.page import make_desk, uploads_folder
+from tests.page import make_shared, uploads_folder
 from tests.visitor import write_release
 
 QUERIES = sorted((EXAMPLES / 'query').glob('*.jpg'))
@@ -166,13 +166,13 @@ def test_a_port_in_use_ends_with_code_2_and_a_message(capsys, release, monkeypat
 
 def test_the_page_is_there_before_the_model_and_a_search_waits_for_it(monkeypatch, tmp_path):
     uploads_folder(monkeypatch, tmp_path)
-    desk, asked, ready, over = make_desk(), Semaphore(0), Event(), Event()
-    demo, get = site.build_demo(desk), desk.get
-    monkeypatch.setattr(desk, 'get', lambda name: asked.release() or ready.wait(120) and get(name))
+    shared, asked, ready, over = make_shared(), Semaphore(0), Event(), Event()
+    demo, get = site.build_demo(*shared), shared.models.get
+    monkeypatch.setattr(shared.models, 'get', lambda name: asked.release() or ready.wait(120) and get(name))
     monkeypatch.setattr(demo, 'block_thread', lambda: over.wait(120) and 0)
     args = app.parse_args(['--port', str(free_port())])
     with ThreadPoolExecutor(2) as pool:
-        code = pool.submit(site._serve, demo, desk, args)
+        code = pool.submit(site._serve, demo, *shared, args)
         try:
             assert asked.acquire(timeout=60), 'the start does not ask for the model'
             client = Client(f'http://127.0.0.1:{args.port}', verbose=False, download_files=str(tmp_path / 'downloads'))

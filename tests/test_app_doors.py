@@ -30,7 +30,7 @@ def page(release, tmp_path_factory):
 def paths_elsewhere(page, release):
     yield from ('/etc/passwd', '../../../../../../etc/passwd', 'file:///etc/passwd', '%2fetc%2fpasswd')
     yield from ('%252fetc%252fpasswd', '..%2f..%2f..%2f..%2f..%2fetc%2fpasswd', '/etc/passwd%00.jpg', '//etc/passwd')
-    yield from (ROOT / 'app.py', EXAMPLES / '../page/desk.py', f'{EXAMPLES}%2f..%2fpage%2fdesk.py')
+    yield from (ROOT / 'app.py', EXAMPLES / '../page/models.py', f'{EXAMPLES}%2f..%2fpage%2fmodels.py')
     yield from (release / 'config.json', release / 'model.safetensors')
     yield from (f'{Path(page.good["path"]).parent}/../../../../../../../../etc/passwd', '/proc/self/environ')
     yield from (ROOT / 'ifd_zoo' / 'app.css', page.running.log_file, f'http://127.0.0.1:{page.running.port}/config')

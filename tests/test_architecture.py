@@ -13,7 +13,7 @@ PRODUCT = [REPOSITORY / 'app.py', *(path for room in ROOMS for path in sorted((R
 MAY_IMPORT = {'ifd_zoo': set(), 'eval': {'ifd_zoo'}, 'train': {'ifd_zoo', 'eval'}, 'app.py': {'ifd_zoo'}}
 
 ORDER = (
-    '__init__ __main__ synthetic page listing indexed index fig3 uploads gallery recolour export gradcam predictors '
+    '__init__ __main__ synthetic page listing indexed index fig3 uploads gallery recolour export gradcam '
     'predictor hub parsing releases cli datasets transforms evidence explain processes inference features models masks '
     'label_maps images labels sheets batching charts formats tensors tables sparing fingerprint fuse_bn flops files '
     'choices lazy recent errors'
@@ -77,3 +77,15 @@ def test_importing_the_package_does_not_import_the_page():
     assert told.stdout == 'False False\n'
     outside = [path for path in PRODUCT if path.parent.name != 'page' and path.name != 'app.py']
     assert [path for path in outside if 'ifd_zoo.page' in path.read_text()] == []
+
+
+GRADIO_NAMES_THEM = {'rank', 'compare', 'recolour', 'selected'}
+"""Functions of the page whose parameters are the inputs of an event, one each."""
+
+
+@pytest.mark.parametrize('path', sorted((REPOSITORY / 'ifd_zoo' / 'page').glob('*.py')), ids=lambda path: path.name)
+def test_functions_of_the_page_take_few_parameters(path):
+    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+    names = {one.name: {arg.arg for arg in (*one.args.args, *one.args.kwonlyargs)} for one in functions}
+    counts = {name: len(arguments - {'self'}) for name, arguments in names.items()}
+    assert all(count <= 6 or name in GRADIO_NAMES_THEM for name, count in counts.items()), counts

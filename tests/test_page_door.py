@@ -14,7 +14,7 @@ from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page import site
 from ifd_zoo.page.brake import PLACES, network
 from ifd_zoo.page.door import checked
-from tests.page import BASELINE, IFD, items, make_desk, upload, uploads_folder
+from tests.page import BASELINE, IFD, items, make_shared, upload, uploads_folder
 
 QUERY = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]
 NUMBERS = (1e308, float('nan'), float('inf'), -1, 10**400, True, 0.5)
@@ -24,13 +24,13 @@ WRONG = (*NUMBERS, 'x' * 5000, 'x', [], {}, [None], [5], [{}], [[]], DEEP, {'pat
 
 @pytest.fixture(scope='module')
 def demo():
-    return site.build_demo(make_desk())
+    return site.build_demo(*make_shared())
 
 
 @pytest.fixture
 def empty():
     """A page whose queue is empty."""
-    return site.build_demo(make_desk())
+    return site.build_demo(*make_shared())
 
 
 @pytest.fixture

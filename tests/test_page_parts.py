@@ -12,15 +12,17 @@ from gradio.context import LocalContext
 from starlette.middleware import Middleware
 
 from ifd_zoo.gallery import EXAMPLES
-from ifd_zoo.page import files
+from ifd_zoo.hub import save_release
+from ifd_zoo.page import files, session
 from ifd_zoo.page import rank_tab as page
+from ifd_zoo.page.models import Models
 from ifd_zoo.page.quota import UploadsInRoom
 from ifd_zoo.page.security import OwnFilesOnly, is_elsewhere
 from ifd_zoo.page.site import build_demo
 from ifd_zoo.page.stops import Stopped, Stops
 from ifd_zoo.page.uploads import Keeping, most_bytes
 from ifd_zoo.parsing import ParserError
-from tests.page import IFD, items, make_desk, upload, uploads_folder
+from tests.page import BASELINE, IFD, items, make_models, make_shared, upload, uploads_folder
 
 QUERY = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]
 GALLERY = sorted((EXAMPLES / 'gallery').glob('*.jpg'))
@@ -185,7 +187,7 @@ def test_the_files_of_all_may_take_half_of_the_disk_and_no_more_than_ten_gigabyt
 async def test_an_upload_is_refused_where_there_is_no_room_also_when_it_has_begun(monkeypatch, tmp_path):
     folder = uploads_folder(monkeypatch, tmp_path)
     monkeypatch.setattr('ifd_zoo.page.quota.STEP', 1000)
-    rooms, demo = [], build_demo(make_desk())
+    rooms, demo = [], build_demo(*make_shared())
     demo.max_file_size, own = None, {*folder.rglob('*')}
     fence = Middleware(UploadsInRoom, has_room=lambda: rooms.pop(0))
     app = gr.routes.App.create_app(demo, app_kwargs={'middleware': [fence]})
@@ -261,54 +263,68 @@ def test_a_visitor_is_known_by_few_characters_whatever_was_sent():
     found = []
     for name in names:
         token = LocalContext.request.set(Mock(session_hash=name))
-        found += [files.visitor(), files.visitor()]
+        found += [session.visitor(), session.visitor()]
         LocalContext.request.reset(token)
     assert found[::2] == found[1::2] and len(set(found)) == len(names)
     assert found[-1] == '' and max(map(len, found)) == 64
 
 
 def test_a_search_that_is_stopped_says_so_and_the_next_one_works(monkeypatch, tmp_path):
-    desk = make_desk()
+    shared = make_shared()
     folder = uploads_folder(monkeypatch, tmp_path)
     query, gallery = items(upload(folder, QUERY)), items(*(upload(folder, path) for path in GALLERY))
     wishes = query, gallery, None, False, IFD, 'photo', 0.5, 3, 0.0
-    monkeypatch.setattr('ifd_zoo.page.cancel.visitor', lambda: 'me')
-    forget, desk.stops.forget = desk.stops.forget, desk.stops.ask  # Cancel is pressed as soon as it has begun
+    for module in ('cancel', 'session'):
+        monkeypatch.setattr(f'ifd_zoo.page.{module}.visitor', lambda: 'me')
+    stops = shared.sessions.stops
+    forget, stops.forget = stops.forget, stops.ask  # Cancel is pressed as soon as it has begun
     with pytest.raises(gr.Error, match='Stopped'):
-        page.rank(desk, *wishes)
-    desk.stops.forget = forget
-    assert 'Ranked 20 photos' in page.rank(desk, *wishes)[0]
+        page.rank(*shared, *wishes)
+    stops.forget = forget
+    assert 'Ranked 20 photos' in page.rank(*shared, *wishes)[0]
 
 
 def test_what_is_drawn_is_handed_over_as_files_of_the_visitor(monkeypatch, tmp_path):
     folder = uploads_folder(monkeypatch, tmp_path)
-    desk = make_desk(keeping=Keeping(folder, 3600))
-    monkeypatch.setattr(files, 'visitor', lambda: 'me')
+    shared = make_shared(keeping=Keeping(folder, 3600))
+    monkeypatch.setattr(session, 'visitor', lambda: 'me')
     query = items(upload(folder, QUERY))
-    values = files.handing_over(desk, lambda *given: page.rank(desk, *given))(
+    values = files.handing_over(shared.sessions, lambda *given: page.rank(*shared, *given))(
         query, items(upload(folder, GALLERY[0])), None, False, IFD, 'side by side', 0.5, 1, 0.0
     )
     ((path, caption),) = values[3]
     assert caption.startswith('#1') and os.path.isfile(path)
-    desk.keeping.leave('me')
-    desk.keeping.sweep(grace=0)
+    shared.sessions.keeping.leave('me')
+    shared.sessions.keeping.sweep(grace=0)
     assert [path for path in folder.rglob('*') if path.is_file()] == []
 
 
 def test_parsers_are_chosen_by_name(monkeypatch, tmp_path):
-    desk = make_desk()
+    models = make_models()
     file = files.photo_file(upload(uploads_folder(monkeypatch, tmp_path), QUERY))
-    assert desk.parsers[0] == 'own' and 'none' in desk.parsers and 'labelmap' not in desk.parsers
-    assert desk.parse(file)[1].any() and not desk.parse(file, 'none')[1].any()
+    assert models.parsers[0] == 'own' and 'none' in models.parsers and 'labelmap' not in models.parsers
+    assert models.parse(file)[1].any() and not models.parse(file, 'none')[1].any()
     with pytest.raises(ValueError, match='Choose a parser'):
-        desk.parse(file, '/etc')
+        models.parse(file, '/etc')
     with pytest.raises(ParserError, match='terms of its own'):
-        desk.parse(file, 'segformer_b2_clothes')
+        models.parse(file, 'segformer_b2_clothes')
 
 
 def test_matches_are_looked_at_once_for_all_visitors(monkeypatch, tmp_path):
-    desk = make_desk()
+    models = make_models()
     found = [files.photo_file(upload(uploads_folder(monkeypatch, tmp_path), path)) for path in GALLERY[:3]]
-    first = desk.photo_views(IFD, found)
-    desk.predictors.get(IFD).analyze = None  # would be called to look again
-    assert desk.photo_views(IFD, found[::-1])[0] is first[2]
+    first = models.photo_views(IFD, found)
+    models.get(IFD).analyze = None  # would be called to look again
+    assert models.photo_views(IFD, found[::-1])[0] is first[2]
+
+
+def test_models_are_loaded_once_and_share_the_parser(tmp_path):
+    ready = make_models()
+    sources = {
+        name: save_release(ready.get(name).model, tmp_path / name, 'test', {'input_size': [3, 64, 32]})
+        for name in (IFD, BASELINE)
+    }
+    models = Models(sources, 'none', 'cpu')
+    assert models.get(IFD) is models.get(IFD) and models.get(IFD).parser is models.get(BASELINE).parser
+    with pytest.raises(ValueError, match='not loaded here'):
+        models.get('third')

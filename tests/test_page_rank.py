@@ -17,7 +17,7 @@ from ifd_zoo.page.rank_state import ABOVE, BELOW, MAX_SHOWN
 from ifd_zoo.page.site import build_demo
 from ifd_zoo.page.uploads import Keeping
 from ifd_zoo.uploads import collect_folder
-from tests.page import BASELINE, IFD, items, make_desk, upload, uploads_folder
+from tests.page import BASELINE, IFD, items, make_shared, upload, uploads_folder
 from tests.zips import write_zip
 
 QUERIES = sorted((EXAMPLES / 'query').glob('*.jpg'))
@@ -26,8 +26,8 @@ OUTPUTS = ('status', 'results', 'seen', 'matches', 'summary', 'table', 'csv', 'z
 
 
 @pytest.fixture(scope='module')
-def desk():
-    return make_desk()
+def shared():
+    return make_shared()
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def uploads(monkeypatch, tmp_path):
     return uploads_folder(monkeypatch, tmp_path)
 
 
-def rank(desk, queries, gallery, archives=None, use_folder=False, model=IFD, **wishes):
+def rank(shared, queries, gallery, archives=None, use_folder=False, model=IFD, **wishes):
     wanted = {'view': VIEWS[0], 'opacity': 0.5, 'top_k': 3, 'threshold': 0.0} | wishes
-    values = page.rank(desk, queries, gallery, archives, use_folder, model, *wanted.values())
+    values = page.rank(*shared, queries, gallery, archives, use_folder, model, *wanted.values())
     return dict(zip(OUTPUTS, values, strict=True))
 
 
@@ -49,56 +49,56 @@ def unpacked(uploads):
     return {path for path in uploads.glob('gallery_*/*') if path.is_file()}
 
 
-def test_several_queries_are_ranked_and_one_is_chosen_to_look_at(desk, uploads):
+def test_several_queries_are_ranked_and_one_is_chosen_to_look_at(shared, uploads):
     queries = items(*(upload(uploads, path) for path in QUERIES[:2]))
-    found = rank(desk, queries, some(uploads))
+    found = rank(shared, queries, some(uploads))
     ranking = found['ranking']
     assert [query.name for query in ranking.queries] == [path.name for path in QUERIES[:2]]
     assert found['chosen'].visible and len(found['chosen'].choices) == 2
-    second = page.redraw(desk, ranking, 1, 'photo', 0.5, 2, 0.0)
+    second = page.redraw(*shared, ranking, 1, 'photo', 0.5, 2, 0.0)
     assert len(second[1]) == 2
     assert second[3][0][1] == ranking.queries[1].ranking[0].name
 
 
 @pytest.mark.parametrize('view', VIEWS)
-def test_every_view_of_a_ranking_can_be_shown(desk, uploads, view):
-    ranking = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads, 2))['ranking']
-    _, pictures, *_ = page.redraw(desk, ranking, 0, view, 0.7, 2, 0.0)
+def test_every_view_of_a_ranking_can_be_shown(shared, uploads, view):
+    ranking = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads, 2))['ranking']
+    _, pictures, *_ = page.redraw(*shared, ranking, 0, view, 0.7, 2, 0.0)
     assert len(pictures) == 2
     assert len(ranking.heatmaps) == (2 if view == 'Grad-CAM' else 0)
 
 
-def test_a_zip_is_a_gallery_and_its_files_go_with_the_uploads(desk, uploads, monkeypatch):
+def test_a_zip_is_a_gallery_and_its_files_go_with_the_uploads(shared, uploads, monkeypatch):
     path = write_zip(uploads / 'a.zip', {path.name: path.read_bytes() for path in GALLERY[:3]} | {'x.jpg': b'none'})
     archive = {'path': str(path), 'orig_name': 'photos.zip'}
     keeping = Mock()
-    monkeypatch.setattr(desk, 'keeping', keeping)
-    found = rank(desk, items(upload(uploads, QUERIES[0])), None, [archive])
+    monkeypatch.setattr(shared.sessions, 'keeping', keeping)
+    found = rank(shared, items(upload(uploads, QUERIES[0])), None, [archive])
     assert 'Ranked 3 photos' in found['status'] and 'Skipped 1 of 4' in found['status']
     given = {Path(path) for call in keeping.give.call_args_list for path in call.args[1]}
     assert given == {Path(found['csv']), Path(found['zip']), *(file.path for file in found['ranking'].files)}
     assert given >= unpacked(uploads) != set()
 
 
-def test_a_zip_is_unpacked_once_as_long_as_its_files_are_there(desk, uploads):
+def test_a_zip_is_unpacked_once_as_long_as_its_files_are_there(shared, uploads):
     path = write_zip(uploads / 'b.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
     query, archive = items(upload(uploads, QUERIES[0])), [{'path': str(path), 'orig_name': 'photos.zip'}]
-    first, second = (rank(desk, query, None, archive) for _ in range(2))
+    first, second = (rank(shared, query, None, archive) for _ in range(2))
     assert second['ranking'].files == first['ranking'].files and len(unpacked(uploads)) == 3
     Path(first['ranking'].files[0].path).unlink()
-    third = rank(desk, query, None, archive)
+    third = rank(shared, query, None, archive)
     assert 'Ranked 3 photos' in third['status'] and third['ranking'].files != first['ranking'].files
 
 
-def test_nothing_is_unpacked_for_a_model_that_is_not_there(desk, uploads):
+def test_nothing_is_unpacked_for_a_model_that_is_not_there(shared, uploads):
     path = write_zip(uploads / 'c.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
     photo, places = upload(uploads, QUERIES[0]), (None, [{'path': str(path), 'orig_name': 'photos.zip'}], False)
-    parsed, edit = masks.to_editor(desk, photo)[1], (['upper'], '#ff0000', 'plain', '#ff0000', 0.05, False)
+    parsed, edit = masks.to_editor(*shared, photo)[1], (['upper'], '#ff0000', 'plain', '#ff0000', 0.05, False)
     asked = [
-        lambda: rank(desk, items(photo), *places, model='gone'),
-        lambda: change.measure(desk, photo, *edit, [IFD, 'gone'], *places),
-        lambda: change.measure(desk, photo, [], *edit[1:], [IFD], *places),
-        lambda: masks.rank_again(desk, parsed, desk.parse(*parsed)[1], 'gone', *places),
+        lambda: rank(shared, items(photo), *places, model='gone'),
+        lambda: change.measure(*shared, photo, *edit, [IFD, 'gone'], *places),
+        lambda: change.measure(*shared, photo, [], *edit[1:], [IFD], *places),
+        lambda: masks.rank_again(*shared, parsed, shared.models.parse(*parsed)[1], 'gone', *places),
     ]
     for ask in asked:
         with pytest.raises(gr.Error, match='That model is not loaded here|Choose what to change'):
@@ -107,63 +107,64 @@ def test_nothing_is_unpacked_for_a_model_that_is_not_there(desk, uploads):
 
 
 def test_nothing_is_written_where_there_is_no_room(uploads, monkeypatch):
-    desk = make_desk(keeping=Keeping(uploads, 3600, most_bytes=10_000_000))
+    shared = make_shared(keeping=Keeping(uploads, 3600, most_bytes=10_000_000))
     path = write_zip(uploads / 'd.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
     query, archive = items(upload(uploads, QUERIES[0])), [{'path': str(path), 'orig_name': 'photos.zip'}]
-    assert 'Ranked 3 photos' in rank(desk, query, None, archive)['status']
+    assert 'Ranked 3 photos' in rank(shared, query, None, archive)['status']
     (uploads / 'of another').write_bytes(bytes(10_000_000))
-    monkeypatch.setattr(desk.keeping, '_measured', 0)
+    monkeypatch.setattr(shared.sessions.keeping, '_measured', 0)
     before = set(uploads.rglob('*'))
     for gallery, archives in ((some(uploads), None), (None, [{**archive[0], 'orig_name': 'anew.zip'}])):
         with pytest.raises(gr.Error, match='as many files of all visitors as it may'):
-            rank(desk, query, gallery, archives)
+            rank(shared, query, gallery, archives)
     assert {path.name for path in set(uploads.rglob('*')) - before} <= {path.name for path in GALLERY}
 
 
 @pytest.mark.parametrize('moment', ['reading the gallery', 'waiting for the model'])
 def test_cancel_is_heard_before_the_search_begins(uploads, monkeypatch, moment):
-    desk = make_desk()
+    shared = make_shared()
     query, gallery = items(upload(uploads, QUERIES[0])), some(uploads)
-    place, name = (page, 'take_gallery') if moment == 'reading the gallery' else (desk, 'get')
+    place, name = (page, 'take_gallery') if moment == 'reading the gallery' else (shared.models, 'get')
     then = getattr(place, name)
-    monkeypatch.setattr(place, name, lambda *values: desk.stops.ask('') or then(*values))
+    monkeypatch.setattr(place, name, lambda *values: shared.sessions.stops.ask('') or then(*values))
     with pytest.raises(gr.Error, match='Stopped'):
-        rank(desk, query, gallery)
+        rank(shared, query, gallery)
     monkeypatch.undo()
     monkeypatch.setenv('GRADIO_TEMP_DIR', str(uploads))
-    assert 'Ranked 4 photos' in rank(desk, query, gallery)['status']
+    assert 'Ranked 4 photos' in rank(shared, query, gallery)['status']
 
 
 def test_a_folder_of_the_start_is_searched_when_it_is_asked_for(uploads):
-    desk = make_desk(folder=collect_folder(EXAMPLES / 'gallery'))
+    shared = make_shared(folder=collect_folder(EXAMPLES / 'gallery'))
     query = items(upload(uploads, QUERIES[0]))
-    assert f'Ranked {len(GALLERY)} photos' in rank(desk, query, None, use_folder=True)['status']
+    assert f'Ranked {len(GALLERY)} photos' in rank(shared, query, None, use_folder=True)['status']
     with pytest.raises(gr.Error, match='gallery is empty'):
-        rank(desk, query, None)
+        rank(shared, query, None)
 
 
 def test_photos_of_the_folder_that_change_after_the_start_are_skipped_or_looked_at_again(uploads):
     folder = uploads / 'photos'
     folder.mkdir()
     deleted, damaged, exchanged, *_ = [Path(shutil.copy(path, folder)) for path in GALLERY[:5]]
-    desk = make_desk(folder=collect_folder(folder), index=uploads / 'index')
+    shared = make_shared(folder=collect_folder(folder))
+    shared.models.use_index(shared.sessions.folder.files, uploads / 'index')
     query = items(upload(uploads, QUERIES[0]))
-    before = rank(desk, query, None, use_folder=True, view='photo')
+    before = rank(shared, query, None, use_folder=True, view='photo')
     assert 'Ranked 5 photos' in before['status'] and before['table'][0][2] != '1.0000'
     deleted.unlink()
     damaged.write_bytes(b'no picture')
     exchanged.write_bytes(QUERIES[0].read_bytes())
     with pytest.raises(gr.Error, match='exchanged or deleted meanwhile; rank again'):
-        page.redraw(desk, before['ranking'], 0, 'photo', 0.5, 5, 0.0)
-    after = rank(desk, query, None, use_folder=True, view='photo')
+        page.redraw(*shared, before['ranking'], 0, 'photo', 0.5, 5, 0.0)
+    after = rank(shared, query, None, use_folder=True, view='photo')
     assert 'Ranked 3 photos' in after['status'] and 'Skipped 2 of 5' in after['status']
     assert f'{deleted.name}: cannot be read' in after['status'] and f'{damaged.name}: is not a pic' in after['status']
     assert after['table'][0][1:3] == [exchanged.name, '1.0000']
     assert {deleted.name, damaged.name}.isdisjoint(row[1] for row in after['table'])
 
 
-def test_names_with_labels_are_marked_right_or_wrong(desk, uploads):
-    found = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads, 20), top_k=MAX_SHOWN)
+def test_names_with_labels_are_marked_right_or_wrong(shared, uploads):
+    found = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads, 20), top_k=MAX_SHOWN)
     person = QUERIES[0].name.split('_')[1]
     for _, name, _, _, said in found['table']:
         assert said == ('\u2713 right' if name.startswith(f'{person}_') else '\u2717 wrong')
@@ -171,34 +172,34 @@ def test_names_with_labels_are_marked_right_or_wrong(desk, uploads):
     assert sum('right' in caption for _, caption in found['matches']) == 3
 
 
-def test_names_without_labels_are_not_marked(desk, uploads):
+def test_names_without_labels_are_not_marked(shared, uploads):
     gallery = items(upload(uploads, GALLERY[0], 'holiday.jpg'))
-    found = rank(desk, items(upload(uploads, QUERIES[0])), gallery)
+    found = rank(shared, items(upload(uploads, QUERIES[0])), gallery)
     assert found['table'][0][4] == '' and 'right' not in found['summary']
 
 
-def test_the_threshold_divides_the_ranking(desk, uploads):
-    found = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads, 6))
+def test_the_threshold_divides_the_ranking(shared, uploads):
+    found = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads, 6))
     third, fourth = (one.similarity for one in found['ranking'].queries[0].ranking[2:4])
-    rows = page.redraw(desk, found['ranking'], 0, 'photo', 0.5, 6, (third + fourth) / 2)
+    rows = page.redraw(*shared, found['ranking'], 0, 'photo', 0.5, 6, (third + fourth) / 2)
     assert [row[3] for row in rows[3]] == [ABOVE] * 3 + [BELOW] * 3
     assert rows[2].startswith('**3 of 6**')
     assert ['below the threshold' in caption for _, caption in rows[1]] == [False] * 3 + [True] * 3
 
 
-def test_a_match_opens_beside_its_query(desk, uploads):
-    ranking = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads))['ranking']
-    shown = page.show_pair(desk, ranking, 1, 0, 'photo', 0.5, 3, 0.0)
+def test_a_match_opens_beside_its_query(shared, uploads):
+    ranking = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads))['ranking']
+    shown = page.show_pair(*shared, ranking, 1, 0, 'photo', 0.5, 3, 0.0)
     assert shown.visible and shown.label.endswith(ranking.queries[0].ranking[1].name)
     with pytest.raises(gr.Error, match='There is no match 100'):
-        page.show_pair(desk, ranking, 99, 0, 'photo', 0.5, 3, 0.0)
+        page.show_pair(*shared, ranking, 99, 0, 'photo', 0.5, 3, 0.0)
     for query in (1, -1, 'x'):
         with pytest.raises(gr.Error, match='That query is not of this ranking'):
-            page.redraw(desk, ranking, query, 'photo', 0.5, 3, 0.0)
+            page.redraw(*shared, ranking, query, 'photo', 0.5, 3, 0.0)
 
 
-def test_the_zip_of_the_results_has_the_table_and_the_pictures(desk, uploads):
-    found = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads), top_k=2)
+def test_the_zip_of_the_results_has_the_table_and_the_pictures(shared, uploads):
+    found = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads), top_k=2)
     with zipfile.ZipFile(found['zip']) as archive:
         assert archive.namelist() == ['ranking.csv', 'match_01.jpg', 'match_02.jpg']
     with open(found['csv'], newline='', encoding='utf-8') as file:
@@ -206,10 +207,10 @@ def test_the_zip_of_the_results_has_the_table_and_the_pictures(desk, uploads):
     assert rows[0] == ['rank', 'file', 'similarity', 'threshold', 'label'] and len(rows) == 5
 
 
-def test_a_name_that_a_spreadsheet_would_run_is_text_in_the_table(desk, uploads):
+def test_a_name_that_a_spreadsheet_would_run_is_text_in_the_table(shared, uploads):
     names = ['=1+1.jpg', '+a.jpg', '-a.jpg', '@a.jpg', 'plain.jpg']
     gallery = [upload(uploads, path, name) for path, name in zip(GALLERY, names, strict=False)]
-    found = rank(desk, items(upload(uploads, QUERIES[0])), items(*gallery))
+    found = rank(shared, items(upload(uploads, QUERIES[0])), items(*gallery))
     with zipfile.ZipFile(found['zip']) as archive:
         written = archive.read('ranking.csv')
     assert written == Path(found['csv']).read_bytes()
@@ -218,19 +219,19 @@ def test_a_name_that_a_spreadsheet_would_run_is_text_in_the_table(desk, uploads)
     assert {row[1] for row in found['table']} == set(names)
 
 
-def test_tables_of_file_names_are_not_copied_as_they_are(desk):
-    tables = [block for block in build_demo(desk).blocks.values() if isinstance(block, gr.Dataframe)]
+def test_tables_of_file_names_are_not_copied_as_they_are(shared):
+    tables = [block for block in build_demo(*shared).blocks.values() if isinstance(block, gr.Dataframe)]
     named = [table for table in tables if 'File' in table.headers]
     assert len(named) == 2 and all(table.buttons == ['fullscreen'] for table in named)
 
 
-def test_a_model_without_attention_says_so_and_has_no_masked_input(desk, uploads):
-    found = rank(desk, items(upload(uploads, QUERIES[0])), some(uploads), model=BASELINE)
+def test_a_model_without_attention_says_so_and_has_no_masked_input(shared, uploads):
+    found = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads), model=BASELINE)
     assert 'no attention stream' in found['status']
     assert [caption for _, caption in found['seen']] == ['photo', 'clothing']
 
 
-def test_what_is_missing_or_wrong_is_told(desk, uploads):
+def test_what_is_missing_or_wrong_is_told(shared, uploads):
     query = items(upload(uploads, QUERIES[0]))
     for arguments, options, message in (
         ((None, some(uploads)), {}, 'no query photo'),
@@ -240,6 +241,6 @@ def test_what_is_missing_or_wrong_is_told(desk, uploads):
         ((query, some(uploads)), {'view': 'x-ray'}, 'Choose what to show'),
     ):
         with pytest.raises(gr.Error, match=message):
-            rank(desk, *arguments, **options)
+            rank(shared, *arguments, **options)
     with pytest.raises(gr.Error, match='rank again'):
-        page.redraw(desk, None, 0, 'photo', 0.5, 3, 0.0)
+        page.redraw(*shared, None, 0, 'photo', 0.5, 3, 0.0)

@@ -12,7 +12,7 @@ from ifd_zoo.page import site
 from ifd_zoo.page.brake import ALL_TRIES, PAUSE, TRIES, LoginBrake
 from ifd_zoo.page.hosts import is_loopback
 from ifd_zoo.page.security import HUB, OwnSitesOnly, SafeHeaders
-from tests.page import make_desk
+from ifd_zoo.page.session import Sessions
 
 
 def ask(middleware, method='GET', path='/', headers=None, client='127.0.0.1', times=1, **options):
@@ -70,7 +70,7 @@ def test_a_page_for_anybody_may_be_used_by_other_sites_and_no_other_page(monkeyp
     monkeypatch.delenv('SPACE_ID', raising=False)
     kinds = {}
     for flags in (['--host', '0.0.0.0', '--public'], ['--host', '0.0.0.0', '--auth', 'a:b'], [], ['--auth', 'a:b']):
-        kinds[' '.join(flags)] = [one.cls.__name__ for one in site._middleware(app.parse_args(flags), make_desk())]
+        kinds[' '.join(flags)] = [one.cls.__name__ for one in site._middleware(app.parse_args(flags), Sessions())]
     assert list(map(len, kinds.values())) == [2, 4, 3, 4]
     assert ['OwnSitesOnly' in found for found in kinds.values()] == [False, True, True, True]
     assert ['LoginBrake' in found for found in kinds.values()] == [False, True, False, True]

@@ -16,19 +16,19 @@ from ifd_zoo.fig3 import TRIPLES, example_triples
 from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import LoadError, save_release
 from ifd_zoo.labels import LABELS
-from ifd_zoo.page import change, compare, endpoints, masks, models, site
-from ifd_zoo.page.desk import MAX_MODELS
+from ifd_zoo.page import change, compare, endpoints, masks, models_tab, site
+from ifd_zoo.page.models import MAX_MODELS
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.uploads import mark, read_label
-from tests.page import BASELINE, IFD, items, make_desk, upload, uploads_folder
+from tests.page import BASELINE, IFD, items, make_shared, upload, uploads_folder
 
 QUERY = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]
 PLAIN = (['upper'], '#102030', 'plain', '#ffffff', 0.05, False)
 
 
 @pytest.fixture(scope='module')
-def desk():
-    return make_desk()
+def shared():
+    return make_shared()
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def photo(uploads):
 # Change clothes
 
 
-def test_only_what_is_chosen_changes_its_colour(desk, photo):
-    edited, found = change.recolour(desk, photo, *PLAIN)
+def test_only_what_is_chosen_changes_its_colour(shared, photo):
+    edited, found = change.recolour(*shared, photo, *PLAIN)
     before, after = np.asarray(Image.open(QUERY).convert('RGB')), np.asarray(edited)
     moved = (before != after).any(-1)
     middle = before.shape[0] // 2
@@ -53,21 +53,21 @@ def test_only_what_is_chosen_changes_its_colour(desk, photo):
     assert found == 'Found: upper, lower.'
 
 
-def test_clothes_that_are_not_there_are_told_and_the_photo_stays(desk, photo):
-    edited, found = change.recolour(desk, photo, ['bag'], *PLAIN[1:])
+def test_clothes_that_are_not_there_are_told_and_the_photo_stays(shared, photo):
+    edited, found = change.recolour(*shared, photo, ['bag'], *PLAIN[1:])
     assert np.array_equal(np.asarray(edited), np.asarray(Image.open(QUERY).convert('RGB')))
     assert 'the photo shows no bag' in found
 
 
-def test_patterns_and_swaps_are_drawn(desk, photo):
+def test_patterns_and_swaps_are_drawn(shared, photo):
     plain, striped, swapped = (
-        np.asarray(change.recolour(desk, photo, ['upper'], '#102030', pattern, '#ffffff', 0.1, swap)[0])
+        np.asarray(change.recolour(*shared, photo, ['upper'], '#102030', pattern, '#ffffff', 0.1, swap)[0])
         for pattern, swap in (('plain', False), ('stripes', False), ('plain', True))
     )
     assert (plain != striped).any() and (plain != swapped).any()
 
 
-def test_bad_edits_are_told(desk, photo, uploads):
+def test_bad_edits_are_told(shared, photo, uploads):
     for values, message in (
         (([], *PLAIN[1:]), 'Choose what to change'),
         ((['upper'], 'blue', *PLAIN[2:]), 'a colour is #rrggbb'),
@@ -75,9 +75,9 @@ def test_bad_edits_are_told(desk, photo, uploads):
         ((['face'], *PLAIN[1:]), 'classes must be one or more of'),
     ):
         with pytest.raises(gr.Error, match=message):
-            change.recolour(desk, photo, *values)
+            change.recolour(*shared, photo, *values)
     with pytest.raises(gr.Error, match='no photo yet'):
-        change.recolour(desk, None, *PLAIN)
+        change.recolour(*shared, None, *PLAIN)
 
 
 def test_colours_of_the_picker_are_read():
@@ -86,12 +86,12 @@ def test_colours_of_the_picker_are_read():
     assert change.to_hex(f'rgb({"9" * 400},2,3)') == '#ff0203' and change.to_hex('rgb(1.2.3,2,3)') == 'rgb(1.2.3,2,3)'
 
 
-def test_both_models_are_measured_over_the_examples(desk, photo):
-    own, fixed, numbers = change.measure(desk, photo, *PLAIN, [IFD, BASELINE], None, None, False)
+def test_both_models_are_measured_over_the_examples(shared, photo):
+    own, fixed, numbers = change.measure(*shared, photo, *PLAIN, [IFD, BASELINE], None, None, False)
     assert own.value.startswith('<svg') and fixed.value.startswith('<svg') and own.visible
     assert f'`{IFD}`: **S = ' in numbers and f'`{BASELINE}`: **S = ' in numbers and 'Over 20 gallery photos' in numbers
     with pytest.raises(gr.Error, match='Choose one to 3 models'):
-        change.measure(desk, photo, *PLAIN, [], None, None, False)
+        change.measure(*shared, photo, *PLAIN, [], None, None, False)
 
 
 def cut_photo(uploads):
@@ -101,13 +101,13 @@ def cut_photo(uploads):
     return {'path': str(cut), 'orig_name': 'cut.jpg'}
 
 
-def test_gallery_photos_that_cannot_be_used_are_named_and_not_counted(desk, photo, uploads):
+def test_gallery_photos_that_cannot_be_used_are_named_and_not_counted(shared, photo, uploads):
     (uploads / 'text.jpg').write_text('no picture')
     text = {'path': str(uploads / 'text.jpg'), 'orig_name': 'text.jpg'}
     gallery = items(*(upload(uploads, Path(path)) for path in example_photos('gallery')[:3]), cut_photo(uploads), text)
-    *_, numbers = change.measure(desk, photo, *PLAIN, [IFD], gallery, None, False)
-    _, parsed = masks.to_editor(desk, photo)
-    told, *_ = masks.rank_again(desk, parsed, desk.parse(parsed.file)[1], IFD, gallery, None, False)
+    *_, numbers = change.measure(*shared, photo, *PLAIN, [IFD], gallery, None, False)
+    _, parsed = masks.to_editor(*shared, photo)
+    told, *_ = masks.rank_again(*shared, parsed, shared.models.parse(parsed.file)[1], IFD, gallery, None, False)
     assert 'Over 3 gallery photos' in numbers
     for text in (numbers, told):
         assert 'Skipped 2 of 5' in text and 'cut.jpg' in text and 'text.jpg' in text
@@ -116,18 +116,18 @@ def test_gallery_photos_that_cannot_be_used_are_named_and_not_counted(desk, phot
 # Compare
 
 
-def test_two_models_are_compared_on_three_photos(desk, uploads):
+def test_two_models_are_compared_on_three_photos(shared, uploads):
     files = [upload(uploads, file.path) for file in example_triples()[0]]
-    first, pictures, second, others = compare.compare(desk, *files, IFD, BASELINE)
+    first, pictures, second, others = compare.compare(*shared, *files, IFD, BASELINE)
     assert f'`{IFD}`' in first and f'`{BASELINE}`' in second
     assert len(pictures) == len(others) == 3 and pictures[0][1] == 'anchor'
     with pytest.raises(gr.Error, match='no same person, other clothes yet'):
-        compare.compare(desk, files[0], None, files[2], IFD, BASELINE)
+        compare.compare(*shared, files[0], None, files[2], IFD, BASELINE)
 
 
-def test_one_model_may_be_compared_with_itself(desk, uploads):
+def test_one_model_may_be_compared_with_itself(shared, uploads):
     files = [upload(uploads, file.path) for file in example_triples()[0]]
-    first, _, second, _ = compare.compare(desk, *files, IFD, IFD)
+    first, _, second, _ = compare.compare(*shared, *files, IFD, IFD)
     assert first == second
 
 
@@ -169,39 +169,39 @@ def painted(layer):
     return {'background': layer.convert('RGB'), 'layers': [layer], 'composite': None}
 
 
-def test_a_mask_on_which_nothing_is_painted_is_the_parsers(desk, photo):
-    editor, parsed = masks.to_editor(desk, photo)
+def test_a_mask_on_which_nothing_is_painted_is_the_parsers(shared, photo):
+    editor, parsed = masks.to_editor(*shared, photo)
     assert editor['background'].size == Image.open(QUERY).size
-    assert (masks.corrected_map(desk, parsed, editor) == desk.parse(parsed.file)[1]).all()
+    assert (masks.corrected_map(*shared, parsed, editor) == shared.models.parse(parsed.file)[1]).all()
 
 
-def test_a_corrected_mask_is_ranked_with(desk, photo):
-    editor, parsed = masks.to_editor(desk, photo)
+def test_a_corrected_mask_is_ranked_with(shared, photo):
+    editor, parsed = masks.to_editor(*shared, photo)
     strokes = Image.new('RGBA', editor['background'].size)
     strokes.paste((0, 0, 0, 255), (0, 0, strokes.width, strokes.height // 2))
-    label_map = masks.corrected_map(desk, parsed, painted(strokes))
+    label_map = masks.corrected_map(*shared, parsed, painted(strokes))
     half = len(label_map) // 2
-    assert (label_map[:half] == 0).all() and (label_map[half:] == desk.parse(parsed.file)[1][half:]).all()
-    text, before, after, rows = masks.rank_again(desk, parsed, label_map, IFD, None, None, False)
+    assert (label_map[:half] == 0).all() and (label_map[half:] == shared.models.parse(parsed.file)[1][half:]).all()
+    text, before, after, rows = masks.rank_again(*shared, parsed, label_map, IFD, None, None, False)
     assert 'of the photo has another class' in text
     assert len(before) == len(after) == 3 and len(rows) == 10
     assert sorted(row[2] for row in rows) == list(range(1, 11))
-    text, *_ = masks.rank_again(desk, parsed, label_map, BASELINE, None, None, False)
+    text, *_ = masks.rank_again(*shared, parsed, label_map, BASELINE, None, None, False)
     assert 'does not use the mask' in text
 
 
-def test_masks_that_are_missing_are_refused(desk, photo):
+def test_masks_that_are_missing_are_refused(shared, photo):
     with pytest.raises(gr.Error, match='no mask to rank with'):
-        masks.corrected_map(desk, None, painted(Image.new('RGBA', (8, 8))))
+        masks.corrected_map(*shared, None, painted(Image.new('RGBA', (8, 8))))
     with pytest.raises(gr.Error, match='no mask to rank with'):
-        masks.corrected_map(desk, masks.to_editor(desk, photo)[1], None)
+        masks.corrected_map(*shared, masks.to_editor(*shared, photo)[1], None)
     with pytest.raises(gr.Error, match='no mask to rank with'):
-        masks.rank_again(desk, None, None, IFD, None, None, False)
-    assert masks.to_editor(desk, None) == (None, None)
+        masks.rank_again(*shared, None, None, IFD, None, None, False)
+    assert masks.to_editor(*shared, None) == (None, None)
 
 
-def test_an_editor_takes_its_own_pictures_and_nothing_larger_and_keeps_the_latest(desk):
-    editor = next(one for one in site.build_demo(desk).blocks.values() if isinstance(one, gr.ImageEditor))
+def test_an_editor_takes_its_own_pictures_and_nothing_larger_and_keeps_the_latest(shared):
+    editor = next(one for one in site.build_demo(*shared).blocks.values() if isinstance(one, gr.ImageEditor))
     assert editor.accept_blobs._is_server_fn and isinstance(editor.blob_storage, masks.Recent)
 
     def send(index, content, kind='layer'):
@@ -230,23 +230,23 @@ def test_what_visitors_paint_and_leave_does_not_pile_up():
 
 
 def test_another_model_is_loaded_and_listed(tmp_path, uploads):
-    desk = make_desk()
+    shared = make_shared()
     torch.manual_seed(1)
-    save_release(desk.get(IFD).model, tmp_path / 'mine', 'test', {'input_size': [3, 64, 32]})
-    assert 'Loaded' in models.load(desk, f' {tmp_path / "mine"} ')
-    assert desk.models == [IFD, BASELINE, 'mine']
-    assert [name for _, name in models.choices(desk, 2)[1]['choices']] == desk.models
-    assert desk.get('mine').embed([QUERY]).shape == (1, 512)
+    save_release(shared.models.get(IFD).model, tmp_path / 'mine', 'test', {'input_size': [3, 64, 32]})
+    assert 'Loaded' in models_tab.load(*shared, f' {tmp_path / "mine"} ')
+    assert shared.models.names == [IFD, BASELINE, 'mine']
+    assert [name for _, name in models_tab.choices(shared.models, 2)[1]['choices']] == shared.models.names
+    assert shared.models.get('mine').embed([QUERY]).shape == (1, 512)
 
 
 def test_releases_in_folders_of_one_name_are_two_models(tmp_path):
-    desk = make_desk()
+    shared = make_shared()
     for run, name in (('a', IFD), ('b', BASELINE)):
-        save_release(desk.get(name).model, tmp_path / run / 'release', 'test', {'input_size': [3, 64, 32]})
-    first, second = (desk.add(str(tmp_path / run / 'release')) for run in 'ab')
-    assert (first, second) == ('release', 'b/release') == (*desk.models[2:],)
-    assert desk.add(f'{tmp_path}/b/../b/release/') == second and len(desk.models) == 4
-    assert desk.get(first).model.needs_mask and not desk.get(second).model.needs_mask
+        save_release(shared.models.get(name).model, tmp_path / run / 'release', 'test', {'input_size': [3, 64, 32]})
+    first, second = (shared.models.add(str(tmp_path / run / 'release')) for run in 'ab')
+    assert (first, second) == ('release', 'b/release') == (*shared.models.names[2:],)
+    assert shared.models.add(f'{tmp_path}/b/../b/release/') == second and len(shared.models.names) == 4
+    assert shared.models.get(first).model.needs_mask and not shared.models.get(second).model.needs_mask
 
 
 def test_a_folder_named_like_a_bundled_model_is_not_taken_for_it(tmp_path):
@@ -258,18 +258,18 @@ def test_a_folder_named_like_a_bundled_model_is_not_taken_for_it(tmp_path):
 
 
 def test_a_failing_load_is_told_and_leaves_the_others_working(tmp_path):
-    desk = make_desk()
+    shared = make_shared()
     (tmp_path / 'broken').mkdir()
     (tmp_path / 'broken' / 'config.json').write_text('{')
     for source in ('no_such_model', str(tmp_path / 'broken'), '   ', '', None):
         with pytest.raises(gr.Error):
-            models.load(desk, source)
-    assert desk.models == [IFD, BASELINE]
-    assert desk.get(IFD).embed([QUERY]).shape == (1, 512)
+            models_tab.load(*shared, source)
+    assert shared.models.names == [IFD, BASELINE]
+    assert shared.models.get(IFD).embed([QUERY]).shape == (1, 512)
 
 
 def test_what_is_told_of_a_folder_does_not_say_whether_it_is_there(tmp_path, monkeypatch):
-    desk = make_desk()
+    shared = make_shared()
     (tmp_path / 'config.json').write_text('{}')
     (tmp_path / 'secret').mkdir()
     there = [tmp_path, tmp_path / 'secret', tmp_path / 'config.json', '/', '/proc/self/mem', '/proc/self/cwd', '~']
@@ -277,54 +277,54 @@ def test_what_is_told_of_a_folder_does_not_say_whether_it_is_there(tmp_path, mon
     told = set()
     for source in map(str, [*there, *absent]):
         with pytest.raises(gr.Error) as refused:
-            models.load(desk, source)
+            models_tab.load(*shared, source)
         told.add(str(refused.value))
     assert len(told) == 1 and 'the folder of a release (with config.json and model.safetensors)' in told.pop()
     monkeypatch.setenv('HF_HUB_OFFLINE', '1')
     with pytest.raises(gr.Error) as refused:
-        models.load(desk, 'hf-hub:nobody/nothing')
-    assert 'nobody/nothing' in str(refused.value) and models.HF_HUB_CACHE not in str(refused.value)
+        models_tab.load(*shared, 'hf-hub:nobody/nothing')
+    assert 'nobody/nothing' in str(refused.value) and models_tab.HF_HUB_CACHE not in str(refused.value)
 
 
 def test_a_page_for_anybody_loads_names_of_the_zoo_only(tmp_path):
-    desk = make_desk(guarded=True)
+    shared = make_shared(guarded=True)
     for source in (str(tmp_path), 'hf-hub:someone/something', '/etc'):
         with pytest.raises(LoadError, match='names in the table only'):
-            desk.add(source)
-    assert desk.add('ifd_resnet10t.synthetic') == 'ifd_resnet10t.synthetic'
+            shared.models.add(source)
+    assert shared.models.add('ifd_resnet10t.synthetic') == 'ifd_resnet10t.synthetic'
 
 
 def test_there_is_an_end_to_the_models_in_memory():
-    desk = make_desk()
-    desk.predictors.sources |= {str(number): 'unused' for number in range(MAX_MODELS)}
+    shared = make_shared()
+    shared.models.sources |= {str(number): 'unused' for number in range(MAX_MODELS)}
     with pytest.raises(LoadError, match='start it again'):
-        desk.add('ifd_resnet10t.synthetic')
+        shared.models.add('ifd_resnet10t.synthetic')
 
 
 def test_photos_are_parsed_once(photo):
-    fresh, calls = make_desk(), []
-    parse = fresh.predictors.parser.parse
-    fresh.predictors.parser.parse = lambda images: calls.append(len(images)) or parse(images)
+    fresh, calls = make_shared(), []
+    parse = fresh.models.parser.parse
+    fresh.models.parser.parse = lambda images: calls.append(len(images)) or parse(images)
     file = masks.one_photo(photo, 'photo')
-    assert fresh.parse(file)[1] is fresh.parse(file)[1]
+    assert fresh.models.parse(file)[1] is fresh.models.parse(file)[1]
     assert calls == [1]
 
 
 # Endpoints
 
 
-def test_embeddings_are_lists_of_numbers(desk, photo, uploads):
-    rows = endpoints.embed(desk, [photo, photo], IFD)
+def test_embeddings_are_lists_of_numbers(shared, photo, uploads):
+    rows = endpoints.embed(*shared, [photo, photo], IFD)
     assert len(rows) == 2 and len(rows[0]) == 512
-    expected = desk.get(IFD).embed([QUERY])[0]
+    expected = shared.models.get(IFD).embed([QUERY])[0]
     assert np.allclose(rows[0], expected, atol=1e-6)
     for photos, message in (([], 'list of files'), (None, 'list of files'), ([photo] * 257, 'too many at once')):
         with pytest.raises(gr.Error, match=message):
-            endpoints.embed(desk, photos, IFD)
+            endpoints.embed(*shared, photos, IFD)
 
 
-def test_only_the_named_endpoints_are_public(desk):
-    info = site.build_demo(desk).get_api_info()
+def test_only_the_named_endpoints_are_public(shared):
+    info = site.build_demo(*shared).get_api_info()
     assert set(info['named_endpoints']) == {'/rank', '/compare', '/recolour', '/embed', '/models'}
     assert not info['unnamed_endpoints']
     for endpoint in info['named_endpoints'].values():

@@ -11,7 +11,6 @@ from ifd_zoo.hub import LoadError, save_release
 from ifd_zoo.images import ImageError
 from ifd_zoo.labels import LABELS
 from ifd_zoo.predictor import Predictor, rank_embeddings
-from ifd_zoo.predictors import Predictors
 from ifd_zoo.transforms import EvalTransform
 
 
@@ -228,15 +227,3 @@ def test_the_models_own_input_size_is_used(ifd, tmp_path):
 def test_a_missing_model_is_told(tmp_path):
     with pytest.raises(LoadError, match='no trained model'):
         Predictor(str(tmp_path / 'nowhere'), FakeParser())
-
-
-def test_predictors_load_each_model_once_and_share_the_parser(ifd, baseline, tmp_path):
-    sources = {
-        'two': save_release(ifd, tmp_path / 'two', 'test', {'input_size': [3, 256, 128]}),
-        'one': save_release(baseline, tmp_path / 'one', 'test', {'input_size': [3, 256, 128]}),
-    }
-    predictors = Predictors(sources, 'none', 'cpu')
-    assert predictors.get('two') is predictors.get('two')
-    assert predictors.get('one').parser is predictors.get('two').parser
-    with pytest.raises(KeyError):
-        predictors.get('three')

@@ -5,11 +5,14 @@ import os
 import shutil
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 import timm
 import torch
 from huggingface_hub import ModelCard
+from jinja2 import Environment
+from jinja2.meta import find_undeclared_variables
 from safetensors.torch import load_file, save_file
 
 from ifd_zoo.files import hash_file
@@ -17,6 +20,7 @@ from ifd_zoo.hub import LoadError, ReleaseError, list_bundled, save_release
 from ifd_zoo.hub.__main__ import main
 from ifd_zoo.hub.card import model_card
 from ifd_zoo.hub.check import check_release
+from ifd_zoo.hub.kinds import read_release
 from ifd_zoo.hub.release import code_revision, update_record, write_card
 from ifd_zoo.models.cfg import WEIGHTS_DIR
 from ifd_zoo.releases.files import RELEASE_FILES
@@ -76,6 +80,21 @@ def test_a_card_without_records_says_so():
     text = model_card({'architecture': 'ifd_baseline_resnet18', 'num_features': 512, 'pretrained_cfg': cfg})
     assert 'seed: not recorded' in text and 'no query and gallery' in text and 'attention' not in text
     assert ModelCard(text).data.license == 'apache-2.0'
+
+
+@pytest.mark.parametrize('name', ['ifd_resnet10t.synthetic', 'parser_tf_efficientnet_lite0'])
+def test_a_card_fills_all_that_its_template_has_room_for(name, monkeypatch):
+    given, fill = [], ModelCard.from_template
+
+    def watch(*args, **fields):
+        given.append((Path(args[1]).read_text(), {'card_data', *fields}))
+        return fill(*args, **fields)
+
+    monkeypatch.setattr(ModelCard, 'from_template', watch)
+    kind, config = read_release(WEIGHTS_DIR / name)
+    assert kind.card(config) == (WEIGHTS_DIR / name / 'README.md').read_text()
+    ((template, fields),) = given
+    assert find_undeclared_variables(Environment().parse(template)) == fields
 
 
 def test_the_config_records_the_run_and_what_the_files_are(release):

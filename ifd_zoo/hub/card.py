@@ -1,14 +1,14 @@
 """The model card of a release: metadata that the Hub understands, and what a reader has to know."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCardData
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ifd_zoo.features import recorded_feature
 from ifd_zoo.hub.comparison import comparison_tables
 from ifd_zoo.hub.release import release_name
-from ifd_zoo.hub.templates import render
 from ifd_zoo.inference import keeps_answer
 from ifd_zoo.models.cfg import PAPER
 from ifd_zoo.tables import markdown_table
@@ -29,8 +29,9 @@ def model_card(config: dict[str, Any]) -> str:
     """
     info, name = config.get('ifd', {}), release_name(config)
     single = config['architecture'].startswith('ifd_baseline_')
-    text = render(
-        'model',
+    card = ModelCard.from_template(
+        card_data(config),
+        str(Path(__file__).with_name('cards') / 'model.md.jinja'),
         name=name,
         paper=PAPER['paper_name'],
         url=PAPER['origin_url'],
@@ -45,7 +46,7 @@ def model_card(config: dict[str, Any]) -> str:
         limits=_limits(info),
         license=_license_text(config),
     )
-    return f'---\n{card_data(config).to_yaml()}\n---\n\n{text}'
+    return f'{card}\n'
 
 
 def _feature_text(info: dict[str, Any]) -> str:

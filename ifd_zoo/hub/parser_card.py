@@ -1,11 +1,11 @@
 """The model card of a released human parser: metadata that the Hub understands, and what a reader has to know."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCardData
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from ifd_zoo.hub.templates import render
 from ifd_zoo.labels import CLOTHING
 from ifd_zoo.parsing.base import MOST_CHANGED
 from ifd_zoo.tables import markdown_table
@@ -28,8 +28,9 @@ def parser_card(config: dict[str, Any]) -> str:
     """
     height, width = config['size']
     license = config.get('license')
-    text = render(
-        'parser',
+    card = ModelCard.from_template(
+        card_data(config),
+        str(Path(__file__).with_name('cards') / 'parser.md.jinja'),
         name=parser_name(config),
         labels=', '.join(f'{index} {name}' for index, name in enumerate(config['labels'])) + '.',
         clothing=', '.join(CLOTHING),
@@ -41,7 +42,7 @@ def parser_card(config: dict[str, Any]) -> str:
         limits=config.get('limits', 'Expects one person in the picture, as in the pictures that it was trained on.'),
         license=f'Weights: {license}.' if license else 'Weights: the terms of the training data apply.',
     )
-    return f'---\n{card_data(config).to_yaml()}\n---\n\n{text}'
+    return f'{card}\n'
 
 
 def card_data(config: dict[str, Any]) -> ModelCardData:

@@ -2,9 +2,10 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from ifd_zoo.hub.check import check_release
@@ -55,22 +56,24 @@ def push_release(folder: str | Path, repo: str, public: bool = False) -> Pushed:
     folder = Path(folder).expanduser()
     check_release(folder)
     api = HfApi(library_name='ifd_zoo')
-    content = {name: folder / name for name in RELEASE_FILES}
-    content[CARD] = _named_card(folder, repo)
-    additions = [CommitOperationAdd(name, source) for name, source in content.items()]
     try:
         api.create_repo(repo, private=not public, exist_ok=True)
         before = _head(api, repo)
-        commit = api.create_commit(repo, additions, commit_message=f'Release {repo.split("/")[1]}')
+        with TemporaryDirectory() as staging:
+            _stage(folder, Path(staging), repo)
+            message = f'Release {repo.split("/")[1]}'
+            commit = api.upload_folder(repo_id=repo, folder_path=staging, commit_message=message)
     except (*HUB_ERRORS, RuntimeError) as error:  # RuntimeError: an upload that failed, the reason is its cause
         cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
         raise ReleaseError(f'{repo}: {explain(cause, repo)}') from error
     return Pushed(repo, commit.oid, str(commit.commit_url), commit.oid != before)
 
 
-def _named_card(folder: Path, repo: str) -> bytes:
-    """The model card with the repository's name where the folder's card has a placeholder."""
-    return (folder / CARD).read_text().replace(f'ORG/{_name(folder)}', repo).encode()
+def _stage(folder: Path, staging: Path, repo: str) -> None:
+    """Link the files of a release; the card has the repository's name where the folder's card has a placeholder."""
+    for name in {*RELEASE_FILES} - {CARD}:
+        (staging / name).symlink_to((folder / name).resolve())
+    (staging / CARD).write_text((folder / CARD).read_text().replace(f'ORG/{_name(folder)}', repo))
 
 
 def _name(folder: Path) -> str:

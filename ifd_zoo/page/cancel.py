@@ -4,27 +4,21 @@ from collections.abc import Callable
 
 import gradio as gr
 
-from ifd_zoo.page.desk import Desk
-from ifd_zoo.page.files import visitor
+from ifd_zoo.page.session import Sessions, visitor
 from ifd_zoo.page.stops import STOPPED
 
 
-def begin(desk: Desk) -> None:
-    """First in an event that can be stopped: what ended an earlier one does not end this one."""
-    desk.stops.forget(visitor())
-
-
-def stoppable(desk: Desk, description: str, total: int) -> Callable[[int], None]:
+def stoppable(sessions: Sessions, description: str, total: int) -> Callable[[int], None]:
     """A progress for long work of this event: tells how many of `total` are done, and stops when that is wanted.
 
     Raises:
         Stopped: it is wanted already.
     """
     progress, who = gr.Progress(), visitor()
-    desk.stops.check(who)
+    sessions.stops.check(who)
 
     def tell(done: int) -> None:
-        desk.stops.check(who)
+        sessions.stops.check(who)
         progress((done, total), desc=description, unit='photos')
 
     return tell
@@ -34,11 +28,11 @@ def cancel_button(name: str) -> gr.Button:
     return gr.Button('Cancel', size='lg', elem_id=f'{name}_cancel', scale=0, min_width=100)
 
 
-def stop_with(desk: Desk, button: gr.Button, events: list, status: gr.components.Component) -> None:
+def stop_with(sessions: Sessions, button: gr.Button, events: list, status: gr.components.Component) -> None:
     """The button stops these events, whether they wait or run, and says so in `status`."""
 
     def cancel() -> str:
-        desk.stops.ask(visitor())
+        sessions.stops.ask(visitor())
         return STOPPED
 
     # Two listeners: what waits is cancelled by gradio, which calls no function along with it.

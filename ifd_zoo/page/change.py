@@ -9,14 +9,22 @@ from PIL import Image
 
 from ifd_zoo.explain import DRAWN_SIDE, label_layer
 from ifd_zoo.fig3 import Movement, movement
-from ifd_zoo.gallery import example_gallery, example_photos
+from ifd_zoo.gallery import example_photos
 from ifd_zoo.labels import LABELS
 from ifd_zoo.page import texts
-from ifd_zoo.page.cancel import begin, cancel_button, stop_with, stoppable
-from ifd_zoo.page.desk import Desk
-from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, tell_skipped, user_errors
+from ifd_zoo.page.cancel import cancel_button, stop_with, stoppable
+from ifd_zoo.page.files import (
+    error,
+    handing_over,
+    one_photo,
+    take_gallery_or_examples,
+    tell_skipped,
+    user_errors,
+)
+from ifd_zoo.page.models import Models
 from ifd_zoo.page.rank_layout import model_choices
 from ifd_zoo.page.rank_tab import RankTab
+from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.theme import LIGHT, NETWORK, PHOTO, RESULT, labelled
 from ifd_zoo.recolour import BOTTOM, PATTERNS, TOP, Edit, Recolour, Swap, movement_chart
 
@@ -25,7 +33,8 @@ MAX_COMPARED = 3  # models in a chart
 
 
 def recolour(
-    desk: Desk,
+    models: Models,
+    sessions: Sessions,
     photo: dict | None,
     classes: list[str],
     colour: str,
@@ -40,9 +49,9 @@ def recolour(
         gr.Error: there is no usable photo, or it does not show these clothes.
     """
     file = one_photo(photo, 'photo')
-    claim(desk, file.path)
+    sessions.claim(file.path)
     with user_errors():
-        image, label_map = desk.parse(file)
+        image, label_map = models.parse(file)
         found = _found(label_map)
         edit = _edit(classes, colour, pattern, second, scale, swap)
         if not edit.applies(label_map):
@@ -73,19 +82,19 @@ def to_hex(colour: str) -> str:
     return f'#{bytes(round(min(255, float(part))) for part in match.groups()).hex()}' if match else str(colour)
 
 
-def parsed(desk: Desk, photo: dict | None) -> Image.Image | None:
+def parsed(models: Models, photo: dict | None) -> Image.Image | None:
     """The label map over the photo."""
     if not photo:
         return None
     with user_errors():
-        image, label_map = desk.parse(one_photo(photo, 'photo'))
+        image, label_map = models.parse(one_photo(photo, 'photo'))
     picture = image.convert('RGBA')
     picture.alpha_composite(label_layer(label_map))
     picture.thumbnail((2 * DRAWN_SIDE, 2 * DRAWN_SIDE))
     return picture.convert('RGB')
 
 
-def measure(desk: Desk, photo: dict | None, *values: object) -> tuple:
+def measure(models: Models, sessions: Sessions, photo: dict | None, *values: object) -> tuple:
     """Charts for one's own change and for the fixed wardrobe, and the sensitivity of each model.
 
     Args:
@@ -94,29 +103,27 @@ def measure(desk: Desk, photo: dict | None, *values: object) -> tuple:
     Raises:
         gr.Error: something is missing or unusable.
     """
-    begin(desk)
-    *edit_values, models, gallery, archives, use_folder = values
+    sessions.begin()
+    *edit_values, names, gallery, archives, use_folder = values
     file = one_photo(photo, 'photo')
-    claim(desk, file.path)
-    if not models or len(models) > MAX_COMPARED:
+    sessions.claim(file.path)
+    if not names or len(names) > MAX_COMPARED:
         raise error(f'Choose one to {MAX_COMPARED} models.')
     with user_errors():
-        desk.require(*models)
+        models.require(*names)
         edit = _edit(*edit_values)
     gr.Progress()(0, desc='Dressing and looking')
-    files, skipped = example_gallery(), []
-    if gallery or archives or (use_folder and desk.folder):
-        files, _, skipped = take_gallery(desk, gallery, archives, use_folder)
+    files, _, skipped = take_gallery_or_examples(sessions, gallery, archives, use_folder)
     with user_errors():
-        image, label_map = desk.parse(file)
-        predictors, embeddings = {name: desk.get(name) for name in models}, {}
-        tell = stoppable(desk, 'Looking at the gallery', len(files))
+        image, label_map = models.parse(file)
+        predictors, embeddings = {name: models.get(name) for name in names}, {}
+        tell = stoppable(sessions, 'Looking at the gallery', len(files))
         if use_folder:
             for predictor in predictors.values():
-                desk.look_at_folder(predictor, tell)
-        with desk.busy:
+                models.update_index(predictor, tell)
+        with models.busy:
             for name, predictor in predictors.items():
-                known = desk.embed(predictor, files, tell)
+                known = models.embed(predictor, files, tell)
                 embeddings[name] = [files[index].name for index in known.indices], known.embeddings
             result = movement(predictors, image, label_map, embeddings, edit)
     numbers = [_numbers(result, len(known.indices))]  # which photos are unusable is the same for every model
@@ -132,7 +139,7 @@ def _numbers(result: Movement, count: int) -> str:
     return '\n'.join([texts.MEASURED, '', *lines, '', f'Over {count} gallery photos.{left}'])
 
 
-def _input_column(desk: Desk) -> tuple:
+def _input_column(models: Models) -> tuple:
     thumbnail = gr.Image(render=False, label='Photo')
     examples = gr.Dataset(
         components=[thumbnail], samples=[[path] for path in example_photos('query')], type='index', show_label=False,
@@ -147,24 +154,24 @@ def _input_column(desk: Desk) -> tuple:
     scale = gr.Slider(0.02, 0.2, value=0.05, step=0.01, label='Pattern size')
     swap = gr.Checkbox(False, label='Swap the looks of top and bottom instead', elem_id='change_swap')
     apply = gr.Button('Apply the change', elem_id='change_apply')
-    models = gr.Dropdown(
-        model_choices(desk), value=desk.pair(), multiselect=True, max_choices=MAX_COMPARED, label='Models to measure',
-        elem_id='change_models',
+    chosen = gr.Dropdown(
+        model_choices(models), value=models.pair(), multiselect=True, max_choices=MAX_COMPARED,
+        label='Models to measure', elem_id='change_models',
     )
     with gr.Row():
         button = gr.Button('Measure', variant='primary', size='lg', elem_id='measure')
         cancel = cancel_button('measure')
     gr.Markdown(texts.MEASURE)
-    return examples, photo, [classes, colour, pattern, second, scale, swap], models, apply, [button, cancel]
+    return examples, photo, [classes, colour, pattern, second, scale, swap], chosen, apply, [button, cancel]
 
 
-def build(desk: Desk, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
+def build(models: Models, sessions: Sessions, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
     """The tab, and what lists models."""
     with gr.Tab('Change clothes', id='change') as tab:
         gr.Markdown(texts.CHANGE)
         with gr.Row():
             with gr.Column(scale=4, min_width=300):
-                examples, photo, controls, models, apply, (button, cancel) = _input_column(desk)
+                examples, photo, controls, chosen, apply, (button, cancel) = _input_column(models)
             with gr.Column(scale=7, min_width=300):
                 with gr.Row():
                     edited = labelled(label='In other clothes', elem_id='edited', min_width=140, **RESULT)
@@ -176,7 +183,12 @@ def build(desk: Desk, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
                 fixed = gr.HTML(label='The fixed wardrobe: twelve changes', elem_id='fixed_chart', **chart)
     inputs = {'inputs': [photo, *controls], 'outputs': [edited, found], 'preprocess': False}
     edit = {**inputs, 'trigger_mode': 'always_last'}
-    live, change, look = (handing_over(desk, partial(function, desk)) for function in (_live, recolour, parsed))
+    live, change, look = (
+        handing_over(sessions, function)
+        for function in (
+            partial(_live, models, sessions), partial(recolour, models, sessions), partial(parsed, models)
+        )
+    )
     photo.change(look, photo, shown, preprocess=False, api_visibility='private', **NETWORK).then(
         live, **edit, api_visibility='private', **LIGHT
     )
@@ -184,20 +196,20 @@ def build(desk: Desk, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
     apply.click(change, **inputs, show_progress_on=edited, api_name='recolour', **NETWORK)
     examples.click(_example, examples, photo, show_progress='hidden', api_visibility='private')
     measured = button.click(
-        partial(measure, desk),
-        [photo, *controls, models, *ranking.gallery],
+        partial(measure, models, sessions),
+        [photo, *controls, chosen, *ranking.gallery],
         [own, fixed, numbers],
         preprocess=False,
         show_progress_on=numbers,
         api_visibility='private',
         **NETWORK,
     )
-    stop_with(desk, cancel, [measured], numbers)
-    return tab, [models]
+    stop_with(sessions, cancel, [measured], numbers)
+    return tab, [chosen]
 
 
-def _live(desk: Desk, photo: dict | None, *values: object) -> tuple:
-    return recolour(desk, photo, *values) if photo else (None, '')
+def _live(models: Models, sessions: Sessions, photo: dict | None, *values: object) -> tuple:
+    return recolour(models, sessions, photo, *values) if photo else (None, '')
 
 
 def _example(index: int) -> str:

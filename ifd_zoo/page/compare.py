@@ -10,16 +10,23 @@ from ifd_zoo.gallery import PHOTO_SIDE
 from ifd_zoo.images import load_image
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button, stop_with
-from ifd_zoo.page.desk import Desk
-from ifd_zoo.page.files import claim, error, handing_over, one_photo, user_errors
+from ifd_zoo.page.files import error, handing_over, one_photo, user_errors
+from ifd_zoo.page.models import Models
 from ifd_zoo.page.rank_layout import model_choices
+from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.theme import NETWORK, PHOTO, PICTURES, labelled
 
 SHOWN_SIDE = 512  # pixels of the drawn photos
 
 
 def compare(
-    desk: Desk, anchor: dict | None, positive: dict | None, negative: dict | None, first: str, second: str
+    models: Models,
+    sessions: Sessions,
+    anchor: dict | None,
+    positive: dict | None,
+    negative: dict | None,
+    first: str,
+    second: str,
 ) -> tuple[str, list, str, list]:
     """For each of two models what it decides, and Grad-CAM of the three photos.
 
@@ -29,15 +36,15 @@ def compare(
     files = [one_photo(value, what) for value, what in zip((anchor, positive, negative), ROLES, strict=True)]
     if not first or not second:
         raise error('Choose two models.')
-    claim(desk, *(file.path for file in files))
+    sessions.claim(*(file.path for file in files))
     gr.Progress()(0, desc='Looking at the photos')
     with user_errors():
-        desk.require(first, second)
+        models.require(first, second)
         photos = [load_image(file.path, file.name, PHOTO_SIDE) for file in files]
         for photo in photos:
             photo.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-        predictors = {name: desk.get(name) for name in (first, second)}
-        with desk.busy:
+        predictors = {name: models.get(name) for name in (first, second)}
+        with models.busy:
             found = {one.name: one for one in compare_models(predictors, photos)}
     return tuple(part for name in (first, second) for part in _shown(found[name]))
 
@@ -57,7 +64,7 @@ def _shown(one: Comparison) -> tuple[str, list]:
     return f'{mark} `{name}` {verdict}: {numbers}.{evidence}', list(zip(one.pictures, captions, strict=True))
 
 
-def build(desk: Desk) -> tuple[gr.Tab, list[gr.Dropdown]]:
+def build(models: Models, sessions: Sessions) -> tuple[gr.Tab, list[gr.Dropdown]]:
     """The tab, and what lists models."""
     with gr.Tab('Compare', id='compare') as tab:
         gr.Markdown(texts.COMPARE)
@@ -73,14 +80,14 @@ def build(desk: Desk) -> tuple[gr.Tab, list[gr.Dropdown]]:
                 labelled(label=role.capitalize(), elem_id=f'compare_{key}', min_width=100, **PHOTO)
                 for role, key in zip(ROLES, ('anchor', 'positive', 'negative'), strict=True)
             ]
-        models = _models(desk)
+        chosen = _model_lists(models)
         with gr.Row():
             button = gr.Button('Compare', variant='primary', size='lg', elem_id='compare_run')
             cancel = cancel_button('compare')
         outputs = _outputs()
     run = {
-        'fn': handing_over(desk, partial(compare, desk)),
-        'inputs': [*photos, *models],
+        'fn': handing_over(sessions, partial(compare, models, sessions)),
+        'inputs': [*photos, *chosen],
         'outputs': outputs,
         'preprocess': False,
         'show_progress_on': outputs[0],
@@ -88,12 +95,12 @@ def build(desk: Desk) -> tuple[gr.Tab, list[gr.Dropdown]]:
     }
     fill = examples.click(triples.__getitem__, examples, photos, show_progress='hidden', api_visibility='private')
     compared = [fill.success(**run, api_visibility='private'), button.click(**run, api_name='compare')]
-    stop_with(desk, cancel, compared, outputs[0])
-    return tab, models
+    stop_with(sessions, cancel, compared, outputs[0])
+    return tab, chosen
 
 
-def _models(desk: Desk) -> list[gr.Dropdown]:
-    choices, pair = model_choices(desk), desk.pair()
+def _model_lists(models: Models) -> list[gr.Dropdown]:
+    choices, pair = model_choices(models), models.pair()
     with gr.Row():
         return [
             gr.Dropdown(

@@ -7,14 +7,15 @@ import gradio as gr
 from ifd_zoo.gallery import PHOTO_SIDE
 from ifd_zoo.images import load_image
 from ifd_zoo.listing import to_json
-from ifd_zoo.page.desk import Desk, whole_catalogue
-from ifd_zoo.page.files import checked, claim, error, photo_file, user_errors
+from ifd_zoo.page.files import checked, error, photo_file, user_errors
+from ifd_zoo.page.models import Models, whole_catalogue
+from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.theme import NETWORK
 
 MAX_PHOTOS = 256
 
 
-def embed(desk: Desk, photos: list[dict], model: str) -> list[list[float]]:
+def embed(models: Models, sessions: Sessions, photos: list[dict], model: str) -> list[list[float]]:
     """Embeddings of photos, of unit length: cosine similarity is their scalar product.
 
     Raises:
@@ -25,21 +26,21 @@ def embed(desk: Desk, photos: list[dict], model: str) -> list[list[float]]:
     if len(photos) > MAX_PHOTOS:
         raise error(f'{len(photos)} photos are too many at once; give at most {MAX_PHOTOS}.')
     files = list(map(photo_file, photos))
-    claim(desk, *(file.path for file in files))
+    sessions.claim(*(file.path for file in files))
     files = list(map(checked, files))
     with user_errors():
-        predictor = desk.get(model)
+        predictor = models.get(model)
         images = [load_image(file.path, file.name, PHOTO_SIDE) for file in files]
-        with desk.busy:
+        with models.busy:
             return predictor.embed(images).tolist()
 
 
-def build(desk: Desk) -> None:
-    def embed_photos(photos: list[dict], model: str = desk.models[0]) -> list[list[float]]:
-        return embed(desk, photos, model)
+def build(models: Models, sessions: Sessions) -> None:
+    def embed_photos(photos: list[dict], model: str = models.names[0]) -> list[list[float]]:
+        return embed(models, sessions, photos, model)
 
     def list_models() -> dict[str, Any]:
-        return {'loaded': desk.models, 'catalogue': to_json(whole_catalogue())}
+        return {'loaded': models.names, 'catalogue': to_json(whole_catalogue())}
 
     gr.api(embed_photos, api_name='embed', api_description='Embeddings of photos, one list of numbers each.', **NETWORK)
     gr.api(list_models, api_name='models', api_description='The loaded models, and the whole catalogue.')

@@ -5,7 +5,6 @@ user.
 """
 
 import functools
-import hashlib
 import html
 import secrets
 import tempfile
@@ -15,17 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import gradio as gr
-from gradio.context import LocalContext
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from ifd_zoo.gallery import PhotoFile, shorten
+from ifd_zoo.gallery import PhotoFile, example_gallery, shorten
 from ifd_zoo.hub import LoadError
 from ifd_zoo.images import ImageError
 from ifd_zoo.index import GalleryIndexError
 from ifd_zoo.inference import DeviceError
-from ifd_zoo.page.desk import Desk
 from ifd_zoo.page.quota import NO_ROOM
+from ifd_zoo.page.session import Sessions
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.tables import write_table
 from ifd_zoo.uploads import Gallery, check_photo, collect
@@ -66,25 +64,6 @@ def photo_file(value: dict) -> PhotoFile:
     return PhotoFile(path, value.get('orig_name') or path.name)
 
 
-def visitor() -> str:
-    """Whose event this is, in few characters whatever the visitor sent; empty outside of one."""
-    request = LocalContext.request.get(None)
-    sent = (request.session_hash or '') if request else ''
-    return hashlib.sha256(sent.encode(errors='backslashreplace')).hexdigest() if sent else ''
-
-
-def keep(desk: Desk, *paths: str | Path) -> None:
-    """These results are of the visitor of this event, and go some time after the visitor."""
-    if desk.keeping:
-        desk.keeping.give(visitor(), paths)
-
-
-def claim(desk: Desk, *paths: str | Path) -> None:
-    """The same of uploads; the visitor is here, also without any."""
-    if desk.keeping:
-        desk.keeping.claim(visitor(), paths)
-
-
 def one_photo(value: dict | None, what: str) -> PhotoFile:
     """The file of a gr.Image.
 
@@ -111,30 +90,36 @@ def many_photos(value: list | None) -> list[PhotoFile]:
     return [photo_file(item.get('image') or item['video']) for item in value or []]
 
 
-def take_gallery(desk: Desk, gallery: list | None, archives: list | None, use_folder: bool) -> Gallery:
+def take_gallery(sessions: Sessions, gallery: list | None, archives: list | None, use_folder: bool) -> Gallery:
     """Uploads, archives and the folder of the start as one gallery.
 
     Raises:
         gr.Error: nothing was given, or nothing can be used.
     """
     uploads = [*many_photos(gallery), *map(photo_file, archives or [])]
-    folder = desk.folder if use_folder and desk.folder else Gallery([], [], [])
+    folder = sessions.folder if use_folder and sessions.folder else Gallery([], [], [])
     if not uploads and not folder.files:
         raise error('The gallery is empty: add the photos to look through, or click an example.')
     if not uploads:
         return folder
-    claim(desk, *(file.path for file in uploads))
+    sessions.claim(*(file.path for file in uploads))
     # Unpacked once: a gallery that is searched again and again must not fill the disk.
     with user_errors():
-        taken = desk.collected(
-            uploads,
-            collect=lambda: collect(uploads, new_folder(desk, 'gallery_')),
-            keep=lambda found: keep(desk, *(file.path for file in found.files)),
-        )
+        taken = sessions.unpacked(uploads, lambda: collect(uploads, new_folder(sessions, 'gallery_')))
     found = Gallery(*(mine + its for mine, its in zip(taken, folder, strict=True)))
     if not found.files:
         raise error(f'None of the gallery files can be used. {"; ".join(found.skipped[:5])}.')
     return found
+
+
+def take_gallery_or_examples(
+    sessions: Sessions, gallery: list | None, archives: list | None, use_folder: bool
+) -> Gallery:
+    """The same; the examples where nothing was given."""
+    if gallery or archives or (use_folder and sessions.folder):
+        return take_gallery(sessions, gallery, archives, use_folder)
+    files = example_gallery()
+    return Gallery(files, [None] * len(files), [])
 
 
 def tell_skipped(skipped: list[str], total: int) -> list[str]:
@@ -145,23 +130,23 @@ def tell_skipped(skipped: list[str], total: int) -> list[str]:
     return [f'**Skipped {len(skipped)} of {total}.** {plain(shorten(skipped))}']
 
 
-def new_folder(desk: Desk, prefix: str) -> Path:
+def new_folder(sessions: Sessions, prefix: str) -> Path:
     """In gradio's own temporary folder, so that it goes when the app stops, whatever happens.
 
     Raises:
         gr.Error: visitors have as many files there as they may.
     """
-    if desk.keeping and not desk.keeping.has_room():
+    if not sessions.has_room():
         raise error(NO_ROOM)
     Path(get_upload_folder()).mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix=prefix, dir=get_upload_folder()))
 
 
 def write_results(
-    desk: Desk, rows: Sequence[Sequence], heads: Sequence[str], pictures: Sequence[tuple[Image.Image, str]]
+    sessions: Sessions, rows: Sequence[Sequence], heads: Sequence[str], pictures: Sequence[tuple[Image.Image, str]]
 ) -> tuple[str, str]:
     """Paths of the ranking as CSV, and of a ZIP with it and the pictures that are shown, numbered by rank."""
-    folder = new_folder(desk, 'ranking_')
+    folder = new_folder(sessions, 'ranking_')
     table, archive = folder / 'ranking.csv', folder / 'ranking.zip'
     write_table(table, heads, rows)
     with zipfile.ZipFile(archive, 'w') as packed:
@@ -169,7 +154,7 @@ def write_results(
         for place, (picture, _) in enumerate(pictures, 1):
             with packed.open(f'match_{place:02d}.jpg', 'w') as file:
                 on_white(picture).save(file, 'JPEG', quality=90)
-    keep(desk, table, archive)
+    sessions.keep(table, archive)
     return str(table), str(archive)
 
 
@@ -181,31 +166,31 @@ def on_white(picture: Image.Image) -> Image.Image:
     return ground
 
 
-def save_picture(desk: Desk, picture: Image.Image) -> str:
+def save_picture(sessions: Sessions, picture: Image.Image) -> str:
     """Path of a new file: of a JPEG, which is quick to write, or of a PNG, where the picture has transparent parts."""
     clear = picture.mode == 'RGBA'
-    path = new_folder(desk, 'picture_') / f'{secrets.token_hex(8)}.{"png" if clear else "jpg"}'
+    path = new_folder(sessions, 'picture_') / f'{secrets.token_hex(8)}.{"png" if clear else "jpg"}'
     picture.save(path, **({'compress_level': 1} if clear else {'quality': 92}))
-    keep(desk, path)
+    sessions.keep(path)
     return str(path)
 
 
-def handing_over(desk: Desk, function: Callable[..., object]) -> Callable[..., object]:
+def handing_over(sessions: Sessions, function: Callable[..., object]) -> Callable[..., object]:
     """The function with paths of files in place of the pictures that it returns; what visitors are given is theirs."""
 
     @functools.wraps(function)  # gradio names the parameters of endpoints after those of the function
     def run(*values: object) -> object:
-        claim(desk)
-        return _saved(desk, function(*values))
+        sessions.claim()
+        return _saved(sessions, function(*values))
 
     return run
 
 
-def _saved(desk: Desk, value: object) -> object:
+def _saved(sessions: Sessions, value: object) -> object:
     if isinstance(value, Image.Image):
-        return save_picture(desk, value)
+        return save_picture(sessions, value)
     if type(value) in (tuple, list):
-        return type(value)(_saved(desk, part) for part in value)
+        return type(value)(_saved(sessions, part) for part in value)
     if type(value) is dict:
-        return {name: _saved(desk, part) for name, part in value.items()}
+        return {name: _saved(sessions, part) for name, part in value.items()}
     return value

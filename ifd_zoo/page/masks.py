@@ -12,14 +12,22 @@ from gradio.data_classes import DataWithFiles
 from PIL import Image
 
 from ifd_zoo.explain import label_key, label_layer, read_layer, views
-from ifd_zoo.gallery import PhotoFile, QueryResult, example_gallery, example_photos, search
+from ifd_zoo.gallery import PhotoFile, QueryResult, example_photos, search
 from ifd_zoo.labels import LABELS, PALETTE
 from ifd_zoo.masks import class_mask
 from ifd_zoo.page import texts
-from ifd_zoo.page.cancel import begin, cancel_button, stop_with, stoppable
-from ifd_zoo.page.desk import Desk
-from ifd_zoo.page.files import claim, error, handing_over, one_photo, take_gallery, tell_skipped, user_errors
+from ifd_zoo.page.cancel import cancel_button, stop_with, stoppable
+from ifd_zoo.page.files import (
+    error,
+    handing_over,
+    one_photo,
+    take_gallery_or_examples,
+    tell_skipped,
+    user_errors,
+)
+from ifd_zoo.page.models import Models
 from ifd_zoo.page.rank_tab import RankTab
+from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.theme import NETWORK, PHOTO, PICTURES, STILL, labelled
 from ifd_zoo.recent import Recent
 from ifd_zoo.recolour.colour import to_hex
@@ -39,21 +47,23 @@ class Parsed(NamedTuple):
     parser: str
 
 
-def to_editor(desk: Desk, photo: dict | None, parser: str = '') -> tuple[dict | None, Parsed | None]:
+def to_editor(
+    models: Models, sessions: Sessions, photo: dict | None, parser: str = ''
+) -> tuple[dict | None, Parsed | None]:
     """The photo under its label map, to paint on; and what it is."""
     if not photo:
         return None, None
     file = one_photo(photo, 'photo')
-    claim(desk, file.path)
+    sessions.claim(file.path)
     gr.Progress()(0, desc='Parsing')
     with user_errors():
-        image, label_map = desk.parse(file, parser)
+        image, label_map = models.parse(file, parser)
     picture = Image.alpha_composite(image.convert('RGBA'), label_layer(label_map))
     picture.thumbnail((EDITED_SIDE, EDITED_SIDE))
     return {'background': picture.convert('RGB'), 'layers': [], 'composite': None}, Parsed(file, parser)
 
 
-def corrected_map(desk: Desk, parsed: Parsed | None, editor: dict | None) -> np.ndarray:
+def corrected_map(models: Models, sessions: Sessions, parsed: Parsed | None, editor: dict | None) -> np.ndarray:
     """The label map (H, W) in `LABELS`, of the photo's size, as it was painted.
 
     Args:
@@ -62,18 +72,23 @@ def corrected_map(desk: Desk, parsed: Parsed | None, editor: dict | None) -> np.
     Raises:
         gr.Error: there is no photo.
     """
-    begin(desk)  # and not in `rank_again`, which goes on with this event
+    sessions.begin()  # and not in `rank_again`, which goes on with this event
     if parsed is None or not editor or editor['background'] is None:
         raise error(NO_MASK)
     with user_errors():
-        label_map = desk.parse(*parsed)[1]
+        label_map = models.parse(*parsed)[1]
     for layer in editor['layers']:
         label_map = read_layer(layer, label_map)
     return label_map
 
 
 def rank_again(
-    desk: Desk, parsed: Parsed | None, label_map: np.ndarray | None, model: str, *places: object
+    models: Models,
+    sessions: Sessions,
+    parsed: Parsed | None,
+    label_map: np.ndarray | None,
+    model: str,
+    *places: object,
 ) -> tuple[str, list, list, list]:
     """What the corrected mask changes: in words, as pictures before and after, and in the ranking.
 
@@ -85,21 +100,19 @@ def rank_again(
         gr.Error: something is missing or unusable.
     """
     with user_errors():
-        desk.require(model)
+        models.require(model)
     if parsed is None or label_map is None:
         raise error(NO_MASK)
     gr.Progress()(0, desc='Ranking twice')
-    files, skipped = example_gallery(), []
-    if places[0] or places[1] or (places[2] and desk.folder):
-        files, _, skipped = take_gallery(desk, *places)
+    files, _, skipped = take_gallery_or_examples(sessions, *places)
     with user_errors():
-        _, original = desk.parse(*parsed)
-        predictor = desk.get(model)
-        tell = stoppable(desk, 'Looking at the gallery', len(files))
+        _, original = models.parse(*parsed)
+        predictor = models.get(model)
+        tell = stoppable(sessions, 'Looking at the gallery', len(files))
         if places[2]:
-            desk.look_at_folder(predictor, tell)
-        with desk.busy:
-            result = search(predictor, [parsed.file] * 2, files, tell, desk.embed, [original, label_map])
+            models.update_index(predictor, tell)
+        with models.busy:
+            result = search(predictor, [parsed.file] * 2, files, tell, models.embed, [original, label_map])
     before, after = result.queries
     share = float((label_map != original).mean())
     text = f'**{share:.1%}** of the photo has another class than the parser gave it.'
@@ -122,7 +135,7 @@ def _rows(before: QueryResult, after: QueryResult) -> list[list]:
     ]
 
 
-def build(desk: Desk, ranking: RankTab) -> gr.Tab:
+def build(models: Models, sessions: Sessions, ranking: RankTab) -> gr.Tab:
     with gr.Tab('Masks', id='masks') as tab:
         gr.Markdown(texts.MASKS)
         with gr.Row():
@@ -134,7 +147,7 @@ def build(desk: Desk, ranking: RankTab) -> gr.Tab:
                 )
                 photo = labelled(label='Photo', elem_id='mask_photo', **PHOTO)
                 parser = gr.Dropdown(
-                    desk.parsers, value=desk.parsers[0], label='Parser', info=texts.PARSERS, elem_id='mask_parser'
+                    models.parsers, value=models.parsers[0], label='Parser', info=texts.PARSERS, elem_id='mask_parser'
                 )
                 gr.Markdown(texts.MASK_KEY)
                 labelled(label_key(), label=f'{texts.MASK_KEY} {", ".join(LABELS)}', elem_id='mask_key', **STILL)
@@ -153,16 +166,16 @@ def build(desk: Desk, ranking: RankTab) -> gr.Tab:
         lambda index: example_photos('query')[index], examples, photo, show_progress='hidden', api_visibility='private'
     )
     gr.on(
-        [photo.change, parser.input], handing_over(desk, partial(to_editor, desk)), [photo, parser], [editor, parsed],
-        preprocess=False, api_visibility='private', **NETWORK,
+        [photo.change, parser.input], handing_over(sessions, partial(to_editor, models, sessions)), [photo, parser],
+        [editor, parsed], preprocess=False, api_visibility='private', **NETWORK,
     )
     # Twice, since gradio decodes either all of the inputs or none, and what was painted comes decoded only.
     read = button.click(
-        partial(corrected_map, desk), [parsed, editor], label_map, show_progress_on=text, api_visibility='private',
-        **NETWORK,
+        partial(corrected_map, models, sessions), [parsed, editor], label_map, show_progress_on=text,
+        api_visibility='private', **NETWORK,
     )
     ranked = read.success(
-        handing_over(desk, partial(rank_again, desk)),
+        handing_over(sessions, partial(rank_again, models, sessions)),
         [parsed, label_map, ranking.model, *ranking.gallery],
         [text, *pictures, table],
         preprocess=False,
@@ -170,7 +183,7 @@ def build(desk: Desk, ranking: RankTab) -> gr.Tab:
         api_visibility='private',
         **NETWORK,
     )
-    stop_with(desk, cancel, [read, ranked], text)
+    stop_with(sessions, cancel, [read, ranked], text)
     return tab
 
 

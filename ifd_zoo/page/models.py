@@ -1,104 +1,211 @@
-"""Models: what the zoo has, and loading another one."""
+"""The models that the page has loaded, with what they made of photos."""
 
-import os
-from collections.abc import Callable, Sequence
-from functools import partial
+import functools
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from threading import Lock
 
-import gradio as gr
-from huggingface_hub.constants import HF_HUB_CACHE
+import numpy as np
+from PIL import Image
 
-from ifd_zoo.hub import CONFIG, WEIGHTS, LoadError
-from ifd_zoo.hub.names import is_known
-from ifd_zoo.listing import Entry
-from ifd_zoo.page import texts
-from ifd_zoo.page.cancel import cancel_button, stop_with
-from ifd_zoo.page.desk import Desk, whole_catalogue
-from ifd_zoo.page.files import error, user_errors, visitor
-from ifd_zoo.page.rank_layout import model_choices
-from ifd_zoo.releases.files import PREFIX
+from ifd_zoo.explain import PhotoView
+from ifd_zoo.gallery import PHOTO_SIDE, Embed, PhotoFile, Progress, RememberedEmbeddings, hash_content, make_photo_views
+from ifd_zoo.hub import LoadError, list_bundled, list_tagged, load_model
+from ifd_zoo.images import load_image
+from ifd_zoo.indexed import IndexedFolder
+from ifd_zoo.listing import Entry, catalogue
+from ifd_zoo.parsing import list_parsers, load_parser
+from ifd_zoo.parsing.registry import PARSERS, portable_name
+from ifd_zoo.predictor import Predictor
+from ifd_zoo.recent import Recent
 
-HEADS = ('Name', 'Backbone', 'Parameters', 'GFLOPs', 'Embedding', 'cc rank-1 / mAP', 'Weights')
-NO_MODEL = (
-    f'That is no model: give a name of the table, the folder of a release (with {CONFIG} and {WEIGHTS}), or '
-    'hf-hub:organisation/name.'
-)
-WIDTHS = ['330px', '250px', '110px', '90px', '100px', '140px', '130px']
-
-
-def table() -> list[list[str]]:
-    """The catalogue, under `HEADS`."""
-    return [_row(entry) for entry in whole_catalogue()]
+MAX_MODELS = 8  # each stays in memory until the page stops
+PHOTOS_KNOWN = 24  # photos with their label maps; 2 MB each at most
+VIEWS_KNOWN = 128  # of all visitors; half a megabyte each
+BASELINE = 'baseline'
 
 
-def _row(entry: Entry) -> list[str]:
-    # The protocol that the zoo is about; others would not fit.
-    figures = [f'{one["rank1"]:.1f} / {one["mAP"]:.1f}' for name, one in entry.figures.items() if name.startswith('cc')]
-    size = entry.size
-    return [
-        entry.name, size.backbone, f'{size.parameters / 1e6:.1f} M', f'{size.gflops:.1f}', str(size.embedding),
-        next(iter(figures), '-'), entry.where,
-    ]
+class Models:
+    """Predictors by the name of their model, loaded when first asked for; they share one parser. Safe between threads.
 
-
-def load(desk: Desk, source: str) -> str:
-    """Load a model. Returns what there is to tell.
-
-    Raises:
-        gr.Error: it cannot be loaded; the others work as before.
+    Args:
+        sources: name -> what `Predictor` takes as model, that of the start first.
+        parser, device, precision: as for `Predictor`.
+        guarded: visitors may be anybody, so models are loaded by the names of the zoo only: neither folders of this
+            machine nor what somebody put on the Hub.
     """
-    if not source or not desk.guarded and not _may_be_model(source.strip()):
-        raise error(NO_MODEL)
-    gr.Progress()(0, desc='Loading the model')
-    who = visitor()
-    desk.stops.forget(who)
-    with user_errors():
-        try:
-            name = desk.add(source, lambda: desk.stops.check(who))
-        except LoadError as fault:
-            raise LoadError(str(fault).replace(HF_HUB_CACHE, 'of this machine')) from fault
-    return f'**Loaded** `{name.replace("`", "")}`. It can be chosen in every tab now.'
+
+    def __init__(
+        self,
+        sources: dict[str, object],
+        parser: object = 'bundled',
+        device: str | None = None,
+        precision: str = 'auto',
+        guarded: bool = False,
+    ) -> None:
+        self.sources, self.guarded = sources, guarded
+        self.parser, self.device, self.precision = parser, device, precision
+        self.busy = Lock()
+        """To be held while a network of re-identification runs: Grad-CAM looks into it."""
+        self.embed: Embed = RememberedEmbeddings()
+        self._indexed: IndexedFolder | None = None
+        named = parser if isinstance(parser, (str, Path)) else 'own'
+        self.parsers = list(dict.fromkeys([portable_name(named), *filter(_needs_no_path, list_parsers())]))
+        """Names that `parse` knows, that of the start first."""
+        self._origins = {name: _origin(source) for name, source in sources.items() if isinstance(source, str)}
+        self._predictors: dict[str, Predictor] = {}
+        self._parsers: dict[str, object] = {}
+        self._photos, self._photo_views = Recent(PHOTOS_KNOWN), Recent(VIEWS_KNOWN)
+        self._lock, self._loading, self._loading_parser = Lock(), Lock(), Lock()
+
+    @property
+    def names(self) -> list[str]:
+        """Names that `get` knows, the one of the start first."""
+        return list(self.sources)
+
+    def pair(self) -> list[str]:
+        """A model with attention stream and one without, if both are known, for comparisons."""
+        first = next((name for name in self.names if BASELINE not in name), self.names[0])
+        second = next((name for name in self.names if BASELINE in name), self.names[-1])
+        return list(dict.fromkeys([first, second]))
+
+    def require(self, *names: str) -> None:
+        """Raises ValueError when there is no model of one of the names; does not wait for any."""
+        if not all(name in self.sources for name in names):
+            raise ValueError('That model is not loaded here: choose one of the list.')
+
+    def get(self, name: str) -> Predictor:
+        """The predictor of that name.
+
+        Raises:
+            ValueError: there is none.
+            LoadError, ParserError, DeviceError: as for `Predictor`.
+        """
+        self.require(name)
+        with self._lock:
+            if name not in self._predictors:
+                predictor = Predictor(self.sources[name], self.parser, self.device, precision=self.precision)
+                self._predictors[name], self.parser = predictor, predictor.parser
+            return self._predictors[name]
+
+    def add(self, source: str, check: Callable[[], None] = lambda: None) -> str:
+        """Load another model; the others stay as they are, whatever happens.
+
+        Args:
+            source: bundled name, release folder, or hf-hub:org/name.
+            check: raises what is raised here when the model has come and is no longer wanted.
+
+        Returns:
+            Its name on the page.
+
+        Raises:
+            LoadError: it cannot be loaded, or is not allowed here, or there are too many.
+        """
+        source = source.strip()
+        if self.guarded and source not in [*list_bundled(), *list_tagged()]:
+            raise LoadError('This page is open to anybody, and loads models by the names in the table only.')
+        with self._loading:
+            origin = _origin(source)
+            for name, known in self._origins.items():
+                if known == origin:
+                    return name
+            if len(self.sources) >= MAX_MODELS:
+                raise LoadError(f'{MAX_MODELS} models are loaded, the most this page keeps; start it again for others')
+            # A network and not its name: searches by other models go on while this one is fetched.
+            network = load_model(source)
+            check()
+            name = short_name(source, self.names)
+            self.sources[name] = network
+            try:
+                self.get(name)
+            except BaseException:
+                del self.sources[name]
+                raise
+            self._origins[name] = origin
+        return name
+
+    def parse(self, file: PhotoFile, parser: str = '') -> tuple[Image.Image, np.ndarray]:
+        """A photo and its label map (H, W) in `LABELS`; parsed once, and known by its content for a while.
+
+        Args:
+            parser: one of `parsers`; empty means the first.
+
+        Raises:
+            ImageError: the photo cannot be used.
+            ParserError: the parser cannot be loaded.
+            ValueError: there is no such parser.
+        """
+        key = parser or self.parsers[0], hash_content(file.path)
+        if known := self._photos.get(key):
+            return known
+        photo = load_image(file.path, file.name, PHOTO_SIDE)
+        parsed = self._photos[key] = photo, self._parser(key[0]).parse([photo])[0]
+        return parsed
+
+    def photo_views(self, model: str, files: Sequence[PhotoFile]) -> list[PhotoView]:
+        """What a model sees in each photo; looked at once, and known by its content for a while.
+
+        Raises:
+            ImageError: a photo cannot be used.
+        """
+        keys = [(model, hash_content(file.path)) for file in files]
+        known = {key: self._photo_views.get(key) for key in keys}
+        new = {key: file for key, file in zip(keys, files, strict=True) if known[key] is None}
+        if new:
+            predictor = self.get(model)
+            with self.busy:
+                made = dict(zip(new, make_photo_views(predictor, list(new.values())), strict=True))
+            known |= made
+            self._photo_views.update(made)
+        return [known[key] for key in keys]
+
+    def use_index(self, files: Sequence[PhotoFile], index: Path) -> None:
+        """Keep the embeddings of these files, the folder of the start, in the folder `index`."""
+        self.embed = self._indexed = IndexedFolder(files, index, self.busy)
+
+    def update_index(self, predictor: Predictor, progress: Progress) -> None:
+        """Bring the index, if there is one, up to date; to be called without holding `busy`.
+
+        Raises:
+            GalleryIndexError, OSError: as for `IndexedFolder.build`.
+        """
+        if self._indexed:
+            self._indexed.build(predictor, progress)
+
+    def _parser(self, name: str) -> object:
+        if name not in self.parsers:
+            raise ValueError(f'Choose a parser: {", ".join(self.parsers)}.')
+        first = self.get(self.names[0])
+        if name == self.parsers[0]:
+            return first.parser
+        with self._loading_parser:
+            if name not in self._parsers:
+                self._parsers[name] = load_parser(name, first.device)
+            return self._parsers[name]
 
 
-def _may_be_model(source: str) -> bool:
-    """Whether it looks like one. Paths that do not are all alike to visitors, whether something is there or not."""
-    path = os.path.expanduser(source)
-    inside = (os.path.join(path, name) for name in (CONFIG, WEIGHTS))
-    return is_known(source) or source.startswith(PREFIX) or all(map(os.path.isfile, inside))
+def _needs_no_path(parser: str) -> bool:
+    return parser not in PARSERS or PARSERS[parser].source != 'required'
 
 
-def choices(desk: Desk, count: int) -> list | dict:
-    """Updates of `count` components that list the models."""
-    updates = [gr.update(choices=model_choices(desk)) for _ in range(count)]
-    return updates if count > 1 else updates[0]
+def short_name(source: str, taken: Collection[str] = ()) -> str:
+    """How a model goes on the page: by its name, a folder by as much of its path as tells it from those `taken`."""
+    if _is_name(source):
+        return source
+    parts = Path(source).resolve().parts
+    ends = ('/'.join(parts[-count:]) for count in range(1, len(parts)))
+    return next((end for end in ends if end not in taken), source)
 
 
-def build(desk: Desk, lists: Sequence) -> Callable:
-    """The tab. Returns what brings the lists of models of a page that is opened later up to date."""
-    with gr.Tab('Models', id='models') as tab:
-        gr.Markdown(texts.MODELS)
-        source = gr.Textbox(
-            label='Model to load', placeholder='ifd_resnet50.prcc, a folder, or hf-hub:org/name', elem_id='source'
-        )
-        with gr.Row():
-            button = gr.Button('Load', variant='primary', size='lg', elem_id='load', min_width=100)
-            cancel = cancel_button('load')
-        status = gr.Markdown(elem_id='load_status')
-        rows = gr.Dataframe(
-            headers=list(HEADS),
-            column_widths=WIDTHS,
-            show_label=False,
-            interactive=False,
-            max_height=520,
-            elem_id='catalogue',
-        )
-    tab.select(table, None, rows, api_visibility='private', concurrency_limit=1)
-    refresh = partial(choices, desk, len(lists))
-    run = {
-        'fn': partial(load, desk), 'inputs': source, 'outputs': status, 'show_progress_on': status,
-        'concurrency_limit': 2, 'concurrency_id': 'load', 'api_visibility': 'private',
-    }
-    loads = [button.click(**run), source.submit(**run)]
-    stop_with(desk, cancel, loads, status)
-    for loaded in loads:
-        loaded.success(refresh, None, list(lists), api_visibility='private', show_progress='hidden')
-    return refresh
+def _is_name(source: str) -> bool:
+    return source.startswith('hf-hub:') or source in [*list_bundled(), *list_tagged()]
+
+
+def _origin(source: str) -> str:
+    return source if _is_name(source) else str(Path(source).resolve())
+
+
+@functools.cache
+def whole_catalogue() -> list[Entry]:
+    """Measured once: it builds every network."""
+    return catalogue()

@@ -1,5 +1,7 @@
 """The form and the results of the tab Rank, before anything happens."""
 
+from typing import NamedTuple
+
 import gradio as gr
 
 from ifd_zoo.explain import VIEWS, colour_bar
@@ -7,14 +9,27 @@ from ifd_zoo.gallery import example_photos
 from ifd_zoo.hub import list_bundled
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button
-from ifd_zoo.page.desk import BASELINE, Desk
 from ifd_zoo.page.files import ARCHIVE_TYPES, PICTURE_TYPES
+from ifd_zoo.page.models import BASELINE, Models
 from ifd_zoo.page.rank_state import HEADS, MAX_SHOWN
 from ifd_zoo.page.theme import PICTURES, STILL, UPLOAD, labelled
+from ifd_zoo.uploads import Gallery
 
 
-def input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
-    """Examples; queries, gallery, archives, folder and model; what is shown; the buttons to search and to stop."""
+class Form(NamedTuple):
+    """Components of the form."""
+
+    examples: gr.Dataset
+    inputs: list
+    """Queries, gallery, archives, folder and model."""
+    wishes: list
+    """What is shown: view, opacity, number of matches and threshold."""
+    search: gr.Button
+    cancel: gr.Button
+
+
+def input_column(models: Models, folder: Gallery | None) -> Form:
+    """The form; the folder is that of the start."""
     gr.Markdown(texts.EXAMPLES_HEADING, elem_classes='small')
     samples = [[path] for path in example_photos('query')]
     thumbnail = gr.Image(render=False, label='Query photo')
@@ -36,10 +51,9 @@ def input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
             height=140,
             elem_id='archives',
         )
-    folder = desk.folder
     text = f'Search the {len(folder.files):,} photos of this machine as well' if folder else 'No folder was given'
     use_folder = gr.Checkbox(value=bool(folder), label=text, visible=bool(folder), elem_id='folder')
-    model = gr.Radio(model_choices(desk), value=desk.models[0], label='Model', elem_id='model')
+    model = gr.Radio(model_choices(models), value=models.names[0], label='Model', elem_id='model')
     with gr.Row():
         button = gr.Button('Find matches', variant='primary', size='lg', elem_id='run', min_width=160)
         cancel = cancel_button('run')
@@ -49,7 +63,8 @@ def input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
             opacity = gr.Slider(0, 1, value=0.5, step=0.05, label='Opacity', elem_id='opacity', min_width=140)
             top_k = gr.Slider(1, MAX_SHOWN, value=8, step=1, label='Matches', elem_id='top_k', min_width=140)
             threshold = gr.Slider(-1, 1, value=0, step=0.01, label='Threshold', elem_id='threshold', min_width=140)
-    return examples, [query, gallery, archives, use_folder, model], [view, opacity, top_k, threshold], [button, cancel]
+    inputs, wishes = [query, gallery, archives, use_folder, model], [view, opacity, top_k, threshold]
+    return Form(examples, inputs, wishes, button, cancel)
 
 
 def output_column() -> dict:
@@ -90,9 +105,9 @@ def output_column() -> dict:
     }
 
 
-def model_choices(desk: Desk) -> list[tuple[str, str]]:
+def model_choices(models: Models) -> list[tuple[str, str]]:
     """Labels and names of the loaded models."""
-    return [(_label(name), name) for name in desk.models]
+    return [(_label(name), name) for name in models.names]
 
 
 def _label(name: str) -> str:

@@ -11,7 +11,7 @@ from ifd_zoo.fig3 import heatmaps
 from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, QueryResult, stamp
 from ifd_zoo.images import ImageError, load_image
 from ifd_zoo.masks import class_mask
-from ifd_zoo.page.desk import Desk
+from ifd_zoo.page.models import Models
 from ifd_zoo.uploads import Label, Mark, mark, read_label
 
 HEADS = ('Rank', 'File', 'Similarity', 'Threshold', 'Label')
@@ -60,7 +60,7 @@ class Ranking:
             rows.append([place, one.name, f'{one.similarity:.4f}', line, MARKS[said]])
         return rows
 
-    def pictures(self, desk: Desk, options: DisplayOptions) -> list[tuple[Image.Image, str]]:
+    def pictures(self, models: Models, options: DisplayOptions) -> list[tuple[Image.Image, str]]:
         """The best matches, captioned.
 
         Raises:
@@ -71,13 +71,13 @@ class Ranking:
             '  \u2003 '.join(filter(None, [f'#{place}', similarity[:-1], name, said, _below(line)]))
             for place, name, similarity, line, said in self.rows(options)[: options.top_k]
         ]
-        return list(zip(self._draw(desk, options, [one.index for one in best]), captions, strict=True))
+        return list(zip(self._draw(models, options, [one.index for one in best]), captions, strict=True))
 
-    def pair(self, desk: Desk, options: DisplayOptions, place: int) -> Image.Image:
+    def pair(self, models: Models, options: DisplayOptions, place: int) -> Image.Image:
         """The query and the match at a place of the ranking, side by side and large."""
         query, found = self.queries[options.chosen], self.queries[options.chosen].ranking[place]
         # A heatmap belongs to the match; the query itself is shown as a photo.
-        shown = [draw(query.photo_view, options.view, options.opacity), *self._draw(desk, options, [found.index])]
+        shown = [draw(query.photo_view, options.view, options.opacity), *self._draw(models, options, [found.index])]
         return side_by_side(shown, 420, 12)
 
     def seen(self, options: DisplayOptions) -> list[tuple[Image.Image, str]]:
@@ -107,7 +107,7 @@ class Ranking:
         label = read_label(query.name)
         return [mark(label, self.labels[one.index]) for one in query.ranking]
 
-    def _draw(self, desk: Desk, options: DisplayOptions, indices: Sequence[int]) -> list[Image.Image]:
+    def _draw(self, models: Models, options: DisplayOptions, indices: Sequence[int]) -> list[Image.Image]:
         """Gallery photos in the view that is wanted. A network runs only where that view needs one."""
         files = [self.files[index] for index in indices]
         for index, file in zip(indices, files, strict=True):
@@ -116,20 +116,20 @@ class Ranking:
         try:
             if options.view == 'photo':
                 return [shrink(load_image(file.path, file.name, PHOTO_SIDE)) for file in files]
-            photo_views = dict(zip(indices, desk.photo_views(self.model, files), strict=True))
+            photo_views = dict(zip(indices, models.photo_views(self.model, files), strict=True))
         except ImageError as error:
             raise ImageError(error.name, 'has been deleted meanwhile; rank again') from error
         if options.view == 'Grad-CAM':
-            self._make_heatmaps(desk, options.chosen, photo_views)
+            self._make_heatmaps(models, options.chosen, photo_views)
         heatmaps = [self.heatmaps.get((options.chosen, index)) for index in indices]
         pairs = zip(indices, heatmaps, strict=True)
         return [draw(photo_views[index], options.view, options.opacity, heatmap) for index, heatmap in pairs]
 
-    def _make_heatmaps(self, desk: Desk, chosen: int, photo_views: dict[int, PhotoView]) -> None:
+    def _make_heatmaps(self, models: Models, chosen: int, photo_views: dict[int, PhotoView]) -> None:
         """Make the heatmaps of the photos that have none yet."""
         new = [index for index in photo_views if (chosen, index) not in self.heatmaps]
-        predictor = desk.get(self.model)
-        with desk.busy:
+        predictor = models.get(self.model)
+        with models.busy:
             photos, label_maps = ([getattr(photo_views[i], name) for i in new] for name in ('photo', 'label_map'))
             found = heatmaps(predictor, photos, label_maps, self.queries[chosen].embedding[None])
         # Half the memory, and still finer than the 256 colours that are drawn.

@@ -9,12 +9,10 @@ import gradio as gr
 from ifd_zoo.explain import VIEWS
 from ifd_zoo.gallery import LISTED, PhotoFile, example_photos, search
 from ifd_zoo.page import texts
-from ifd_zoo.page.cancel import begin, stop_with, stoppable
-from ifd_zoo.page.desk import Desk
+from ifd_zoo.page.cancel import stop_with, stoppable
 from ifd_zoo.page.door import Clicked
 from ifd_zoo.page.files import (
     checked,
-    claim,
     error,
     handing_over,
     many_photos,
@@ -25,8 +23,10 @@ from ifd_zoo.page.files import (
     user_errors,
     write_results,
 )
-from ifd_zoo.page.rank_layout import input_column, output_column
+from ifd_zoo.page.models import Models
+from ifd_zoo.page.rank_layout import Form, input_column, output_column
 from ifd_zoo.page.rank_state import HEADS, DisplayOptions, Ranking
+from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.theme import LIGHT, NETWORK, SHOW_PAIR, SHOW_RESULTS, labelled
 from ifd_zoo.predictor import Predictor
 
@@ -42,7 +42,8 @@ class RankTab(NamedTuple):
 
 
 def rank(
-    desk: Desk,
+    models: Models,
+    sessions: Sessions,
     queries: list | None,
     gallery: list | None,
     archives: list | None,
@@ -60,38 +61,39 @@ def rank(
     Raises:
         gr.Error: there is nothing to search for, or nothing to search in.
     """
-    begin(desk)
+    sessions.begin()
     _check_view(view)
-    wanted = _take_queries(desk, queries)
+    wanted = _take_queries(sessions, queries)
     started, progress = time.monotonic(), gr.Progress()
     progress(0, desc='Reading the gallery')
     with user_errors():
-        desk.require(model)
-        found = take_gallery(desk, gallery, archives, use_folder)
+        models.require(model)
+        found = take_gallery(sessions, gallery, archives, use_folder)
         progress(0, desc='Waiting for the model')
-        predictor = desk.get(model)
-        tell = stoppable(desk, 'Looking at the gallery', len(found.files))
+        predictor = models.get(model)
+        tell = stoppable(sessions, 'Looking at the gallery', len(found.files))
         if use_folder:
-            desk.look_at_folder(predictor, tell)
-    with user_errors(BAD_QUERY), desk.busy:
-        result = search(predictor, wanted, found.files, tell, desk.embed)
-    ranking = Ranking(model, result.queries, found.files, found.labels, watched=desk.folder_files)
+            models.update_index(predictor, tell)
+    with user_errors(BAD_QUERY), models.busy:
+        result = search(predictor, wanted, found.files, tell, models.embed)
+    watched = frozenset(sessions.folder.files if use_folder and sessions.folder else ())
+    ranking = Ranking(model, result.queries, found.files, found.labels, watched=watched)
     status = [f'**Ranked {result.searched:,} photos** in {time.monotonic() - started:.1f} s.']
     status += _remarks(predictor, result.searched)
     status += tell_skipped(found.skipped + result.skipped, len(found.files) + len(found.skipped))
     names = [(f'{place}: {one.name}', place - 1) for place, one in enumerate(result.queries, 1)]
     chosen = gr.Dropdown(names, value=0, visible=len(names) > 1)
-    shown = redraw(desk, ranking, 0, view, opacity, top_k, threshold)
+    shown = redraw(models, sessions, ranking, 0, view, opacity, top_k, threshold)
     return '\n\n'.join(status), gr.Column(visible=True), *shown, chosen, ranking, gr.Image(None, visible=False)
 
 
-def _take_queries(desk: Desk, queries: list | None) -> list[PhotoFile]:
+def _take_queries(sessions: Sessions, queries: list | None) -> list[PhotoFile]:
     photos = many_photos(queries)
     if not photos:
         raise error('There is no query photo yet: upload one, or click an example.')
     if len(photos) > MAX_QUERIES:
         raise error(f'{len(photos)} queries are too many at once; give at most {MAX_QUERIES}.')
-    claim(desk, *(photo.path for photo in photos))
+    sessions.claim(*(photo.path for photo in photos))
     return [checked(photo, BAD_QUERY) for photo in photos]
 
 
@@ -104,28 +106,32 @@ def _remarks(predictor: Predictor, searched: int) -> list[str]:
     return remarks
 
 
-def redraw(
-    desk: Desk, ranking: Ranking | None, chosen: int, view: str, opacity: float, top_k: float, threshold: float
-) -> tuple:
-    """Values of what changes when a visitor wants to see something else of the same ranking."""
-    options = _display_options(ranking, chosen, view, opacity, top_k, threshold)
+def redraw(models: Models, sessions: Sessions, ranking: Ranking | None, *wishes: object) -> tuple:
+    """Values of what changes when a visitor wants to see something else of the same ranking.
+
+    Args:
+        wishes: place of the query, view, opacity, number of matches and threshold.
+    """
+    options = _display_options(ranking, *wishes)
     with user_errors():
-        pictures = ranking.pictures(desk, options)
+        pictures = ranking.pictures(models, options)
         rows = ranking.rows(options)
-    files = write_results(desk, rows, [head.lower() for head in HEADS], pictures)
+    files = write_results(sessions, rows, [head.lower() for head in HEADS], pictures)
     return ranking.seen(options), pictures, ranking.summary(options), rows, *files
 
 
-def show_pair(desk: Desk, ranking: Ranking | None, place: int, *wishes: object) -> gr.Image:
-    """The match that was clicked, beside its query."""
+def show_pair(
+    models: Models, sessions: Sessions, ranking: Ranking | None, place: int, *wishes: object
+) -> gr.Image:
+    """The match that was clicked, beside its query; wishes as of `redraw`."""
     options = _display_options(ranking, *wishes)
     listed = ranking.queries[options.chosen].ranking
     if place >= len(listed):
         raise error(f'There is no match {place + 1}: the ranking has {len(listed)}.')
     found = listed[place]
     with user_errors():
-        picture = ranking.pair(desk, options, place)
-    return labelled(save_picture(desk, picture), visible=True, label=f'Query, and #{place + 1}: {found.name}')
+        picture = ranking.pair(models, options, place)
+    return labelled(save_picture(sessions, picture), visible=True, label=f'Query, and #{place + 1}: {found.name}')
 
 
 def _display_options(
@@ -144,22 +150,22 @@ def _check_view(view: str) -> None:
         raise error(f'Choose what to show: {", ".join(VIEWS)}.')
 
 
-def build(desk: Desk) -> RankTab:
+def build(models: Models, sessions: Sessions) -> RankTab:
     with gr.Tab('Rank', id='rank') as tab:
         gr.Markdown(texts.INTRO, elem_id='intro')
         with gr.Row(elem_id='search'):
             with gr.Column(scale=4, min_width=300):
-                examples, inputs, wishes, buttons = input_column(desk)
+                form = input_column(models, sessions.folder)
             with gr.Column(scale=7, min_width=300):
                 outputs = output_column()
-    _wire(desk, examples, inputs, wishes, buttons, outputs)
-    return RankTab(tab, inputs[1:4], inputs[4])
+    _wire(models, sessions, form, outputs)
+    return RankTab(tab, form.inputs[1:4], form.inputs[4])
 
 
-def _wire(desk: Desk, examples: gr.Dataset, inputs: list, wishes: list, buttons: list, outputs: dict) -> None:
-    button, cancel = buttons
+def _wire(models: Models, sessions: Sessions, form: Form, outputs: dict) -> None:
+    examples, inputs, wishes, button, cancel = form
     run = {
-        'fn': handing_over(desk, partial(rank, desk)),
+        'fn': handing_over(sessions, partial(rank, models, sessions)),
         'inputs': [*inputs, *wishes],
         'outputs': list(outputs.values()),
         'preprocess': False,
@@ -170,10 +176,10 @@ def _wire(desk: Desk, examples: gr.Dataset, inputs: list, wishes: list, buttons:
     searches = [button.click(**run, api_name='rank'), fill.success(**run, api_visibility='private')]
     for searched in searches:
         searched.then(fn=None, js=SHOW_RESULTS)
-    stop_with(desk, cancel, searches, outputs['status'])
+    stop_with(sessions, cancel, searches, outputs['status'])
     for given in inputs[:3]:  # so that a photo goes with its visitor also if it is never searched for
         noted = [inputs[0], inputs[1], inputs[2]]
-        given.upload(partial(_note, desk), noted, None, preprocess=False, api_visibility='private', **LIGHT)
+        given.upload(partial(_note, sessions), noted, None, preprocess=False, api_visibility='private', **LIGHT)
     for started in (button, examples):
         started.click(fn=None, js=SHOW_RESULTS)
     shown = [outputs['ranking'], outputs['chosen'], *wishes]
@@ -181,23 +187,23 @@ def _wire(desk: Desk, examples: gr.Dataset, inputs: list, wishes: list, buttons:
     drawn = [outputs[key] for key in ('seen', 'matches', 'summary', 'table', 'csv', 'zip')]
     changes = [outputs['chosen'].input, view.input, opacity.release, top_k.release, threshold.release]
     raw = {'preprocess': False, 'api_visibility': 'private', **LIGHT}
-    gr.on(changes, handing_over(desk, partial(_redraw_if_any, desk)), shown, drawn, **raw)
+    gr.on(changes, handing_over(sessions, partial(_redraw_if_any, models, sessions)), shown, drawn, **raw)
 
     # Gradio finds the parameter for the event by its annotation, which it does not look for in a partial.
     def selected(ranking, chosen, view, opacity, top_k, threshold, event: Clicked):
-        return show_pair(desk, ranking, event.index, chosen, view, opacity, top_k, threshold)
+        return show_pair(models, sessions, ranking, event.index, chosen, view, opacity, top_k, threshold)
 
     pair = outputs['matches'].select(selected, shown, outputs['pair'], **raw)
     pair.then(fn=None, js=SHOW_PAIR)
 
 
-def _note(desk: Desk, queries: list | None, gallery: list | None, archives: list | None) -> None:
+def _note(sessions: Sessions, queries: list | None, gallery: list | None, archives: list | None) -> None:
     uploads = [*many_photos(queries), *many_photos(gallery), *map(photo_file, archives or [])]
-    claim(desk, *(photo.path for photo in uploads))
+    sessions.claim(*(photo.path for photo in uploads))
 
 
-def _redraw_if_any(desk: Desk, ranking: Ranking | None, *wishes: object) -> tuple:
-    return tuple([gr.skip()] * 6) if ranking is None else redraw(desk, ranking, *wishes)
+def _redraw_if_any(models: Models, sessions: Sessions, ranking: Ranking | None, *wishes: object) -> tuple:
+    return tuple([gr.skip()] * 6) if ranking is None else redraw(models, sessions, ranking, *wishes)
 
 
 def _example(index: int) -> tuple[list[str], list[str], None]:

@@ -14,19 +14,18 @@ from tqdm import tqdm
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import list_bundled
 from ifd_zoo.images import ImageError
-from ifd_zoo.page import change, compare, endpoints, masks, models, rank_tab
+from ifd_zoo.page import change, compare, endpoints, masks, models_tab, rank_tab
 from ifd_zoo.page.brake import BRAKED, LoginBrake, SharedPlaces
-from ifd_zoo.page.desk import Desk, short_name
 from ifd_zoo.page.door import Page
-from ifd_zoo.page.files import visitor
 from ifd_zoo.page.hosts import in_space, is_loopback
+from ifd_zoo.page.models import Models, short_name
 from ifd_zoo.page.quota import UploadsInRoom
 from ifd_zoo.page.security import MISUNDERSTOOD, OwnFilesOnly, OwnSitesOnly, SafeHeaders
+from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.temporary import own_folder, remove_abandoned
 from ifd_zoo.page.texts import KEEP_SECONDS, PRIVACY, TITLE
 from ifd_zoo.page.theme import LOOK
 from ifd_zoo.page.uploads import Keeping, most_bytes
-from ifd_zoo.predictors import Predictors
 from ifd_zoo.uploads import Gallery, Limits, collect_folder
 
 HUGE = Limits(max_files=1_000_000, max_entries=2_000_000)
@@ -34,20 +33,19 @@ HUGE = Limits(max_files=1_000_000, max_entries=2_000_000)
 SESSIONS = 200  # visitors whose last ranking is kept, at most 10 MB each
 
 
-def build_demo(desk: Desk) -> gr.Blocks:
+def build_demo(models: Models, sessions: Sessions) -> gr.Blocks:
     """The page; `launch` gives it its look."""
     with Page(title=f'IFD: {TITLE}', analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
         with gr.Tabs(elem_id='tabs'):
-            ranking = rank_tab.build(desk)
-            _, to_measure = change.build(desk, ranking)
-            _, to_compare = compare.build(desk)
-            masks.build(desk, ranking)
+            ranking = rank_tab.build(models, sessions)
+            _, to_measure = change.build(models, sessions, ranking)
+            _, to_compare = compare.build(models, sessions)
+            masks.build(models, sessions, ranking)
             lists = [ranking.model, *to_measure, *to_compare]
-            refresh = models.build(desk, lists)
+            refresh = models_tab.build(models, sessions, lists)
         gr.Markdown(PRIVACY, elem_classes='small', elem_id='footer')
-        endpoints.build(desk)
-        if desk.keeping:
-            demo.unload(lambda: desk.keeping.leave(visitor()))
+        endpoints.build(models, sessions)
+        demo.unload(sessions.leave)
         demo.load(refresh, None, lists, show_progress='hidden', api_visibility='private')
     demo.queue(max_size=32, api_open=False)  # nor do requests by hand pass the queue
     SharedPlaces(demo._queue)
@@ -61,8 +59,11 @@ def _sources(model: str) -> dict[str, str]:
 
 def run(args: argparse.Namespace) -> None:
     """Serve the page until it is stopped."""
-    predictors = Predictors(_sources(args.model), args.parser, args.device, args.precision)
+    guarded = args.public and not args.auth
+    models = Models(_sources(args.model), args.parser, args.device, args.precision, guarded)
     folder = _read_folder(args.gallery)
+    if folder:
+        models.use_index(folder.files, _index_of(args))
     _end_on_signals()
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     if in_space():  # where all visitors come through a proxy, which says from where
@@ -72,11 +73,11 @@ def run(args: argparse.Namespace) -> None:
     with own_folder() as folder_of_uploads:
         os.environ['GRADIO_TEMP_DIR'] = str(folder_of_uploads)
         keeping = Keeping(folder_of_uploads, 2 * KEEP_SECONDS, most_bytes(folder_of_uploads))
-        desk = Desk(predictors, folder, args.public and not args.auth, _index_of(args), keeping)
-        demo = build_demo(desk)
+        sessions = Sessions(folder, keeping)
+        demo = build_demo(models, sessions)
         keeping.start()
         try:
-            _serve(demo, desk, args)
+            _serve(demo, models, sessions, args)
         finally:
             keeping.stop()
 
@@ -106,15 +107,13 @@ def _read_folder(path: Path | None) -> Gallery | None:
     return found
 
 
-def _index_of(args: argparse.Namespace) -> Path | None:
+def _index_of(args: argparse.Namespace) -> Path:
     """One for each gallery."""
-    if args.gallery is None:
-        return None
     place = args.gallery.expanduser().resolve()
     return args.index.expanduser() / f'{place.name}_{hashlib.sha256(str(place).encode()).hexdigest()[:12]}'
 
 
-def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> None:
+def _serve(demo: gr.Blocks, models: Models, sessions: Sessions, args: argparse.Namespace) -> None:
     limits = {'allowed_paths': [str(EXAMPLES)], 'max_file_size': '250mb', 'run_history': False}
     auth = tuple(args.auth.split(':', 1)) if args.auth else None
     try:
@@ -127,34 +126,34 @@ def _serve(demo: gr.Blocks, desk: Desk, args: argparse.Namespace) -> None:
             auth_message=BRAKED if auth else None,
             state_session_capacity=SESSIONS,
             **LOOK,
-            app_kwargs={'middleware': _middleware(args, desk), 'exception_handlers': dict(MISUNDERSTOOD)},
+            app_kwargs={'middleware': _middleware(args, sessions), 'exception_handlers': dict(MISUNDERSTOOD)},
             **limits,
         )
     except (OSError, OverflowError) as error:
         raise OSError(f'cannot listen on {args.host}:{args.port}; choose another --port ({error})') from error
     print(f'IFD demo on {demo.local_url} (Ctrl+C stops it)', flush=True)
     try:
-        _get_ready(desk)
+        _get_ready(models, sessions.folder)
         demo.block_thread()
     finally:
         demo.close()
 
 
-def _middleware(args: argparse.Namespace, desk: Desk) -> list[Middleware]:
+def _middleware(args: argparse.Namespace, sessions: Sessions) -> list[Middleware]:
     """From the outside to the inside. What anybody may use anyway, other sites may use as well."""
     loopback, found = is_loopback(args.host), [Middleware(SafeHeaders, in_space())]
     if loopback or args.auth:
         found.append(Middleware(OwnSitesOnly, loopback, os.getenv('GRADIO_ROOT_PATH', '')))
     if args.auth:
         found.append(Middleware(LoginBrake))
-    if desk.keeping:
-        found.append(Middleware(UploadsInRoom, has_room=desk.keeping.has_room))
+    if sessions.keeping:
+        found.append(Middleware(UploadsInRoom, has_room=sessions.has_room))
     return [*found, Middleware(OwnFilesOnly)]
 
 
-def _get_ready(desk: Desk) -> None:
+def _get_ready(models: Models, folder: Gallery | None) -> None:
     """While the page is there already: who is quick waits for the model."""
-    predictor = desk.get(desk.models[0])
-    if desk.folder:
-        with tqdm(total=len(desk.folder.files), desc='Looking at the gallery', unit='photos') as bar:
-            desk.look_at_folder(predictor, lambda done: bar.update(done - bar.n))
+    predictor = models.get(models.names[0])
+    if folder:
+        with tqdm(total=len(folder.files), desc='Looking at the gallery', unit='photos') as bar:
+            models.update_index(predictor, lambda done: bar.update(done - bar.n))

@@ -1,0 +1,105 @@
+"""Models: what the zoo has, and loading another one."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import gradio as gr
+from huggingface_hub.constants import HF_HUB_CACHE
+
+from ifd_zoo.hub import CONFIG, WEIGHTS, LoadError
+from ifd_zoo.hub.names import is_known
+from ifd_zoo.listing import Entry
+from ifd_zoo.page import texts
+from ifd_zoo.page.cancel import cancel_button, stop_with
+from ifd_zoo.page.files import error, user_errors
+from ifd_zoo.page.models import Models, whole_catalogue
+from ifd_zoo.page.rank_layout import model_choices
+from ifd_zoo.page.session import Sessions, visitor
+from ifd_zoo.releases.files import PREFIX
+
+HEADS = ('Name', 'Backbone', 'Parameters', 'GFLOPs', 'Embedding', 'cc rank-1 / mAP', 'Weights')
+NO_MODEL = (
+    f'That is no model: give a name of the table, the folder of a release (with {CONFIG} and {WEIGHTS}), or '
+    'hf-hub:organisation/name.'
+)
+WIDTHS = ['330px', '250px', '110px', '90px', '100px', '140px', '130px']
+
+
+def table() -> list[list[str]]:
+    """The catalogue, under `HEADS`."""
+    return [_row(entry) for entry in whole_catalogue()]
+
+
+def _row(entry: Entry) -> list[str]:
+    # The protocol that the zoo is about; others would not fit.
+    figures = [f'{one["rank1"]:.1f} / {one["mAP"]:.1f}' for name, one in entry.figures.items() if name.startswith('cc')]
+    size = entry.size
+    return [
+        entry.name, size.backbone, f'{size.parameters / 1e6:.1f} M', f'{size.gflops:.1f}', str(size.embedding),
+        next(iter(figures), '-'), entry.where,
+    ]
+
+
+def load(models: Models, sessions: Sessions, source: str) -> str:
+    """Load a model. Returns what there is to tell.
+
+    Raises:
+        gr.Error: it cannot be loaded; the others work as before.
+    """
+    if not source or not models.guarded and not _may_be_model(source.strip()):
+        raise error(NO_MODEL)
+    gr.Progress()(0, desc='Loading the model')
+    who = visitor()
+    sessions.begin()
+    with user_errors():
+        try:
+            name = models.add(source, lambda: sessions.stops.check(who))
+        except LoadError as fault:
+            raise LoadError(str(fault).replace(HF_HUB_CACHE, 'of this machine')) from fault
+    return f'**Loaded** `{name.replace("`", "")}`. It can be chosen in every tab now.'
+
+
+def _may_be_model(source: str) -> bool:
+    """Whether it looks like one. Paths that do not are all alike to visitors, whether something is there or not."""
+    path = os.path.expanduser(source)
+    inside = (os.path.join(path, name) for name in (CONFIG, WEIGHTS))
+    return is_known(source) or source.startswith(PREFIX) or all(map(os.path.isfile, inside))
+
+
+def choices(models: Models, count: int) -> list | dict:
+    """Updates of `count` components that list the models."""
+    updates = [gr.update(choices=model_choices(models)) for _ in range(count)]
+    return updates if count > 1 else updates[0]
+
+
+def build(models: Models, sessions: Sessions, lists: Sequence) -> Callable:
+    """The tab. Returns what brings the lists of models of a page that is opened later up to date."""
+    with gr.Tab('Models', id='models') as tab:
+        gr.Markdown(texts.MODELS)
+        source = gr.Textbox(
+            label='Model to load', placeholder='ifd_resnet50.prcc, a folder, or hf-hub:org/name', elem_id='source'
+        )
+        with gr.Row():
+            button = gr.Button('Load', variant='primary', size='lg', elem_id='load', min_width=100)
+            cancel = cancel_button('load')
+        status = gr.Markdown(elem_id='load_status')
+        rows = gr.Dataframe(
+            headers=list(HEADS),
+            column_widths=WIDTHS,
+            show_label=False,
+            interactive=False,
+            max_height=520,
+            elem_id='catalogue',
+        )
+    tab.select(table, None, rows, api_visibility='private', concurrency_limit=1)
+    refresh = partial(choices, models, len(lists))
+    run = {
+        'fn': partial(load, models, sessions), 'inputs': source, 'outputs': status, 'show_progress_on': status,
+        'concurrency_limit': 2, 'concurrency_id': 'load', 'api_visibility': 'private',
+    }
+    loads = [button.click(**run), source.submit(**run)]
+    stop_with(sessions, cancel, loads, status)
+    for loaded in loads:
+        loaded.success(refresh, None, list(lists), api_visibility='private', show_progress='hidden')
+    return refresh
