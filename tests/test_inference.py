@@ -27,7 +27,7 @@ from tests.trees import write_folder_tree
 
 CPU = torch.device('cpu')
 GOOD = {'min_cosine': 0.9995, 'rank1_change': -0.1}
-BUNDLED = ['ifd_resnet10t.synthetic', 'ifd_baseline_resnet10t.synthetic']
+BUNDLED = ['ifd_resnet10t.synthetic', 'ifd_resnet10t.outfits', 'ifd_baseline_resnet10t.synthetic']
 
 
 @pytest.fixture(scope='module')

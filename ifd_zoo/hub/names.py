@@ -37,9 +37,11 @@ def is_known(name: str) -> bool:
 
 
 def default_tag(name: str) -> str:
-    """The name itself, or for an architecture its first tag with weights; without any the architecture."""
-    with_weights = [tagged for tagged in list_pretrained() if tagged.split('.')[0] == name]
-    return with_weights[0] if '.' not in name and with_weights else name
+    """The name itself, or for an architecture the tag that timm takes, if it has weights; else the architecture."""
+    if '.' in name or not timm.is_model(name):
+        return name
+    tagged = f'{name}.{timm.get_pretrained_cfg(name).tag}'
+    return tagged if tagged in list_pretrained() else name
 
 
 def hub_source(name: str) -> str:

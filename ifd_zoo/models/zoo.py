@@ -31,6 +31,10 @@ BACKBONES = {
 
 TRAINED: dict[str, dict[str, Any]] = {
     'ifd_resnet10t.synthetic': {**bundled('ifd_resnet10t.synthetic'), **trained('--recipe synthetic', RENDERED)},
+    'ifd_resnet10t.outfits': {
+        **bundled('ifd_resnet10t.outfits'),
+        **trained('--recipe outfits', RENDERED),
+    },
     'ifd_resnet10t.ablation': trained('--recipe ablation', RENDERED),
     'ifd_resnet10t.ablation_ikt': trained('--recipe ablation --variant ikt --tag ablation_ikt', RENDERED),
     'ifd_resnet10t.ablation_cl': trained('--recipe ablation --variant ifd_cl --tag ablation_cl', RENDERED),
