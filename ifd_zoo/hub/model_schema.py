@@ -134,6 +134,7 @@ class Comparison(Part):
     tests: list[Text]
     rows: list[Row]
     costs: Annotated[dict[str, Cost], Field(min_length=1)]
+    features: dict[str, Text] = {}
 
 
 class Info(Part):
