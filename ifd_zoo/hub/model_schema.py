@@ -77,6 +77,7 @@ class Training(Part):
     mask_classes: Labels = []
     clothing_classes: Labels = []
     fill: Literal[*FILLS] = FILLS[0]
+    variant: Name | None = None
     seed: Count | None = None
 
 
