@@ -1,0 +1,91 @@
+"""What every method of another paper does in the zoo, as IFD does: train, go on, be released, listed and exported."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from ifd_zoo.__main__ import main
+from ifd_zoo.features import embedding_size
+from ifd_zoo.hub import load_model
+from ifd_zoo.hub.check import check_release
+from ifd_zoo.inference import infer
+from ifd_zoo.variants import VARIANTS
+from tests.training import arguments, metrics
+from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree
+from train import checkpoint
+from train import run as train_run
+from train.flags import parse_args
+
+METHODS = [name for name, variant in VARIANTS.items() if variant.reference]
+
+
+@pytest.fixture(scope='module', params=METHODS)
+def method(request):
+    return request.param
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    return write_folder_tree(tmp_path_factory.mktemp('data'))
+
+
+@pytest.fixture(scope='module')
+def run(method, root, tmp_path_factory):
+    """The smallest run of a recipe, with a checkpoint of every batch."""
+    folder = tmp_path_factory.mktemp(method)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, 'KEPT', 100)
+        assert train_run.main(flags(method, root, folder)) == 0
+    return folder
+
+
+def flags(method, root, output, *more):
+    every_step = ['--checkpoint-steps', '1', '--picture-epochs', '0']
+    return arguments(root, output, '--recipe', method, '--crop', '1', *every_step, *more)
+
+
+def test_a_method_goes_on_to_the_same_weights(method, run, root, tmp_path):
+    paths = checkpoint.Checkpoints(run / 'checkpoints').paths()
+    (path,) = [path for path in paths if 'epoch0001-step000001' in path.name]
+    (tmp_path / 'checkpoints').mkdir()
+    shutil.copy(path, tmp_path / 'checkpoints')
+    assert train_run.main(flags(method, root, tmp_path, '--resume')) == 0
+    first, second = ((folder / 'release/model.safetensors').read_bytes() for folder in (run, tmp_path))
+    assert first == second
+    assert metrics(run)[-1]['losses'] == metrics(tmp_path)[-1]['losses']
+
+
+def test_a_methods_release_is_whole_loads_and_names_its_paper(method, run):
+    assert 'as released' in check_release(run / 'release')
+    model, config = load_model(run / 'release'), json.loads((run / 'release/config.json').read_text())
+    assert config['architecture'].startswith(VARIANTS[method].prefix)
+    embedding = infer(model, *[torch.randn(2, 3, 64, 32)] * 2).embedding
+    assert embedding.shape == (2, embedding_size(model))
+    assert torch.allclose(embedding.norm(dim=1), torch.ones(2)) and not torch.allclose(*embedding)
+    card, reference = (run / 'release/README.md').read_text(), VARIANTS[method].reference
+    assert f'The method is {VARIANTS[method].label}, of the paper cited below.' in card
+    assert f'Cite the paper: {reference}.' in card and 'it needs no clothing mask' in card
+
+
+@pytest.mark.parametrize('data, write', [('prcc', write_prcc_tree), ('ltcc', write_ltcc_tree)])
+@pytest.mark.filterwarnings('ignore::ifd_zoo.datasets.common.CountWarning')
+def test_a_methods_recipe_trains_on_the_exact_layouts(method, data, write, tmp_path):
+    root = write(tmp_path / 'data')
+    assert train_run.main(flags(method, root, tmp_path / 'run', '--data', data, '--num-pids', '2')) == 0
+    figures = json.loads((tmp_path / 'run/release/config.json').read_text())['ifd']['figures']
+    assert {row['mode'] for row in figures} >= {'cc'} and not list(tmp_path.rglob('maps'))
+
+
+def test_the_runs_of_a_methods_recipe_are_listed_with_their_command(method, capsys):
+    variant = VARIANTS[method]
+    architecture = parse_args(['--recipe', method, '--root', 'DIR', '--output', 'DIR'])[0].model
+    assert main(['list', f'{architecture}.*', '--json']) == 0
+    entries = {entry['name']: entry for entry in json.loads(capsys.readouterr().out)}
+    for data in ('prcc', 'ltcc'):
+        tag = data if variant.family == method else f'{method}_{data}'
+        command = entries[f'{architecture}.{tag}']['command']
+        assert command.startswith(f'python train/run.py --recipe {method} --data {data} ')
+        config, _ = parse_args(command.split()[2:])
+        assert (config.variant, config.model, config.tag or config.data) == (method, architecture, tag)
