@@ -60,6 +60,23 @@ VARIANTS = {
     'ifd_cl': Variant(2, 'supcon', 'IFD w/ CL', _table_ii((58.9, 52.3), (57.8, 30.6))),
     'ifd': Variant(2, 'ccl', 'IFD', _table_ii((65.3, 61.7), (64.3, 42.3))),
     'masked': Variant(1, 'none', 'one stream, clothes erased', masked=True),
+    'cal': Variant(
+        1,
+        'none',
+        'CAL',
+        family='cal',
+        task='train.methods.cal:CALTask',
+        starts_late=True,
+        settings={'pool': 'max_avg'},
+        # The rest is IFD's setting, which is CAL's.
+        recipe={'backbone': 'resnet50', 'sampler': 'pk', 'crop': 0.5, 'epochs': 60},
+        reference=Reference(
+            'Gu, Chang, Ma, Bai, Shan, Chen',
+            'Clothes-Changing Person Re-identification with RGB Modality Only',
+            'CVPR 2022',
+            'https://arxiv.org/abs/2204.06890',
+        ),
+    ),
 }
 """Table II's five rows, a control (one stream to which the clothes are erased), and methods of other papers."""
 
