@@ -60,6 +60,33 @@ VARIANTS = {
     'ifd_cl': Variant(2, 'supcon', 'IFD w/ CL', _table_ii((58.9, 52.3), (57.8, 30.6))),
     'ifd': Variant(2, 'ccl', 'IFD', _table_ii((65.3, 61.7), (64.3, 42.3))),
     'masked': Variant(1, 'none', 'one stream, clothes erased', masked=True),
+    'pcb': Variant(
+        1,
+        'none',
+        'PCB',
+        family='pcb',
+        network='ifd_zoo.models.pcb:PCB',
+        settings={'optimizer': 'sgd', 'lr': 0.1, 'backbone_rate': 0.1, 'label_smoothing': 0.0},
+        # Its batches are drawn from all images; here from persons in proportion to theirs.
+        recipe={
+            'backbone': 'resnet50',
+            'size': (384, 128),
+            'sampler': 'pk',
+            'pid_draw': 'proportional',
+            'num_pids': 16,
+            'num_images': 4,
+            'epochs': 60,
+            'lr_drops': (2 / 3,),
+            'crop': 0.0,
+            'erasing': 0.0,
+        },
+        reference=Reference(
+            'Sun, Zheng, Yang, Tian, Wang',
+            'Beyond Part Models: Person Retrieval with Refined Part Pooling (and a Strong Convolutional Baseline)',
+            'ECCV 2018',
+            'https://arxiv.org/abs/1711.09349',
+        ),
+    ),
     'cal': Variant(
         1,
         'none',
