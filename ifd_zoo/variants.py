@@ -104,6 +104,22 @@ VARIANTS = {
             'https://arxiv.org/abs/2204.06890',
         ),
     ),
+    'aim': Variant(
+        1,
+        'none',
+        'AIM',
+        family='aim',
+        task='train.methods.aim:AIMTask',
+        starts_late=True,
+        settings={'pool': 'max_avg'},
+        recipe={'backbone': 'resnet50', 'sampler': 'pk', 'crop': 0.5, 'num_pids': 4, 'epochs': 60},
+        reference=Reference(
+            'Yang, Lin, Zhong, Wu, Wang',
+            'Good is Bad: Causality Inspired Cloth-debiasing for Cloth-changing Person Re-identification',
+            'CVPR 2023',
+            'https://github.com/BoomShakaY/AIM-CCReID',
+        ),
+    ),
 }
 """Table II's five rows, a control (one stream to which the clothes are erased), and methods of other papers."""
 

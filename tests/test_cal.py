@@ -72,6 +72,15 @@ def make_batch(task, pids):
     return {'image': images, 'pid': torch.tensor(pids), 'clothes_id': torch.tensor(outfits)}
 
 
+@pytest.mark.parametrize('method', ['cal', 'aim'])
+def test_the_released_network_is_a_resnet_50_and_a_neck_of_4096(method):
+    with torch.device('meta'):
+        model, trunk = timm.create_model(f'ifd_{method}_resnet50'), timm.create_model('resnet50', num_classes=0)
+    assert model.num_features == 4096
+    parameters = [sum(value.numel() for value in network.parameters()) for network in (model, trunk)]
+    assert parameters[0] == parameters[1] + 2 * 4096
+
+
 def test_outfits_are_classes_and_belong_to_their_person(task):
     assert task.owned.sum(1).tolist() == [2] * 4 and task.owned.sum(0).tolist() == [1] * 8
     assert task.clothes_classifier.weight.shape == (8, 1024)
