@@ -120,6 +120,37 @@ VARIANTS = {
             'https://github.com/BoomShakaY/AIM-CCReID',
         ),
     ),
+    # Without side information and jigsaw. Other than there: DINOv2's small network in place of a base one of ImageNet,
+    # the mean of the patch tokens in place of the class token, and no larger rate for biases.
+    'transreid': Variant(
+        1,
+        'none',
+        'TransReID baseline',
+        settings={
+            'backbone': 'vit_small_patch14_dinov2',
+            'backbone_weights': 'imagenet',
+            'optimizer': 'sgd',
+            'lr': 0.008,
+            'weight_decay': 1e-4,
+            'triplet_weight': 1.0,
+            'label_smoothing': 0.0,
+            'feature': 'pooled',
+        },
+        recipe={
+            'sampler': 'pk',
+            'num_pids': 16,
+            'num_images': 4,
+            'epochs': 120,
+            'schedule': 'cosine',
+            'warmup_epochs': 5,
+        },
+        reference=Reference(
+            'He, Luo, Wang, Wang, Li, Jiang',
+            'TransReID: Transformer-based Object Re-Identification',
+            'ICCV 2021',
+            'https://arxiv.org/abs/2102.04378',
+        ),
+    ),
 }
 """Table II's five rows, a control (one stream to which the clothes are erased), and methods of other papers."""
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ifd_zoo.__main__ import main
-from ifd_zoo.features import embedding_size
+from ifd_zoo.features import embedding_size, feature_name
 from ifd_zoo.hub import load_model
 from ifd_zoo.hub.check import check_release
 from ifd_zoo.inference import infer
@@ -16,7 +16,9 @@ from tests.training import arguments, metrics
 from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree
 from train import checkpoint
 from train import run as train_run
+from train.build import build_model, input_size
 from train.flags import parse_args
+from train.schedule import learning_rate_factor
 
 METHODS = [name for name, variant in VARIANTS.items() if variant.reference]
 
@@ -68,6 +70,35 @@ def test_a_methods_release_is_whole_loads_and_names_its_paper(method, run):
     card, reference = (run / 'release/README.md').read_text(), VARIANTS[method].reference
     assert f'The method is {VARIANTS[method].label}, of the paper cited below.' in card
     assert f'Cite the paper: {reference}.' in card and 'it needs no clothing mask' in card
+
+
+def test_the_recipe_of_the_transformer_trains_a_transformer(root, tmp_path):
+    assert train_run.main(flags('transreid', root, tmp_path, '--backbone', 'test_vit', '--epochs', '1')) == 0
+    assert metrics(tmp_path)[-1]['losses'].keys() == {'id_main', 'triplet'}
+    model = load_model(tmp_path / 'release')
+    assert model.pretrained_cfg['architecture'] == 'ifd_baseline_resnet50' and feature_name(model) == 'pooled'
+    assert model.main_stream.backbone.name == 'test_vit' and model.pretrained_cfg['tag'] == 'test_vit_folder'
+
+
+RECIPES = {
+    'pcb': 'ifd_pcb_resnet50 sgd 0.1 60 64 384x128',
+    'cal': 'ifd_cal_resnet50 adam 0.00035 60 64 384x192',
+    'aim': 'ifd_aim_resnet50 adam 0.00035 60 32 384x192',
+    'transreid': 'ifd_baseline_vit_small_patch14_dinov2 sgd 0.008 120 64 252x126',
+}
+"""Architecture, optimiser, rate, epochs, images in a batch, and size."""
+
+
+def test_a_recipe_has_the_settings_of_its_paper(method):
+    config, _ = parse_args(['--recipe', method, '--root', 'DIR', '--output', 'DIR'])
+    with torch.device('meta'):
+        height, width = input_size(build_model(config, 2), config)
+    images = config.num_pids * config.num_images
+    told = f'{config.model} {config.optimizer} {config.lr:g} {config.epochs} {images} {height}x{width}'
+    assert told == RECIPES[method] and config.sampler == 'pk' and config.backbone_weights == 'imagenet'
+    rates = [learning_rate_factor(epoch, config.epochs, config, config.lr_drops) for epoch in (6, 19, 20, 39, 40, 59)]
+    steps = {'pcb': [1, 1, 1, 1, 0.1, 0.1], 'cal': [1, 1, 0.1, 0.1, 0.01, 0.01], 'aim': [1, 1, 0.1, 0.1, 0.01, 0.01]}
+    assert rates == pytest.approx(steps[method]) if method in steps else rates == sorted(rates, reverse=True)
 
 
 @pytest.mark.parametrize('data, write', [('prcc', write_prcc_tree), ('ltcc', write_ltcc_tree)])
