@@ -43,6 +43,11 @@ class Variant(NamedTuple):
     """The paper of a method that is not IFD's."""
 
     @property
+    def sees_masks(self) -> bool:
+        """Whether the network is shown the clothing-masked image, in training and after it."""
+        return self.streams == 2 or self.masked
+
+    @property
     def prefix(self) -> str:
         """What its architectures' names begin with; the backbone follows."""
         return f'ifd_{self.family}_' if self.family else {1: 'ifd_baseline_', 2: 'ifd_'}[self.streams]

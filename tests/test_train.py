@@ -51,14 +51,13 @@ def test_each_variant_trains_and_leaves_a_release_that_evaluates(variant, root, 
     assert str(root) not in (release / 'config.json').read_text()
     whole = {'no_person': 0, 'no_clothing': 0}
     kind = VARIANTS[variant]
-    masked_alike = kind.streams == 2 or kind.masked
-    in_training = masked_alike or kind.contrastive != 'none'
+    in_training = kind.sees_masks or kind.contrastive != 'none'
     assert info['data']['masks'] == ({'images': 36, **whole} if in_training else None)
 
     options = ['--root', str(root), '--output', str(tmp_path), '--workers', '0']
     assert eval_run.main(['--model', str(release), *options]) == 0
     report = json.loads((tmp_path / 'figures.json').read_text())
-    assert report['coverage'] == ({'images': 18, **whole} if masked_alike else None)
+    assert report['coverage'] == ({'images': 18, **whole} if kind.sees_masks else None)
     figures = report['protocols']
     for now, then in zip(figures, info['figures'], strict=True):
         assert now == pytest.approx(then)

@@ -206,7 +206,7 @@ class Config:
     @property
     def needs_masks(self) -> bool:
         changed = self.recolour or self.background or self.photos
-        return bool(self.streams == 2 or self.contrastive != 'none' or VARIANTS[self.variant].masked or changed)
+        return bool(VARIANTS[self.variant].sees_masks or self.contrastive != 'none' or changed)
 
     @property
     def model(self) -> str:

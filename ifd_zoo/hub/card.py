@@ -117,7 +117,7 @@ def _data_name(data: dict[str, Any]) -> str:
 def _input_text(config: dict[str, Any], training: dict[str, Any], variant: Variant) -> str:
     height, width = config['pretrained_cfg']['input_size'][1:]
     lines = [f'RGB, resized to {height}x{width} (height x width), normalised by the mean and deviation in config.json.']
-    if variant.streams == 1 and not variant.masked:
+    if not variant.sees_masks:
         return f'{lines[0]} One stream; it needs no clothing mask.'
     erased = ', '.join(training.get('mask_classes', [])) or 'not recorded'
     seeing = 'It' if variant.masked else 'The attention stream'
