@@ -68,7 +68,7 @@ def compare_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure the models of the command line; `paired_rows` of them."""
     return paired_rows(
         [row.name for row in args.models],
-        [[_answers(load_model(model, row.feature), args) for model in row.models] for row in args.models],
+        [[answer(load_model(model, row.feature), args) for model in row.models] for row in args.models],
     )
 
 
@@ -117,7 +117,8 @@ def answer_protocols(
     return result
 
 
-def _answers(model: Any, args: argparse.Namespace) -> list[Answers]:
+def answer(model: Any, args: argparse.Namespace) -> list[Answers]:
+    """How a model answers the protocols of a data set; `args` has `data`, `root`, `masks`, `workers` and `device`."""
     flags = {'root': args.root, 'data': args.data, 'masks': args.masks, 'workers': args.workers, 'model': '-'}
     flags |= {'device': args.device} if args.device else {}
     argv = [word for flag, value in flags.items() for word in (f'--{flag}', str(value))]

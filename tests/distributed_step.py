@@ -26,7 +26,7 @@ def one_step(root: Path, variant: str) -> dict:
     model = place_model(build_model(config, dataset.num_pids), config, accelerator)
     for stream in model.streams():  # a fresh classifier is so small that the gradients behind it would prove little
         torch.nn.init.normal_(stream.head.classifier.weight, std=0.1, generator=torch.Generator().manual_seed(0))
-    stage = build_stages(model, config)[-1]
+    stage = build_stages(model, config, dataset)[-1]
     task = accelerator.prepare(stage.task)
     task.eval()
     batch = next(iter(accelerator.prepare_data_loader(build_loader(dataset, config.size, Masking(), config))))

@@ -9,11 +9,12 @@ import pytest
 
 from eval.summary import SummaryError, summarise
 from ifd_zoo.hub.comparison import format_spread
-from train.ablation import STUDIES, settings, write_report
+from train.ablation import write_report
 from train.ablation_chart import draw_chart
 from train.ablation_report import build_report, markdown_block
 from train.recipes import RECIPES
 from train.records import RecordError, agrees, parse_flags
+from train.studies import STUDIES, settings
 
 
 def figures(values, queries=240):

@@ -16,7 +16,7 @@ ORDER = (
     '__init__ __main__ synthetic page listing indexed index fig3 uploads gallery recolour export gradcam '
     'predictor hub parsing releases cli datasets transforms evidence explain processes inference features models masks '
     'label_maps images labels sheets batching charts formats tensors tables sparing fingerprint fuse_bn flops files '
-    'choices lazy recent errors'
+    'choices variants lazy recent errors'
 ).split()
 """Rooms and files of `ifd_zoo`, each of which imports only what is named after it."""
 

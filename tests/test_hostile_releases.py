@@ -22,6 +22,7 @@ NECK = 'main_stream.head.neck.weight'
 FIELDS = {
     'sha256 of a list': (('ifd', 'sha256'), [1], 'ifd.sha256'),
     'sha256 of numbers': (('ifd', 'sha256', 'model.safetensors'), 5, 'ifd.sha256.model.safetensors'),
+    'a text as features': (('ifd', 'comparison', 'features'), 'neck', 'ifd.comparison.features'),
     'no training': (('ifd', 'training'), None, 'ifd.training'),
     'a number as masks': (('ifd', 'training', 'mask_classes'), 5, 'ifd.training.mask_classes'),
     'unknown masks': (('ifd', 'training', 'clothing_classes'), ['kimono'], 'ifd.training.clothing_classes.0'),

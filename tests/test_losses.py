@@ -149,6 +149,12 @@ def test_identity_loss_smooths_the_target():
     assert torch.allclose(IdentityLoss(0.1)(logits, pids), expected, atol=1e-6)
 
 
+def test_identity_losses_of_several_classifiers_are_added():
+    logits, pids = torch.randn(5, 3, 7), torch.randint(0, 7, (5,))
+    expected = sum(-logits[i, part].log_softmax(0)[pid] for part in range(3) for i, pid in enumerate(pids)) / 5
+    assert torch.allclose(IdentityLoss(0.0)(logits, pids), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize('tau, T', [(0, 0.5), (-1, 0.5), (0.1, 0)])
 def test_impossible_parameters_are_refused(tau, T):
     with pytest.raises(ValueError, match='positive'):

@@ -18,7 +18,7 @@ from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree
 from train import run as train_run
 from train import training
 from train.augmentation import Augmentation, TrainTransform
-from train.build import build_model, build_stages
+from train.build import build_data, build_model, build_stages
 from train.config import Config
 from train.engine import make_accelerator
 from train.flags import parse_args, to_flags
@@ -50,12 +50,14 @@ def test_each_variant_trains_and_leaves_a_release_that_evaluates(variant, root, 
     assert info['data']['train_pids'] == 6 and info['training']['seed'] == 0
     assert str(root) not in (release / 'config.json').read_text()
     whole = {'no_person': 0, 'no_clothing': 0}
-    assert info['data']['masks'] == (None if variant == 'baseline' else {'images': 36, **whole})
+    kind = VARIANTS[variant]
+    in_training = kind.sees_masks or kind.contrastive != 'none'
+    assert info['data']['masks'] == ({'images': 36, **whole} if in_training else None)
 
     options = ['--root', str(root), '--output', str(tmp_path), '--workers', '0']
     assert eval_run.main(['--model', str(release), *options]) == 0
     report = json.loads((tmp_path / 'figures.json').read_text())
-    assert report['coverage'] == (None if variant in ('baseline', 'cbd') else {'images': 18, **whole})
+    assert report['coverage'] == ({'images': 18, **whole} if kind.sees_masks else None)
     figures = report['protocols']
     for now, then in zip(figures, info['figures'], strict=True):
         assert now == pytest.approx(then)
@@ -91,6 +93,7 @@ def _log(folder):
 # What is read from a run, and its value with these flags; bf16 on the smallest images, as most processors emulate it.
 OPTIONS = {
     '--precision bf16 --size 32x32 --stage1-epochs 0': (lambda run: run.accelerator.mixed_precision, 'bf16'),
+    '--optimizer sgd': (lambda run: type(run.stages[-1].optimizer), torch.optim.SGD),
     '--accumulate 2': (lambda run: run.accelerator.gradient_accumulation_steps, 2),
     '--sampler fixed_ras': (lambda run: run.engine.sampler.share, equal_shares),
     '--sampler pk --max-appearances 2': (
@@ -348,7 +351,7 @@ def _groups(root, output, *more):
     config, _ = parse_args(arguments(root, output, *more))
     model = build_model(config, 6)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    groups = build_stages(model, config)[-1].optimizer.param_groups
+    groups = build_stages(model, config, build_data(config))[-1].optimizer.param_groups
     return {names[id(parameter)]: group['share'] for group in groups for parameter in group['params']}
 
 
@@ -359,6 +362,24 @@ def test_backbones_and_attention_stream_get_their_share_of_the_rate(root, tmp_pa
     assert shares['attention_stream.head.classifier.weight'] == 0.1
     assert shares['attention_stream.backbone.net.conv1.0.weight'] == pytest.approx(0.025)
     assert set(_groups(root, tmp_path).values()) == {1.0}
+
+
+def test_a_step_of_sgd_has_momentum_decay_and_the_shares_of_the_rate(root, tmp_path):
+    config, _ = parse_args(arguments(root, tmp_path, *'--optimizer sgd --lr 0.1 --backbone-rate 0.1'.split()))
+    model = build_model(config, 6)
+    optimizer = build_stages(model, config, build_data(config))[-1].optimizer
+    for group in optimizer.param_groups:
+        group['lr'] = config.lr * group['share']  # as the engine does before each step
+    weights = model.main_stream.backbone.net.conv1[0].weight, model.main_stream.head.neck.weight
+    expected = [weight.detach().clone() for weight in weights]
+    velocity = [torch.zeros_like(weight) for weight in weights]
+    for _ in range(2):
+        for i, (weight, rate) in enumerate(zip(weights, (0.01, 0.1), strict=True)):
+            weight.grad = torch.ones_like(weight)
+            velocity[i] = 0.9 * velocity[i] + 1 + 5e-4 * expected[i]
+            expected[i] = expected[i] - rate * velocity[i]
+        optimizer.step()
+    assert all(map(torch.allclose, weights, expected))
 
 
 def test_an_attention_stream_without_rate_stays_as_stage_1_left_it(root, tmp_path):

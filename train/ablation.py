@@ -1,13 +1,14 @@
 """Repeat the ablation study of the paper (Table II), and two of the choices it leaves open, over several seeds.
 
     python train/ablation.py --data folder --root DIR --output DIR --seeds 0 1 2 --study components -- --epochs 20
+    python train/ablation.py --data prcc --root DIR --output DIR --study methods --rates pcb=0.05 -- --masks bundled
 
 What follows `--` goes to every `train/run.py`. Each run has its folder `runs/NAME-seedN`. When the command is given
 again, finished runs are skipped and interrupted ones go on. `--output` gets `STUDY.md`, `STUDY.json` and `STUDY.svg`.
+The study `methods` is Table I's methods of RGB images side by side, and compares them query by query.
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import sys
@@ -21,61 +22,17 @@ from eval.summary import summarise
 from ifd_zoo.choices import NO_MASKS
 from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative, positive
 from train.ablation_chart import draw_chart
-from train.ablation_report import build_report, markdown_block, shared_training
-from train.config import Config
+from train.ablation_pairs import Row, compare, pairs_block
+from train.ablation_report import FREE, build_report, markdown_block, shared_training
 from train.jobs import Interrupted, Job, JobError, run_jobs
 from train.recipes import RECIPES, VARIANTS
 from train.records import RecordError, parse_flags, read_finished
+from train.studies import ARMS, DEFAULTS, STUDIES, rate, settings
 
 TRAINER = Path(__file__).resolve().parent / 'run.py'
 
-
-DEFAULTS: dict[str, Any] = {'sampler': 'proportional_ras', 'T': 0.5, 'ccl_unit_mean': False}
-"""What a row of a study has unless `ARMS` says otherwise."""
-
-ARMS: dict[str, dict[str, Any]] = {
-    **{variant: {'variant': variant} for variant in VARIANTS},
-    **{f'ifd-{sampler}': {'variant': 'ifd', 'sampler': sampler} for sampler in ('fixed_ras', 'pk')},
-    **{f'ifd-T{T:g}': {'variant': 'ifd', 'T': T} for T in (1.0, 0.25)},
-    'ikt-no_masks': {'variant': 'ikt', 'masks': NO_MASKS},
-    'ifd-unit_mean': {'variant': 'ifd', 'ccl_unit_mean': True},
-    'baseline-equal': {'variant': 'baseline', 'equal_compute': True},
-}
-"""Name, as in the runs' folders, to the settings that it decides. Studies share what they have in common.
-
-`equal_compute` lets a single stream see as many images as both streams of the others together, stage 1 included.
-"""
-
-STUDIES = {
-    'components': {name: variant.label for name, variant in VARIANTS.items() if variant.paper},
-    'sampler': {'ifd-pk': 'P×K', 'ifd-fixed_ras': 'fixed RAS', 'ifd': 'proportional RAS'},
-    'temperature': {'ifd-T1': 'T = 1', 'ifd': 'T = 0.5', 'ifd-T0.25': 'T = 0.25'},
-    'controls': {
-        'baseline': 'baseline',
-        'baseline-equal': 'baseline, compute of two streams',
-        'masked': VARIANTS['masked'].label,
-        'ikt-no_masks': 'w/ IKT, nothing erased',
-        'ikt': 'w/ IKT',
-        'ifd_cl': 'IFD w/ CL',
-        'ifd-T1': 'IFD, T = 1',
-        'ifd-unit_mean': 'IFD, mean weight 1',
-        'ifd': 'IFD',
-    },
-}
-"""Name of the study to its rows: name of the arm to label."""
-
 DECIDED = ('recipe', 'data', 'root', 'output', 'seed', 'resume', 'extend', 'variant', *DEFAULTS)
 """Flags of a run that are not for the user to pass on."""
-
-
-def settings(arm: str, given: dict[str, Any]) -> dict[str, Any]:
-    """What a row decides, as fields of the training config; `given` are recipe and flags that the rows share."""
-    given = {field.name: field.default for field in dataclasses.fields(Config)} | given
-    own = dict(ARMS[arm])
-    epochs = int(given['epochs'])
-    if own.pop('equal_compute', False):
-        epochs = 2 * epochs + int(given['stage1_epochs'])
-    return DEFAULTS | {'masks': given['masks'], 'epochs': epochs} | own
 
 
 class Run(NamedTuple):
@@ -94,17 +51,21 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--output', required=True, type=Path, help='folder for the runs, tables and charts')
     parser.add_argument('--seeds', type=not_negative, nargs='+', default=[0, 1, 2], help='a run of each row for each')
     parser.add_argument('--study', nargs='+', choices=STUDIES, default=['components'], help='one or several')
+    parser.add_argument('--rates', type=rate, nargs='+', default=[], metavar='ROW=RATE', help='learning rates of rows')
     parser.add_argument('--recipe', default='ablation', help='setting of all runs, see train/recipes.py')
     parser.add_argument('--jobs', type=positive, default=1, help='runs side by side; they share the cores')
     argv = sys.argv[1:] if argv is None else argv
     split = argv.index('--') if '--' in argv else len(argv)
     args = parser.parse_args(argv[:split])
     args.extra = argv[split + 1 :]
-    args.seeds = list(dict.fromkeys(args.seeds))
+    args.seeds, args.rates = list(dict.fromkeys(args.seeds)), dict(args.rates)
     try:
         clash = [name for name in parse_flags(args.extra) if name in DECIDED]
     except RecordError as error:
         parser.error(str(error))
+    chosen = {arm for study in args.study for arm in STUDIES[study]}
+    if foreign := sorted(args.rates.keys() - chosen):
+        parser.error(f'--rates: {foreign[0]} is no row of {", ".join(args.study)}')
     if clash:
         parser.error(f'--{clash[0]} after --: set by the study or a flag of this program, leave it out there')
     return args
@@ -119,6 +80,8 @@ class Ablation:
         # All rows of one seed first: what is there when somebody stops it can be compared.
         self.runs = [Run(arm, seed, args.output / 'runs' / f'{arm}-seed{seed}') for seed in args.seeds for arm in arms]
         self.finished: dict[Run, dict[str, Any]] = {}
+        methods = [VARIANTS[ARMS[arm]['variant']].settings for arm in arms]
+        self.free = {*FREE, *(name for method in methods for name in method), *(['lr'] if args.rates else [])}
 
     def execute(self) -> None:
         """Read what is finished, and train the rest."""
@@ -141,7 +104,9 @@ class Ablation:
 
     def _flags(self, run: Run) -> dict[str, Any]:
         given = RECIPES[self.args.recipe] | parse_flags(self.args.extra)
-        return {'data': self.args.data, 'seed': run.seed, 'recipe': self.args.recipe, **settings(run.arm, given)}
+        shared = {'data': self.args.data, 'seed': run.seed, 'recipe': self.args.recipe}
+        own = {'lr': self.args.rates[run.arm]} if run.arm in self.args.rates else {}
+        return shared | settings(run.arm, given) | own
 
     def _command(self, run: Run) -> list[str]:
         words = [str(TRAINER), *self.args.extra, '--root', str(self.args.root), '--output', str(run.folder)]
@@ -156,7 +121,7 @@ class Ablation:
         if finished:
             self.finished[run] = finished
             # Now and not at the end: a run that cannot be compared would spoil the hours that follow.
-            shared_training(list(self.finished.values()))
+            shared_training(list(self.finished.values()), self.free)
         return finished is not None
 
     def _say(self, run: Run, what: str) -> None:
@@ -168,12 +133,35 @@ class Ablation:
         """See `train.ablation_report.build_report`; every run must be finished."""
         rows = STUDIES[study]
         runs = {arm: [self.finished[run] for run in self.runs if run.arm == arm] for arm in rows}
-        return build_report(study, rows, runs, self._own_command(study))
+        report = build_report(study, rows, runs, self._own_command(study), self.free)
+        # Held-out people are no protocol of the data set.
+        if study == 'methods' and int(report['training'].get('val_pids', 0)) == 0:
+            report['pairs'] = self._compare(rows)
+        return report
+
+    def _compare(self, rows: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+        extra = parse_flags(self.args.extra)
+        device = None if extra.get('device') == 'auto' else extra.get('device')
+        data = argparse.Namespace(
+            data=self.args.data, root=self.args.root, workers=int(extra.get('workers', 2)), device=device
+        )
+        compared = []
+        for arm, label in rows.items():
+            runs = [run for run in self.runs if run.arm == arm]
+            flags = self._flags(runs[0])
+            maps = Path(extra.get('maps', runs[0].folder / 'maps'))  # of a parser, which need not parse again
+            masks = str(maps) if maps.is_dir() else flags['masks']
+            if NO_MASKS == flags['masks'] or not VARIANTS[flags['variant']].sees_masks:
+                masks = NO_MASKS
+            compared.append(Row(label, tuple(run.folder / 'release' for run in runs), masks))
+        return compare(compared, data)
 
     def _own_command(self, study: str) -> str:
         args = self.args
         seeds = ' '.join(map(str, args.seeds))
         parts = [f'--data {args.data} --root DIR --output DIR --seeds {seeds} --study {study} --recipe {args.recipe}']
+        if args.rates:
+            parts.append('--rates ' + ' '.join(f'{arm}={rate:g}' for arm, rate in args.rates.items()))
         if args.extra:
             parts += ['--', *('DIR' if os.path.isabs(os.path.expanduser(token)) else token for token in args.extra)]
         return 'python train/ablation.py ' + ' '.join(parts)
@@ -185,6 +173,8 @@ def write_report(report: dict, output: Path) -> None:
     (output / f'{study}.json').write_text(json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False) + '\n')
     draw_chart(report, output / f'{study}.svg')
     parts = [f'# Ablation: {study}', markdown_block(report), f'![{study}]({study}.svg)', f'    {report["command"]}']
+    if 'pairs' in report:
+        parts.insert(2, pairs_block(report['pairs']))
     (output / f'{study}.md').write_text('\n\n'.join(parts) + '\n')
 
 

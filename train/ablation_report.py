@@ -1,48 +1,70 @@
 """Finished runs of an ablation study as one report: figures over the seeds, and the table that shows them."""
 
+from collections.abc import Set
 from typing import Any
 
+from eval.paper import TABLE_I, TABLE_I_COLUMNS, TABLE_I_SOURCE
 from eval.summary import SummaryError, first_by_mode, summarise
 from ifd_zoo.tables import markdown_table
 from train.recipes import SETTING, SOURCE, VARIANTS
 from train.records import UNDECIDING
 
 STUDIED = ('variant', 'sampler', 'T', 'masks', 'epochs', 'ccl_unit_mean')
-FREE = (*STUDIED, 'seed', 'seconds', 'torch', *UNDECIDING)
+FREE = frozenset((*STUDIED, 'seed', 'seconds', 'torch', *UNDECIDING))
 """What may differ between the runs of a study: what is studied, and what does not decide the result."""
 
 
-def shared_training(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The training config that runs which can be compared have in common: all of it but FREE.
+def shared_training(runs: list[dict[str, Any]], free: Set[str] = FREE) -> dict[str, Any]:
+    """The training config that runs which can be compared have in common.
 
     Args:
         runs: each with `name`, `training`, `data` and `figures`.
+        free: fields of it that may differ.
 
     Raises:
         SummaryError: another field of the training config differs, or the data, or what was measured.
     """
-    reference = _comparable(runs[0])
+    reference = _comparable(runs[0], free)
     for run in runs[1:]:
-        now = _comparable(run)
+        now = _comparable(run, free)
         for key in sorted(reference.keys() | now.keys()):
             if reference.get(key) != now.get(key):
                 raise SummaryError(
                     f'{run["name"]}: {key} is {now.get(key)!r}, but {reference.get(key)!r} in {runs[0]["name"]}; all '
                     'runs need the same flags and data: use another --output, or remove the run that does not belong'
                 )
-    return {key: value for key, value in runs[0]['training'].items() if key not in FREE}
+    return {key: value for key, value in runs[0]['training'].items() if key not in free}
 
 
-def _comparable(run: dict[str, Any]) -> dict[str, Any]:
+def _comparable(run: dict[str, Any], free: Set[str]) -> dict[str, Any]:
     return {
-        **{key: value for key, value in run['training'].items() if key not in FREE},
+        **{key: value for key, value in run['training'].items() if key not in free},
         **{f'data {key}': value for key, value in run['data'].items()},
         'valid queries': {mode: row['valid_queries'] for mode, row in first_by_mode(run).items()},
         'gallery images': {mode: row['gallery'] for mode, row in first_by_mode(run).items()},
     }
 
 
-def build_report(study: str, rows: dict[str, str], runs: dict[str, list[dict[str, Any]]], command: str) -> dict:
+PAPERS = {
+    'components': f'{SOURCE} ({SETTING}): copied, not measured here',
+    'methods': f'{TABLE_I_SOURCE}: copied, not measured here; the code of CAL reports the epoch that tests best',
+}
+"""Studies beside which the paper's figures stand, and where these are from."""
+
+
+def _paper(study: str, name: str, label: str) -> dict[str, dict[str, float]]:
+    """The paper's figures of a row, by data set and mode."""
+    if study == 'components':
+        return VARIANTS[name].paper if name in VARIANTS else {}
+    columns = {'PRCC cc': ('prcc', 'cc'), 'LTCC cc': ('ltcc', 'cc')}
+    row = next((figures for (method, _), figures in TABLE_I.items() if method == label), None)
+    cells = {title: row[TABLE_I_COLUMNS.index(column)] for title, column in columns.items()} if row else {}
+    return {title: dict(zip(('rank1', 'mAP'), cell, strict=True)) for title, cell in cells.items()}
+
+
+def build_report(
+    study: str, rows: dict[str, str], runs: dict[str, list[dict[str, Any]]], command: str, free: Set[str] = FREE
+) -> dict:
     """Everything that is known about a study, as JSON values.
 
     Args:
@@ -50,22 +72,22 @@ def build_report(study: str, rows: dict[str, str], runs: dict[str, list[dict[str
         rows: name to label of each row, in the order of the table.
         runs: name of the row to its runs, one per seed: `name`, `seed`, `figures`, `training`, `data`.
         command: that gives these runs, without the folders of this machine.
+        free: as for `shared_training`.
     """
     flat = [run for name in rows for run in runs[name]]
-    paper = {'paper': f'{SOURCE} ({SETTING}): copied, not measured here'} if study == 'components' else {}
     return {
         'study': study,
         'command': command,
         'seeds': [run['seed'] for run in runs[next(iter(rows))]],
         'data': flat[0]['data'],
-        'training': shared_training(flat),
+        'training': shared_training(flat, free),
         'torch': sorted({run['training']['torch'] for run in flat}),
-        'rows': [_row(name, label, runs[name], study == 'components') for name, label in rows.items()],
-        **paper,
+        'rows': [_row(study, name, label, runs[name], free) for name, label in rows.items()],
+        **({'paper': PAPERS[study]} if study in PAPERS else {}),
     }
 
 
-def _row(name: str, label: str, runs: list[dict[str, Any]], with_paper: bool) -> dict[str, Any]:
+def _row(study: str, name: str, label: str, runs: list[dict[str, Any]], free: Set[str]) -> dict[str, Any]:
     training = runs[0]['training']
     single = []
     for run in runs:
@@ -74,10 +96,10 @@ def _row(name: str, label: str, runs: list[dict[str, Any]], with_paper: bool) ->
     return {
         'name': name,
         'label': label,
-        **{key: training[key] for key in STUDIED},
+        **{key: training[key] for key in (*STUDIED, *sorted(free - FREE)) if key in training},
         'summary': summarise(runs),
         'runs': single,
-        **({'paper': VARIANTS[name].paper if name in VARIANTS else {}} if with_paper else {}),
+        **({'paper': _paper(study, name, label)} if study in PAPERS else {}),
     }
 
 
@@ -118,4 +140,6 @@ def _introduction(report: dict) -> str:
     budget = f'recipe `{training["recipe"]}`, {report["rows"][-1]["epochs"]} epochs'
     if training.get('stage1_epochs'):
         budget += f' after {training["stage1_epochs"]} of stage 1 where there is an attention stream'
+    rates = ', '.join(f'{row["label"]} {row["lr"]:g}' for row in report['rows'] if 'lr' in row)
+    budget += f'; learning rates: {rates}' if rates else ''
     return f'rank-1 / mAP in percent, {over}. Test: {test} in the gallery. Budget of every row: {budget}.'

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 
 import timm
 import torch
@@ -15,6 +16,7 @@ from ifd_zoo.datasets.validation import hold_out
 from ifd_zoo.formats import list_pictures
 from ifd_zoo.hub import list_models
 from ifd_zoo.models.backbone import Backbone
+from ifd_zoo.models.zoo import BACKBONES, arguments
 from ifd_zoo.parsing.mask_source import LABEL_MAPS, NO_MASKS, MaskSource
 from ifd_zoo.transforms import Masking
 from train.augmentation import Augmentation, TrainTransform
@@ -24,11 +26,8 @@ from train.engine import Stage
 from train.recipes import VARIANTS
 from train.sampler import SAMPLERS, Draw, IdentitySampler, PhotoSampler
 from train.schedule import seed_everything
-from train.task import AttentionTask, JointTask
+from train.task import AttentionTask
 from train.variation import Variation, VariedDataset
-
-ANY_BACKBONE = {1: 'ifd_baseline_resnet50', 2: 'ifd_resnet50'}
-"""Number of streams to the architecture that is given the backbones of timm for which the zoo has no name."""
 
 
 def build_data(config: Config) -> ReIDDataset:
@@ -122,21 +121,21 @@ def build_model(config: Config, num_classes: int) -> nn.Module:
         'neck_affine': config.neck_affine,
         'clothing_resize': config.clothing_resize,
         'clothing_normalize': config.clothing_normalize,
+        'masked': VARIANTS[config.variant].masked,
+        'detach_attention': config.detach_attention,
+        'ikt_kernel': config.ikt_kernel,
     }
-    if VARIANTS[config.variant].masked:
-        options['masked'] = True
-    if config.streams == 2:
-        options |= {'detach_attention': config.detach_attention, 'ikt_kernel': config.ikt_kernel}
     architecture = config.model
-    if architecture not in list_models():
-        architecture = ANY_BACKBONE[config.streams]
+    options = {name: value for name, value in options.items() if name in arguments(architecture)}
+    if architecture not in list_models():  # which has names for some backbones of timm only
+        architecture = f'{VARIANTS[config.variant].prefix}resnet50'
         options['backbone'] = config.backbone
     seed_everything(config.seed, 0)
     try:
         model = timm.create_model(architecture, num_classes=num_classes, **options)
         _try_backbone(model.main_stream.backbone, input_size(model, config))
     except Exception as error:  # of the many networks of timm each has its own errors
-        known = sorted(name.removeprefix('ifd_') for name in list_models() if not name.startswith('ifd_baseline_'))
+        known = sorted(BACKBONES)
         reason = str(error).partition('\n')[0] or type(error).__name__
         text = f'{config.backbone!r} cannot be used ({reason}); known to work: {", ".join(known)}'
         raise ConfigError(f'backbone: {text}') from error
@@ -218,9 +217,16 @@ def build_loader(
     )
 
 
-def build_stages(model: nn.Module, config: Config) -> list[Stage]:
-    """Stage 1, if the variant has an attention stream and the config epochs for it, and stage 2."""
+def build_stages(model: nn.Module, config: Config, dataset: ReIDDataset) -> list[Stage]:
+    """Stage 1, if the variant has an attention stream and the config epochs for it, and stage 2.
+
+    Args:
+        model: with the weights that it starts from.
+        dataset: the one that is trained on.
+    """
+    seed_everything(config.seed, 0, 1)
     stages = []
     if config.streams == 2 and config.stage1_epochs:
         stages.append(Stage(1, AttentionTask(model, config), config.stage1_epochs, config.stage1_lr_drops, config))
-    return [*stages, Stage(2, JointTask(model, config), config.epochs, config.lr_drops, config)]
+    task = resolve_name(VARIANTS[config.variant].task)
+    return [*stages, Stage(2, task(model, config, dataset), config.epochs, config.lr_drops, config)]

@@ -29,6 +29,7 @@ CHOICES = {
     'data': tuple(DATASETS),
     'sampler': tuple(SAMPLERS),
     'pid_draw': PID_DRAWS,
+    'optimizer': ('adam', 'sgd'),
     'schedule': ('step', 'cosine'),
     'precision': PRECISIONS,
     'device': ('auto', 'cpu', 'cuda'),
@@ -78,7 +79,7 @@ class Config:
     root: Path = option(None, 'folder of the data set', here=True)
     output: Path = option(None, 'folder for checkpoints, logs and the release', here=True)
     recipe: str = option('paper', 'setting: the defaults of the other flags')
-    variant: str = option('ifd', "row of the paper's Table II")
+    variant: str = option('ifd', "row of the paper's Table II, or another method")
     backbone: str = option('resnet50', 'of ifd_zoo.list_models(), behind ifd_, or any that timm has')
     backbone_weights: str = option('imagenet', 'imagenet (timm, Hub), parser (encoder of a bundled), none, a file')
     init: str = option('', 'start from a trained model, all but its classifiers: a name, folder or hf-hub:org/name')
@@ -98,8 +99,9 @@ class Config:
     pid_draw: str = option('even', 'how often a person is drawn: even, or in proportion to its images')
     max_appearances: int = option(0, 'outfits of a person per batch; 0: as many as fit')
     accumulate: int = option(1, 'batches per step of the optimiser; the contrastive losses see one batch')
-    lr: float = option(3.5e-4, 'learning rate of Adam')
-    weight_decay: float = option(5e-4, 'weight decay of Adam')
+    optimizer: str = option('adam', 'adam, or sgd with momentum 0.9')
+    lr: float = option(3.5e-4, 'learning rate')
+    weight_decay: float = option(5e-4, 'weight decay')
     schedule: str = option('step', 'learning rate: step (x0.1 at the drops) or cosine')
     stage1_lr_drops: tuple[float, ...] = option((0.5, 5 / 6), 'shares of stage 1 at which it drops', parse_fractions)
     lr_drops: tuple[float, ...] = option((1 / 3, 2 / 3), 'shares of stage 2 at which it drops', parse_fractions)
@@ -204,12 +206,12 @@ class Config:
     @property
     def needs_masks(self) -> bool:
         changed = self.recolour or self.background or self.photos
-        return bool(self.streams == 2 or self.contrastive != 'none' or VARIANTS[self.variant].masked or changed)
+        return bool(VARIANTS[self.variant].sees_masks or self.contrastive != 'none' or changed)
 
     @property
     def model(self) -> str:
         """Name of the architecture in the zoo."""
-        return ('ifd_' if self.streams == 2 else 'ifd_baseline_') + self.backbone
+        return VARIANTS[self.variant].prefix + self.backbone
 
     def to_record(self) -> dict[str, Any]:
         """JSON values of everything that decides the result."""

@@ -4,12 +4,13 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import timm
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DataLoaderConfiguration
+from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -17,6 +18,7 @@ from tqdm import tqdm
 from ifd_zoo.errors import DivergedError
 from ifd_zoo.inference import warn_of_emulation
 from train.config import Config, ConfigError
+from train.recipes import VARIANTS
 from train.sampler import IdentitySampler
 from train.schedule import learning_rate_factor, seed_everything
 from train.tracker import EpochReport
@@ -44,6 +46,7 @@ def make_accelerator(config: Config) -> Accelerator:
         mixed_precision='no' if config.precision == 'fp32' else config.precision,
         gradient_accumulation_steps=config.accumulate,
         dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=VARIANTS[config.variant].starts_late)],
     )
     warn_of_emulation(accelerator.device, config.precision)
     if config.num_pids % accelerator.num_processes:
@@ -97,7 +100,10 @@ class Stage:
         self.after_step: Callable[[int], None] = lambda step: None
         """Called with the number of the batch in the stage behind each step of the optimiser."""
         groups = _rate_groups(task, config)
-        self.optimizer = torch.optim.Adam(groups, config.lr, weight_decay=config.weight_decay, fused=True)
+        self.optimizer = _OPTIMIZERS[config.optimizer](groups, config.lr, weight_decay=config.weight_decay, fused=True)
+
+
+_OPTIMIZERS = {'adam': torch.optim.Adam, 'sgd': partial(torch.optim.SGD, momentum=0.9)}
 
 
 def _rate_groups(task: nn.Module, config: Config) -> list[dict]:

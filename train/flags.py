@@ -7,7 +7,7 @@ from typing import Any
 
 from ifd_zoo.cli import ArgumentParser, with_default
 from train.config import CHOICES, Config, ConfigError, portable
-from train.recipes import RECIPES
+from train.recipes import preset
 
 
 def parse_args(argv: list[str] | None) -> tuple[Config, str]:
@@ -22,8 +22,9 @@ def parse_args(argv: list[str] | None) -> tuple[Config, str]:
     ways = {name: given.pop(name) for name in ('extend', 'resume')}
     if given.get('init'):  # the weights of the recipe give way to it, those of a flag do not
         given.setdefault('backbone_weights', 'none')
+    fields = preset(given.get('recipe'), given.get('variant')) | given
     try:
-        return Config(**{**RECIPES.get(given.get('recipe'), {}), **given}), next(filter(ways.get, ways), '')
+        return Config(**fields), next(filter(ways.get, ways), '')
     except ConfigError as error:
         parser.error(str(error))
 
@@ -31,10 +32,10 @@ def parse_args(argv: list[str] | None) -> tuple[Config, str]:
 def to_flags(config: Config) -> list[str]:
     """The command line that gives this config again; folders, which belong to one machine, as DIR."""
     flags = ['--root', 'DIR', '--output', 'DIR']
-    recipe = RECIPES[config.recipe]
+    fields = preset(config.recipe, config.variant)
     for field in dataclasses.fields(Config):
         value, flag = portable(config, field), '--' + field.name.replace('_', '-')
-        if field.metadata['here'] or value == recipe.get(field.name, field.default):
+        if field.metadata['here'] or value == fields.get(field.name, field.default):
             continue
         if isinstance(value, bool):
             flags.append(flag if value else flag.replace('--', '--no-', 1))

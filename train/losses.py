@@ -145,7 +145,9 @@ class IdentityLoss(nn.Module):
         self.smoothing = smoothing
 
     def forward(self, logits: Tensor, pids: Tensor) -> Tensor:
-        """The loss, a scalar. logits (N, K), pids (N,) in range(K)."""
+        """The loss, a scalar. pids (N,) in range(K); logits (N, K), or of S classifiers (N, S, K): their sum."""
+        if logits.ndim == 3:
+            return sum(self(part, pids) for part in logits.unbind(1))
         return F.cross_entropy(logits.float(), pids, label_smoothing=self.smoothing)
 
 

@@ -1,38 +1,11 @@
-"""Settings and ablation rows, each a small difference to the defaults of `train/config.py`."""
+"""Settings, each a small difference to the defaults of `train/config.py`."""
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from ifd_zoo.variants import VARIANTS
 
 SOURCE = 'Table II of arXiv:2501.05851'
 SETTING = 'ResNet-50, on PRCC and LTCC'
-
-
-class Variant(NamedTuple):
-    streams: int
-    """2 with the attention stream, 1 without."""
-    contrastive: str
-    """Loss on the clothing features, a key of `train.task.CONTRASTIVE`."""
-    label: str
-    """In tables."""
-    paper: dict[str, dict[str, float]] = {}
-    """Figures of Table II in percent, by data set and mode; it gives no spread and no number of seeds."""
-    masked: bool = False
-    """The main stream sees the clothing-masked image."""
-
-
-def _table_ii(prcc: tuple[float, float], ltcc: tuple[float, float]) -> dict[str, dict[str, float]]:
-    return {name: dict(zip(('rank1', 'mAP'), row, strict=True)) for name, row in (('PRCC cc', prcc), ('LTCC cc', ltcc))}
-
-
-VARIANTS = {
-    'baseline': Variant(1, 'none', 'baseline', _table_ii((24.3, 11.2), (16.4, 9.2))),
-    'ikt': Variant(2, 'none', 'w/ IKT', _table_ii((50.3, 49.2), (50.7, 24.6))),
-    # Without the attention stream F_g takes the place of F_rg in F_c.
-    'cbd': Variant(1, 'ccl', 'w/ CBD', _table_ii((51.2, 45.3), (49.6, 23.4))),
-    'ifd_cl': Variant(2, 'supcon', 'IFD w/ CL', _table_ii((58.9, 52.3), (57.8, 30.6))),
-    'ifd': Variant(2, 'ccl', 'IFD', _table_ii((65.3, 61.7), (64.3, 42.3))),
-    'masked': Variant(1, 'none', 'one stream, clothes erased', masked=True),
-}
-"""Table II's five rows, and a control: one stream to which the clothes are erased."""
 
 # From scratch there is nothing to preserve: a larger rate that falls to the end. bf16 halves the time on CPUs that have
 # it and left the losses equal to four digits (train/EXPERIMENTS.md); on others it would take ten times as long as fp32.
@@ -84,4 +57,18 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     # Five variants times three seeds on two cores in an afternoon.
     'ablation': {**_FROM_SCRATCH_ON_CPU, 'stage1_epochs': 5, 'epochs': 20, 'tag': 'ablation'},
+    # Those of other methods' papers.
+    **{name: {'variant': name, **variant.recipe} for name, variant in VARIANTS.items() if variant.recipe},
 }
+
+
+def preset(recipe: str | None, variant: str | None) -> dict[str, Any]:
+    """What stands in place of the defaults of the training config: of the recipe, and over it of the variant.
+
+    Args:
+        recipe: of `RECIPES`; None: no other than the default.
+        variant: of `VARIANTS`; None: that of the recipe, or the default.
+    """
+    fields = RECIPES[recipe] if recipe else {}
+    name = variant or fields.get('variant')
+    return {**fields, **(VARIANTS[name].settings if name else {})}

@@ -3,7 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ifd_zoo.models import IFD
+from ifd_zoo.datasets import ReIDDataset
+from ifd_zoo.models import IFD, IFDOutput
 from train.config import Config
 from train.gather import gather
 from train.losses import BatchHardTripletLoss, ClothingContrastiveLoss, IdentityLoss, OffPersonLoss, SupConLoss
@@ -36,9 +37,14 @@ class JointTask(nn.Module):
     Beyond the paper, a triplet loss on the main stream's pooled vector, one that keeps W_I on the person, and
     contrastive losses over persons and photos. Identity losses and that of W_I are over this process' images, the
     others over the images of all processes.
+
+    Args:
+        model: its own parameters, and only these, are released.
+        config: of the run.
+        dataset: whose training images the batches are of; for tasks that have to know the outfits.
     """
 
-    def __init__(self, model: nn.Module, config: Config) -> None:
+    def __init__(self, model: nn.Module, config: Config, dataset: ReIDDataset) -> None:
         super().__init__()
         self.model = model
         self.identity = PersonLoss(config)
@@ -52,7 +58,10 @@ class JointTask(nn.Module):
 
     def forward(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
         """Named losses of a batch; `progress` is the share of the stage that is over, in [0, 1)."""
-        output = self.model(batch['image'], batch.get('masked'), batch.get('clothing'))
+        return self.losses(self.model(batch['image'], batch.get('masked'), batch.get('clothing')), batch, progress)
+
+    def losses(self, output: IFDOutput, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
+        """Named losses of what the model made of a batch."""
         losses = {'id_main': self.identity(output.main_logits, batch['pid'])}
         if output.attention_logits is not None:
             losses['id_attention'] = self.identity(output.attention_logits, batch['pid'])

@@ -66,7 +66,7 @@ class Run:
         masking = Masking(config.mask_classes, config.clothing_classes, config.fill)
         self.transform = EvalTransform(self.size, masking=masking)
         self.model = place_model(model, config, self.accelerator)
-        self.stages = build_stages(self.model, config)
+        self.stages = build_stages(self.model, config, self.dataset)
         self.average = self._follow_weights()
         self.position = self._restore(state) if state else Position(self.stages[0].number)
         photos = parse_photos(photos, config, self.accelerator)
@@ -128,6 +128,7 @@ class Run:
                 'trained_on': self.trained_on,
                 'history': self.history,
                 'model': self.model.state_dict(),
+                'task': stage.task.state_dict(),
                 'average': self.average and self.average.module.state_dict(),
                 'optimizer': stage.optimizer.state_dict(),
                 'scaler': self.accelerator.scaler and self.accelerator.scaler.state_dict(),
@@ -166,6 +167,8 @@ class Run:
         # Of fields that older checkpoints lack the defaults are taken.
         position = Position(**{field.name: state[field.name] for field in fields(Position) if field.name in state})
         stage = next(stage for stage in self.stages if stage.number == position.stage)
+        if 'task' in state:
+            stage.task.load_state_dict(state['task'])  # of what is not in the model
         stage.optimizer.load_state_dict(state['optimizer'])
         if state['scaler']:
             self.accelerator.scaler.load_state_dict(state['scaler'])

@@ -12,6 +12,7 @@ from ifd_zoo.hub.release import release_name
 from ifd_zoo.inference import keeps_answer
 from ifd_zoo.models.cfg import PAPER
 from ifd_zoo.tables import markdown_table
+from ifd_zoo.variants import VARIANTS, Variant, split_name
 
 TASK = 'image-feature-extraction'
 METRICS = {'rank1': 'rank-1', 'mAP': 'mAP'}
@@ -28,7 +29,8 @@ def model_card(config: dict[str, Any]) -> str:
         config: of the release; what it does not record is said to be unknown.
     """
     info, name = config.get('ifd', {}), release_name(config)
-    single = config['architecture'].startswith('ifd_baseline_')
+    variant = _variant(config)
+    single = variant.streams == 1
     card = ModelCard.from_template(
         card_data(config),
         str(Path(__file__).with_name('cards') / 'model.md.jinja'),
@@ -38,15 +40,23 @@ def model_card(config: dict[str, Any]) -> str:
         num_features=config['num_features'] * len(recorded_feature(info)) if 'num_features' in config else 'D',
         feature=_feature_text(info),
         attention='' if single else ', and an attention map says where the network looked',
-        input_text=_input_text(config, info.get('training', {}), single),
+        input_text=_input_text(config, info.get('training', {}), variant),
         training=_training_text(info),
         figures=_figures_table(info),
         comparison=_comparison_text(info.get('comparison')),
         precisions=_precisions_text(info.get('precisions', {})),
         limits=_limits(info),
+        method=f' The method is {variant.label}, of the paper cited below.' if variant.reference else '',
+        citation=variant.reference or f'Xu, Li, Niu, "{PAPER["paper_name"]}", ICASSP 2025, {PAPER["origin_url"]}',
         license=_license_text(config),
     )
     return f'{card}\n'
+
+
+def _variant(config: dict[str, Any]) -> Variant:
+    """The one that was trained, or, of a release that does not tell of one that we know, that of its architecture."""
+    trained = VARIANTS.get(config.get('ifd', {}).get('training', {}).get('variant'))
+    return trained or VARIANTS[split_name(config['architecture'])[0]]
 
 
 def _feature_text(info: dict[str, Any]) -> str:
@@ -104,13 +114,14 @@ def _data_name(data: dict[str, Any]) -> str:
     return DATA_NAMES.get(name) or data.get('folder') or name
 
 
-def _input_text(config: dict[str, Any], training: dict[str, Any], single: bool) -> str:
+def _input_text(config: dict[str, Any], training: dict[str, Any], variant: Variant) -> str:
     height, width = config['pretrained_cfg']['input_size'][1:]
     lines = [f'RGB, resized to {height}x{width} (height x width), normalised by the mean and deviation in config.json.']
-    if single:
+    if not variant.sees_masks:
         return f'{lines[0]} One stream; it needs no clothing mask.'
     erased = ', '.join(training.get('mask_classes', [])) or 'not recorded'
-    lines.append(f'The attention stream sees the image with these classes erased ({training.get("fill", "black")}): ')
+    seeing = 'It' if variant.masked else 'The attention stream'
+    lines.append(f'{seeing} sees the image with these classes erased ({training.get("fill", "black")}): ')
     masks = training.get('masks', 'not recorded')
     lines.append(f'{erased}.\nLabel maps in training: {masks}; `Predictor` makes them with its own parser.')
     return '\n'.join(lines[:2]) + lines[2]

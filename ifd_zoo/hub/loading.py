@@ -1,7 +1,6 @@
 """Load a model by name, tag, folder, file or Hub id. There is no way here to random weights under a trained name."""
 
 import dataclasses
-import inspect
 import os
 import warnings
 from pathlib import Path
@@ -17,7 +16,7 @@ from ifd_zoo.features import FeatureError, require_feature, with_feature
 from ifd_zoo.fingerprint import is_fresh, model_name
 from ifd_zoo.hub.model_schema import ModelConfig, PretrainedCfg
 from ifd_zoo.hub.names import default_tag, how_to_make, hub_source, is_known, list_bundled, list_cached, list_models
-from ifd_zoo.models import IFD, Baseline
+from ifd_zoo.models.zoo import arguments
 from ifd_zoo.releases.files import (
     CONFIG,
     PICKLES,
@@ -36,8 +35,6 @@ from ifd_zoo.releases.remote import fetch
 from ifd_zoo.transforms import EvalTransform, Masking
 
 FRESH = 'fresh weights, not trained'
-
-ARGUMENTS = inspect.signature(IFD).parameters.keys() | inspect.signature(Baseline).parameters.keys()
 
 
 class Release(NamedTuple):
@@ -210,7 +207,7 @@ def _cfg(release: Release) -> dict[str, Any]:
 def _model_args(release: Release) -> dict[str, Any]:
     """What the network was constructed with."""
     options = dict(release.config.get('model_args', {}), num_classes=release.config.get('num_classes', 0))
-    unknown = sorted(options.keys() - ARGUMENTS)
+    unknown = sorted(options.keys() - set(arguments(release.config['architecture'])))
     if unknown:  # among them those by which timm reads further files
         raise LoadError(f'{release.source}: model_args in its {CONFIG} that no model takes: {", ".join(unknown)}')
     return options

@@ -77,6 +77,7 @@ class Training(Part):
     mask_classes: Labels = []
     clothing_classes: Labels = []
     fill: Literal[*FILLS] = FILLS[0]
+    variant: Name | None = None
     seed: Count | None = None
 
 
@@ -134,6 +135,7 @@ class Comparison(Part):
     tests: list[Text]
     rows: list[Row]
     costs: Annotated[dict[str, Cost], Field(min_length=1)]
+    features: dict[str, Text] = {}
 
 
 class Info(Part):

@@ -9,6 +9,7 @@ from huggingface_hub import constants
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.hub.model_schema import ModelConfig
 from ifd_zoo.releases.files import CONFIG, ORGANISATION, PREFIX, WEIGHTS, LoadError, read_config
+from ifd_zoo.variants import split_name
 
 
 def list_models() -> list[str]:
@@ -57,10 +58,8 @@ def how_to_make(name: str) -> str:
     """The command that trains these weights."""
     command = (timm.get_pretrained_cfg(name).notes or ('',))[0]
     if not command:
-        architecture = name.split('.')[0]
-        single = architecture.startswith('ifd_baseline_')
-        backbone = architecture.removeprefix('ifd_baseline_' if single else 'ifd_')
-        command = f'python train/run.py --backbone {backbone}{" --variant baseline" if single else ""}'
+        variant, backbone = split_name(name.split('.')[0])
+        command = f'python train/run.py --backbone {backbone}{"" if variant == "ifd" else f" --variant {variant}"}'
     return f'{command} --root DIR --output DIR'
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
+from ifd_zoo.variants import Reference
+
 WEIGHTS_DIR = Path(__file__).resolve().parents[1] / 'weights'
 
 PAPER = {
@@ -16,13 +18,20 @@ PAPER = {
 RENDERED = 'rendered people'
 
 
+def paper(reference: Reference | None) -> dict[str, str]:
+    """Fields of a timm pretrained_cfg that tell where a method is from; None stands for IFD."""
+    if reference is None:
+        return PAPER
+    return {'paper_name': reference.title, 'paper_ids': reference.venue, 'origin_url': reference.url}
+
+
 def reid_cfg(streams: tuple[str, ...], first_conv: str = 'conv1', **kwargs: Any) -> dict[str, Any]:
     """A timm pretrained_cfg for a re-ID network.
 
     Args:
         streams: attribute names of the network's streams.
         first_conv: name of the first convolution inside the backbone.
-        kwargs: fields that differ, such as `input_size=(3, 384, 192)`.
+        kwargs: further fields, such as `input_size=(3, 384, 192)` and those of `paper`.
     """
     return {
         'num_classes': 0,
@@ -34,7 +43,6 @@ def reid_cfg(streams: tuple[str, ...], first_conv: str = 'conv1', **kwargs: Any)
         'std': IMAGENET_DEFAULT_STD,
         'first_conv': tuple(f'{stream}.backbone.net.{first_conv}' for stream in streams),
         'classifier': tuple(f'{stream}.head.classifier' for stream in streams),
-        **PAPER,
         **kwargs,
     }
 

@@ -34,7 +34,7 @@ class HeadOutput(NamedTuple):
     embedding: Tensor
     """(B, D), after the BN neck, not normalised."""
     logits: Tensor | None
-    """(B, K) identity scores; None when the classifier has been removed."""
+    """(B, K) identity scores, of S classifiers (B, S, K); None when the classifier has been removed."""
     pooled: Tensor
     """(B, D), before the BN neck."""
 
@@ -75,7 +75,7 @@ class IFDOutput(NamedTuple):
     attention: Tensor | None
     """W_I (B, 1, h, w) in [0, 1]; None for a single stream."""
     main_logits: Tensor | None
-    """(B, K)"""
+    """(B, K), or of S classifiers (B, S, K)."""
     attention_logits: Tensor | None
     """(B, K)"""
     clothing_features: Tensor | None

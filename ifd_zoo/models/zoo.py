@@ -1,13 +1,17 @@
-"""Architectures by name: an IFD and its single-stream twin for each line of `BACKBONES`, registered with timm."""
+"""Architectures by name: for each line of `BACKBONES` an IFD and its single-stream twin, registered with timm.
 
+Those of other methods are over the backbones of `METHOD_BACKBONES`.
+"""
+
+from inspect import signature
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import nn
 
-from ifd_zoo.models.baseline import Baseline
-from ifd_zoo.models.cfg import RENDERED, bundled, reid_cfg, trained
-from ifd_zoo.models.ifd import IFD
+from ifd_zoo.models.cfg import RENDERED, bundled, paper, reid_cfg, trained
+from ifd_zoo.variants import NAMESAKES, VARIANTS, Variant, split_name
 
 
 class Backbone(NamedTuple):
@@ -28,6 +32,8 @@ BACKBONES = {
     'vit_small_patch14_dinov2': Backbone('vit_small_patch14_dinov2.lvd142m', (252, 126), 'model.patch_embed.proj'),
 }
 """What comes after `ifd_` and `ifd_baseline_`; a new one is one line."""
+METHOD_BACKBONES = ('resnet10t', 'resnet50')
+"""Keys of `BACKBONES`."""
 
 TRAINED: dict[str, dict[str, Any]] = {
     'ifd_resnet10t.synthetic': {**bundled('ifd_resnet10t.synthetic'), **trained('--recipe synthetic', RENDERED)},
@@ -51,31 +57,59 @@ TRAINED: dict[str, dict[str, Any]] = {
 }
 """`architecture.tag` of each training run; a new one is one line."""
 
-KINDS = {
-    'ifd_': (IFD, ('main_stream', 'attention_stream')),
-    'ifd_baseline_': (Baseline, ('main_stream',)),
-}
-"""Beginning of the name to class and streams."""
+
+def _method_runs(name: str, variant: Variant) -> dict[str, dict[str, Any]]:
+    """Training runs by the recipe of a method, as in `TRAINED`."""
+    architecture, own = variant.prefix + (variant.settings | variant.recipe)['backbone'], variant.family == name
+    tags = {data: data if own else f'{name}_{data}' for data in ('prcc', 'ltcc')}
+    return {
+        f'{architecture}.{tag}': trained(
+            f'--recipe {name} --data {data}' + ('' if own else f' --tag {tag}'), data.upper()
+        )
+        for data, tag in tags.items()
+    }
+
+
+for _name, _variant in VARIANTS.items():
+    if _variant.recipe:
+        TRAINED |= _method_runs(_name, _variant)
+
+NETWORKS = {1: 'ifd_zoo.models.baseline:Baseline', 2: 'ifd_zoo.models.ifd:IFD'}
+"""Number of streams to the class, where a variant names none."""
+STREAMS = ('main_stream', 'attention_stream')
 
 default_cfgs: dict[str, Any] = {}
 
 
-def _register(prefix: str, name: str, backbone: Backbone) -> None:
-    (kind, streams), architecture = KINDS[prefix], prefix + name
-    cfg = reid_cfg(streams, backbone.first_conv, input_size=(3, *backbone.input_size))
+def network_class(architecture: str) -> type[nn.Module]:
+    """The class of an architecture, which the zoo need not have a name for."""
+    variant = VARIANTS[split_name(architecture)[0]]
+    return resolve_name(variant.network or NETWORKS[variant.streams])
+
+
+def arguments(architecture: str) -> tuple[str, ...]:
+    """Names of what an architecture is constructed with."""
+    return tuple(signature(network_class(architecture)).parameters)
+
+
+def _register(architecture: str, variant: Variant, backbone: Backbone) -> None:
+    kind = network_class(architecture)
+    about = paper(variant.reference) | {'input_size': (3, *backbone.input_size)}
+    cfg = reid_cfg(STREAMS[: variant.streams], backbone.first_conv, **about)
     tagged = {tag: cfg | fields for tag, fields in TRAINED.items() if tag.partition('.')[0] == architecture}
     # Weights that come with the package are what the bare name stands for.
     first = {} if any('file' in fields for fields in tagged.values()) else {architecture: cfg}
     default_cfgs.update(generate_default_cfgs(first | tagged))
+    own = {name: value for name, value in variant.settings.items() if name in arguments(architecture)}
 
     def create(pretrained: bool = False, **kwargs: Any) -> nn.Module:
-        return build_model_with_cfg(kind, architecture, pretrained, **{'backbone': backbone.timm_name, **kwargs})
+        return build_model_with_cfg(kind, architecture, pretrained, **{'backbone': backbone.timm_name, **own, **kwargs})
 
     create.__name__ = create.__qualname__ = architecture  # by which timm registers it
     create.__doc__ = f'{kind.__name__} over {backbone.timm_name}.'
     register_model(create)
 
 
-for _prefix in KINDS:
-    for _name, _backbone in BACKBONES.items():
-        _register(_prefix, _name, _backbone)
+for _prefix, _name in NAMESAKES.items():
+    for _backbone in METHOD_BACKBONES if VARIANTS[_name].family else BACKBONES:
+        _register(_prefix + _backbone, VARIANTS[_name], BACKBONES[_backbone])

@@ -1,0 +1,85 @@
+"""PCB: part-based convolutional baseline.
+
+Paper: Sun, Zheng, Yang, Tian, Wang, "Beyond Part Models: Person Retrieval with Refined Part Pooling (and a Strong
+Convolutional Baseline)", ECCV 2018, https://arxiv.org/abs/1711.09349. Without the refined part pooling.
+
+A stripe of the feature map is pooled to a vector g, reduced to a vector h, and has a classifier of its own. What the
+paper leaves open is read off its authors' code: one reduction for all stripes, with batch normalisation and ReLU.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ifd_zoo.models.baseline import Baseline
+from ifd_zoo.models.layers import HeadOutput
+
+STRIPES = 6
+REDUCED = 256
+"""Length of h."""
+
+
+def pool_stripes(maps: Tensor, stripes: int = STRIPES) -> Tensor:
+    """Mean of each horizontal stripe of a feature map, (B, C, h, w) to (B, C, stripes).
+
+    The stripes share a row where the height is no multiple of their number.
+    """
+    height = maps.shape[-2]
+    rows = [slice(i * height // stripes, -(-(i + 1) * height // stripes)) for i in range(stripes)]
+    return torch.stack([maps[:, :, part].mean((-2, -1)) for part in rows], dim=-1)
+
+
+class StripeHead(nn.Module):
+    """Six stripes: their vectors g, and identity scores from their vectors h.
+
+    Args:
+        in_features: channels C of the feature map.
+        num_classes: identities K; 0 leaves the classifiers out.
+    """
+
+    def __init__(self, in_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.num_features = STRIPES * in_features
+        self.reduction = nn.Conv1d(in_features, REDUCED, 1, bias=False)
+        self.neck = nn.BatchNorm1d(REDUCED)
+        self.reset_classifier(num_classes)
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """New, freshly initialised classifiers over `num_classes` identities; 0 removes them."""
+        self.classifier = nn.Identity()
+        if num_classes:
+            self.classifier = nn.ModuleList(nn.Linear(REDUCED, num_classes) for _ in range(STRIPES))
+            for part in self.classifier:
+                nn.init.normal_(part.weight, std=0.001)
+                nn.init.zeros_(part.bias)
+
+    def forward(self, maps: Tensor) -> HeadOutput:
+        """The embedding (B, 6 C) is g of each stripe, of unit length; `pooled` is the same as it is."""
+        stripes = pool_stripes(maps)  # (B, C, 6)
+        unit = F.normalize(stripes.float(), dim=1)
+        embedding, pooled = (values.transpose(1, 2).flatten(1) for values in (unit, stripes))
+        if isinstance(self.classifier, nn.Identity):
+            return HeadOutput(embedding, None, pooled)
+        reduced = F.relu(self.neck(self.reduction(stripes))).unbind(-1)  # h, (B, 256) each
+        logits = [part(values) for part, values in zip(self.classifier, reduced, strict=True)]
+        return HeadOutput(embedding, torch.stack(logits, dim=1), pooled)
+
+
+class PCB(Baseline):
+    """A single stream with six stripes.
+
+    Args:
+        backbone, num_classes, in_chans, last_stride: as for `Baseline`.
+    """
+
+    def __init__(
+        self, backbone: str = 'resnet50.tv_in1k', num_classes: int = 0, in_chans: int = 3, *, last_stride: int = 1
+    ) -> None:
+        super().__init__(backbone, 0, in_chans, last_stride=last_stride)
+        head = StripeHead(self.main_stream.backbone.num_features, num_classes)
+        self.main_stream.head, self.num_classes, self.num_features = head, num_classes, head.num_features
+
+    @property
+    def neck_mean(self) -> Tensor:
+        """Zero: g does not go into a neck."""
+        return self.main_stream.head.neck.running_mean.new_zeros(())

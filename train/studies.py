@@ -1,0 +1,73 @@
+"""Studies: which rows each has, and what a row decides."""
+
+import argparse
+import dataclasses
+import math
+from typing import Any
+
+from ifd_zoo.choices import NO_MASKS
+from train.config import Config
+from train.recipes import VARIANTS
+
+DEFAULTS: dict[str, Any] = {'sampler': 'proportional_ras', 'T': 0.5, 'ccl_unit_mean': False}
+"""What a row of a study has unless `ARMS` says otherwise."""
+
+ARMS: dict[str, dict[str, Any]] = {
+    **{variant: {'variant': variant} for variant in VARIANTS},
+    **{f'ifd-{sampler}': {'variant': 'ifd', 'sampler': sampler} for sampler in ('fixed_ras', 'pk')},
+    **{f'ifd-T{T:g}': {'variant': 'ifd', 'T': T} for T in (1.0, 0.25)},
+    'ikt-no_masks': {'variant': 'ikt', 'masks': NO_MASKS},
+    'ifd-unit_mean': {'variant': 'ifd', 'ccl_unit_mean': True},
+    'baseline-equal': {'variant': 'baseline', 'equal_compute': True},
+}
+"""Name, as in the runs' folders, to the settings that it decides. Studies share what they have in common.
+
+`equal_compute` lets a single stream see as many images as both streams of the others together, stage 1 included.
+"""
+
+STUDIES = {
+    'components': {name: variant.label for name, variant in VARIANTS.items() if variant.paper},
+    'sampler': {'ifd-pk': 'P×K', 'ifd-fixed_ras': 'fixed RAS', 'ifd': 'proportional RAS'},
+    'temperature': {'ifd-T1': 'T = 1', 'ifd': 'T = 0.5', 'ifd-T0.25': 'T = 0.25'},
+    'controls': {
+        'baseline': 'baseline',
+        'baseline-equal': 'baseline, compute of two streams',
+        'masked': VARIANTS['masked'].label,
+        'ikt-no_masks': 'w/ IKT, nothing erased',
+        'ikt': 'w/ IKT',
+        'ifd_cl': 'IFD w/ CL',
+        'ifd-T1': 'IFD, T = 1',
+        'ifd-unit_mean': 'IFD, mean weight 1',
+        'ifd': 'IFD',
+    },
+    'methods': {
+        'ifd': 'IFD',
+        'baseline': 'baseline',
+        'masked': VARIANTS['masked'].label,
+        'ikt-no_masks': 'two streams, nothing erased',
+        **{name: variant.label for name, variant in VARIANTS.items() if variant.reference},
+    },
+}
+"""Name of the study to its rows: name of the arm to label."""
+
+
+def settings(arm: str, given: dict[str, Any]) -> dict[str, Any]:
+    """What a row decides, as fields of the training config; `given` are recipe and flags that the rows share."""
+    given = {field.name: field.default for field in dataclasses.fields(Config)} | given
+    own = dict(ARMS[arm])
+    epochs = int(given['epochs'])
+    if own.pop('equal_compute', False):
+        epochs = 2 * epochs + int(given['stage1_epochs'])
+    method = VARIANTS[own['variant']].settings
+    return DEFAULTS | {'masks': given['masks'], 'epochs': epochs} | method | own
+
+
+def rate(text: str) -> tuple[str, float]:
+    """`cal=1e-3` as a row and its learning rate. Raises argparse.ArgumentTypeError."""
+    arm, _, number = text.partition('=')
+    try:
+        if arm in ARMS and 0 < float(number) < math.inf:
+            return arm, float(number)
+    except ValueError:
+        pass  # told below
+    raise argparse.ArgumentTypeError(f'ROW=RATE, as in cal=1e-3, with a row of {", ".join(ARMS)}; got {text!r}')
