@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ifd_zoo.charts import COLOURS, svg_chart
+from ifd_zoo.explain.charts import COLOURS, svg_chart
 
 SIZE = (420, 250)
 KEYS = {'same': COLOURS[0], 'other': COLOURS[1]}

@@ -30,7 +30,15 @@ from ifd_zoo.datasets import DatasetError, Record, ReIDDataset, load_dataset
 from ifd_zoo.datasets.base import UnreadableImage, read_image, read_label_map
 from ifd_zoo.datasets.common import CountWarning, count
 from ifd_zoo.files import hash_file
-from ifd_zoo.formats import HEAD_BYTES, SUFFIXES, UNREAD_SUFFIXES, fault_of, is_hidden, list_pictures, picture_suffix
+from ifd_zoo.images.formats import (
+    HEAD_BYTES,
+    SUFFIXES,
+    UNREAD_SUFFIXES,
+    fault_of,
+    is_hidden,
+    list_pictures,
+    picture_suffix,
+)
 from ifd_zoo.tables import markdown_table
 
 CHUNK = 32

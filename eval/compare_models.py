@@ -20,15 +20,15 @@ from eval.shards import stamp
 from eval.summary import summarise
 from ifd_zoo.datasets import load_dataset
 from ifd_zoo.errors import ZooError
-from ifd_zoo.features import feature_name
 from ifd_zoo.files import replacing
-from ifd_zoo.fingerprint import hash_weights
 from ifd_zoo.hub import load_model
 from ifd_zoo.hub.comparison import comparison_tables
+from ifd_zoo.hub.listing import measure_size
 from ifd_zoo.hub.release import find_record, update_record
-from ifd_zoo.images import load_image
-from ifd_zoo.inference import choose_precision, pick_device
-from ifd_zoo.listing import measure_size
+from ifd_zoo.images.loading import load_image
+from ifd_zoo.models.features import feature_name
+from ifd_zoo.models.fingerprint import hash_weights
+from ifd_zoo.models.inference import choose_precision, pick_device
 from ifd_zoo.parsing.mask_source import LABEL_MAPS, MaskSource
 from ifd_zoo.predictor import Predictor
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ifd_zoo.datasets import DatasetError, Record, RecordDataset
 from ifd_zoo.errors import ZooError
-from ifd_zoo.inference import infer
+from ifd_zoo.models.inference import infer
 from ifd_zoo.transforms import EvalTransform
 
 

@@ -19,11 +19,11 @@ from eval.metrics import judge, labels_of
 from eval.people import answer_protocols, paired_rows
 from eval.report import distinct_records
 from ifd_zoo.datasets import Protocol, Record, RecordDataset
-from ifd_zoo.evidence import REGIONS, evidence_shares
-from ifd_zoo.explain import resize_map
-from ifd_zoo.gradcam import gradcam
+from ifd_zoo.explain.evidence import REGIONS, evidence_shares
+from ifd_zoo.explain.gradcam import gradcam
+from ifd_zoo.explain.overlays import resize_map
 from ifd_zoo.hub import eval_transform, load_model
-from ifd_zoo.inference import pick_device
+from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing.mask_source import MaskSource
 
 SEED = 0  # of whose map another image is given

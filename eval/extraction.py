@@ -22,11 +22,11 @@ from eval.selection import Selection, select_pictures, select_split
 from eval.shards import Part, Shard, plan_shards, read_parts, stamp
 from ifd_zoo.datasets import DatasetError, Record, RecordDataset
 from ifd_zoo.datasets.base import UnreadableImage
-from ifd_zoo.features import feature_of
 from ifd_zoo.files import replacing
-from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import eval_transform, load_model
-from ifd_zoo.inference import choose_precision, precision
+from ifd_zoo.models.features import feature_of
+from ifd_zoo.models.fingerprint import hash_weights, model_name
+from ifd_zoo.models.inference import choose_precision, precision
 from ifd_zoo.parsing.cache import MapFolder
 from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.processes import Processes, is_main

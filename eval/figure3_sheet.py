@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from eval.figure3 import TRIPLE
-from ifd_zoo.explain import attention_overlay, colour_bar
-from ifd_zoo.sheets import sheet, write
+from ifd_zoo.explain.overlays import attention_overlay, colour_bar
+from ifd_zoo.images.sheets import sheet, write
 
 BOX = (300, 360)  # pixels, width and height: what a photo is made to fit into
 GAP, EDGE, FRAME = 12, 28, 5  # pixels: between cells, around everything, around a picture

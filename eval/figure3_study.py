@@ -18,11 +18,11 @@ from eval.figure3_sheet import NEGATIVE, ModelRow, draw_sheet, fit
 from eval.triples import Choice, Features, find_triple
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
 from ifd_zoo.datasets.base import read_image, read_label_map
-from ifd_zoo.fingerprint import model_name
-from ifd_zoo.gradcam import gradcam
+from ifd_zoo.explain.gradcam import gradcam
 from ifd_zoo.hub import LoadError, eval_transform, load_model
-from ifd_zoo.images import load_image
-from ifd_zoo.inference import infer, pick_device
+from ifd_zoo.images.loading import load_image
+from ifd_zoo.models.fingerprint import model_name
+from ifd_zoo.models.inference import infer, pick_device
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.mask_source import NO_MASKS, MaskSource
 

@@ -6,9 +6,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from ifd_zoo.features import feature_of
 from ifd_zoo.hub import LoadError
 from ifd_zoo.models.backbone import fitting, read_weights
+from ifd_zoo.models.features import feature_of
 from ifd_zoo.models.layers import IFDOutput
 
 MASKING = ('mask_classes', 'clothing_classes', 'fill')

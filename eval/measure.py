@@ -19,11 +19,11 @@ from eval.rerank import Reranking
 from eval.validity import empty_protocols, nothing_to_measure
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
 from ifd_zoo.datasets.base import MODES
-from ifd_zoo.features import feature_name
-from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, eval_transform, read_info
 from ifd_zoo.hub.release import find_record, update_record
-from ifd_zoo.inference import choose_precision, pick_device, precision
+from ifd_zoo.models.features import feature_name
+from ifd_zoo.models.fingerprint import hash_weights, model_name
+from ifd_zoo.models.inference import choose_precision, pick_device, precision
 from ifd_zoo.parsing.coverage import count_coverage
 from ifd_zoo.parsing.mask_source import MaskSource
 

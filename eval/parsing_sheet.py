@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from ifd_zoo.explain import label_map_picture, masked_picture
+from ifd_zoo.explain.overlays import label_map_picture, masked_picture
+from ifd_zoo.images.sheets import in_rows, sheet, write
 from ifd_zoo.masks import class_mask
-from ifd_zoo.sheets import in_rows, sheet, write
 
 CELL = (84, 168)  # pixels, width and height of each of the three pictures of a person
 GAP = 8

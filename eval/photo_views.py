@@ -18,7 +18,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 
 from ifd_zoo.datasets.base import DatasetError, read_label_map
-from ifd_zoo.images import load_image
+from ifd_zoo.images.loading import load_image
 from ifd_zoo.labels import CLOTHING, LABELS
 from ifd_zoo.masks import class_mask
 from ifd_zoo.parsing.registry import HumanParser

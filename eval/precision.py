@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     from eval.measure import check_precisions
     from ifd_zoo.hub import load_model
     from ifd_zoo.hub.release import find_record, update_record
-    from ifd_zoo.inference import keeps_answer
+    from ifd_zoo.models.inference import keeps_answer
 
     folder = find_record(args.model)
     model = load_model(args.model)

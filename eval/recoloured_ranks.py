@@ -18,11 +18,11 @@ from eval.metrics import Labels, evaluate_embeddings
 from eval.parsing_sheet import Case
 from eval.photo_views import KINDS, Photos, make_views
 from eval.selection import select_pictures
-from ifd_zoo.batching import on_each_core
 from ifd_zoo.datasets import DatasetError
-from ifd_zoo.features import with_feature
 from ifd_zoo.hub import list_bundled, load_model
-from ifd_zoo.inference import pick_device
+from ifd_zoo.models.batching import on_each_core
+from ifd_zoo.models.features import with_feature
+from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing import load_parser
 from ifd_zoo.parsing.registry import HumanParser, portable_name
 from ifd_zoo.predictor import Predictor

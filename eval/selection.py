@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ifd_zoo.datasets import DatasetError, Record, load_dataset
-from ifd_zoo.formats import SUFFIXES, list_pictures
+from ifd_zoo.images.formats import SUFFIXES, list_pictures
 
 ALL, TRAIN = 'all', 'train'
 UNKNOWN = -1

@@ -13,7 +13,7 @@ from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
 
 
 def show_list(args: argparse.Namespace) -> str:
-    from ifd_zoo.listing import catalogue, format_table, to_json
+    from ifd_zoo.hub.listing import catalogue, format_table, to_json
     from ifd_zoo.releases.files import LoadError
 
     entries = catalogue(args.pattern)
@@ -23,7 +23,7 @@ def show_list(args: argparse.Namespace) -> str:
 
 
 def export(args: argparse.Namespace) -> str:
-    from ifd_zoo.export import export_onnx
+    from ifd_zoo.hub.export import export_onnx
     from ifd_zoo.hub.loading import load_trained
     from ifd_zoo.parsing import load_parser
 

@@ -6,7 +6,7 @@ DEFAULT_MODEL = 'ifd_resnet10t.synthetic'
 
 SIXTEEN_BITS = ('bf16', 'fp16')
 PRECISIONS = ('auto', 'fp32', *SIXTEEN_BITS)
-"""What can be asked for; `auto` stands for one of the others, see `ifd_zoo.inference.choose_precision`."""
+"""What can be asked for; `auto` stands for one of the others, see `ifd_zoo.models.inference.choose_precision`."""
 STORED = ('fp16', 'fp32')
 """How weights are stored in a release, and embeddings in an index."""
 EXACT = 'exact'

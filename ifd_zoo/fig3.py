@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ifd_zoo.evidence import evidence_shares
-from ifd_zoo.explain import attention_overlay, resize_map
+from ifd_zoo.explain.evidence import evidence_shares
+from ifd_zoo.explain.gradcam import gradcam
+from ifd_zoo.explain.overlays import attention_overlay, resize_map
 from ifd_zoo.gallery import EXAMPLES, PhotoFile
-from ifd_zoo.gradcam import gradcam
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.recolour import Edit, Series, clothing_sensitivity
 
@@ -37,7 +37,7 @@ class Comparison(NamedTuple):
     pictures: list[Image.Image]
     """Grad-CAM over the photos: of their similarity to the anchor, and of the anchor's to the positive."""
     shares: dict[str, float]
-    """Of `ifd_zoo.evidence`, of Grad-CAM over the anchor; empty where no place raises the similarity."""
+    """Of `ifd_zoo.explain.evidence`, of Grad-CAM over the anchor; empty where no place raises the similarity."""
 
 
 class Movement(NamedTuple):

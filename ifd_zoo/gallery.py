@@ -11,10 +11,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ifd_zoo.batching import on_each_core, share_out
-from ifd_zoo.explain import PhotoView, make_photo_view
-from ifd_zoo.features import embedding_size
-from ifd_zoo.images import ImageError, load_image
+from ifd_zoo.explain.overlays import PhotoView, make_photo_view
+from ifd_zoo.images.loading import ImageError, load_image
+from ifd_zoo.models.batching import on_each_core, share_out
+from ifd_zoo.models.features import embedding_size
 from ifd_zoo.predictor import Predictor, rank_embeddings
 
 EXAMPLES = Path(__file__).resolve().parent / 'examples'

@@ -10,12 +10,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ifd_zoo.features import embedding_size
 from ifd_zoo.files import hash_file
 from ifd_zoo.gallery import PHOTO_SIDE, Embedded, PhotoFile, Progress, RememberedEmbeddings, no_progress, stamp
-from ifd_zoo.images import load_image
+from ifd_zoo.images.loading import load_image
 from ifd_zoo.index import GalleryIndex, IndexFile, index_key
 from ifd_zoo.index.building import fill
+from ifd_zoo.models.features import embedding_size
 from ifd_zoo.predictor import Predictor
 
 

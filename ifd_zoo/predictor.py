@@ -11,19 +11,19 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from ifd_zoo.batching import batch_size_for, on_each_core, share_out
 from ifd_zoo.choices import DEFAULT_MODEL
-from ifd_zoo.features import embedding_size, with_feature
 from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.hub.loading import warn_of_fresh
-from ifd_zoo.images import load_image, shrink_like
-from ifd_zoo.inference import choose_precision, infer, pick_device, precision
+from ifd_zoo.images.loading import load_image, shrink_like
 from ifd_zoo.masks import class_mask
+from ifd_zoo.models.batching import batch_size_for, on_each_core, share_out
+from ifd_zoo.models.features import embedding_size, with_feature
+from ifd_zoo.models.inference import choose_precision, infer, pick_device, precision
 from ifd_zoo.parsing import NoParser, load_parser
 from ifd_zoo.parsing.base import NetworkParser
 
 ImageSource = Image.Image | np.ndarray | str | Path
-"""What `ifd_zoo.images.load_image` reads."""
+"""What `ifd_zoo.images.loading.load_image` reads."""
 Images = ImageSource | Sequence[ImageSource]
 """One alone is a list of one; an array with three axes is one picture if the last has its channels."""
 
@@ -32,7 +32,7 @@ class Analysis(NamedTuple):
     """One photo of H x W pixels, as `load_image` returns it."""
 
     embedding: np.ndarray
-    """(D,) float32, unit length; see `ifd_zoo.features`."""
+    """(D,) float32, unit length; see `ifd_zoo.models.features`."""
     attention: np.ndarray | None
     """W_I of eq. 1, (H, W) float32 in [0, 1]; None for a model without attention stream."""
     clothing: np.ndarray
@@ -57,7 +57,7 @@ class Predictor:
             attention stream the whole photo, for which it was not trained.
         device: torch's name of it; None takes a GPU if there is one.
         batch_size: photos per pass; the results do not depend on it. None takes what memory allows.
-        precision: of `ifd_zoo.inference.PRECISIONS`; `auto` is the fastest that keeps the answer, see
+        precision: of `ifd_zoo.models.inference.PRECISIONS`; `auto` is the fastest that keeps the answer, see
             `choose_precision`. With `fp32` a parser that is given by name computes in float32, too.
         feature: test feature, of `ifd_zoo.choices.FEATURES`; None takes that of the model's release.
 

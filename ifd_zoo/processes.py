@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 
 from ifd_zoo.errors import ZooError
-from ifd_zoo.inference import pick_device
+from ifd_zoo.models.inference import pick_device
 
 T = TypeVar('T')
 PATIENCE = timedelta(days=7)  # a launcher ends all processes when one fails, so that nobody waits for nothing

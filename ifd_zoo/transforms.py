@@ -17,9 +17,9 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as TF
 
-from ifd_zoo.batching import stack_images
 from ifd_zoo.labels import CLOTHING, LABELS, class_indices
 from ifd_zoo.masks import CLOTHING_SHARE, ERASED_SHARE, erase, require_labels
+from ifd_zoo.models.batching import stack_images
 
 UNKNOWN = len(LABELS)
 """Stands in the label map of an image that has none: is never erased."""

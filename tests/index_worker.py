@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from ifd_zoo.images import load_image
+from ifd_zoo.images.loading import load_image
 from ifd_zoo.index import GalleryIndex, folder_files
 from ifd_zoo.index.building import fill
 

@@ -13,10 +13,9 @@ PRODUCT = [REPOSITORY / 'app.py', *(path for room in ROOMS for path in sorted((R
 MAY_IMPORT = {'ifd_zoo': set(), 'eval': {'ifd_zoo'}, 'train': {'ifd_zoo', 'eval'}, 'app.py': {'ifd_zoo'}}
 
 ORDER = (
-    '__init__ __main__ synthetic page listing indexed index fig3 uploads gallery recolour export gradcam '
-    'predictor hub parsing releases cli datasets transforms evidence explain processes inference features models masks '
-    'label_maps images labels sheets batching charts formats tensors tables sparing fingerprint fuse_bn flops files '
-    'choices variants lazy recent errors'
+    '__init__ __main__ synthetic page indexed index fig3 uploads gallery recolour predictor hub parsing releases cli '
+    'datasets transforms explain processes models masks label_maps images labels tables files choices variants lazy '
+    'recent errors'
 ).split()
 """Rooms and files of `ifd_zoo`, each of which imports only what is named after it."""
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from eval.charts import curve_chart, histogram_chart
-from ifd_zoo.charts import COLOURS, svg_chart, writable
+from ifd_zoo.explain.charts import COLOURS, svg_chart, writable
 from ifd_zoo.recolour import Series, movement_chart
 
 SVG = '{http://www.w3.org/2000/svg}'

@@ -11,10 +11,10 @@ from PIL import Image
 
 from ifd_zoo import Predictor, load_model, load_parser
 from ifd_zoo.__main__ import main
-from ifd_zoo.export import ExportError, export_onnx
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import save_release
-from ifd_zoo.inference import infer
+from ifd_zoo.hub.export import ExportError, export_onnx
+from ifd_zoo.models.inference import infer
 
 
 def run(path, **inputs):
@@ -107,7 +107,7 @@ def test_a_parser_of_another_kind_is_refused(tmp_path):
 
 
 def test_a_graph_that_computes_something_else_is_not_left_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr('ifd_zoo.export.TOLERANCE', -1.0)
+    monkeypatch.setattr('ifd_zoo.hub.export.TOLERANCE', -1.0)
     with pytest.raises(ExportError, match='onnxruntime differs from torch'):
         export_onnx(small('ifd_baseline_resnet10t', (32, 16)), tmp_path / 'm.onnx')
     assert not list(tmp_path.iterdir())

@@ -18,7 +18,7 @@ from eval import extract as eval_extract
 from eval.selection import select_split
 from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
 from ifd_zoo.hub import eval_transform, load_model
-from ifd_zoo.inference import choose_precision, infer
+from ifd_zoo.models.inference import choose_precision, infer
 from tests.extraction import LABELS, MODEL, flags, info_of
 from tests.trees import write_folder_tree, write_prcc_tree
 

@@ -17,14 +17,14 @@ from eval.figure3 import TRIPLE
 from ifd_zoo import Predictor, load_model
 from ifd_zoo.__main__ import main as zoo_main
 from ifd_zoo.choices import FEATURES
-from ifd_zoo.features import embedding_size, feature_name
 from ifd_zoo.gallery import PhotoFile, search
 from ifd_zoo.hub import LoadError, ReleaseError, save_release
 from ifd_zoo.hub.__main__ import main as hub_main
 from ifd_zoo.hub.check import check_release
 from ifd_zoo.index.__main__ import main as index_main
 from ifd_zoo.indexed import IndexedFolder
-from ifd_zoo.inference import infer
+from ifd_zoo.models.features import embedding_size, feature_name
+from ifd_zoo.models.inference import infer
 from tests.extraction import info_of
 from tests.necks import SIZE, make_model
 from tests.training import arguments

@@ -10,8 +10,8 @@ from PIL import Image
 
 from ifd_zoo import Predictor
 from ifd_zoo.choices import FEATURES
-from ifd_zoo.features import FeatureError, embedding_size, feature_name, feature_of, with_feature
-from ifd_zoo.inference import infer
+from ifd_zoo.models.features import FeatureError, embedding_size, feature_name, feature_of, with_feature
+from ifd_zoo.models.inference import infer
 from tests.necks import SIZE, make_model
 
 SINGLE = ['neck', 'pooled']

@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
-from ifd_zoo.flops import count_flops
+from ifd_zoo.models.flops import count_flops
 
 
 @pytest.mark.parametrize('name', ['ifd_resnet10t', 'ifd_baseline_resnet10t', 'ifd_vit_small_patch14_dinov2'])

@@ -11,8 +11,8 @@ from PIL import Image
 from eval.check_data import main as check_data
 from eval.selection import select_pictures
 from ifd_zoo.datasets import load_dataset
-from ifd_zoo.formats import FORMATS, SUFFIXES
-from ifd_zoo.images import load_image
+from ifd_zoo.images.formats import FORMATS, SUFFIXES
+from ifd_zoo.images.loading import load_image
 from ifd_zoo.index.building import folder_files
 from ifd_zoo.uploads import collect, collect_folder
 from tests.test_architecture import REPOSITORY
@@ -149,7 +149,7 @@ def test_heic_is_read_where_its_plugin_is_installed(tmp_path):
     code = (
         f'import sys; sys.path.insert(0, {str(tmp_path)!r})\n'
         'from pathlib import Path\n'
-        'from ifd_zoo.images import load_image\nfrom ifd_zoo.formats import list_pictures\n'
+        'from ifd_zoo.images.loading import load_image\nfrom ifd_zoo.images.formats import list_pictures\n'
         f'folder = Path({str(tmp_path)!r})\n'
         'print(load_image(folder / "a.heic").getpixel((0, 0)), [path.name for path in list_pictures(folder)])'
     )

@@ -7,7 +7,7 @@ import timm
 import torch
 from torch import nn
 
-from ifd_zoo.fuse_bn import fold_norms
+from ifd_zoo.models.fuse_bn import fold_norms
 
 
 def lively(net):

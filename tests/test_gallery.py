@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ifd_zoo.batching import on_each_core
 from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, RememberedEmbeddings, embed_files, make_photo_views, search, shorten
-from ifd_zoo.images import ImageError
+from ifd_zoo.images.loading import ImageError
+from ifd_zoo.models.batching import on_each_core
 from ifd_zoo.predictor import Analysis
 
 

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import nn
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
-from ifd_zoo.features import embedding_size, feature_of, with_feature
-from ifd_zoo.gradcam import gradcam
-from ifd_zoo.inference import infer
+from ifd_zoo.explain.gradcam import gradcam
+from ifd_zoo.models.features import embedding_size, feature_of, with_feature
+from ifd_zoo.models.inference import infer
 
 SIZE = (64, 48)  # a feature map of 4 x 3: mirror images that are not turned back are noticed
 

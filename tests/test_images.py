@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from ifd_zoo.images import MAX_PIXELS, ImageError, load_image
+from ifd_zoo.images.loading import MAX_PIXELS, ImageError, load_image
 
 RED, GREEN = (200, 30, 40), (30, 180, 60)
 
@@ -98,7 +98,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(side, tmp_path):
 def test_sixty_megapixels_come_out_right_in_bounded_memory(tmp_path):
     program = """
 import resource, sys
-from ifd_zoo.images import load_image
+from ifd_zoo.images.loading import load_image
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for name in sys.argv[1:]:
     before = peak()

@@ -14,14 +14,14 @@ import torch
 
 from eval import precision as eval_precision
 from eval.measure import compare_embeddings
-from ifd_zoo import inference
-from ifd_zoo.batching import COPIES, MOST, batch_size_for, free_memory, of_one_size, stack_images
 from ifd_zoo.datasets import Record
 from ifd_zoo.gallery import example_photos
 from ifd_zoo.hub import load_model, save_release
-from ifd_zoo.images import load_image
-from ifd_zoo.inference import choose_precision, infer, keeps_answer, precision
+from ifd_zoo.images.loading import load_image
+from ifd_zoo.models import inference
 from ifd_zoo.models.backbone import ImageConv2d
+from ifd_zoo.models.batching import COPIES, MOST, batch_size_for, free_memory, of_one_size, stack_images
+from ifd_zoo.models.inference import choose_precision, infer, keeps_answer, precision
 from ifd_zoo.predictor import Predictor
 from tests.trees import write_folder_tree
 
@@ -138,9 +138,9 @@ def test_batches_fit_into_a_quarter_of_the_free_memory(model, monkeypatch):
     assert free_memory(CPU) > 2**20
     assert batch_size_for(model, (64, 32)) == MOST['cpu']
     largest = 4 * 64 * 32 * 16  # the stem: 64 channels at half the height and width, 4 bytes each
-    monkeypatch.setattr('ifd_zoo.batching.free_memory', lambda device: 4 * COPIES * largest * 5)
+    monkeypatch.setattr('ifd_zoo.models.batching.free_memory', lambda device: 4 * COPIES * largest * 5)
     assert batch_size_for(model, (64, 32)) == 5
-    monkeypatch.setattr('ifd_zoo.batching.free_memory', lambda device: 0)
+    monkeypatch.setattr('ifd_zoo.models.batching.free_memory', lambda device: 0)
     assert batch_size_for(model, (64, 32)) == 1
 
 

@@ -9,8 +9,8 @@ import timm
 import ifd_zoo
 from ifd_zoo.__main__ import main
 from ifd_zoo.hub import list_models, list_tagged
+from ifd_zoo.hub.listing import catalogue, measure_size
 from ifd_zoo.hub.names import how_to_make
-from ifd_zoo.listing import catalogue, measure_size
 from ifd_zoo.variants import VARIANTS
 from train.flags import parse_args
 

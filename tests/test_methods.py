@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from ifd_zoo.__main__ import main
-from ifd_zoo.features import embedding_size, feature_name
 from ifd_zoo.hub import load_model
 from ifd_zoo.hub.check import check_release
-from ifd_zoo.inference import infer
+from ifd_zoo.models.features import embedding_size, feature_name
+from ifd_zoo.models.inference import infer
 from ifd_zoo.variants import VARIANTS
 from tests.training import arguments, metrics
 from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree

@@ -10,7 +10,7 @@ from eval import run as eval_run
 from eval.page import Pictures, _data_url
 from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
 from ifd_zoo.datasets.base import read_image, read_label_map
-from ifd_zoo.images import MAX_SIDE, load_image
+from ifd_zoo.images.loading import MAX_SIDE, load_image
 from ifd_zoo.parsing.cache import with_parsed_maps
 from ifd_zoo.parsing.sources import Source
 from ifd_zoo.transforms import EvalTransform
@@ -18,7 +18,7 @@ from tests.test_architecture import PRODUCT, REPOSITORY
 from tests.trees import draw_person, write_folder_tree
 
 OWN_FILES = {
-    'ifd_zoo/images.py': 'the decoder',
+    'ifd_zoo/images/loading.py': 'the decoder',
     'ifd_zoo/datasets/base.py': 'label maps',
     'ifd_zoo/parsing/cache.py': 'label maps',
     'train/camera.py': 'what was compressed a line before',

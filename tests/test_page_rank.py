@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import gradio as gr
 import pytest
 
-from ifd_zoo.explain import VIEWS
+from ifd_zoo.explain.overlays import VIEWS
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page import change, masks
 from ifd_zoo.page import rank_tab as page

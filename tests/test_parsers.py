@@ -14,8 +14,8 @@ from transformers import SegformerConfig, SegformerForSemanticSegmentation, Segf
 import ifd_zoo
 from eval.parsing_figures import changed_pixels
 from ifd_zoo.datasets.base import read_label_map
-from ifd_zoo.inference import native_precision
 from ifd_zoo.labels import LABELS
+from ifd_zoo.models.inference import native_precision
 from ifd_zoo.parsing import ParserError, list_parsers, load_parser
 from ifd_zoo.parsing.__main__ import main
 from ifd_zoo.parsing.base import NetworkParser, classes_at, content_key

@@ -6,11 +6,11 @@ import timm
 import torch
 import torch.nn.functional as F
 
-from ifd_zoo.export import export_onnx
-from ifd_zoo.features import with_feature
-from ifd_zoo.fingerprint import is_fresh
-from ifd_zoo.gradcam import gradcam
-from ifd_zoo.inference import infer
+from ifd_zoo.explain.gradcam import gradcam
+from ifd_zoo.hub.export import export_onnx
+from ifd_zoo.models.features import with_feature
+from ifd_zoo.models.fingerprint import is_fresh
+from ifd_zoo.models.inference import infer
 from ifd_zoo.models.pcb import pool_stripes
 from tests.training import arguments
 from tests.trees import write_folder_tree

@@ -8,7 +8,7 @@ from PIL import Image
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.hub import LoadError, save_release
-from ifd_zoo.images import ImageError
+from ifd_zoo.images.loading import ImageError
 from ifd_zoo.labels import LABELS
 from ifd_zoo.predictor import Predictor, rank_embeddings
 from ifd_zoo.transforms import EvalTransform

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ifd_zoo.hub import create_model, load_model, save_release
-from ifd_zoo.images import ImageError
+from ifd_zoo.images.loading import ImageError
 from ifd_zoo.predictor import Predictor
 from tests import test_predictor
 from tests.test_predictor import photo

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
-from ifd_zoo.images import ImageError
+from ifd_zoo.images.loading import ImageError
 from ifd_zoo.labels import LABELS
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.recolour import (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ifd_zoo.sheets import in_rows, sheet, write
+from ifd_zoo.images.sheets import in_rows, sheet, write
 
 SIZES = {'red': (4, 8), 'lime': (10, 2), 'blue': (6, 6)}
 RED, GREEN, BLUE = (Image.new('RGB', size, colour) for colour, size in SIZES.items())

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ifd_zoo.images import ImageError, load_image
-from ifd_zoo.sparing import HEADER_READS, PIXEL_READS, SparingReader
+from ifd_zoo.images.loading import ImageError, load_image
+from ifd_zoo.images.sparing import HEADER_READS, PIXEL_READS, SparingReader
 from ifd_zoo.uploads import collect
 
 MANY = 400_000

@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tqdm import tqdm
 
 from ifd_zoo.datasets import DatasetError, load_dataset
-from ifd_zoo.inference import pick_device
+from ifd_zoo.models.inference import pick_device
 from ifd_zoo.transforms import EvalTransform
 from tests.trees import write_folder_tree
 from train.attention_pictures import GAP, TILE_HEIGHT, AttentionPictures, pick_records

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ifd_zoo.gallery import PhotoFile
-from ifd_zoo.images import ImageError, load_image
+from ifd_zoo.images.loading import ImageError, load_image
 from ifd_zoo.uploads import Label, Limits, check_photo, collect
 from ifd_zoo.uploads.names import LONGEST, Names, clean
 from tests.zips import picture, write_zip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ifd_zoo.images import ImageError
+from ifd_zoo.images.loading import ImageError
 from ifd_zoo.uploads import Label, Limits, collect_folder
 from tests import trees
 from tests.zips import picture, write_zip

@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ifd_zoo.datasets import Record, RecordDataset
-from ifd_zoo.explain import attention_overlay, colour_bar
-from ifd_zoo.inference import infer
-from ifd_zoo.sheets import sheet, write
+from ifd_zoo.explain.overlays import attention_overlay, colour_bar
+from ifd_zoo.images.sheets import sheet, write
+from ifd_zoo.models.inference import infer
 from ifd_zoo.transforms import EvalTransform
 
 TILE_HEIGHT = 192  # pixels, at least: crops of 64 pixels are not to be read

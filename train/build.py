@@ -13,8 +13,8 @@ from torchvision.transforms import v2
 
 from ifd_zoo.datasets import DatasetError, Record, ReIDDataset, load_dataset
 from ifd_zoo.datasets.validation import hold_out
-from ifd_zoo.formats import list_pictures
 from ifd_zoo.hub import list_models
+from ifd_zoo.images.formats import list_pictures
 from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.models.zoo import BACKBONES, arguments
 from ifd_zoo.parsing.mask_source import LABEL_MAPS, NO_MASKS, MaskSource

@@ -191,7 +191,7 @@ class Config:
     def _native_precision(self) -> str:
         import torch  # takes seconds, which a flag that is refused should not
 
-        from ifd_zoo.inference import native_precision
+        from ifd_zoo.models.inference import native_precision
 
         return native_precision('cuda' if self.device != 'cpu' and torch.cuda.is_available() else 'cpu')
 

@@ -16,8 +16,8 @@ from tqdm import tqdm
 from eval.parsing_figures import changed_pixels, measure
 from ifd_zoo.errors import DivergedError
 from ifd_zoo.hub.parsers import save_parser
-from ifd_zoo.inference import warn_of_emulation
 from ifd_zoo.labels import LABELS
+from ifd_zoo.models.inference import warn_of_emulation
 from ifd_zoo.parsing import ParserError, load_parser
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import Parser, as_stored, normalise

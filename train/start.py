@@ -4,9 +4,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from ifd_zoo.fingerprint import hash_weights, model_name
 from ifd_zoo.hub import LoadError, load_model
 from ifd_zoo.models.backbone import Backbone
+from ifd_zoo.models.fingerprint import hash_weights, model_name
 from ifd_zoo.parsing import load_parser
 from ifd_zoo.parsing.parser import BUNDLED
 from ifd_zoo.releases.files import describe_mismatch

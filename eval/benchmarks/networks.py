@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from eval.benchmarks.pictures import read_crops
 from eval.benchmarks.rows import Row, best_seconds
-from ifd_zoo.batching import on_each_core, share_out
-from ifd_zoo.fuse_bn import fold_norms
-from ifd_zoo.inference import infer, native_precision, precision
+from ifd_zoo.models.batching import on_each_core, share_out
+from ifd_zoo.models.fuse_bn import fold_norms
+from ifd_zoo.models.inference import infer, native_precision, precision
 from ifd_zoo.parsing.parser import normalise
 from ifd_zoo.predictor import Predictor
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ifd_zoo.datasets.base import DatasetError, Record, Split
-from ifd_zoo.formats import SUFFIXES, list_pictures
+from ifd_zoo.images.formats import SUFFIXES, list_pictures
 
 
 class CountWarning(UserWarning):

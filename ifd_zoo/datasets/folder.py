@@ -1,6 +1,6 @@
 """The generic `folder` layout: a user's own data, and what the synthetic generator writes.
 
-    <root>/{train,query,gallery}/<pid>/<clothes>/c<cam>_<n>.jpg         any suffix of `ifd_zoo.formats.SUFFIXES`
+    <root>/{train,query,gallery}/<pid>/<clothes>/c<cam>_<n>.jpg         any suffix of `ifd_zoo.images.formats.SUFFIXES`
     <root>/parsing/<same relative path>.png                             label maps, optional
 
 <pid> and <clothes> are folder names of any form; an outfit is the pair (pid, clothes).
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ifd_zoo.datasets.base import MODES, DatasetError, Protocol, Record, ReIDDataset, Split
 from ifd_zoo.datasets.common import find_label_map
-from ifd_zoo.formats import list_pictures
+from ifd_zoo.images.formats import list_pictures
 
 SPLITS = ('train', 'query', 'gallery')
 IMAGES = '*/*/*'

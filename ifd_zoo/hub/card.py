@@ -6,11 +6,11 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from ifd_zoo.features import recorded_feature
 from ifd_zoo.hub.comparison import comparison_tables
 from ifd_zoo.hub.release import release_name
-from ifd_zoo.inference import keeps_answer
 from ifd_zoo.models.cfg import PAPER
+from ifd_zoo.models.features import recorded_feature
+from ifd_zoo.models.inference import keeps_answer
 from ifd_zoo.tables import markdown_table
 from ifd_zoo.variants import VARIANTS, Variant, split_name
 
@@ -64,7 +64,8 @@ def _feature_text(info: dict[str, Any]) -> str:
     if 'feature' not in info:
         return ''
     parts = ', '.join(f'{name} x {weight:g}' for name, weight in recorded_feature(info).items())
-    return f'\nTest feature: {parts}; `Predictor` makes it, and the network alone gives its parts (`ifd_zoo.features`).'
+    alone = 'the network alone gives its parts (`ifd_zoo.models.features`)'
+    return f'\nTest feature: {parts}; `Predictor` makes it, and {alone}.'
 
 
 def card_data(config: dict[str, Any]) -> ModelCardData:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ifd_zoo.errors import first_line
 from ifd_zoo.hub.loading import eval_transform, load_model
-from ifd_zoo.inference import infer
 from ifd_zoo.labels import LABELS
+from ifd_zoo.models.inference import infer
 from ifd_zoo.releases.files import GOLDEN, ReleaseError
 
 ATOL = 1e-5

@@ -12,10 +12,10 @@ from safetensors import safe_open
 from torch import nn
 
 from ifd_zoo.errors import first_line
-from ifd_zoo.features import FeatureError, require_feature, with_feature
-from ifd_zoo.fingerprint import is_fresh, model_name
 from ifd_zoo.hub.model_schema import ModelConfig, PretrainedCfg
 from ifd_zoo.hub.names import default_tag, how_to_make, hub_source, is_known, list_bundled, list_cached, list_models
+from ifd_zoo.models.features import FeatureError, require_feature, with_feature
+from ifd_zoo.models.fingerprint import is_fresh, model_name
 from ifd_zoo.models.zoo import arguments
 from ifd_zoo.releases.files import (
     CONFIG,

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from ifd_zoo.features import PARTS
 from ifd_zoo.labels import LABELS, MASK_SETS
 from ifd_zoo.masks import FILLS
 from ifd_zoo.models.backbone import LAST_STRIDES
+from ifd_zoo.models.features import PARTS
 from ifd_zoo.models.ifd import CLOTHING_RESIZES
 from ifd_zoo.models.layers import POOLS
 from ifd_zoo.releases.schema import LIST, Channels, Count, Deviations, Hashes, Name, Number, Part, Side, Text

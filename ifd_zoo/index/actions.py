@@ -7,13 +7,13 @@ import sys
 from tqdm import tqdm
 
 from ifd_zoo.choices import EXACT
-from ifd_zoo.features import embedding_size
 from ifd_zoo.hub.loading import load_trained
 from ifd_zoo.index.base import GalleryIndexError
 from ifd_zoo.index.building import build, folder_files
 from ifd_zoo.index.faiss_search import FaissSearch, recall_at, sample_queries
 from ifd_zoo.index.key import index_key
 from ifd_zoo.index.storage import GalleryIndex
+from ifd_zoo.models.features import embedding_size
 from ifd_zoo.predictor import Predictor
 
 RECALL_QUERIES = 200

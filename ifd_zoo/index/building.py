@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ifd_zoo.files import hash_file
-from ifd_zoo.formats import SUFFIXES, list_pictures
-from ifd_zoo.images import ImageError
+from ifd_zoo.images.formats import SUFFIXES, list_pictures
+from ifd_zoo.images.loading import ImageError
 from ifd_zoo.index.base import GalleryIndexError
 from ifd_zoo.index.key import index_key
 from ifd_zoo.index.people import read_people

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ifd_zoo.batching import on_each_core
+from ifd_zoo.models.batching import on_each_core
 
 DIGITS = 6  # as in rank_embeddings
 FEW_QUERIES = 4  # so many are multiplied one by one: float16 has a fast product with a vector, not with a matrix

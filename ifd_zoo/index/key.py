@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from ifd_zoo.features import feature_of
-from ifd_zoo.fingerprint import hash_weights, model_name
+from ifd_zoo.models.features import feature_of
+from ifd_zoo.models.fingerprint import hash_weights, model_name
 from ifd_zoo.predictor import Predictor
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ifd_zoo.choices import LAST_STRIDES
 from ifd_zoo.errors import first_line
-from ifd_zoo.tensors import describe_unusable
+from ifd_zoo.models.tensors import describe_unusable
 
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:

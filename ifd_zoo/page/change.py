@@ -7,7 +7,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from ifd_zoo.explain import DRAWN_SIDE, label_layer
+from ifd_zoo.explain.overlays import DRAWN_SIDE, label_layer
 from ifd_zoo.fig3 import Movement, movement
 from ifd_zoo.gallery import example_photos
 from ifd_zoo.labels import LABELS

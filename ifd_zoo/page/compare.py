@@ -7,7 +7,7 @@ import gradio as gr
 from ifd_zoo.fig3 import ROLES, Comparison, example_triples
 from ifd_zoo.fig3 import compare as compare_models
 from ifd_zoo.gallery import PHOTO_SIDE
-from ifd_zoo.images import load_image
+from ifd_zoo.images.loading import load_image
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button, stop_with
 from ifd_zoo.page.files import error, handing_over, one_photo, user_errors

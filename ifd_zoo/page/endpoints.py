@@ -5,8 +5,8 @@ from typing import Any
 import gradio as gr
 
 from ifd_zoo.gallery import PHOTO_SIDE
-from ifd_zoo.images import load_image
-from ifd_zoo.listing import to_json
+from ifd_zoo.hub.listing import to_json
+from ifd_zoo.images.loading import load_image
 from ifd_zoo.page.files import checked, error, photo_file, user_errors
 from ifd_zoo.page.models import Models, whole_catalogue
 from ifd_zoo.page.session import Sessions

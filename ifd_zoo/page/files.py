@@ -19,9 +19,9 @@ from PIL import Image
 
 from ifd_zoo.gallery import PhotoFile, example_gallery, shorten
 from ifd_zoo.hub import LoadError
-from ifd_zoo.images import ImageError
+from ifd_zoo.images.loading import ImageError
 from ifd_zoo.index import GalleryIndexError
-from ifd_zoo.inference import DeviceError
+from ifd_zoo.models.inference import DeviceError
 from ifd_zoo.page.quota import NO_ROOM
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.parsing import ParserError

@@ -11,7 +11,7 @@ from gradio.components.base import server
 from gradio.data_classes import DataWithFiles
 from PIL import Image
 
-from ifd_zoo.explain import label_key, label_layer, read_layer, views
+from ifd_zoo.explain.overlays import label_key, label_layer, read_layer, views
 from ifd_zoo.gallery import PhotoFile, QueryResult, example_photos, search
 from ifd_zoo.labels import LABELS, PALETTE
 from ifd_zoo.masks import class_mask

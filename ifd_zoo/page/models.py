@@ -8,12 +8,12 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
-from ifd_zoo.explain import PhotoView
+from ifd_zoo.explain.overlays import PhotoView
 from ifd_zoo.gallery import PHOTO_SIDE, Embed, PhotoFile, Progress, RememberedEmbeddings, hash_content, make_photo_views
 from ifd_zoo.hub import LoadError, list_bundled, list_tagged, load_model
-from ifd_zoo.images import load_image
+from ifd_zoo.hub.listing import Entry, catalogue
+from ifd_zoo.images.loading import load_image
 from ifd_zoo.indexed import IndexedFolder
-from ifd_zoo.listing import Entry, catalogue
 from ifd_zoo.parsing import list_parsers, load_parser
 from ifd_zoo.parsing.registry import PARSERS, portable_name
 from ifd_zoo.predictor import Predictor

@@ -8,8 +8,8 @@ import gradio as gr
 from huggingface_hub.constants import HF_HUB_CACHE
 
 from ifd_zoo.hub import CONFIG, WEIGHTS, LoadError
+from ifd_zoo.hub.listing import Entry
 from ifd_zoo.hub.names import is_known
-from ifd_zoo.listing import Entry
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button, stop_with
 from ifd_zoo.page.files import error, user_errors

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from ifd_zoo.explain import VIEWS, colour_bar
+from ifd_zoo.explain.overlays import VIEWS, colour_bar
 from ifd_zoo.gallery import example_photos
 from ifd_zoo.hub import list_bundled
 from ifd_zoo.page import texts

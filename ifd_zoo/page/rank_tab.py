@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from ifd_zoo.explain import VIEWS
+from ifd_zoo.explain.overlays import VIEWS
 from ifd_zoo.gallery import LISTED, PhotoFile, example_photos, search
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import stop_with, stoppable

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import list_bundled
-from ifd_zoo.images import ImageError
+from ifd_zoo.images.loading import ImageError
 from ifd_zoo.page import change, compare, endpoints, masks, models_tab, rank_tab
 from ifd_zoo.page.brake import BRAKED, LoginBrake, SharedPlaces
 from ifd_zoo.page.door import Page

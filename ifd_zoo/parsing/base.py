@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from ifd_zoo.batching import on_each_core, share_out
 from ifd_zoo.errors import ZooError
-from ifd_zoo.fingerprint import hash_weights
-from ifd_zoo.inference import precision
+from ifd_zoo.models.batching import on_each_core, share_out
+from ifd_zoo.models.fingerprint import hash_weights
+from ifd_zoo.models.inference import precision
 from ifd_zoo.recent import Recent
 
 MAX_SIDE = 1024  # class scores are never enlarged beyond this: a 12-megapixel photo would need 700 MB for them
@@ -41,7 +41,7 @@ class NetworkParser(ABC):
         batch_size: images per pass.
 
     Attributes:
-        precision: of `ifd_zoo.inference.PRECISIONS`.
+        precision: of `ifd_zoo.models.inference.PRECISIONS`.
         crop_size: (height, width) to which the crop of a person is brought where sizes must be alike.
     """
 

@@ -9,10 +9,10 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from ifd_zoo.datasets.base import Record, read_image, read_label_map
-from ifd_zoo.explain import mask_overlay
+from ifd_zoo.explain.overlays import mask_overlay
+from ifd_zoo.images.sheets import in_rows, sheet
 from ifd_zoo.labels import CLOTHING
 from ifd_zoo.masks import class_mask
-from ifd_zoo.sheets import in_rows, sheet
 
 COLUMNS, ROWS = 12, 5
 CELL = (96, 192)  # width and height in pixels

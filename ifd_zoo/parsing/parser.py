@@ -14,11 +14,11 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.tv_tensors import Mask
 
-from ifd_zoo.batching import of_one_size, stack_images
 from ifd_zoo.errors import first_line
-from ifd_zoo.fuse_bn import fold_norms
-from ifd_zoo.inference import native_precision
 from ifd_zoo.labels import LABELS
+from ifd_zoo.models.batching import of_one_size, stack_images
+from ifd_zoo.models.fuse_bn import fold_norms
+from ifd_zoo.models.inference import native_precision
 from ifd_zoo.parsing.base import MOST_CHANGED, NetworkParser, ParserError, classes_of
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.releases.files import (

@@ -26,10 +26,10 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from ifd_zoo.errors import first_line
+from ifd_zoo.models.tensors import describe_unusable
 from ifd_zoo.parsing.base import NetworkParser, ParserError
 from ifd_zoo.parsing.labelsets import LABEL_SETS, label_lookup
 from ifd_zoo.parsing.schp_network import SCHP, resize
-from ifd_zoo.tensors import describe_unusable
 
 MEAN_BGR, STD_BGR = IMAGENET_DEFAULT_MEAN[::-1], IMAGENET_DEFAULT_STD[::-1]
 BATCH_SIZE = 4  # 66.8 M parameters on 473x473 pixels: more would cost memory and save no time

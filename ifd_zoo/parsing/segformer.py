@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ifd_zoo.errors import first_line
 from ifd_zoo.labels import LABELS
+from ifd_zoo.models.tensors import describe_unusable
 from ifd_zoo.parsing.base import NetworkParser, ParserError, classes_at
 from ifd_zoo.parsing.labelsets import ATR
-from ifd_zoo.tensors import describe_unusable
 
 REPOSITORY = 'mattmdjaga/segformer_b2_clothes'
 BATCH_SIZE = 8

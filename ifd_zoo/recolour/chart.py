@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ifd_zoo.charts import COLOURS, MARKERS, svg_chart, writable
+from ifd_zoo.explain.charts import COLOURS, MARKERS, svg_chart, writable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

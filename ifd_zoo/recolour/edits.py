@@ -142,7 +142,7 @@ def _checked_classes(names: Sequence[str]) -> tuple[str, ...]:
 def _mask(photo: Image.Image, label_map: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     mask = class_mask(label_map, names)
     if photo.mode != 'RGB':
-        raise ValueError(f'the photo must be RGB, got {photo.mode}: use ifd_zoo.images.load_image')
+        raise ValueError(f'the photo must be RGB, got {photo.mode}: use ifd_zoo.images.loading.load_image')
     if mask.shape != (photo.height, photo.width):
         raise ValueError(f'a label map of size {mask.shape} for a photo of size {(photo.height, photo.width)} (H, W)')
     if not mask.any():

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ifd_zoo.features import embedding_size
-from ifd_zoo.images import load_image
+from ifd_zoo.images.loading import load_image
+from ifd_zoo.models.features import embedding_size
 from ifd_zoo.predictor import ImageSource, Predictor
 from ifd_zoo.recolour.changes import WARDROBE, Change
 
@@ -70,7 +70,7 @@ def clothing_sensitivity(
 
     Args:
         predictor: of the model.
-        query: see `ifd_zoo.images.load_image`.
+        query: see `ifd_zoo.images.loading.load_image`.
         gallery: embeddings (G, D), of unit length, by the same predictor; one at least.
         label_map: of the query (H, W) in `LABELS`; by default the predictor's parser makes it.
 

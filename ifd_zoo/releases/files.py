@@ -114,7 +114,7 @@ def check_weights(path: Path, sha256: str | None = None) -> None:
             f'{path}: not the file that was released: its SHA-256 is {found[:12]}..., {CONFIG} records '
             f'{sha256[:12]}...; truncated or changed, get it again'
         )
-    from ifd_zoo.tensors import describe_unusable  # imports torch, which names of files alone do not need
+    from ifd_zoo.models.tensors import describe_unusable  # imports torch, which names of files alone do not need
 
     try:
         with safe_open(path, 'pt') as file:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ifd_zoo.images import MAX_SIDE, MIN_SIDE
+from ifd_zoo.images.loading import MAX_SIDE, MIN_SIDE
 
 DEEPEST = 64
 """Levels of objects and lists in each other; a parser that was trained on from others has one for each of them."""

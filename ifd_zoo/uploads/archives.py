@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ifd_zoo.formats import fault_of, is_zip, picture_suffix
-from ifd_zoo.images import ImageError
+from ifd_zoo.images.formats import fault_of, is_zip, picture_suffix
+from ifd_zoo.images.loading import ImageError
 from ifd_zoo.uploads.content import reading, too_many_bytes
 from ifd_zoo.uploads.limits import DIRECTORY_BYTES, SMALL_FILE, Budget, Limits, megabytes
 from ifd_zoo.uploads.names import shorten_middle

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ifd_zoo.formats import fault_of, is_zip
 from ifd_zoo.gallery import PhotoFile
-from ifd_zoo.images import ImageError
+from ifd_zoo.images.formats import fault_of, is_zip
+from ifd_zoo.images.loading import ImageError
 from ifd_zoo.uploads.archives import entry_name, extract, is_folder, open_archive
 from ifd_zoo.uploads.content import Contents, check_bytes, check_picture, read_head, reading
 from ifd_zoo.uploads.labels import Label, read_label

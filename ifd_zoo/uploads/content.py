@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ifd_zoo.files import hash_file
-from ifd_zoo.formats import HEAD_BYTES
 from ifd_zoo.gallery import PhotoFile
-from ifd_zoo.images import MIN_SIDE, ImageError, open_image
+from ifd_zoo.images.formats import HEAD_BYTES
+from ifd_zoo.images.loading import MIN_SIDE, ImageError, open_image
 from ifd_zoo.uploads.limits import Limits, megabytes
 
 

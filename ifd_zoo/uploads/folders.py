@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ifd_zoo.formats import SUFFIXES, UNREAD_SUFFIXES, fault_of, is_zip, picture_suffix
-from ifd_zoo.images import ImageError
+from ifd_zoo.images.formats import SUFFIXES, UNREAD_SUFFIXES, fault_of, is_zip, picture_suffix
+from ifd_zoo.images.loading import ImageError
 from ifd_zoo.uploads.collecting import Gallery, Intake
 from ifd_zoo.uploads.content import check_bytes, read_head, reading
 from ifd_zoo.uploads.labels import read_label

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ifd_zoo.images import MAX_PIXELS
+from ifd_zoo.images.loading import MAX_PIXELS
 
 SMALL_FILE = 1_000_000
 """Bytes. The ratio of smaller files is not looked at: they cost little, and one-coloured pictures pack very well."""

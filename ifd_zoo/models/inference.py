@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from ifd_zoo.choices import PRECISIONS, SIXTEEN_BITS
 from ifd_zoo.errors import ZooError
-from ifd_zoo.features import raw_parts, unite
-from ifd_zoo.fingerprint import model_name
+from ifd_zoo.models.features import raw_parts, unite
+from ifd_zoo.models.fingerprint import model_name
 
 
 class DeviceError(ZooError, ValueError):
@@ -96,7 +96,7 @@ def keeps_answer(check: dict[str, float]) -> bool:
 
 class Inference(NamedTuple):
     embedding: Tensor
-    """(B, D) float32, unit length; D is `ifd_zoo.features.embedding_size` of the model."""
+    """(B, D) float32, unit length; D is `ifd_zoo.models.features.embedding_size` of the model."""
     attention: Tensor | None
     """W_I (B, 1, h, w) float32 in [0, 1] of the unflipped image; None for a single stream."""
 
@@ -105,7 +105,7 @@ class Inference(NamedTuple):
 def infer(model: nn.Module, image: Tensor, masked: Tensor, flip: bool = True) -> Inference:
     """Embedding and attention of a batch.
 
-    The paper does not define the test feature. Ours is what the model's release records, see `ifd_zoo.features`; cosine
+    The paper does not define the test feature. Ours is what the model's release records, see `features.py`; cosine
     similarity compares two of them.
 
     Args:

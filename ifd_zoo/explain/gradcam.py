@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ifd_zoo.features import raw_parts, unite
+from ifd_zoo.models.features import raw_parts, unite
 from ifd_zoo.models.layers import IFDOutput
 
 
@@ -39,10 +39,10 @@ def gradcam(
 ) -> GradCam:
     """Where the photos resemble what the reference features are of.
 
-    The target is the similarity of the test feature of `ifd_zoo.inference.infer` to a feature that stays as it is; its
-    gradient is taken at the last feature map of each stream that has a part in it (F_rg of eq. 2, F_g for the baseline;
-    F_a for the attention stream), and the maps are added. So is that of the mirror image, turned back, as its feature
-    is in the test feature. The model is left as it was; do not call it from another thread meanwhile.
+    The target is the similarity of the test feature of `infer` to a feature that stays as it is; its gradient is taken
+    at the last feature map of each stream that has a part in it (F_rg of eq. 2, F_g for the baseline; F_a for the
+    attention stream), and the maps are added. So is that of the mirror image, turned back, as its feature is in the
+    test feature. The model is left as it was; do not call it from another thread meanwhile.
 
     Args:
         model: an architecture of the zoo, in eval mode.

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import timm
 import torch
 
-from ifd_zoo.features import recorded_feature
 from ifd_zoo.hub.model_schema import ModelConfig
 from ifd_zoo.hub.names import how_to_make, hub_source, list_bundled, list_cached, list_models, list_tagged
+from ifd_zoo.models.features import recorded_feature
 from ifd_zoo.releases.files import CONFIG, PREFIX, read_config
 
 
@@ -102,7 +102,7 @@ def measure_size(model: str, input_size: tuple[int, int, int]) -> Size:
         model: name of the architecture.
         input_size: (3, H, W).
     """
-    from ifd_zoo.flops import count_flops  # not for every import of the zoo
+    from ifd_zoo.models.flops import count_flops  # not for every import of the zoo
 
     with torch.device('meta'):
         network = timm.create_model(model, num_classes=0).eval()

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ifd_zoo.errors import ZooError
-from ifd_zoo.formats import FORMATS, HEAD_BYTES, fault_of, picture_suffix
-from ifd_zoo.sparing import SparingReader, TooManySteps
+from ifd_zoo.images.formats import FORMATS, HEAD_BYTES, fault_of, picture_suffix
+from ifd_zoo.images.sparing import SparingReader, TooManySteps
 
 MIN_SIDE = 8
 """Pixels. A smaller picture shows no person."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ifd_zoo.choices import DEFAULT_FEATURE, FEATURES
 from ifd_zoo.errors import ZooError
-from ifd_zoo.fingerprint import model_name
+from ifd_zoo.models.fingerprint import model_name
 from ifd_zoo.models.layers import IFDOutput
 
 PARTS: dict[str, Callable[[nn.Module, IFDOutput], Tensor]] = {

@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ifd_zoo.errors import ZooError
-from ifd_zoo.features import raw_parts, unite
 from ifd_zoo.files import replacing
 from ifd_zoo.hub.loading import eval_transform
 from ifd_zoo.labels import LABELS, class_indices
 from ifd_zoo.masks import erase
+from ifd_zoo.models.features import raw_parts, unite
 from ifd_zoo.parsing.parser import MEAN, STD, Parser
 
 TOLERANCE = 1e-4

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from ifd_zoo.images.sheets import in_rows, sheet
 from ifd_zoo.labels import LABELS, PALETTE
 from ifd_zoo.masks import class_mask
-from ifd_zoo.sheets import in_rows, sheet
 
 CLOTHING_COLOUR = (20, 200, 255)
 

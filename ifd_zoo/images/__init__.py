@@ -1,0 +1,1 @@
+"""Pictures: what is read, in which formats, and with how much memory."""
