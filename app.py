@@ -28,7 +28,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--device', help='cpu, cuda, cuda:1, ... (default: a GPU if there is one)')
     parser.add_argument('--precision', default='auto', choices=PRECISIONS, help='auto: fastest that keeps the answer')
     parser.add_argument('--gallery', type=Path, help='folder of photos that can be searched without an upload')
-    parser.add_argument('--index', type=Path, default=INDEX, help='folder in which what was seen in --gallery is kept')
+    parser.add_argument('--index', default=str(INDEX), help='where what is seen in --gallery is kept')
     auth = parser.add_mutually_exclusive_group()
     auth.add_argument(
         '--auth', metavar='USER:PASSWORD', help=f'who may open the page, from any machine; also the variable {AUTH}'

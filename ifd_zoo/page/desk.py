@@ -48,7 +48,7 @@ class Desk:
         predictors: Predictors,
         folder: Gallery | None = None,
         guarded: bool = False,
-        index: Path | None = None,
+        index: str | Path | None = None,
         keeping: Keeping | None = None,
     ) -> None:
         self.predictors, self.folder, self.guarded, self.keeping = predictors, folder, guarded, keeping
