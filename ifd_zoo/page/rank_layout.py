@@ -9,12 +9,13 @@ from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button
 from ifd_zoo.page.desk import BASELINE, Desk
 from ifd_zoo.page.files import ARCHIVE_TYPES, PICTURE_TYPES
+from ifd_zoo.page.narrowing import narrowing_fields
 from ifd_zoo.page.rank_state import HEADS, MAX_SHOWN
 from ifd_zoo.page.theme import PICTURES, STILL, UPLOAD, labelled
 
 
-def input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
-    """Examples; queries, gallery, archives, folder and model; what is shown; the buttons to search and to stop."""
+def input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list, list]:
+    """Examples; queries, gallery, archives, folder and model; what is shown; which part of it; search and stop."""
     gr.Markdown(texts.EXAMPLES_HEADING, elem_classes='small')
     samples = [[path] for path in example_photos('query')]
     thumbnail = gr.Image(render=False, label='Query photo')
@@ -39,6 +40,7 @@ def input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
     folder = desk.folder
     text = f'Search the {len(folder.files):,} photos of this machine as well' if folder else 'No folder was given'
     use_folder = gr.Checkbox(value=bool(folder), label=text, visible=bool(folder), elem_id='folder')
+    part = narrowing_fields()
     model = gr.Radio(model_choices(desk), value=desk.models[0], label='Model', elem_id='model')
     with gr.Row():
         button = gr.Button('Find matches', variant='primary', size='lg', elem_id='run', min_width=160)
@@ -49,7 +51,8 @@ def input_column(desk: Desk) -> tuple[gr.Dataset, list, list, list]:
             opacity = gr.Slider(0, 1, value=0.5, step=0.05, label='Opacity', elem_id='opacity', min_width=140)
             top_k = gr.Slider(1, MAX_SHOWN, value=8, step=1, label='Matches', elem_id='top_k', min_width=140)
             threshold = gr.Slider(-1, 1, value=0, step=0.01, label='Threshold', elem_id='threshold', min_width=140)
-    return examples, [query, gallery, archives, use_folder, model], [view, opacity, top_k, threshold], [button, cancel]
+    inputs, wishes = [query, gallery, archives, use_folder, model], [view, opacity, top_k, threshold]
+    return examples, inputs, wishes, part, [button, cancel]
 
 
 def output_column() -> dict:

@@ -25,6 +25,7 @@ from ifd_zoo.page.files import (
     user_errors,
     write_results,
 )
+from ifd_zoo.page.narrowing import narrowed
 from ifd_zoo.page.rank_layout import input_column, output_column
 from ifd_zoo.page.rank_state import HEADS, DisplayOptions, Ranking
 from ifd_zoo.page.theme import LIGHT, NETWORK, SHOW_PAIR, SHOW_RESULTS, labelled
@@ -52,6 +53,10 @@ def rank(
     opacity: float,
     top_k: float,
     threshold: float,
+    persons: str = '',
+    cameras: str = '',
+    since: str = '',
+    until: str = '',
 ) -> tuple:
     """Values for the page's result components.
 
@@ -67,7 +72,7 @@ def rank(
     progress(0, desc='Reading the gallery')
     with user_errors():
         desk.require(model)
-        found = take_gallery(desk, gallery, archives, use_folder)
+        found = narrowed(take_gallery(desk, gallery, archives, use_folder), persons, cameras, since, until)
         progress(0, desc='Waiting for the model')
         predictor = desk.get(model)
         tell = stoppable(desk, 'Looking at the gallery', len(found.files))
@@ -149,18 +154,20 @@ def build(desk: Desk) -> RankTab:
         gr.Markdown(texts.INTRO, elem_id='intro')
         with gr.Row(elem_id='search'):
             with gr.Column(scale=4, min_width=300):
-                examples, inputs, wishes, buttons = input_column(desk)
+                examples, inputs, wishes, part, buttons = input_column(desk)
             with gr.Column(scale=7, min_width=300):
                 outputs = output_column()
-    _wire(desk, examples, inputs, wishes, buttons, outputs)
+    _wire(desk, examples, inputs, wishes, part, buttons, outputs)
     return RankTab(tab, inputs[1:4], inputs[4])
 
 
-def _wire(desk: Desk, examples: gr.Dataset, inputs: list, wishes: list, buttons: list, outputs: dict) -> None:
+def _wire(
+    desk: Desk, examples: gr.Dataset, inputs: list, wishes: list, part: list, buttons: list, outputs: dict
+) -> None:
     button, cancel = buttons
     run = {
         'fn': handing_over(desk, partial(rank, desk)),
-        'inputs': [*inputs, *wishes],
+        'inputs': [*inputs, *wishes, *part],
         'outputs': list(outputs.values()),
         'preprocess': False,
         'show_progress_on': outputs['status'],
