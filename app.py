@@ -25,7 +25,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--port', type=int, default=7860, help='of the page')
     add_model_flags(parser, 'parser', model=DEFAULT_MODEL, precision='auto')
     parser.add_argument('--gallery', type=Path, help='folder of photos that can be searched without an upload')
-    parser.add_argument('--index', type=Path, default=INDEX, help='folder in which what was seen in --gallery is kept')
+    parser.add_argument('--index', default=str(INDEX), help='where what is seen in --gallery is kept')
     auth = parser.add_mutually_exclusive_group()
     auth.add_argument(
         '--auth', metavar='USER:PASSWORD', help=f'who may open the page, from any machine; also the variable {AUTH}'

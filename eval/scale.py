@@ -1,10 +1,10 @@
-"""A large index measured: built, searched, changed, and compared with FAISS where that is installed.
+"""A large index measured: built, searched exactly and approximately, and changed.
 
-    python eval/scale.py [--rows 1000000] [--kinds flat hnsw ivfpq] [--folder DIR] [--json FILE]
+    python eval/scale.py [--rows 1000000] [--kinds ivf_pq hnsw] [--folder DIR] [--json FILE]
 
 Rows are random people: unit vectors around a random centre for each, with a cosine of 0.7 between two rows of the same
-person. Exact search is held against its unit: one product of matrices and `topk`, both of torch, on the same rows as
-float32 in memory, taken in turns. Memory is the peak of this process, with the pages of mapped files.
+person. Search is held against its unit: one product of matrices and `topk`, both of torch, on the same rows as float32
+in memory, taken in turns. Memory is the peak of this process.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from ifd_zoo.choices import FAISS_KINDS
+from ifd_zoo.choices import APPROXIMATE
 from ifd_zoo.cli import ArgumentParser, entry_point, positive
 
 PERSON = 20
@@ -27,7 +27,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/scale.py', description='Measure a large index.')
     parser.add_argument('--rows', type=positive, default=1_000_000, help=f'a multiple of {PERSON}')
     parser.add_argument('--dim', type=positive, default=512, help='length of an embedding')
-    parser.add_argument('--kinds', nargs='*', choices=FAISS_KINDS, default=[], help='of FAISS (pip install faiss-cpu)')
+    parser.add_argument('--kinds', nargs='*', choices=APPROXIMATE, default=[], help='of approximate indexes')
     parser.add_argument('--rounds', type=positive, default=5, help='of exact search and its unit; the best counts')
     parser.add_argument('--folder', type=Path, help='gets the index for as long as it takes; default: temporary')
     parser.add_argument('--json', type=Path, help='also write the figures to this file')

@@ -5,6 +5,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,8 +14,7 @@ import torch
 from tqdm import tqdm
 
 from eval.scale import PERSON
-from ifd_zoo.index import FaissSearch, GalleryIndex, recall_at
-from ifd_zoo.index.faiss_search import sample_queries
+from ifd_zoo.index import GalleryIndex, Only, Row, approximate
 
 T = TypeVar('T')
 BLOCK = 50_000  # rows that are added at once
@@ -22,7 +22,10 @@ SPREAD = 0.65  # of a person's rows; two of them have a cosine of 1 / (1 + SPREA
 SMALL = 100_000
 QUERIES, TOP_K = (1, 100), 10
 CHANGED = 100  # people
-LIMIT = 1.5  # of the time of exact search to that of its unit
+CAMERAS = 20
+KEY = {'made_by': 'eval/scale.py'}
+START = datetime(2026, 1, 1, tzinfo=UTC)
+AT_ONCE = timedelta(milliseconds=1)  # nobody else reads
 
 
 class Figure(NamedTuple):
@@ -42,8 +45,12 @@ def people(start: int, number: int, dim: int) -> np.ndarray:
 
 
 def add_people(index: GalleryIndex, start: int, vectors: np.ndarray) -> None:
-    persons = [f'{start + row // PERSON:07d}' for row in range(len(vectors))]
-    index.add([f'{person}/{row % PERSON:02d}.jpg' for row, person in enumerate(persons)], vectors, labels=persons)
+    places = [(f'{start + row // PERSON:07d}', row % PERSON) for row in range(len(vectors))]
+    rows = [
+        Row(f'{pid}/{place:02d}.jpg', pid, str(place % CAMERAS), START + timedelta(hours=place), f'{pid}{place:057d}')
+        for pid, place in places
+    ]
+    index.add(rows, vectors)
 
 
 def timed(function: Callable[[], T]) -> tuple[float, T]:
@@ -56,92 +63,95 @@ def peak_gigabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
-def folder_megabytes(folder: Path, pattern: str = '*') -> float:
-    return sum(path.stat().st_size for path in folder.glob(pattern)) / 1e6
+def folder_megabytes(folder: Path, pattern: str = '**/*') -> float:
+    return sum(path.stat().st_size for path in folder.glob(pattern) if path.is_file()) / 1e6
 
 
 def build(folder: Path, rows: int, dim: int) -> Iterator[Figure | GalleryIndex]:
     """Figures, and at last the index."""
-    index, seconds = GalleryIndex.create(folder, {'made_by': 'eval/scale.py'}, dim), 0.0
+    index, seconds = GalleryIndex.open_or_create(folder, KEY, dim), 0.0
     for start in tqdm(range(0, rows, BLOCK), desc='build', leave=False):
         first, last = start // PERSON, min(start + BLOCK, rows) // PERSON
         vectors = people(first, last - first, dim)
         seconds += timed(lambda first=first, vectors=vectors: add_people(index, first, vectors))[0]
-    yield Figure('build, without making up the vectors', seconds, 's', f'{len(index) / seconds:,.0f} rows/s')
-    yield Figure('size on disk', folder_megabytes(folder), 'MB', 'float16, names, labels and hashes')
-    yield Figure('open', 1000 * timed(lambda: GalleryIndex.open(folder, verify=False))[0], 'ms')
-    seconds, index = timed(lambda: GalleryIndex.open(folder))
-    yield Figure('open, all files verified', seconds, 's', 'SHA-256 and lengths')
+    yield Figure('build, without making up the vectors', seconds, 's', f'{rows / seconds:,.0f} rows/s')
+    size = folder_megabytes(folder)
+    seconds = timed(lambda: index.tidy(AT_ONCE))[0]
+    yield Figure('size on disk', folder_megabytes(folder), 'MB', f'{size:,.0f} before `compact`, of {seconds:.1f} s')
+    yield Figure('open', 1000 * timed(lambda: GalleryIndex.open(folder, KEY))[0], 'ms')
+    yield Figure('check', timed(index.check)[0], 's', 'checksums of all rows')
     yield index
 
 
-def compare_with_unit(index: GalleryIndex, rounds: int) -> list[Figure]:
+def compare_with_unit(index: GalleryIndex, rounds: int) -> Iterator[Figure]:
     """Exact search and its unit in turns: the best of some rounds of each."""
-    queries = sample_queries(index, max(QUERIES))
-    memory, start = torch.empty(index.manifest.rows, index.dim), 0
-    for shard in index.table.shards:
-        memory[start : start + len(shard)] = shard.embeddings
-        start += len(shard)
-    figures = []
+    queries, found = approximate.sample_queries(index, max(QUERIES)), index.embeddings()
+    memory = torch.empty(len(found), index.dim)
+    while found:
+        memory[len(found) - 1] = torch.from_numpy(found.popitem()[1])
     for number in QUERIES:
-        targets, ours, unit = torch.from_numpy(queries[:number]), [], []
+        targets = torch.from_numpy(queries[:number])
+        functions = {
+            'ours': lambda number=number: index.search(queries[:number], TOP_K),
+            'unit': lambda targets=targets: torch.topk(targets @ memory.T, TOP_K),
+        }
+        times = {name: [] for name in functions}
         for _ in range(rounds):
-            ours.append(timed(lambda number=number: index.search(queries[:number], TOP_K))[0])
-            unit.append(timed(lambda targets=targets: torch.topk(targets @ memory.T, TOP_K))[0])
-        note = f'its unit {1000 * min(unit):,.1f} ms with {torch.get_num_threads()} threads'
-        what = f'exact search, {start:,} rows, {number} quer{"y" if number == 1 else "ies"}'
-        figures += [
-            Figure(what, 1000 * min(ours), 'ms', note),
-            Figure(f'{what}: ratio to its unit', min(ours) / min(unit), '', f'at most {LIMIT}'),
-        ]
-    return figures
+            for name, function in functions.items():
+                times[name].append(timed(function)[0])
+        ours, unit = min(times['ours']), min(times['unit'])
+        what = f'exact search, {len(memory):,} rows, {number} quer{"y" if number == 1 else "ies"}'
+        note = f'its unit {1000 * unit:,.1f} ms with {torch.get_num_threads()} threads'
+        yield Figure(what, 1000 * ours, 'ms', note)
+        yield Figure(f'{what}: ratio to its unit', ours / unit, '')
+    only = Only(camids=['3'], since=START + timedelta(hours=1))
+    seconds = min(timed(lambda: index.search(queries[:1], TOP_K, only))[0] for _ in range(rounds))
+    yield Figure(f'exact search, {len(memory):,} rows, 1 query, of one camera', 1000 * seconds, 'ms')
 
 
 def change(index: GalleryIndex) -> Iterator[Figure]:
-    """People taken out and brought in, without a rebuild."""
+    """People brought in, exchanged and taken out, without a rebuild."""
     last = len(index) // PERSON
     number = max(1, min(CHANGED, last // 10))
-    gone = [f'{person:07d}' for person in range(number)]
-    seconds, removed = timed(lambda: index.remove(labels=gone))
-    yield Figure(f'delete {number} people', 1000 * seconds, 'ms', f'{removed} rows; names are read for the first time')
     vectors = people(last, number, index.dim)
     yield Figure(f'add {number} people', 1000 * timed(lambda: add_people(index, last, vectors))[0], 'ms')
-    again = [f'{last + person:07d}' for person in range(number)]
-    yield Figure(f'delete {number} people again', 1000 * timed(lambda: index.remove(labels=again))[0], 'ms')
-    seconds = min(timed(lambda: index.search(vectors[0], TOP_K))[0] for _ in range(5))
-    yield Figure('exact search then, 1 query', 1000 * seconds, 'ms', f'{len(index):,} rows are left')
-    found = {match.label for match in index.search(vectors[::PERSON], 1)[0]} & {*gone, *again}
+    yield Figure('write them again', 1000 * timed(lambda: add_people(index, last, vectors))[0], 'ms')
+    gone = [f'{person:07d}' for person in range(number)]
+    seconds, removed = timed(lambda: index.remove(pids=gone))
+    yield Figure(f'delete {number} people', 1000 * seconds, 'ms', f'{removed} rows')
+    found = {match.pid for (match,) in index.search(people(0, number, index.dim)[::PERSON], 1)} & set(gone)
     yield Figure('deleted people that are found', len(found), 'people')
-    yield Figure('compact', timed(index.compact)[0], 's', f'{folder_megabytes(index.folder):,.0f} MB')
 
 
-def bench_faiss(index: GalleryIndex, kind: str) -> Iterator[Figure]:
-    seconds, search = timed(lambda: FaissSearch.build(index, kind))
-    search.save()
-    yield Figure(f'FAISS {kind}: build', seconds, 's')
-    yield Figure(f'FAISS {kind}: size', folder_megabytes(index.folder, f'faiss-{kind}.index'), 'MB')
-    known = sample_queries(index, 100)
+def bench_approximate(index: GalleryIndex, kind: str, rounds: int) -> Iterator[Figure]:
+    seconds, (effort, _) = timed(lambda: approximate.build(index, kind))
+    index.tidy(AT_ONCE)
+    yield Figure(f'{kind}: build', seconds, 's', f'with the choice of its effort, {effort}')
+    yield Figure(f'{kind}: size', folder_megabytes(Path(index.address), '*/_indices/*/*'), 'MB', 'beside the table')
+    known = approximate.sample_queries(index, 100, seed=1)
     strangers = people(len(index), 100, index.dim)[::PERSON]
-    seconds = min(timed(lambda: search.search(known, TOP_K))[0] for _ in range(3))
-    yield Figure(f'FAISS {kind}: search, a query of 100', 10 * seconds, 'ms', 'what it finds is compared exactly')
+    for number in QUERIES:
+        some = known[:number]
+        seconds = min(timed(lambda some=some: index.search(some, TOP_K, near=True))[0] for _ in range(rounds))
+        yield Figure(f'{kind}: search, {number} quer{"y" if number == 1 else "ies"}', 1000 * seconds, 'ms')
     for who, queries in (('people in the index', known), ('strangers', strangers)):
-        recall = recall_at(index, search, queries, TOP_K)
-        yield Figure(f'FAISS {kind}: recall@10, {who}', recall, '', 'against exact search; 100 queries')
-    for path in index.folder.glob(f'faiss-{kind}.*'):
-        path.unlink()
+        recall = approximate.shared(index.search(queries), index.search(queries, near=True))
+        yield Figure(f'{kind}: recall@10, {who}', recall, '', 'against exact search; 100 other queries')
 
 
 def measure(folder: Path, args: argparse.Namespace) -> Iterator[Figure]:
     *figures, index = build(folder / 'index', args.rows, args.dim)
     yield from figures
-    index.search(sample_queries(index, max(QUERIES)), TOP_K)
+    index.search(approximate.sample_queries(index, max(QUERIES)), TOP_K)
     yield from change(index)
     yield Figure('peak memory, built, searched and changed', peak_gigabytes(), 'GB')
-    yield from compare_with_unit(index, args.rounds)
-    *_, small = build(folder / 'small', min(SMALL, args.rows), args.dim)
-    yield from compare_with_unit(small, args.rounds)
     for kind in args.kinds:
-        yield from bench_faiss(index, kind)
+        yield from bench_approximate(index, kind, args.rounds)
+    yield Figure('peak memory, with approximate indexes', peak_gigabytes(), 'GB')
+    yield from compare_with_unit(index, args.rounds)
+    if args.rows > SMALL:
+        *_, small = build(folder / 'small', SMALL, args.dim)
+        yield from compare_with_unit(small, args.rounds)
     yield Figure('peak memory, all of this', peak_gigabytes(), 'GB', 'with the rows of the unit in float32')
 
 

@@ -1,6 +1,5 @@
 """A folder of photos whose embeddings are kept on disk, so that a large gallery is looked at once."""
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,11 +9,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ifd_zoo.files import hash_file
 from ifd_zoo.gallery import PHOTO_SIDE, Embedded, PhotoFile, Progress, RememberedEmbeddings, no_progress, stamp
 from ifd_zoo.images.loading import load_image
-from ifd_zoo.index import GalleryIndex, IndexFile, index_key
-from ifd_zoo.index.building import fill
+from ifd_zoo.index import GalleryIndex, IndexFile, fill, index_key
 from ifd_zoo.models.features import embedding_size
 from ifd_zoo.predictor import Predictor
 
@@ -30,11 +27,11 @@ class IndexedFolder:
 
     An `ifd_zoo.gallery.Embed`, with the same embeddings as `embed_files` had when `build` was called last. A build that
     was stopped goes on where it was; files that are new or have changed since the last one are embedded, files that are
-    gone or damaged are taken out. Safe between threads; one process at a time.
+    gone or damaged are taken out. Safe between threads and processes.
 
     Args:
         files: of the folder, with names of which each is there once.
-        root: folder of the indexes, made when missing.
+        root: folder of the indexes, made when missing, or an address such as s3://bucket/folder.
         looking: entered whenever a network runs, such as a lock.
     """
 
@@ -44,7 +41,7 @@ class IndexedFolder:
         root: str | Path,
         looking: AbstractContextManager = nullcontext(),  # noqa: B008  (has no state)
     ) -> None:
-        self.files, self.root, self._looking = files, Path(root).expanduser(), looking
+        self.files, self.root, self._looking = files, root, looking
         self._others = RememberedEmbeddings()
         self._building = Lock()
         self._ready: WeakKeyDictionary[Predictor, _Known] = WeakKeyDictionary()
@@ -122,8 +119,7 @@ class IndexedFolder:
     def _build(self, predictor: Predictor, files: Sequence[PhotoFile], progress: Progress) -> Embedded:
         """Look at these files of the folder, and read the embeddings of all."""
         key = index_key(predictor) | {'photo_side': PHOTO_SIDE}
-        name = hashlib.sha256(repr(sorted(key.items())).encode()).hexdigest()[:16]
-        index = GalleryIndex.open_or_create(self.root / name, key, embedding_size(predictor.model), 'fp32')
+        index = GalleryIndex.open_or_create(self.root, key, embedding_size(predictor.model))
 
         def embed(paths: Sequence[Path]) -> np.ndarray:
             photos = [load_image(path, max_side=PHOTO_SIDE) for path in paths]
@@ -131,31 +127,10 @@ class IndexedFolder:
                 return predictor.embed(photos)
 
         wanted, before = [IndexFile(Path(file.path), file.name) for file in files], len(self.files) - len(files)
-        built = fill(index, embed, wanted, lambda done: progress(before + done), predictor.batch_size)
-        gone = set(index.names()) - {file.name for file in self.files}
-        index.remove(gone | _outdated(index, wanted, built.skipped))
-        return self._read(index, built.skipped)
-
-    def _read(self, index: GalleryIndex, skipped: list[str]) -> Embedded:
-        table = index.table
-        places = [place for place, file in enumerate(self.files) if file.name in table.row_of]
-        whole = [shard.embeddings.float().numpy() for shard in table.shards]
-        every = np.concatenate([np.empty((0, index.dim), np.float32), *whole])
-        return Embedded(every[[table.row_of[self.files[place].name] for place in places]], places, skipped)
-
-
-def _outdated(index: GalleryIndex, files: Sequence[IndexFile], skipped: Sequence[str]) -> set[str]:
-    """Names of rows of what was there before a file that was skipped."""
-    starts = set()
-    for line in skipped:  # name, colon and reason; a name may hold colons
-        parts = line.split(': ')
-        starts |= {': '.join(parts[:count]) for count in range(1, len(parts))}
-    named = [file for file in files if file.name in starts and file.name in index]
-    return {file.name for file in named if index.table.state(file.name) != (_content(file.path), file.label)}
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return bytes.fromhex(hash_file(path))
-    except OSError:  # told in `skipped`
-        return None
+        others = {file.name for file in self.files} - {file.name for file in files}
+        tell = lambda done: progress(before + done)  # noqa: E731
+        skipped = fill(index, embed, wanted, tell, others, predictor.batch_size).skipped
+        found = index.embeddings()
+        places = [place for place, file in enumerate(self.files) if file.name in found]
+        rows = [np.empty((0, index.dim), np.float32), *(found[self.files[place].name][None] for place in places)]
+        return Embedded(np.concatenate(rows, dtype=np.float32), places, skipped)

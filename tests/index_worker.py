@@ -1,44 +1,56 @@
-"""Stand-ins for a model, and a build that is killed: `python -m tests.index_worker INDEX PHOTOS CALLS`."""
+"""Stand-ins for a model, and writers that are killed or fill the disk: `python -m tests.index_worker RUN ...`."""
 
-import os
-import signal
+import resource
 import sys
 
 import numpy as np
 
+from ifd_zoo.errors import ZooError
 from ifd_zoo.images.loading import load_image
-from ifd_zoo.index import GalleryIndex, folder_files
-from ifd_zoo.index.building import fill
+from ifd_zoo.index import GalleryIndex, IndexFile, fill, folder_files
 
 KEY = {'model': 'brightness'}
 DIM = 4
 
 
 class Embedder:
-    """Photos of similar colour are similar.
+    """Photos of similar colour are similar."""
 
-    Args:
-        calls: dies at the call after so many; None never.
-    """
-
-    def __init__(self, calls=None):
-        self.calls, self.seen = calls, []
+    def __init__(self):
+        self.seen = []
 
     def __call__(self, paths):
-        if self.calls is not None:
-            if not self.calls:
-                os.kill(os.getpid(), signal.SIGKILL)
-            self.calls -= 1
         colours = [np.asarray(load_image(path)).mean((0, 1)) / 255 for path in paths]
         self.seen += [path.name for path in paths]
         vectors = np.array([[1, *colour] for colour in colours], np.float32)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def fill_from(folder, photos, embed, **more):
+def fill_from(folder, photos, embed, labels='none', **more):
     index = GalleryIndex.open_or_create(folder, KEY, DIM)
-    return index, fill(index, embed, folder_files(photos), batch_size=2, group=4, **more)
+    return index, fill(index, embed, folder_files(photos, labels), batch_size=2, group=4, **more)
+
+
+def write_on(folder, photos, prefix, rounds):
+    """Write and delete again and again, in groups of 4, under names with a prefix; says when it begins."""
+    index = GalleryIndex.open_or_create(folder, KEY, DIM)
+    files = [IndexFile(file.path, f'{prefix}{file.name}') for file in folder_files(photos)]
+    print('begins', flush=True)
+    for _ in range(rounds):
+        fill(index, Embedder(), files, group=4)
+        index.remove([file.name for file in files[:4]])
+
+
+def fill_disk(folder, photos, size):
+    """Build where no file may be larger than `size` bytes."""
+    index = GalleryIndex.open_or_create(folder, KEY, DIM)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    try:
+        fill(index, Embedder(), folder_files(photos), group=4)
+    except ZooError as error:
+        print(error)
 
 
 if __name__ == '__main__':
-    fill_from(sys.argv[1], sys.argv[2], Embedder(int(sys.argv[3])))
+    run, folder, photos, *rest = sys.argv[1:]
+    globals()[run](folder, photos, *(int(word) if word.isdecimal() else word for word in rest))

@@ -160,7 +160,7 @@ LONG = {
     ),
     'ifd_zoo/index/__main__.py': (
         ['build', '--images', 'DATA', '--index', 'OUT'],
-        'OUT/manifest.json',
+        'OUT/*.lance/_versions/*.manifest',
         'stopped; `build` goes on from here when it is given again',
     ),
     'ifd_zoo/parsing/__main__.py': (['--root', 'DATA', '--output', 'OUT', '--batch-size', '1'], 'OUT/**/*.png', AGAIN),

@@ -148,7 +148,7 @@ def test_an_index_holds_the_feature_and_is_of_that_alone(releases, root, tmp_pat
     best = json.loads(capsys.readouterr().out)[str(photo)][0]
     assert best['name'] == photo.name and best['similarity'] > 0.999
     assert index_main(['info', '--index', index]) == 0
-    assert json.loads(capsys.readouterr().out)['dim'] == DIM * PARTS[feature]
+    assert json.loads(capsys.readouterr().out)[0]['dim'] == DIM * PARTS[feature]
     other = 'pooled' if feature == 'neck' else 'neck'
     argv = ['--model', str(releases / other), *model[2:]]
     assert index_main(['search', '--index', index, '--query', str(photo), *argv]) == 2

@@ -1,18 +1,18 @@
-"""`GalleryIndex`: exact search, adding, removing and merging, against slow and obvious versions of each."""
+"""`GalleryIndex`: exact search, filters, people, adding and removing, against slow and obvious versions of each."""
 
-import hashlib
 import math
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ifd_zoo.index import GalleryIndex, GalleryIndexError, exact
+from ifd_zoo.index import GalleryIndex, GalleryIndexError, Only, Row, approximate, ranking
 from ifd_zoo.predictor import rank_embeddings
 
 KEY = {'model': 'a', 'weights_sha256': 'b', 'input_size': (256, 128)}
+START = datetime(2026, 5, 31, 8, tzinfo=UTC)
 
 
 def unit(vectors):
@@ -24,159 +24,126 @@ def random_unit(number, dim=8, seed=0):
     return unit(np.random.default_rng(seed).standard_normal((number, dim)))
 
 
-def names_of(number):
-    return [f'{row}.jpg' for row in range(number)]
+def row(name, pid='', camid='', hours=0, sha256='0'):
+    return Row(name, pid, camid, START + timedelta(hours=hours), sha256)
 
 
-def filled(folder, vectors, dtype='fp16', **more):
-    index = GalleryIndex.create(folder, KEY, vectors.shape[1], dtype)
-    index.add(names_of(len(vectors)), vectors, **more)
+def rows_named(number, pids=lambda place: ''):
+    return [row(f'{place:04d}.jpg', pids(place)) for place in range(number)]
+
+
+def filled(folder, vectors, rows=None, key=KEY):
+    index = GalleryIndex.open_or_create(folder, key, vectors.shape[1])
+    index.add(rows or rows_named(len(vectors)), vectors)
     return index
 
 
-def slow_search(vectors, alive, query, top_k):
-    """Rows and similarities by loops over Python numbers."""
+def names_found(index, query, top_k=10, **options):
+    return [match.name for match in index.search(query, top_k, **options)[0]]
+
+
+def slow_search(vectors, query, top_k):
+    """Names and similarities by loops over Python numbers."""
     similarity = {}
-    for row, vector in enumerate(vectors):
-        if alive[row]:
-            products = (float(a) * float(b) for a, b in zip(vector, query, strict=True))
-            similarity[row] = min(1.0, max(-1.0, round(math.fsum(products), 6)))
-    best = sorted(similarity, key=lambda row: (-similarity[row], row))[:top_k]
-    return [(row, similarity[row]) for row in best]
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    data=st.data(),
-    dtype=st.sampled_from(['fp16', 'fp32']),
-    half=st.booleans(),
-    scores=st.sampled_from([1, 60, 10**6]),
-)
-def test_a_search_finds_what_loops_find_with_ties_and_removed_rows(tmp_path_factory, data, dtype, half, scores):
-    # Small whole numbers, so that many rows point the same way.
-    number = st.tuples(*[st.integers(-2, 2)] * 4).filter(any)
-    vectors = unit(data.draw(st.lists(number, min_size=1, max_size=30)))
-    queries = unit(data.draw(st.lists(number, min_size=1, max_size=6)))
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(vectors)), max_size=4)))
-    gone = data.draw(st.sets(st.integers(0, len(vectors) - 1), max_size=len(vectors) - 1))
-    top_k = data.draw(st.integers(1, 40))
-    index = GalleryIndex.create(tmp_path_factory.mktemp('index'), KEY, 4, dtype)
-    names = names_of(len(vectors))
-    for part in map(slice, [0, *cuts], [*cuts, None]):
-        index.add(names[part], vectors[part])
-    index.remove([names[row] for row in gone])
-    alive = [row not in gone for row in range(len(vectors))]
-    stored = vectors.astype(np.float16 if dtype == 'fp16' else np.float32)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact, 'half_is_accurate', lambda dim: half)
-        patch.setattr(exact, 'CHUNK', 3)
-        patch.setattr(exact, 'SCORES', scores)
-        patch.setattr(exact, 'QUERY_BLOCK', (2, 2))
-        results = index.search(queries, top_k)
-    for query, found in zip(queries, results, strict=True):
-        expected = slow_search(stored, alive, query, top_k)
-        assert [match.row for match in found] == [row for row, _ in expected]
-        assert [match.similarity for match in found] == pytest.approx([value for _, value in expected], abs=1e-9)
-        assert [match.name for match in found] == [names[row] for row, _ in expected]
-
-
-@pytest.mark.parametrize('threads', [1, 3])
-@pytest.mark.parametrize('queries', [1, 4, 5, 70, 300])
-def test_the_order_is_that_of_rank_embeddings(tmp_path, set_threads, queries, threads):
-    set_threads(threads)
-    vectors = random_unit(500, 32)
-    vectors[100:120] = vectors[3]
-    index = filled(tmp_path, vectors, 'fp32')
-    wanted = unit(vectors[:queries] + 0.3 * random_unit(queries, 32, seed=1))
-    for query, found in zip(wanted, index.search(wanted, 25), strict=True):
-        expected = rank_embeddings(query, vectors, 25)
-        assert [match.row for match in found] == [match.index for match in expected]
-        assert [match.similarity for match in found] == pytest.approx([m.similarity for m in expected], abs=2e-6)
-
-
-def test_float16_changes_places_only_of_rows_closer_than_a_thousandth(tmp_path):
-    vectors = unit(random_unit(1, 64) + 0.02 * random_unit(800, 64, seed=1))
-    index = filled(tmp_path, vectors)
-    similarity = vectors.astype(np.float64) @ vectors[7]
-    found = index.search(vectors[7], len(vectors))[0]
-    assert sorted(match.row for match in found) == list(range(len(vectors)))
-    ordered = similarity[[match.row for match in found]]
-    assert (np.maximum.accumulate(ordered[::-1])[::-1] - ordered).max() < 1e-3
-    assert max(abs(match.similarity - similarity[match.row]) for match in found) < 5e-4
-
-
-def test_the_fast_product_of_this_torch_is_within_its_bound():
-    for dim in (4, 512, 2048):
-        positive = unit(np.abs(random_unit(300, dim, seed=dim)))
-        rows, query = torch.from_numpy(positive).half(), torch.from_numpy(positive[0])
-        error = (torch.mv(rows, query.half()).double() - torch.mv(rows.double(), query.double())).abs().max()
-        assert not exact.half_is_accurate(dim) or error < exact.HALF_ERROR
-    assert not exact.half_is_accurate(4096)
-
-
-def test_an_index_is_the_same_when_opened_again(tmp_path):
-    vectors = random_unit(20)
-    index = filled(tmp_path, vectors, labels=[f'p{row // 4}' for row in range(20)])
-    index.remove(['3.jpg'], ['p2'])
-    again = GalleryIndex.open(tmp_path, KEY)
-    assert len(again) == len(index) == 15 and again.names() == index.names()
-    assert again.search(vectors[:3], 30) == index.search(vectors[:3], 30)
-    assert '3.jpg' not in again and '4.jpg' in again and again.search(vectors[4])[0][0].label == 'p1'
-
-
-def test_a_name_added_again_replaces_its_row(tmp_path):
-    vectors = random_unit(6)
-    index = filled(tmp_path, vectors[:4])
-    index.add(['1.jpg', 'new'], vectors[4:])
-    for one in (index, GalleryIndex.open(tmp_path)):
-        assert one.names() == ['0.jpg', '2.jpg', '3.jpg', '1.jpg', 'new'] and len(one) == 5
-        assert [match.name for match in one.search(vectors[4], 1)[0]] == ['1.jpg']
-
-
-def test_unknown_names_and_labels_are_named_and_nothing_is_removed(tmp_path):
-    index = filled(tmp_path, random_unit(3), labels=['p', 'p', 'q'])
-    with pytest.raises(GalleryIndexError, match="no name 'x', no label 'y' in this index; nothing was removed"):
-        index.remove(['0.jpg', 'x'], ['q', 'y'])
-    assert len(GalleryIndex.open(tmp_path)) == 3
+    for name, vector in vectors.items():
+        products = (float(a) * float(b) for a, b in zip(vector.astype(np.float16), query, strict=True))
+        similarity[name] = min(1.0, max(-1.0, round(math.fsum(products), 6)))
+    return sorted(similarity.items(), key=lambda item: (-item[1], item[0]))[:top_k]
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    sizes=st.lists(st.integers(1, 7), min_size=1, max_size=6), gone=st.sets(st.integers(0, 41)), rows=st.integers(1, 9)
-)
-def test_compacting_keeps_names_order_and_answers(tmp_path_factory, sizes, gone, rows):
-    folder, vectors = tmp_path_factory.mktemp('index'), random_unit(sum(sizes))
-    index, names, start = GalleryIndex.create(folder, KEY, 8), names_of(len(vectors)), 0
-    for size in sizes:
-        index.add(names[start : start + size], vectors[start : start + size], labels=names[start : start + size])
-        start += size
-    index.remove([names[row] for row in gone if row < len(names)])
-    left = [name for row, name in enumerate(names) if row not in gone]
-    before = [] if not left else index.search(vectors[0], len(vectors))[0]
-    index.compact(rows)
-    again = GalleryIndex.open(folder)
-    assert index.names() == again.names() == left
-    assert [entry.rows for entry in again.manifest.shards[:-1]] == [rows] * (len(again.manifest.shards) - 1)
-    assert {path.name for path in folder.iterdir()} == {'manifest.json', *again.manifest.files()}
-    if left:
-        after = again.search(vectors[0], len(vectors))[0]
-        assert [match[:3] for match in after] == [match[:3] for match in before]
+@given(data=st.data(), batch=st.sampled_from([3, 2048]), top_k=st.integers(1, 40))
+def test_a_search_finds_what_loops_find_with_ties_and_rows_that_come_and_go(tmp_path_factory, data, batch, top_k):
+    # Small whole numbers, so that many rows point the same way.
+    number = st.tuples(*[st.integers(-2, 2)] * 4).filter(any)
+    vectors = unit(data.draw(st.lists(number, min_size=2, max_size=30)))
+    queries = unit(data.draw(st.lists(number, min_size=1, max_size=6)))
+    cut = data.draw(st.integers(1, len(vectors) - 1))
+    gone = data.draw(st.sets(st.integers(1, len(vectors) - 1)))
+    rows = rows_named(len(vectors))
+    index = filled(tmp_path_factory.mktemp('index'), vectors[cut:], rows[cut:])
+    index.add(rows[:cut], vectors[-cut:])
+    index.add(rows[:1], vectors[:1])  # in place of another vector
+    index.remove([rows[place].name for place in gone])
+    there = dict(zip([one.name for one in rows], [vectors[0], *vectors[-cut:][1:], *vectors[cut:]], strict=True))
+    there = {name: vector for place, (name, vector) in enumerate(there.items()) if place not in gone}
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ('ifd_zoo.index.ranking', 'ifd_zoo.index.table'):
+            patch.setattr(f'{module}.BATCH', batch)
+        results = index.search(queries, top_k)
+    for query, found in zip(queries, results, strict=True):
+        assert [(match.name, match.similarity) for match in found] == slow_search(there, query, top_k)
 
 
-def test_a_new_index_can_be_searched_at_once_and_an_empty_one_says_so(tmp_path):
-    index = GalleryIndex.create(tmp_path, KEY, 8)
-    with pytest.raises(GalleryIndexError, match='the index is empty'):
-        index.search(random_unit(1))
+@pytest.mark.parametrize('queries', [1, 70])
+def test_the_order_is_that_of_rank_embeddings_but_for_rows_closer_than_a_thousandth(tmp_path, queries):
+    vectors = random_unit(500, 32)
+    index = filled(tmp_path, vectors)
+    wanted = unit(vectors[:queries] + 0.3 * random_unit(queries, 32, seed=1))
+    for query, found in zip(wanted, index.search(wanted, 500), strict=True):
+        expected = {f'{match.index:04d}.jpg': match.similarity for match in rank_embeddings(query, vectors, 500)}
+        assert [match.similarity for match in found] == pytest.approx([expected[m.name] for m in found], abs=5e-4)
+        assert [match.similarity for match in found] == sorted((m.similarity for m in found), reverse=True)
+
+
+def test_an_index_is_the_same_when_opened_again_and_embeddings_are_known_by_content(tmp_path):
+    vectors, rows = random_unit(3), [row('a', 'p', '1', 2, 'x'), row('b', 'q', '', 0, 'y'), row('c')]
+    index = filled(tmp_path, vectors, rows)
+    again = GalleryIndex.open(tmp_path, KEY)
+    assert sorted(again.rows()) == rows and len(again) == index.check() == 3
+    assert again.search(vectors, 3) == index.search(vectors, 3)
+    assert again.search(vectors[0], 1)[0][0][:4] == rows[0][:4]
+    assert np.allclose(again.embeddings()['b'], vectors[1], atol=1e-3)
+    assert list(again.embeddings('sha256', {'y', 'none'})) == ['y'] and again.embeddings('sha256', ()) == {}
+
+
+FILTERS = [
+    (Only(), 'abcde'), (Only(pids=['p']), 'ac'), (Only(camids=['2', '3']), 'bcde'), (Only(['p', 'q'], ['2']), 'bc'),
+    (Only(since=START + timedelta(hours=2)), 'cde'), (Only(until=START + timedelta(hours=2)), 'abc'),
+    (Only(since=START + timedelta(hours=1), until=START + timedelta(hours=3)), 'bcd'),
+    (Only(pids=["o'x"]), 'e'), (Only(pids=["' OR '1' = '1"]), ''),
+    (Only(since=(START + timedelta(hours=4)).astimezone().replace(tzinfo=None)), 'e'),  # local, as a user gives it
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(('only', 'expected'), FILTERS, ids=range(len(FILTERS)))
+def test_only_pictures_of_these_persons_cameras_and_times_are_searched(tmp_path, only, expected):
+    pids, camids = ['p', 'q', 'p', '', "o'x"], ['1', '2', '2', '3', '3']
+    rows = [row(name, *known, hours) for hours, (name, *known) in enumerate(zip('abcde', pids, camids, strict=True))]
+    index = filled(tmp_path, random_unit(5), rows)
+    assert sorted(names_found(index, random_unit(1), only=only)) == list(expected)
+    assert [one.name for one in rows if only.allows(*one[1:4])] == list(expected)
+
+
+def test_people_are_found_by_their_best_pictures_however_many_they_have(tmp_path):
+    near = unit(random_unit(1) + 0.1 * random_unit(300, seed=1))  # all of one person, before all others
+    others = random_unit(40, seed=2)
+    pids = ['many'] * 300 + [f'p{place // 4}' for place in range(36)] + [''] * 4
+    vectors = np.concatenate([near, others])
+    index = filled(tmp_path, vectors, rows_named(340, pids.__getitem__))
+    query = random_unit(1)
+    (found,) = index.search_people(query, 5)
+    best = {}
+    for match in index.search(query, 340)[0]:
+        best.setdefault(match.pid, match)
+    assert found == [match for pid, match in best.items() if pid][:5] and found[0].pid == 'many'
+    assert {match.pid for match in index.search_people(query, 99)[0]} == set(best) - {''}
+    assert [match.pid for match in index.search_people(query, 3, only=Only(['p1']))[0]] == ['p1']
+
+
+def test_persons_and_names_are_taken_out(tmp_path):
+    index = filled(tmp_path, random_unit(6), rows_named(6, lambda place: 'pq'[place % 2]))
+    assert index.remove(['0000.jpg', 'none'], ['q']) == 4
+    assert names_found(index, random_unit(1)) == names_found(GalleryIndex.open(tmp_path, KEY), random_unit(1))
+    assert sorted(names_found(index, random_unit(1))) == ['0002.jpg', '0004.jpg']
+
+
+def test_calls_that_do_not_fit_are_told_so_and_change_nothing(tmp_path):
+    index = GalleryIndex.open_or_create(tmp_path, KEY, 8)
     index.add([], np.empty((0, 8)))
-    index.add(['a'], random_unit(1))
-    assert index.search(random_unit(1))[0][0][:3] == ('a', '', pytest.approx(1, abs=1e-3))
-    index.remove(['a'])
     with pytest.raises(GalleryIndexError, match='the index is empty'):
         index.search(random_unit(1))
-
-
-def test_calls_that_do_not_fit_are_told_so(tmp_path):
-    index = filled(tmp_path, random_unit(3))
+    index.add(rows_named(3), random_unit(3))
     with pytest.raises(ValueError, match='top_k must be at least 1'):
         index.search(random_unit(1), 0)
     with pytest.raises(ValueError, match='give \\(Q, 8\\)'):
@@ -185,64 +152,56 @@ def test_calls_that_do_not_fit_are_told_so(tmp_path):
         with pytest.raises(ValueError, match='a query is not of unit length'):
             index.search(bad)
         with pytest.raises(ValueError, match='an embedding is not of unit length'):
-            index.add(['x'], bad)
+            index.add([row('x')], bad)
     with pytest.raises(ValueError, match='a name is there twice'):
-        index.add(['x', 'x'], random_unit(2))
-    with pytest.raises(ValueError, match='give one row of 8 for each'):
-        index.add(['x'], random_unit(2))
-    with pytest.raises(ValueError, match='no SHA-256'):
-        index.add(['x'], random_unit(1), [b'short'])
-    assert len(GalleryIndex.open(tmp_path)) == 3
+        index.add([row('x'), row('x')], random_unit(2))
+    with pytest.raises(ValueError, match='give one of 8 for each'):
+        index.add([row('x')], random_unit(2))
+    for bad in (row('x\udcff'), row('x', 'p\udcff')):
+        with pytest.raises(GalleryIndexError, match='is not UTF-8; give it another name'):
+            index.add([bad], random_unit(1))
+    assert len(GalleryIndex.open(tmp_path, KEY)) == 3
 
 
-def test_an_index_of_another_key_is_refused_with_what_differs(tmp_path):
-    index = filled(tmp_path, random_unit(2))
+def test_models_have_tables_of_their_own_and_another_key_is_refused_with_what_differs(tmp_path):
+    filled(tmp_path, random_unit(2))
     other = {'model': 'a', 'weights_sha256': 'c' * 64, 'input_size': [256, 128]}
-    for refuse in (lambda: GalleryIndex.open(tmp_path, other), lambda: index.require_key(other)):
-        with pytest.raises(GalleryIndexError) as caught:
-            refuse()
-        assert str(caught.value).startswith(f'{tmp_path}: was built by another model or setting (weights_sha256 is b, ')
-        assert 'input_size' not in str(caught.value) and 'build into another folder' in str(caught.value)
-    with pytest.raises(GalleryIndexError, match='there is an index already'):
-        GalleryIndex.create(tmp_path, KEY, 8)
+    with pytest.raises(GalleryIndexError) as caught:
+        GalleryIndex.open(tmp_path, other)
+    assert str(caught.value).startswith(f'{tmp_path}: was built by another model or setting (weights_sha256 is b, not ')
+    assert 'input_size' not in str(caught.value)
+    filled(tmp_path, random_unit(1, 5), key=other)
+    assert [len(GalleryIndex.open(tmp_path, key)) for key in (KEY, other)] == [2, 1]
+    assert len(GalleryIndex.all_at(tmp_path)) == 2
+    with pytest.raises(GalleryIndexError, match='has embeddings of length 5, not 8'):
+        GalleryIndex.open_or_create(tmp_path, other, 8)
 
 
-def test_a_second_writer_is_refused_and_readers_go_on(tmp_path):
-    vectors = random_unit(6)
-    reader, first, second = filled(tmp_path, vectors[:3]), GalleryIndex.open(tmp_path), GalleryIndex.open(tmp_path)
-    first.add(['new'], vectors[3:4])
-    first.compact()
-    for write in (lambda: second.add(['x'], vectors[4:5]), lambda: second.remove(['0.jpg']), second.compact):
-        with pytest.raises(GalleryIndexError, match='another process has written to this index; open it again'):
-            write()
-    assert len(reader.search(vectors[0])[0]) == 3
-    assert GalleryIndex.open(tmp_path).names() == ['0.jpg', '1.jpg', '2.jpg', 'new']
+@pytest.mark.parametrize('kind', ['ivf_pq', 'hnsw'])
+def test_approximate_search_finds_most_with_exact_similarities_and_rows_come_and_go(tmp_path, kind):
+    vectors = random_unit(1500, 16)
+    index = filled(tmp_path, vectors[:-1])
+    with pytest.raises(GalleryIndexError, match='has no approximate index; make one by'):
+        index.search(vectors[0], near=True)
+    _, recall = approximate.build(index, kind)
+    assert recall >= 0.95
+    index.remove(['0007.jpg'])
+    index.add([row('new', 'p')], vectors[-1:])
+    again = GalleryIndex.open(tmp_path, KEY)
+    assert '0007.jpg' not in names_found(again, vectors[7], near=True)
+    assert names_found(again, vectors[-1], 1, near=True) == names_found(again, vectors[-1], only=Only(['p'])) == ['new']
+    assert again.search(vectors[8], 1, near=True) == again.search(vectors[8], 1)
+    assert again.describe()['approximate'] and again.check() == 1499
 
 
-def test_names_of_any_kind_come_back(tmp_path):
-    names = ['', 'a b/ü.jpg', '人.png', 'not utf-8 \udcff.jpg', '\n']
-    GalleryIndex.create(tmp_path, KEY, 8).add(names, random_unit(5), labels=names[::-1])
-    index = GalleryIndex.open(tmp_path)
-    assert index.names() == names
-    assert {match.name: match.label for match in index.search(random_unit(1))[0]} == dict(
-        zip(names, names[::-1], strict=True)
-    )
+def test_too_few_rows_for_an_approximate_index_are_told_so(tmp_path):
+    with pytest.raises(GalleryIndexError, match='3 rows are too few for hnsw; search exactly'):
+        approximate.build(filled(tmp_path, random_unit(3)), 'hnsw')
 
 
-def test_rows_are_found_by_what_they_were_made_from_even_when_removed(tmp_path):
-    vectors, contents = random_unit(3), [hashlib.sha256(bytes([row])).digest() for row in range(3)]
-    index = filled(tmp_path, vectors, contents=contents)
-    index.remove(['1.jpg'])
-    assert np.abs(index.table.find(contents[1]) - vectors[1]).max() < 1e-3
-    assert index.table.find(bytes(32)) is None and index.table.state('1.jpg') is None
-    assert index.table.state('2.jpg') == (contents[2], '')
+def test_a_row_that_is_not_finite_is_refused_by_a_search():
+    import pyarrow as pa
 
-
-@pytest.mark.parametrize('asked_before', [True, False])
-def test_rows_that_are_added_are_found_by_what_they_were_made_from(tmp_path, asked_before):
-    vectors = random_unit(2)
-    index = filled(tmp_path, vectors[:1])
-    if asked_before:
-        assert index.table.find(bytes(32)) is None
-    index.add(['new'], vectors[1:], [bytes(32)])
-    assert np.abs(index.table.find(bytes(32)) - vectors[1]).max() < 1e-3
+    batch = pa.record_batch({'vector': pa.FixedSizeListArray.from_arrays(pa.array([np.nan] * 8, pa.float16()), 8)})
+    with pytest.raises(ValueError, match='an embedding is not finite'):
+        ranking.rank_batches([batch], random_unit(1), 1)

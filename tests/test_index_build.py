@@ -1,11 +1,9 @@
-"""Building an index of files: only what is new is embedded, a kill loses one group, and commands answer."""
+"""Building an index of files: only what is new is embedded, and commands answer."""
 
 import json
+import os
 import shutil
-import signal
-import subprocess
-import sys
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -14,14 +12,12 @@ from PIL import Image
 
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import save_release
-from ifd_zoo.index import GalleryIndex, GalleryIndexError, IndexFile, build, folder_files, index_key
+from ifd_zoo.index import GalleryIndex, GalleryIndexError, IndexFile, Only, build, fill, folder_files, index_key
 from ifd_zoo.index.__main__ import main
-from ifd_zoo.index.building import LOOSE_SHARDS, fill
 from ifd_zoo.parsing import NoParser
 from ifd_zoo.predictor import Predictor
 from tests.index_worker import DIM, KEY, Embedder, fill_from
-
-REPOSITORY = Path(__file__).resolve().parents[1]
+from tests.test_index import filled, random_unit
 
 
 def write_photo(path, seed):
@@ -36,22 +32,6 @@ def photos(tmp_path):
     return tmp_path / 'photos'
 
 
-def content(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-@pytest.mark.parametrize('calls', [1, 4])
-def test_a_killed_build_goes_on_and_gives_the_same_index(photos, tmp_path, calls):
-    command = [sys.executable, '-m', 'tests.index_worker', str(tmp_path / 'killed'), str(photos), str(calls)]
-    assert subprocess.run(command, cwd=REPOSITORY).returncode == -signal.SIGKILL
-    assert len(GalleryIndex.open(tmp_path / 'killed', KEY)) == calls // 2 * 4
-    embed = Embedder()
-    _, built = fill_from(tmp_path / 'killed', photos, embed)
-    assert built == (10 - calls // 2 * 4, len(embed.seen), calls // 2 * 4, []) and len(embed.seen) == built.added
-    fill_from(tmp_path / 'whole', photos, Embedder())
-    assert content(tmp_path / 'killed') == content(tmp_path / 'whole')
-
-
 def test_only_new_and_changed_files_are_embedded(photos, tmp_path):
     fill_from(tmp_path / 'index', photos, Embedder())
     write_photo(photos / 'new.png', 30)
@@ -60,45 +40,56 @@ def test_only_new_and_changed_files_are_embedded(photos, tmp_path):
     embed = Embedder()
     index, built = fill_from(tmp_path / 'index', photos, embed)
     assert sorted(embed.seen) == ['2.png', 'new.png']
-    assert built == (3, 2, 9, [])
-    assert len(index) == 12
+    assert built == (3, 2, 9, 0, []) and len(index) == 12
     best = index.search(Embedder()([photos / 'copy.png']), 2)[0]
-    assert {match.name for match in best} == {'copy.png', 'p1/7.png'} and best[0].similarity == best[1].similarity
+    assert [match.name for match in best] == ['copy.png', 'p1/7.png'] and best[0].similarity == best[1].similarity
 
 
 def test_files_of_the_same_bytes_are_embedded_once_and_have_a_row_each(photos, tmp_path):
     for name in ('a.png', 'b.png', 'p0/c.png'):
         shutil.copy(photos / 'p0' / '0.png', photos / name)
-    embed = Embedder()
-    index, built = fill_from(tmp_path / 'index', photos, embed)
+    index, built = fill_from(tmp_path / 'index', photos, Embedder())
     assert (built.added, built.embedded, len(index)) == (13, 10, 13)
 
 
-def test_a_file_that_was_removed_comes_back_without_the_model(photos, tmp_path):
-    index, _ = fill_from(tmp_path / 'index', photos, Embedder())
-    index.remove(['p0/3.png'])
+def test_what_is_known_of_a_file_follows_it_without_the_model(photos, tmp_path):
+    fill_from(tmp_path / 'index', photos, Embedder())
+    (photos / 'p0').rename(photos / 'p9')
+    (photos / 'p9' / '0.png').rename(photos / 'p9' / '0001_c3s1_000151_00.png')
+    os.utime(photos / 'p1' / '5.png', (1e9, 1e9))
+    os.utime(photos / 'p1' / '6.png', (1e12, 1e12))  # of the year 33658
     embed = Embedder()
-    index, built = fill_from(tmp_path / 'index', photos, embed)
-    assert embed.seen == [] and built == (1, 0, 9, []) and 'p0/3.png' in index
+    index, built = fill_from(tmp_path / 'index', photos, embed, 'person', keep=())
+    assert embed.seen == [] and built == (10, 0, 0, 5, [])
+    (found,) = index.search(Embedder()([photos / 'p1' / '5.png']), 10, Only(['p1'], until=datetime(2002, 1, 1)))
+    assert [match[:4] for match in found] == [('p1/5.png', 'p1', '', datetime.fromtimestamp(1e9, UTC))]
+    assert {(row.pid, row.camid) for row in index.rows()} == {('p9', '3'), ('p9', ''), ('p1', '')}
 
 
-def test_a_new_label_is_taken_over_without_the_model(photos, tmp_path):
-    index, embed = GalleryIndex.create(tmp_path / 'index', KEY, DIM), Embedder()
-    fill(index, embed, folder_files(photos))
-    assert fill(index, embed, folder_files(photos, 'folders')) == (10, 0, 0, [])
-    assert len(embed.seen) == 10 and index.remove(labels=['p1']) == 5 and len(index) == 5
+def test_only_what_can_be_used_or_is_kept_stays_when_it_is_pruned(photos, tmp_path):
+    fill_from(tmp_path / 'index', photos, Embedder())
+    for name in ('0', '1'):
+        (photos / 'p0' / f'{name}.png').unlink()
+    (photos / 'p0' / '2.png').write_text('no picture')
+    index, built = fill_from(tmp_path / 'index', photos, Embedder())
+    assert len(index) == 10 and built.removed == 0
+    index, built = fill_from(tmp_path / 'index', photos, Embedder(), keep={'p0/1.png'})
+    assert built[:4] == (0, 0, 7, 2) and len(built.skipped) == 1
+    assert {row.name for row in index.rows()}.isdisjoint({'p0/0.png', 'p0/2.png'}) and len(index) == 8
 
 
 def test_files_that_cannot_be_used_are_named_and_the_others_taken(photos, tmp_path):
     (photos / 'p0' / 'torn.png').write_bytes((photos / 'p0' / '1.png').read_bytes()[:60])
     (photos / 'p1' / 'text.jpg').write_text('no picture')
     (photos / 'again.jpg').write_text('no picture')
-    files = [*folder_files(photos), IndexFile(photos / 'gone.png', 'gone.png')]
-    index = GalleryIndex.create(tmp_path / 'index', KEY, DIM)
+    odd = IndexFile(photos / 'p0' / '0.png', 'odd\udcff.png')
+    files = [*folder_files(photos), IndexFile(photos / 'gone.png', 'gone.png'), odd]
+    index = GalleryIndex.open_or_create(tmp_path / 'index', KEY, DIM)
     built = fill(index, Embedder(), files)
     assert (built.added, built.embedded, len(index)) == (10, 10, 10)
     skipped = dict(line.split(': ', 1) for line in built.skipped)
-    assert set(skipped) == {'p0/torn.png', 'p1/text.jpg', 'again.jpg', 'gone.png'}
+    assert set(skipped) == {'p0/torn.png', 'p1/text.jpg', 'again.jpg', 'gone.png', odd.name}
+    assert skipped[odd.name] == 'the name is not UTF-8; give the file another'
     assert skipped['gone.png'] == 'cannot be read (No such file or directory)'
     assert 'is damaged' in skipped['p0/torn.png'] and 'is not a picture' in skipped['again.jpg']
 
@@ -109,17 +100,16 @@ def test_progress_counts_up_to_all_files(photos, tmp_path):
     assert told == [0, 2, 4, 4, 6, 8, 8, 10]
 
 
-def test_many_small_shards_are_merged(photos, tmp_path):
-    index = GalleryIndex.create(tmp_path / 'index', KEY, DIM)
-    vectors = Embedder()([photos / 'p0' / '0.png'])
-    for number in range(LOOSE_SHARDS):
-        index.add([f'{number}'], vectors)
-    fill(index, Embedder(), folder_files(photos))
-    assert len(index.manifest.shards) == 1 and len(GalleryIndex.open(tmp_path / 'index')) == LOOSE_SHARDS + 10
+def test_many_small_writes_are_merged_and_old_versions_deleted(photos, tmp_path, monkeypatch):
+    for module in ('building', 'table'):
+        monkeypatch.setattr(f'ifd_zoo.index.{module}.LOOSE', 2, raising=False)
+    monkeypatch.setattr(GalleryIndex.tidy, '__defaults__', (timedelta(milliseconds=1), 0))
+    index, _ = fill_from(tmp_path / 'index', photos, Embedder())
+    assert len(list((tmp_path / 'index').glob('*.lance/data/*.lance'))) == 1 == len(index.table.list_versions())
 
 
 def test_two_files_of_one_name_and_folders_without_pictures_are_refused(photos, tmp_path):
-    index = GalleryIndex.create(tmp_path / 'index', KEY, DIM)
+    index = GalleryIndex.open_or_create(tmp_path / 'index', KEY, DIM)
     with pytest.raises(ValueError, match='two files have the same name'):
         fill(index, Embedder(), [IndexFile(photos / 'a', 'x'), IndexFile(photos / 'b', 'x')])
     with pytest.raises(GalleryIndexError, match='no such folder'):
@@ -147,16 +137,13 @@ def test_the_key_tells_models_and_parsers_apart(predictor):
     assert index_key(baseline[0])['weights_sha256'] != key['weights_sha256']
 
 
-def test_a_build_embeds_as_the_predictor_does_and_refuses_another_index(predictor, tmp_path):
+def test_a_build_embeds_as_the_predictor_does(predictor, tmp_path):
     files = [IndexFile(path, path.name) for path in sorted((EXAMPLES / 'gallery').glob('*.jpg'))[:3]]
-    index = GalleryIndex.create(tmp_path / 'a', index_key(predictor), predictor.model.num_features)
-    assert build(index, predictor, files).added == 3
+    index, built = build(tmp_path, predictor, files)
+    assert built.added == 3 and index.key == index_key(predictor)
     embeddings = predictor.embed([file.path for file in files])
     for file, found in zip(files, index.search(embeddings, 1), strict=True):
         assert found[0].name == file.name and found[0].similarity == pytest.approx(1, abs=1e-3)
-    other = GalleryIndex.create(tmp_path / 'b', KEY, predictor.model.num_features)
-    with pytest.raises(GalleryIndexError, match='model is brightness, not ifd_resnet10t.synthetic'):
-        build(other, predictor, files)
 
 
 def test_the_commands_build_search_describe_and_remove(tmp_path, capsys):
@@ -174,17 +161,30 @@ def test_the_commands_build_search_describe_and_remove(tmp_path, capsys):
     find = ['search', '--index', index, '--query', query, '--top-k', '2', '--device', 'cpu']
     assert main([*find, '--json']) == 0
     found = json.loads(capsys.readouterr().out)[query]
-    assert len(found) == 2 and {'name', 'label', 'similarity', 'row'} == set(found[0])
-    assert main(find) == 0 and f'{found[0]["name"]}  [{found[0]["label"]}]' in capsys.readouterr().out
-    assert main(['remove', '--index', index, '--label', 'p100138']) == 0
+    assert len(found) == 2 and list(found[0]) == ['name', 'pid', 'camid', 'time', 'similarity']
+    assert main(find) == 0 and f'{found[0]["name"]}  [{found[0]["pid"]}, camera ' in capsys.readouterr().out
+    for flags, number in (('--people --since 2000-01-01', 2), ('--pid p100138 --camid 1', 1), ('--until 20000101', 0)):
+        assert main([*find, '--json', *flags.split()]) == 0
+        assert len(json.loads(capsys.readouterr().out)[query]) == number
+    assert main(['remove', '--index', index, '--pid', 'p100138']) == 0
     assert '1 images removed, 2 left' in capsys.readouterr().out
     (images / 'p100002' / 'p100002_o1_c0.jpg').unlink()
     assert main([*make, '--prune']) == 0
-    assert ': 2 images; 1 added (0 embedded), 1 there already, 1 left out, 1 removed' in capsys.readouterr().out
-    assert main(['compact', '--index', index]) == 0 and '2 -> 1 shards, 2 removed rows' in capsys.readouterr().out
+    assert ': 2 images; 1 added (1 embedded), 1 there already, 1 left out, 1 removed' in capsys.readouterr().out
+    assert main(['compact', '--index', index]) == 0 and ' MB\n' in capsys.readouterr().out
+    assert main(['check', '--index', index]) == 0 and ': 2 rows are as they were written' in capsys.readouterr().out
     assert main(['info', '--index', index]) == 0
-    about = json.loads(capsys.readouterr().out)
-    assert (about['images'], about['removed'], about['dim']) == (2, 0, 512)
+    (about,) = json.loads(capsys.readouterr().out)
+    assert about | {'images': 2, 'people': 2, 'cameras': 2, 'dim': 512, 'approximate': []} == about
+
+
+def test_the_command_for_an_approximate_index_prints_its_recall(tmp_path, capsys):
+    vectors = random_unit(1100, 16)
+    filled(tmp_path, vectors)
+    assert main(['approximate', '--index', str(tmp_path), '--kind', 'hnsw']) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f'{tmp_path}: hnsw over 1100 images, effort 8: recall@10 against exact search ')
+    assert float(text.split()[-1]) >= 0.95
 
 
 def test_fresh_weights_are_indexed_only_when_asked(tmp_path, capsys, photos):
@@ -202,10 +202,7 @@ def test_fresh_weights_are_indexed_only_when_asked(tmp_path, capsys, photos):
 def test_commands_that_fail_end_with_2_and_one_line(tmp_path, capsys, photos):
     index = str(tmp_path / 'index')
     assert main(['info', '--index', index]) == 2
-    assert (
-        capsys.readouterr().err
-        == f'error: {index}: no index here (no manifest.json); build one, or give another folder\n'
-    )
+    assert capsys.readouterr().err == f'error: {index}: no index here; build one, or give another folder\n'
     fill_from(index, photos, Embedder())
     query = str(photos / 'p0' / '0.png')
     assert main(['search', '--index', index, '--query', query, '--device', 'cpu']) == 2

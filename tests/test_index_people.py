@@ -15,7 +15,7 @@ def write(root, *names):
 
 
 def labels_of(root, labels='folders'):
-    return {file.name: file.label for file in folder_files(root, labels)}
+    return {file.name: file.pid for file in folder_files(root, labels)}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_the_layout_can_be_said(tmp_path):
 def test_removing_an_outfit_s_name_takes_nobody_out(tmp_path, capsys):
     images, index = write(tmp_path / 'photos', '0001/0/c1_0.jpg', '0002/0/c1_0.jpg'), str(tmp_path / 'index')
     assert main(['build', '--index', index, '--images', str(images), '--labels', 'folders', '--device', 'cpu']) == 0
-    assert main(['remove', '--index', index, '--label', '0']) == 2
-    assert "no label '0' in this index" in capsys.readouterr().err
-    assert main(['remove', '--index', index, '--label', '0002']) == 0
+    assert main(['remove', '--index', index, '--pid', '0']) == 2
+    assert "no pid '0' in this index" in capsys.readouterr().err
+    assert main(['remove', '--index', index, '--pid', '0002']) == 0
     assert '1 images removed, 1 left' in capsys.readouterr().out

@@ -37,7 +37,7 @@ def uploads(monkeypatch, tmp_path):
 
 def rank(shared, queries, gallery, archives=None, use_folder=False, model=IFD, **wishes):
     wanted = {'view': VIEWS[0], 'opacity': 0.5, 'top_k': 3, 'threshold': 0.0} | wishes
-    values = page.rank(*shared, queries, gallery, archives, use_folder, model, *wanted.values())
+    values = page.rank(*shared, queries, gallery, archives, use_folder, model, **wanted)
     return dict(zip(OUTPUTS, values, strict=True))
 
 
@@ -140,6 +140,24 @@ def test_a_folder_of_the_start_is_searched_when_it_is_asked_for(uploads):
     assert f'Ranked {len(GALLERY)} photos' in rank(shared, query, None, use_folder=True)['status']
     with pytest.raises(gr.Error, match='gallery is empty'):
         rank(shared, query, None)
+
+
+def test_a_part_of_the_gallery_is_searched_by_person_camera_and_time(shared, uploads):
+    query, gallery = items(upload(uploads, QUERIES[0])), some(uploads, 20)
+    person, camera = QUERIES[0].name.split('_')[1], GALLERY[0].stem[-1]
+    for part, fits in (
+        ({'persons': f'0{person[1:]}, 7'}, lambda name: name.startswith(f'{person}_')),
+        ({'cameras': camera}, lambda name: name.endswith(f'_c{camera}.jpg')),
+        ({'since': '2001-01-01', 'until': '9999-12-31T12:00'}, lambda name: True),
+    ):
+        names = [row[1] for row in rank(shared, query, gallery, **part)['table']]
+        assert sorted(names) == sorted(path.name for path in GALLERY[:20] if fits(path.name))
+    for part, message in (
+        ({'until': '2001-01-01'}, 'No photo of the gallery is of these'),
+        ({'since': 'now'}, 'Give times as 2026-05-31'), ({'since': '0001-01-01T00:00+12:00'}, 'Give times as'),
+    ):  # fmt: skip
+        with pytest.raises(gr.Error, match=message):
+            rank(shared, query, gallery, **part)
 
 
 def test_photos_of_the_folder_that_change_after_the_start_are_skipped_or_looked_at_again(uploads):

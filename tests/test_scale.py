@@ -14,19 +14,18 @@ def figures_of(path):
     return {figure['what']: figure for figure in values['figures']}
 
 
-def test_an_index_is_built_searched_changed_and_compared_with_its_unit_and_faiss(tmp_path, capsys):
-    flags = ['--rows', '2400', '--dim', '32', '--kinds', 'flat', 'hnsw', 'ivfpq', '--rounds', '2']
+def test_an_index_is_built_searched_changed_and_compared_with_its_unit(tmp_path, capsys):
+    flags = ['--rows', '2400', '--dim', '32', '--kinds', 'hnsw', 'ivf_pq', '--rounds', '2']
     assert scale.main([*flags, '--json', str(tmp_path / 'x.json'), '--folder', str(tmp_path)]) == 0
     figures = figures_of(tmp_path / 'x.json')
     assert [path.name for path in tmp_path.iterdir()] == ['x.json']  # what was built is gone
     assert figures['deleted people that are found']['value'] == 0
     for queries in ('1 query', '100 queries'):
-        ours = figures[f'exact search, 2,400 rows, {queries}']
-        ratio = figures[f'exact search, 2,400 rows, {queries}: ratio to its unit']
-        assert ours['value'] > 0 and ratio['value'] > 0 and ratio['note'] == 'at most 1.5'
-    for kind, least in (('flat', 1), ('hnsw', 0.9), ('ivfpq', 0.5)):
-        assert figures[f'FAISS {kind}: recall@10, people in the index']['value'] >= least
-        assert figures[f'FAISS {kind}: size']['value'] > 0
+        assert figures[f'exact search, 2,400 rows, {queries}']['value'] > 0
+        assert figures[f'exact search, 2,400 rows, {queries}: ratio to its unit']['value'] > 0
+    for kind in ('hnsw', 'ivf_pq'):
+        assert figures[f'{kind}: recall@10, people in the index']['value'] >= 0.9
+        assert figures[f'{kind}: size']['value'] > 0
     assert 0 < figures['peak memory, built, searched and changed']['value'] < 6
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ['| what | measured |  |', '|---|---|---|'] and len(lines) == 2 + len(figures)

@@ -6,7 +6,7 @@ from pathlib import Path
 from ifd_zoo.choices import FOLDER_LABELS
 from ifd_zoo.datasets.folder import FILE_NAME
 from ifd_zoo.index.base import GalleryIndexError
-from ifd_zoo.uploads.labels import Label, read_label
+from ifd_zoo.uploads.labels import Label
 
 *_, PERSON, OUTFIT = FOLDER_LABELS
 DEPTHS = {PERSON: 1, OUTFIT: 2}
@@ -14,18 +14,18 @@ DEPTHS = {PERSON: 1, OUTFIT: 2}
 ADVICE = f'say --labels {PERSON} or --labels {OUTFIT}, whichever it is'
 
 
-def read_people(folder: Path, paths: Sequence[Path], labels: str) -> list[str]:
+def read_people(folder: Path, paths: Sequence[Path], said: Sequence[Label | None], labels: str) -> list[str]:
     """The name of the person's folder for each picture.
 
     Args:
         folder: of the gallery; the `paths` are in it.
+        said: what the names of files and folders say of each.
         labels: `folders` goes by what the readers of data sets and of uploads know; `person` and `person/outfit` are
             believed.
 
     Raises:
         GalleryIndexError: a picture is in too few folders, or the names do not tell which one is the person's.
     """
-    said = [read_label(f'{folder.resolve()}/{path.relative_to(folder)}') for path in paths]
     layouts = {labels}
     if labels not in DEPTHS:
         layouts = {_layout(folder, path, label) for path, label in zip(paths, said, strict=True)}

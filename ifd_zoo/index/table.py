@@ -1,112 +1,228 @@
-"""The rows of an index in memory: which there are, what they are called, and what they were made from."""
+"""`GalleryIndex`: the embeddings of a gallery in a table of LanceDB."""
 
-from collections.abc import Iterable, Sequence
-from functools import cached_property
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ifd_zoo.index.exact import Ranking
-from ifd_zoo.index.shard import Shard
+from ifd_zoo.index import engine
+from ifd_zoo.index.approximate import propose
+from ifd_zoo.index.base import GalleryIndexError, Only
+from ifd_zoo.index.engine import AGAIN, Row, told
+from ifd_zoo.index.key import as_json, describe_difference
+from ifd_zoo.index.ranking import BATCH, SEEN, IndexMatch, rank_batches
+
+LOOSE = 64
+"""Files and versions that are left before they are merged."""
+OLD = timedelta(minutes=10)
+"""Versions of this age are deleted; a reader keeps to one for as long as a search takes."""
+NORM_TOLERANCE = 1e-3
+ALL = Only()
 
 
-class IndexMatch(NamedTuple):
-    name: str
-    label: str
-    """Name of the person; empty when none was given."""
-    similarity: float
-    """Cosine, in [-1, 1]."""
-    row: int
-    """Position in the index."""
+class GalleryIndex:
+    """Rows of name, person, camera, time and embedding, of one model and setting; see `open` and `open_or_create`.
 
+    A name is there once: to add it again replaces its row. Embeddings are float16, by which a similarity is off by less
+    than 5e-4, about 1e-5 as a rule. Any number of processes may read and write: each change is there in full or not at
+    all, also when the process is killed, and a search is in what was the newest state as it began.
 
-class Table:
-    """Rows of shards, some of which are removed. What is looked up by name or content is read when first asked for.
-
-    Args:
-        shards: in the order of their rows.
-        alive: (N,) bool, the rows that are not removed.
+    Attributes:
+        address: folder or URL of the tables.
+        key: what decides the embeddings, see `index_key`.
+        dim: D, length of an embedding.
     """
 
-    def __init__(self, shards: Sequence[Shard], alive: np.ndarray) -> None:
-        self.shards, self.alive = list(shards), alive
-        self.ends = np.cumsum([len(shard) for shard in shards], dtype=np.int64)
+    def __init__(self, address: str, name: str, database: Any) -> None:
+        self.address = address
+        self.table, self.key, self.dim = engine.open_table(database, name, address)
 
-    def extend(self, shards: Sequence[Shard]) -> None:
-        """Take in more rows; a name that is there already is that of the new row, and its old row is removed."""
-        start = len(self.alive)
-        names = [name for shard in shards for name in shard.names.all()]
-        self.alive = np.append(self.alive, np.ones(len(names), bool))
-        self.alive[[self.row_of[name] for name in names if name in self.row_of]] = False
-        self.row_of.update({name: start + row for row, name in enumerate(names)})
-        if 'row_with' in self.__dict__:  # else it is made of all shards when it is first asked for
-            self.row_with.update({content: start + row for row, content in enumerate(_contents(shards))})
-        self.shards += shards
-        self.ends = np.cumsum([len(shard) for shard in self.shards], dtype=np.int64)
+    @classmethod
+    def all_at(cls, place: str | Path) -> list['GalleryIndex']:
+        """The indexes of all models and settings in a folder; errors as of `open`."""
+        address, database, names = engine.connect(place)
+        return [cls(address, name, database) for name in names]
 
-    def remove(self, rows: Iterable[int]) -> None:
-        for row in rows:
-            del self.row_of[self.texts(row)[0]]
-            self.alive[row] = False
+    @classmethod
+    def open(cls, place: str | Path, key: dict[str, Any]) -> 'GalleryIndex':
+        """The index of that key. Raises GalleryIndexError when there is none, or it cannot be read."""
+        found = {describe_difference(index.key, key): index for index in cls.all_at(place)}
+        least = min(found, key=len)
+        if least:
+            advice = 'use that, or build with this one, too'
+            raise GalleryIndexError(f'{place}: was built by another model or setting ({least}); {advice}')
+        return found[least]
 
-    @cached_property
-    def row_of(self) -> dict[str, int]:
-        """By name, of those that are not removed."""
-        names = (name for shard in self.shards for name in shard.names.all())
-        return {name: row for row, name in enumerate(names) if self.alive[row]}
+    @classmethod
+    def open_or_create(cls, place: str | Path, key: dict[str, Any], dim: int) -> 'GalleryIndex':
+        """The index of that key and embeddings (D,), made when missing; GalleryIndexError as of `open`."""
+        address, database, names = engine.connect(place, make=True)
+        key, name = as_json(key), engine.table_name(as_json(key))
+        if name not in names:
+            with told(address, AGAIN):
+                database.create_table(name, schema=engine.schema(key, dim), exist_ok=True)
+        index = cls(address, name, database)
+        if index.dim != dim:
+            raise GalleryIndexError(f'{address}: has embeddings of length {index.dim}, not {dim}; give another folder')
+        return index
 
-    @cached_property
-    def row_with(self) -> dict[bytes, int]:
-        """By SHA-256 of the content, removed ones as well."""
-        return {content: row for row, content in enumerate(_contents(self.shards))}
+    def __len__(self) -> int:
+        with told(self.address):
+            return self.table.count_rows()
 
-    def labelled(self, labels: Iterable[str]) -> dict[str, list[int]]:
-        """For each of the labels its rows that are not removed; all are looked for in one pass."""
-        found: dict[str, list[int]] = {label: [] for label in labels}
-        if not found:
-            return found
-        every = (one for shard in self.shards for one in shard.labels.all())
-        for row, label in enumerate(every):
-            if label in found and self.alive[row]:
-                found[label].append(row)
+    def rows(self) -> list[Row]:
+        """What is known of all pictures, in no certain order."""
+        return [row for batch in self._scan(Row._fields) for row in engine.rows_of(batch)]
+
+    def embeddings(self, column: str = 'name', values: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        """Embeddings (D,) float16 by name, or by what another column has.
+
+        Args:
+            values: of that column; None for all.
+        """
+        from lancedb.expr import col
+
+        found, chosen = {}, None if values is None else col(column).isin(list(values))
+        for batch in self._scan([column, 'vector'], chosen) if chosen is None or values else ():
+            found |= zip(batch[column].to_pylist(), engine.vectors_of(batch), strict=True)
         return found
 
-    def find(self, content: bytes) -> np.ndarray | None:
-        """The embedding (D,) float32 of a row, even a removed one, made from what has this SHA-256."""
-        row = self.row_with.get(content)
-        if row is None:
-            return None
-        shard, position = self.locate(row)
-        return shard.embeddings[position].float().numpy()
+    def search(
+        self, queries: np.ndarray, top_k: int = 10, only: Only = ALL, near: bool = False
+    ) -> list[list[IndexMatch]]:
+        """For each query the most similar pictures, best first; equal ones by name.
 
-    def state(self, name: str) -> tuple[bytes, str] | None:
-        """SHA-256 and label of the row of that name; None when there is none."""
-        if name not in self.row_of:
-            return None
-        shard, position = self.locate(self.row_of[name])
-        return shard.contents[position].tobytes(), shard.labels[position]
+        Args:
+            queries: (Q, D) or (D,), unit length.
+            top_k: at most so many are returned; may be larger than the index.
+            only: which pictures are searched.
+            near: by what `approximate.build` has made: some pictures are missed, similarities are exact.
 
-    def locate(self, row: int) -> tuple[Shard, int]:
-        """The shard of a row, and its position in there."""
-        number = int(np.searchsorted(self.ends, row, side='right'))
-        shard = self.shards[number]
-        return shard, int(row - self.ends[number] + len(shard))
+        Raises:
+            ValueError: `top_k` is less than 1, or the queries have another form.
+            GalleryIndexError: the index is empty or damaged, or there is no approximate one.
+        """
+        if top_k < 1:
+            raise ValueError(f'top_k must be at least 1, got {top_k}')
+        queries = np.atleast_2d(np.asarray(queries, np.float32))
+        if queries.ndim != 2 or queries.shape[1] != self.dim:
+            raise ValueError(f'queries are {queries.shape}; give (Q, {self.dim}), as the rows of {self.address} are')
+        _require_unit_length(queries, 'a query')
+        if not len(self):
+            raise GalleryIndexError(f'{self.address}: the index is empty; add at least one image')
+        wanted = [*SEEN, 'vector'], only.expression()
+        with told(self.address):
+            if not near:
+                return rank_batches(self._scan(*wanted), queries, top_k)
+            found = (propose(self.table, query, top_k, *wanted, self.address) for query in queries)
+            return [rank_batches(part, query[None], top_k)[0] for part, query in zip(found, queries, strict=True)]
 
-    def texts(self, row: int) -> tuple[str, str]:
-        """Name and label."""
-        shard, position = self.locate(row)
-        return shard.names[position], shard.labels[position]
+    def search_people(self, queries: np.ndarray, top_k: int = 10, **options: Any) -> list[list[IndexMatch]]:
+        """For each query the most similar persons with a pid, each by the best picture; options as of `search`."""
+        looked_at, number = top_k, len(self)
+        while True:
+            looked_at, people = 4 * looked_at, []
+            for found in self.search(queries, looked_at, **options):
+                best: dict[str, IndexMatch] = {}
+                for match in found:
+                    best.setdefault(match.pid, match)
+                best.pop('', None)
+                people.append(list(best.values())[:top_k])
+            if looked_at >= number or all(len(found) == top_k for found in people):
+                return people
 
-    def describe(self, rankings: Iterable[Ranking]) -> list[list[IndexMatch]]:
-        """What is behind row numbers."""
-        return [
-            [
-                IndexMatch(*self.texts(row), value, row)
-                for row, value in zip(rows.tolist(), similarity.tolist(), strict=True)
-            ]
-            for rows, similarity in rankings
-        ]
+    def add(self, rows: Sequence[Row], embeddings: np.ndarray) -> None:
+        """Write rows, each in place of the one that has its name; all of them or, on an error, none.
+
+        Args:
+            rows: with names of which each is there once.
+            embeddings: (n, D), unit length.
+
+        Raises:
+            ValueError: the rows and embeddings do not fit each other or the index.
+            GalleryIndexError: a text is not Unicode, or the table cannot be written.
+        """
+        embeddings = np.asarray(embeddings, np.float32)
+        if embeddings.shape != (len(rows), self.dim):
+            raise ValueError(f'{len(rows)} rows with embeddings {embeddings.shape}; give one of {self.dim} for each')
+        if len({row.name for row in rows}) < len(rows):
+            raise ValueError('a name is there twice; give each once')
+        _require_unit_length(embeddings, 'an embedding')
+        for row in rows:
+            if not is_text(row.name + row.pid + row.camid):
+                raise GalleryIndexError(f'{row.name!r}: is not UTF-8; give it another name')
+        if rows:
+            with told(self.address, AGAIN):
+                merge = self.table.merge_insert('name').when_matched_update_all().when_not_matched_insert_all()
+                merge.execute(engine.as_table(rows, embeddings, self.key))
+
+    def remove(self, names: Collection[str] = (), pids: Collection[str] = ()) -> int:
+        """Take out pictures of these names, and all of these persons; returns how many there were."""
+        from lancedb.expr import col
+
+        before = len(self)
+        with told(self.address, AGAIN):
+            for column, values in (('name', names), ('pid', pids)):
+                if values:
+                    self.table.delete(col(column).isin(list(values)))
+        return before - len(self)
+
+    def check(self) -> int:
+        """Read all rows, compare each with its checksum, and return how many there are.
+
+        Raises:
+            GalleryIndexError: a file cannot be read, or a row is not as it was written.
+        """
+        number, damaged = 0, []
+        with told(self.address):
+            for batch in self._scan([*Row._fields, 'vector', 'checksum']):
+                found = zip(engine.rows_of(batch), engine.vectors_of(batch), batch['checksum'].to_pylist(), strict=True)
+                damaged += [row.name for row, vector, value in found if engine.checksum(row, vector) != value]
+                number += len(batch)
+            if damaged:
+                raise ValueError(f'{len(damaged)} of {number} rows are damaged, such as {damaged[0]!r}')
+        return number
+
+    def describe(self) -> dict[str, Any]:
+        """Counts, megabytes of the newest version, and the key; JSON values."""
+        rows = self.rows()
+        with told(self.address):
+            size, made = self.table.stats()['total_bytes'], [one.index_type for one in self.table.list_indices()]
+        counts = {'images': len(rows), 'people': len({row.pid for row in rows} - {''})}
+        counts |= {'cameras': len({row.camid for row in rows} - {''}), 'megabytes': round(size / 1e6, 1)}
+        return counts | {'approximate': made, 'dim': self.dim, 'key': self.key}
+
+    def tidy(self, older: timedelta = OLD, loose: int = 0) -> None:
+        """Merge files, take new rows into the approximate index, and delete versions that are older.
+
+        Args:
+            older: what is close to none is an error for those who read or write meanwhile.
+            loose: files and versions at which nothing is done yet; nor is it then while somebody else writes.
+        """
+        with told(self.address, AGAIN):
+            files = self.table.stats()['fragment_stats']['num_fragments']
+            try:
+                if max(files, len(self.table.list_versions())) > loose:
+                    self.table.optimize(cleanup_older_than=older)
+            except RuntimeError as error:
+                if not loose or 'commit conflict' not in str(error):  # else who has written will tidy up
+                    raise
+
+    def _scan(self, columns: Sequence[str], expression: Any = None) -> Iterator[Any]:
+        """Record batches of these columns."""
+        with told(self.address):
+            search = self.table.search().select(list(columns))
+            yield from (search if expression is None else search.where(expression)).to_batches(BATCH)
 
 
-def _contents(shards: Iterable[Shard]) -> Iterable[bytes]:
-    return (content.tobytes() for shard in shards for content in shard.contents)
+def is_text(text: str) -> bool:
+    """Whether a text can be written: names of files need not be UTF-8."""
+    return text.isascii() or not any('\ud800' <= letter <= '\udfff' for letter in text)
+
+
+def _require_unit_length(vectors: np.ndarray, what: str) -> None:
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not (np.abs(lengths - 1) < NORM_TOLERANCE).all():  # written so that NaN is refused, too
+        raise ValueError(f'{what} is not of unit length, or not finite; divide it by its norm')

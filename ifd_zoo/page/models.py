@@ -159,7 +159,7 @@ class Models:
             self._photo_views.update(made)
         return [known[key] for key in keys]
 
-    def use_index(self, files: Sequence[PhotoFile], index: Path) -> None:
+    def use_index(self, files: Sequence[PhotoFile], index: str | Path) -> None:
         """Keep the embeddings of these files, the folder of the start, in the folder `index`."""
         self.embed = self._indexed = IndexedFolder(files, index, self.busy)
 

@@ -11,6 +11,7 @@ from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button
 from ifd_zoo.page.files import ARCHIVE_TYPES, PICTURE_TYPES
 from ifd_zoo.page.models import BASELINE, Models
+from ifd_zoo.page.narrowing import narrowing_fields
 from ifd_zoo.page.rank_state import HEADS, MAX_SHOWN
 from ifd_zoo.page.theme import PICTURES, STILL, UPLOAD, labelled
 from ifd_zoo.uploads import Gallery
@@ -24,6 +25,8 @@ class Form(NamedTuple):
     """Queries, gallery, archives, folder and model."""
     wishes: list
     """What is shown: view, opacity, number of matches and threshold."""
+    part: list
+    """Which part of the gallery is searched, as of `narrowing_fields`."""
     search: gr.Button
     cancel: gr.Button
 
@@ -53,6 +56,7 @@ def input_column(models: Models, folder: Gallery | None) -> Form:
         )
     text = f'Search the {len(folder.files):,} photos of this machine as well' if folder else 'No folder was given'
     use_folder = gr.Checkbox(value=bool(folder), label=text, visible=bool(folder), elem_id='folder')
+    part = narrowing_fields()
     model = gr.Radio(model_choices(models), value=models.names[0], label='Model', elem_id='model')
     with gr.Row():
         button = gr.Button('Find matches', variant='primary', size='lg', elem_id='run', min_width=160)
@@ -64,7 +68,7 @@ def input_column(models: Models, folder: Gallery | None) -> Form:
             top_k = gr.Slider(1, MAX_SHOWN, value=8, step=1, label='Matches', elem_id='top_k', min_width=140)
             threshold = gr.Slider(-1, 1, value=0, step=0.01, label='Threshold', elem_id='threshold', min_width=140)
     inputs, wishes = [query, gallery, archives, use_folder, model], [view, opacity, top_k, threshold]
-    return Form(examples, inputs, wishes, button, cancel)
+    return Form(examples, inputs, wishes, part, button, cancel)
 
 
 def output_column() -> dict:

@@ -24,6 +24,7 @@ from ifd_zoo.page.files import (
     write_results,
 )
 from ifd_zoo.page.models import Models
+from ifd_zoo.page.narrowing import narrowed
 from ifd_zoo.page.rank_layout import Form, input_column, output_column
 from ifd_zoo.page.rank_state import HEADS, DisplayOptions, Ranking
 from ifd_zoo.page.session import Sessions
@@ -53,6 +54,10 @@ def rank(
     opacity: float,
     top_k: float,
     threshold: float,
+    persons: str = '',
+    cameras: str = '',
+    since: str = '',
+    until: str = '',
 ) -> tuple:
     """Values for the page's result components.
 
@@ -68,7 +73,7 @@ def rank(
     progress(0, desc='Reading the gallery')
     with user_errors():
         models.require(model)
-        found = take_gallery(sessions, gallery, archives, use_folder)
+        found = narrowed(take_gallery(sessions, gallery, archives, use_folder), persons, cameras, since, until)
         progress(0, desc='Waiting for the model')
         predictor = models.get(model)
         tell = stoppable(sessions, 'Looking at the gallery', len(found.files))
@@ -163,10 +168,10 @@ def build(models: Models, sessions: Sessions) -> RankTab:
 
 
 def _wire(models: Models, sessions: Sessions, form: Form, outputs: dict) -> None:
-    examples, inputs, wishes, button, cancel = form
+    examples, inputs, wishes, part, button, cancel = form
     run = {
         'fn': handing_over(sessions, partial(rank, models, sessions)),
-        'inputs': [*inputs, *wishes],
+        'inputs': [*inputs, *wishes, *part],
         'outputs': list(outputs.values()),
         'preprocess': False,
         'show_progress_on': outputs['status'],

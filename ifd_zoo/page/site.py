@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -107,10 +108,11 @@ def _read_folder(path: Path | None) -> Gallery | None:
     return found
 
 
-def _index_of(args: argparse.Namespace) -> Path:
+def _index_of(args: argparse.Namespace) -> str:
     """One for each gallery."""
     place = args.gallery.expanduser().resolve()
-    return args.index.expanduser() / f'{place.name}_{hashlib.sha256(str(place).encode()).hexdigest()[:12]}'
+    name = re.sub(r'[^\w.-]', '_', place.name)  # whatever a name may hold
+    return f'{args.index}/{name}_{hashlib.sha256(str(place).encode()).hexdigest()[:12]}'
 
 
 def _serve(demo: gr.Blocks, models: Models, sessions: Sessions, args: argparse.Namespace) -> None:

@@ -1,0 +1,94 @@
+"""Indexes of LanceDB that look at some rows only: faster for millions of them, at the price of rows that are missed.
+
+A search takes more candidates than it needs and ranks these exactly. How much it looks at, its effort (lists of IVF_PQ,
+an eighth of the candidates of HNSW), is chosen once the index is made: the least that finds enough.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ifd_zoo.choices import APPROXIMATE
+from ifd_zoo.index.engine import AGAIN, GalleryIndexError, told, vectors_of
+from ifd_zoo.index.ranking import BATCH
+
+LEAST = 1024  # rows
+CODE, LIST = 8, 256  # numbers of an embedding for each byte of IVF_PQ; rows that LanceDB wants for each list
+CANDIDATES, REFINED = 4, 8  # times top_k, ranked here; times that, which LanceDB compares by their vectors
+EFFORT = b'ifd_zoo.effort'
+"""Metadata of the vectors."""
+EFFORTS = [1 << power for power in range(3, 12)]
+ENOUGH, QUERIES, NOISE = 0.95, 100, 0.5
+
+
+def build(index: Any, kind: str = APPROXIMATE[0]) -> tuple[int, float]:
+    """Make the approximate index of a `GalleryIndex`, in place of one that was there.
+
+    Args:
+        kind: out of `APPROXIMATE`.
+
+    Returns:
+        Its effort, and recall@10 against exact search of queries near rows.
+
+    Raises:
+        GalleryIndexError: there are too few rows, or the table cannot be read or written.
+    """
+    from lancedb.index import HnswSq, IvfPq
+
+    rows = len(index)
+    if rows < LEAST:
+        raise GalleryIndexError(f'{index.address}: {rows} rows are too few for {kind}; search exactly, which is fast')
+    lists, codes = min(math.isqrt(rows), rows // LIST), math.gcd(index.dim, max(1, index.dim // CODE))
+    ivf_pq = IvfPq(distance_type='dot', num_partitions=lists, num_sub_vectors=codes)
+    hnsw = HnswSq(distance_type='dot', num_partitions=1 + (rows >> 20))
+    with told(index.address, AGAIN):
+        index.table.create_index('vector', config=dict(zip(APPROXIMATE, (ivf_pq, hnsw), strict=True))[kind])
+    queries = sample_queries(index, QUERIES)
+    exact = index.search(queries)
+    for effort in EFFORTS:
+        with told(index.address, AGAIN):
+            index.table.update_field_metadata({'path': 'vector', 'metadata': {EFFORT.decode(): str(effort)}})
+        recall = shared(exact, index.search(queries, near=True))
+        if recall >= ENOUGH:
+            break
+    return effort, recall
+
+
+def propose(
+    table: Any, query: np.ndarray, top_k: int, columns: Sequence[str], expression: Any, address: str
+) -> list[Any]:
+    """Record batches of rows that may be among the best.
+
+    Args:
+        query: (D,)
+        expression: for rows that count; None for all.
+
+    Raises:
+        GalleryIndexError: the table has no approximate index.
+    """
+    effort = (table.schema.field('vector').metadata or {}).get(EFFORT)
+    if effort is None:
+        advice = 'make one by python -m ifd_zoo.index approximate, or search exactly'
+        raise GalleryIndexError(f'{address}: has no approximate index; {advice}')
+    search = table.search(query).distance_type('dot').limit(CANDIDATES * top_k).refine_factor(REFINED)
+    search = search.nprobes(int(effort)).ef(REFINED * max(int(effort), CANDIDATES * top_k))
+    search = search if expression is None else search.where(expression)
+    return search.select([*columns, '_distance']).to_arrow().to_batches(BATCH)
+
+
+def sample_queries(index: Any, number: int, seed: int = 0) -> np.ndarray:
+    """Queries (Q, D) near rows of an index: each a row with random noise of half its length, normalised."""
+    rng = np.random.default_rng(seed)
+    with told(index.address):
+        table = index.table.take_offsets(rng.integers(len(index), size=number).tolist()).select(['vector']).to_arrow()
+    rows = np.concatenate([vectors_of(batch) for batch in table.to_batches()]).astype(np.float32)
+    queries = rows + NOISE / math.sqrt(index.dim) * rng.standard_normal(rows.shape, np.float32)
+    return queries / np.linalg.norm(queries, axis=1, keepdims=True)
+
+
+def shared(exact: Sequence, found: Sequence) -> float:
+    """The share of exact matches that were found, over all queries."""
+    hits = [len({m.name for m in a} & {m.name for m in b}) for a, b in zip(exact, found, strict=True)]
+    return sum(hits) / sum(map(len, exact))

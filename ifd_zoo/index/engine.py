@@ -1,0 +1,127 @@
+"""What an index is made of: tables of LanceDB, one for each model and setting, and what their rows are."""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ifd_zoo.errors import first_line
+from ifd_zoo.index.base import GalleryIndexError
+
+KEY = b'ifd_zoo.key'
+"""Metadata of a table: what decides its embeddings."""
+REBUILD = 'restore it from a copy, or build the index again'
+AGAIN = 'what was written before is whole; put that right, and give the same command again'
+MOST_TABLES = 10_000
+
+
+class Row(NamedTuple):
+    """What an index knows of a picture beside its embedding; pid and camid are empty where they are not known."""
+
+    name: str
+    pid: str
+    camid: str
+    time: datetime
+    """With its zone; whole seconds."""
+    sha256: str
+    """Of the picture's file, in hexadecimal digits."""
+
+
+@contextmanager
+def told(address: str, advice: str = REBUILD) -> Iterator[None]:
+    """Have what LanceDB says of a failure in one line, behind which is what to do; raises GalleryIndexError."""
+    try:
+        yield
+    except GalleryIndexError:
+        raise
+    except (RuntimeError, ValueError, OSError) as error:  # it has no errors of its own
+        reason = first_line(error).removeprefix('lance error: ').split(', /')[0]  # without the places in its sources
+        raise GalleryIndexError(f'{address}: {reason}; {advice}') from error
+
+
+def connect(place: str | Path, make: bool = False) -> tuple[str, Any, list[str]]:
+    """The address of an index, its database and the names of its tables.
+
+    Args:
+        place: a folder, or what LanceDB takes for one, such as s3://bucket/folder.
+        make: a folder without index; else that is an error.
+
+    Raises:
+        GalleryIndexError: it cannot be read or made, or is of the older kind.
+    """
+    import lancedb
+
+    folder = None if '://' in str(place) else Path(place).expanduser()
+    address = str(folder or place)
+    if folder and (folder / 'manifest.json').is_file():
+        anew = f'python -m ifd_zoo.index build --index {address} --images DIR'
+        raise GalleryIndexError(f'{address}: is an index of an older kind; delete that folder and build anew: {anew}')
+    names = []
+    if make or not folder or folder.is_dir():
+        with told(address, 'give a folder that can be read and written, or an address such as s3://bucket/folder'):
+            database = lancedb.connect(address, read_consistency_interval=timedelta(0))  # readers see what is newest
+            names = sorted(database.list_tables(limit=MOST_TABLES).tables)
+    if not names and not make:
+        raise GalleryIndexError(f'{address}: no index here; build one, or give another folder')
+    return address, database, names
+
+
+def table_name(key: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def schema(key: dict[str, Any], dim: int) -> Any:
+    """The columns of rows with embeddings (D,) float16."""
+    import pyarrow as pa
+
+    # So that of two writers of one new name the second replaces the row of the first.
+    primary = {'lance-schema:unenforced-primary-key': 'true'}
+    types = dict.fromkeys(Row._fields, pa.string()) | {'time': pa.timestamp('s', 'UTC')}
+    types |= {'vector': pa.list_(pa.float16(), dim), 'checksum': pa.int64()}
+    fields = [pa.field(name, kind, False, primary if name == 'name' else None) for name, kind in types.items()]
+    return pa.schema(fields, {KEY: json.dumps(key)})
+
+
+def open_table(database: Any, name: str, address: str) -> tuple[Any, dict[str, Any], int]:
+    """A table, its key and D. Raises GalleryIndexError when it cannot be read, or is of something else."""
+    with told(f'{address}: table {name}'):
+        table = database.open_table(name)
+        try:
+            key, dim = json.loads(table.schema.metadata[KEY]), table.schema.field('vector').type.list_size
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError('is no table of an index') from error
+        if not table.schema.equals(schema(key, dim)) or table_name(key) != name:
+            raise ValueError('has other columns or another key than a table of an index')
+    return table, key, dim
+
+
+def as_table(rows: Sequence[Row], embeddings: np.ndarray, key: dict[str, Any]) -> Any:
+    """Rows with embeddings (n, D) as they are written."""
+    import pyarrow as pa
+
+    half = embeddings.astype(np.float16)
+    columns = dict(zip(Row._fields, zip(*rows, strict=True), strict=True))
+    columns['vector'] = pa.FixedSizeListArray.from_arrays(pa.array(half.ravel()), half.shape[1])
+    columns['checksum'] = [checksum(*pair) for pair in zip(rows, half, strict=True)]
+    return pa.table(columns, schema(key, half.shape[1]))
+
+
+def rows_of(batch: Any) -> list[Row]:
+    return [Row(*values) for values in zip(*(batch[name].to_pylist() for name in Row._fields), strict=True)]
+
+
+def vectors_of(batch: Any) -> np.ndarray:
+    """The embeddings (n, D) float16 of a batch."""
+    return batch['vector'].flatten().to_numpy().reshape(len(batch), -1)
+
+
+def checksum(row: Row, vector: np.ndarray) -> int:
+    """CRC-32 of a row with its embedding (D,) float16."""
+    texts = '\0'.join(row._replace(time=str(int(row.time.timestamp()))))
+    return zlib.crc32(vector.tobytes(), zlib.crc32(texts.encode()))

@@ -1,0 +1,61 @@
+"""Search a part of a gallery only: some persons, cameras or times."""
+
+import re
+from datetime import UTC, datetime
+
+import gradio as gr
+
+from ifd_zoo.gallery import PhotoFile, stamp
+from ifd_zoo.index import Only, moment
+from ifd_zoo.page.files import error
+from ifd_zoo.uploads import Gallery, Label
+
+
+def narrowing_fields() -> list[gr.Textbox]:
+    """What `narrowed` takes beside the gallery."""
+    with gr.Accordion('Only a part of the gallery', open=False), gr.Row():
+        return [
+            gr.Textbox(label='Persons', placeholder='12, 34', elem_id='persons', min_width=140),
+            gr.Textbox(label='Cameras', placeholder='1, 2', elem_id='cameras', min_width=140),
+            gr.Textbox(label='Files since', placeholder='2026-05-31', elem_id='since', min_width=140),
+            gr.Textbox(label='Files until', placeholder='2026-05-31 18:30', elem_id='until', min_width=140),
+        ]
+
+
+def narrowed(gallery: Gallery, persons: str, cameras: str, since: str, until: str) -> Gallery:
+    """The photos of these persons and cameras, as file names tell them, whose files were last changed in that time.
+
+    Args:
+        persons: with spaces or commas between them; empty for all, as are the others.
+        since: in the form of ISO 8601; local where it names no zone.
+
+    Raises:
+        gr.Error: a time cannot be read, or no photo fits.
+    """
+    only = Only(_words(persons), _words(cameras), _time(since), _time(until))
+    if only == Only():
+        return gallery
+    known = map(_known, gallery.files, gallery.labels)
+    fitting = [place for place, one in enumerate(known) if only.allows(*one)]
+    if not fitting:
+        raise error('No photo of the gallery is of these persons, cameras and times.')
+    files, labels = ([values[place] for place in fitting] for values in gallery[:2])
+    return Gallery(files, labels, gallery.skipped)
+
+
+def _known(file: PhotoFile, label: Label | None) -> tuple[str, str, datetime]:
+    pid, camid = ('' if value is None else str(value) for value in (label and label.pid, label and label.camid))
+    return pid, camid, datetime.fromtimestamp(stamp(file.path)[1] // 10**9, UTC)
+
+
+def _words(text: str | None) -> list[str]:
+    """With numbers as labels have them, without zeros before them."""
+    words = re.split(r'[\s,;]+', str(text or ''))
+    return [str(int(word)) if word.isdecimal() and word.isascii() else word for word in words if word]
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        return moment(str(text).strip()) if text else None
+    except ValueError as fault:
+        raise error('Give times as 2026-05-31 or 2026-05-31 18:30.') from fault

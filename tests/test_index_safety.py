@@ -1,0 +1,161 @@
+"""What may happen to an index: killed and rival writers, a full disk, damage, and places that hold none."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ifd_zoo.index import GalleryIndex, GalleryIndexError
+from ifd_zoo.index.__main__ import main
+from tests.index_worker import DIM, KEY, Embedder, fill_from, write_on
+from tests.test_index import filled, random_unit, row
+from tests.test_index_build import photos  # noqa: F401  (a fixture)
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def work(run, *arguments):
+    command = [sys.executable, '-m', 'tests.index_worker', run, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+
+
+def test_writers_killed_at_any_moment_leave_whole_groups_and_the_next_call_completes(photos, tmp_path):  # noqa: F811
+    index, _ = fill_from(tmp_path / 'index', photos, Embedder())
+    rng, seen = random.Random(0), set()
+    for _ in range(4):
+        with work('write_on', tmp_path / 'index', photos, 'x', 99999) as writer:
+            assert writer.stdout.readline() == 'begins\n'
+            end = time.monotonic() + rng.uniform(0.1, 1)
+            while time.monotonic() < end:
+                seen.add(len(index))  # a reader beside it
+            writer.kill()
+        assert writer.returncode == -signal.SIGKILL
+        seen.add(index.check())
+    assert seen <= {10, 14, 16, 18, 20} and len(seen) > 1
+    write_on(tmp_path / 'index', photos, 'x', 1)
+    assert index.check() == 16 == len({one.name for one in index.rows()})
+
+
+def test_two_writers_at_once_lose_and_double_nothing(photos, tmp_path):  # noqa: F811
+    index = GalleryIndex.open_or_create(tmp_path / 'index', KEY, DIM)
+    writers = [work('write_on', tmp_path / 'index', photos, prefix, 20) for prefix in ('', 'y')]
+    for writer in writers:
+        assert writer.stdout.readline() == 'begins\n'
+    write_on(tmp_path / 'index', photos, '', 20)
+    assert [writer.wait(300) for writer in writers] == [0, 0]
+    for prefix in ('', 'y'):
+        write_on(tmp_path / 'index', photos, prefix, 1)
+    names = [one.name for one in index.rows()]
+    assert index.check() == len(names) == len(set(names)) == 12
+
+
+def test_a_full_disk_is_told_in_a_line_and_what_was_there_stays(photos, tmp_path):  # noqa: F811
+    index, _ = fill_from(tmp_path / 'index', photos, Embedder())
+    index.remove([one.name for one in index.rows()][:3])
+    told = work('fill_disk', tmp_path / 'index', photos, 300).communicate(timeout=300)[0]
+    assert told.startswith(f'{tmp_path}/index: ') and told.count('\n') == 1
+    assert 'File too large (os error 27); what was written before is whole; put that right' in told
+    assert index.check() == 7
+    assert fill_from(tmp_path / 'index', photos, Embedder())[1][:3] == (3, 3, 7)
+
+
+def damage(path, start):
+    data = bytearray(path.read_bytes())
+    data[start : start + 4] = bytes(byte ^ 255 for byte in data[start : start + 4])
+    path.write_bytes(data)
+
+
+def test_each_flipped_byte_of_the_rows_is_noticed_by_a_check(tmp_path, capsys):
+    names, vectors = [f'name{place}' for place in range(20)], random_unit(20)
+    noticed = []
+    for place, what in enumerate([vectors[7].astype('float16').tobytes()[:6], b'name7', b'somebody']):
+        filled(tmp_path / str(place), vectors, [row(name, 'somebody') for name in names])
+        (path,) = tmp_path.glob(f'{place}/*.lance/data/*.lance')
+        damage(path, path.read_bytes().index(what))
+        noticed.append(main(['check', '--index', str(tmp_path / str(place))]))
+    assert noticed == [2, 2, 2]
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 3 and f"error: {tmp_path}/0: 1 of 20 rows are damaged, such as 'name7'; restore it" in told[0]
+
+
+@pytest.mark.parametrize('edit', [lambda path: path.write_bytes(path.read_bytes()[:50]), lambda path: path.unlink()])
+@pytest.mark.parametrize('kind', ['data/*.lance', '_versions/*.manifest'])
+def test_files_that_are_torn_or_gone_are_told_of_in_a_line(tmp_path, kind, edit):
+    filled(tmp_path, random_unit(20))
+    for path in tmp_path.glob(f'*.lance/{kind}'):
+        edit(path)
+    with pytest.raises(GalleryIndexError) as caught:
+        GalleryIndex.all_at(tmp_path)[0].check()
+    told = str(caught.value)
+    assert told.startswith(str(tmp_path)) and '\n' not in told and '.rs' not in told and 'build the index again' in told
+
+
+def test_places_that_hold_no_index_are_refused_and_nothing_is_made_there(tmp_path, capsys):
+    (tmp_path / 'file').write_text('x')
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'junk' / 'a.lance' / '_versions').mkdir(parents=True)
+    (tmp_path / 'junk' / 'a.lance' / '_versions' / '1.manifest').write_text('x' * 99)
+    import lancedb
+
+    lancedb.connect(tmp_path / 'foreign').create_table('a', [{'vector': [1.0, 2.0], 'name': 'x'}])
+    for place, told in {'none': 'no index here; build one', 'file': 'no index here', 'empty': 'no index here',
+                        'junk': 'table a: ', 'foreign': 'table a: is no table of an index'}.items():  # fmt: skip
+        assert main(['info', '--index', str(tmp_path / place)]) == 2
+        err = capsys.readouterr().err
+        assert err.startswith(f'error: {tmp_path}/{place}: {told}') and err.count('\n') == 1
+    assert not (tmp_path / 'none').exists()
+    with pytest.raises(GalleryIndexError, match='give a folder that can be read and written'):
+        GalleryIndex.open_or_create(tmp_path / 'file', KEY, DIM)
+
+
+def test_an_index_of_the_older_kind_is_told_how_to_be_built_anew(tmp_path):
+    (tmp_path / 'manifest.json').write_text('{"format": "ifd_zoo.index", "version": 1}')
+    for use in (GalleryIndex.all_at, lambda place: GalleryIndex.open_or_create(place, KEY, DIM)):
+        with pytest.raises(GalleryIndexError) as caught:
+            use(tmp_path)
+        assert str(caught.value) == (
+            f'{tmp_path}: is an index of an older kind; delete that folder and build anew: '
+            f'python -m ifd_zoo.index build --index {tmp_path} --images DIR'
+        )
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer('127.0.0.1', 0, verbose=False)
+    server.start()
+    address = 'http://{}:{}'.format(*server.get_host_and_port())
+    for name, value in {'ENDPOINT_URL': address, 'ALLOW_HTTP': 'true', 'REGION': 'us-east-1'}.items():
+        monkeypatch.setenv(f'AWS_{name}', value)
+    for name in ('ACCESS_KEY_ID', 'SECRET_ACCESS_KEY'):
+        monkeypatch.setenv(f'AWS_{name}', 'test')
+    boto3.client('s3', region_name='us-east-1').create_bucket(Bucket='bucket')
+    yield 's3://bucket'
+    server.stop()
+
+
+def test_an_index_in_a_bucket_is_built_searched_thinned_out_and_written_by_two(bucket, photos, capsys):  # noqa: F811
+    place = f'{bucket}/a/index'
+    assert main(['info', '--index', place]) == 2 and f'{place}: no index here' in capsys.readouterr().err
+    writers = [work('write_on', place, photos, prefix, 2) for prefix in 'xy']
+    assert [writer.wait(300) for writer in writers] == [0, 0]
+    index, built = fill_from(place, photos, Embedder(), 'folders', keep=())
+    assert built[:4] == (10, 4, 0, 12) and index.check() == 10
+    query = Embedder()([photos / 'p1' / '7.png'])
+    assert GalleryIndex.open(place, KEY).search(query, 1)[0][0].name == 'p1/7.png'
+    assert main(['remove', '--index', place, '--pid', 'p1']) == 0 and main(['compact', '--index', place]) == 0
+    assert '5 images removed, 5 left' in capsys.readouterr().out
+
+
+def test_help_and_the_page_s_start_load_no_lancedb():
+    code = 'import sys, ifd_zoo.page.site, ifd_zoo.index.actions; print("lancedb" in sys.modules)'
+    for command in (['-c', code], ['-X', 'importtime', '-m', 'ifd_zoo.index', '--help']):
+        run = [sys.executable, *command]
+        ended = subprocess.run(run, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+        assert 'lancedb' not in ended.stderr and ('usage' in ended.stdout or ended.stdout == 'False\n')
