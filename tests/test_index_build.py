@@ -66,6 +66,13 @@ def test_what_is_known_of_a_file_follows_it_without_the_model(photos, tmp_path):
     assert {(row.pid, row.camid) for row in index.rows()} == {('p9', '3'), ('p9', ''), ('p1', '')}
 
 
+def test_what_the_caller_knows_better_is_taken_and_known_again(photos, tmp_path):
+    index, when = GalleryIndex.open_or_create(tmp_path / 'index', KEY, DIM), datetime(2026, 5, 31, 18, 30, 15, 999)
+    files = [IndexFile(photos / 'p0' / '0.png', 'a', 'anna', 'door', when)]
+    assert fill(index, Embedder(), files)[:3] == (1, 1, 0) and fill(index, Embedder(), files)[:3] == (0, 0, 1)
+    assert index.rows()[0][1:4] == ('anna', 'door', when.replace(microsecond=0).astimezone())
+
+
 def test_only_what_can_be_used_or_is_kept_stays_when_it_is_pruned(photos, tmp_path):
     fill_from(tmp_path / 'index', photos, Embedder())
     for name in ('0', '1'):

@@ -15,7 +15,7 @@ from ifd_zoo.index.engine import AGAIN, GalleryIndexError, told, vectors_of
 from ifd_zoo.index.ranking import BATCH
 
 LEAST = 1024  # rows
-CODE, LIST = 8, 256  # numbers of an embedding for each byte of IVF_PQ; rows that LanceDB wants for each list
+CODE, LIST, ROUNDS = 8, 256, 20  # of IVF_PQ: numbers for a byte; rows that LanceDB wants for a list; of k-means
 CANDIDATES, REFINED = 4, 8  # times top_k, ranked here; times that, which LanceDB compares by their vectors
 EFFORT = b'ifd_zoo.effort'
 """Metadata of the vectors."""
@@ -41,7 +41,7 @@ def build(index: Any, kind: str = APPROXIMATE[0]) -> tuple[int, float]:
     if rows < LEAST:
         raise GalleryIndexError(f'{index.address}: {rows} rows are too few for {kind}; search exactly, which is fast')
     lists, codes = min(math.isqrt(rows), rows // LIST), math.gcd(index.dim, max(1, index.dim // CODE))
-    ivf_pq = IvfPq(distance_type='dot', num_partitions=lists, num_sub_vectors=codes)
+    ivf_pq = IvfPq(distance_type='dot', num_partitions=lists, num_sub_vectors=codes, max_iterations=ROUNDS)
     hnsw = HnswSq(distance_type='dot', num_partitions=1 + (rows >> 20))
     with told(index.address, AGAIN):
         index.table.create_index('vector', config=dict(zip(APPROXIMATE, (ivf_pq, hnsw), strict=True))[kind])

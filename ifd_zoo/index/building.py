@@ -35,7 +35,7 @@ class IndexFile(NamedTuple):
     """Name of the person."""
     camid: str = ''
     time: datetime | None = None
-    """With its zone; None stands for when the file was last changed."""
+    """Local where it has no zone; None stands for when the file was last changed."""
 
 
 class IndexStats(NamedTuple):
@@ -148,7 +148,8 @@ def _row_of(file: IndexFile, skipped: list[str]) -> Row | None:
         return None
     try:
         changed = min(max(0, int(file.path.stat().st_mtime)), LAST_SECOND)
-        return Row(*file[1:4], file.time or datetime.fromtimestamp(changed, UTC), hash_file(file.path))
+        time = file.time.replace(microsecond=0) if file.time else datetime.fromtimestamp(changed, UTC)
+        return Row(*file[1:4], time.astimezone(UTC), hash_file(file.path))
     except OSError as error:
         skipped.append(f'{file.name}: cannot be read ({error.strerror})')
         return None

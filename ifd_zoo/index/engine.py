@@ -123,5 +123,6 @@ def vectors_of(batch: Any) -> np.ndarray:
 
 def checksum(row: Row, vector: np.ndarray) -> int:
     """CRC-32 of a row with its embedding (D,) float16."""
-    texts = '\0'.join(row._replace(time=str(int(row.time.timestamp()))))
-    return zlib.crc32(vector.tobytes(), zlib.crc32(texts.encode()))
+    name, pid, camid, time, sha256 = row
+    texts = f'{name}\0{pid}\0{camid}\0{time.timestamp():.0f}\0{sha256}'
+    return zlib.crc32(vector, zlib.crc32(texts.encode()))

@@ -15,10 +15,10 @@ def narrowing_fields() -> list[gr.Textbox]:
     """What `narrowed` takes beside the gallery."""
     with gr.Accordion('Only a part of the gallery', open=False), gr.Row():
         return [
-            gr.Textbox(label='Persons', placeholder='12, 34', elem_id='persons', min_width=140),
-            gr.Textbox(label='Cameras', placeholder='1, 2', elem_id='cameras', min_width=140),
-            gr.Textbox(label='Files since', placeholder='2026-05-31', elem_id='since', min_width=140),
-            gr.Textbox(label='Files until', placeholder='2026-05-31 18:30', elem_id='until', min_width=140),
+            gr.Textbox('', label='Persons', placeholder='12, 34', elem_id='persons', min_width=140),
+            gr.Textbox('', label='Cameras', placeholder='1, 2', elem_id='cameras', min_width=140),
+            gr.Textbox('', label='Files since', placeholder='2026-05-31', elem_id='since', min_width=140),
+            gr.Textbox('', label='Files until', placeholder='2026-05-31 18:30', elem_id='until', min_width=140),
         ]
 
 
