@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ifd_zoo.explain.overlays import overlays as explain
+from ifd_zoo.explain import overlays as explain
 from ifd_zoo.labels import LABELS, PALETTE
 
 PHOTO = Image.new('RGB', (20, 40), (10, 200, 90))

@@ -1,5 +1,6 @@
 """ONNX: the same numbers in onnxruntime, for any number of images."""
 
+import json
 import sys
 
 import numpy as np
@@ -14,6 +15,8 @@ from ifd_zoo.__main__ import main
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import save_release
 from ifd_zoo.hub.export import ExportError, export_onnx
+from ifd_zoo.models.features import feature_of
+from ifd_zoo.models.fingerprint import hash_weights
 from ifd_zoo.models.inference import infer
 
 
@@ -32,6 +35,18 @@ def test_the_exported_model_computes_the_embedding_of_the_zoo(exported, batch):
     expected = infer(load_model('ifd_resnet10t.synthetic'), image, masked)
     assert np.abs(found['embedding'] - expected.embedding.numpy()).max() < 1e-4
     assert np.abs(found['attention'] - expected.attention.numpy()).max() < 1e-4
+
+
+def metadata(path):
+    return onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider']).get_modelmeta().custom_metadata_map
+
+
+def test_the_file_says_how_it_is_to_be_used_and_what_it_is(exported):
+    model, said = load_model('ifd_resnet10t.synthetic'), metadata(exported)
+    assert said['model'] == 'ifd_resnet10t.synthetic' and said['weights_sha256'] == hash_weights(model)
+    assert json.loads(said['mean']) == list(model.pretrained_cfg['mean']) and said['channels'] == 'RGB'
+    assert json.loads(said['std']) == list(model.pretrained_cfg['std']) and said['parser'] == ''
+    assert json.loads(said['feature']) == feature_of(model) and json.loads(said['flip']) is True
 
 
 @pytest.fixture(scope='module')
@@ -65,8 +80,10 @@ def test_a_transformer_with_a_size_of_no_whole_patches(tmp_path):
 
 
 def test_parser_and_model_in_one_graph_give_photos_the_embeddings_of_a_predictor(tmp_path):
-    model = load_model('ifd_resnet10t.synthetic')
-    assert export_onnx(model, tmp_path / 'm.onnx', load_parser('bundled')) < 1e-4
+    model, parser = load_model('ifd_resnet10t.synthetic'), load_parser('bundled')
+    assert export_onnx(model, tmp_path / 'm.onnx', parser) < 1e-4
+    said = metadata(tmp_path / 'm.onnx')
+    assert (said['mean'], said['std']) == ('[0.0, 0.0, 0.0]', '[1.0, 1.0, 1.0]') and said['parser'] == parser.identify()
     files = sorted((EXAMPLES / 'gallery').glob('*.jpg'))[:3]
     photos = [Image.open(path).convert('RGB').resize((64, 128)) for path in files]
     pixels = torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2) / 255

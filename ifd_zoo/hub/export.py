@@ -2,8 +2,9 @@
 
 import copy
 import importlib
+import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from ifd_zoo.files import replacing
 from ifd_zoo.hub.loading import eval_transform
 from ifd_zoo.labels import LABELS, class_indices
 from ifd_zoo.masks import erase
-from ifd_zoo.models.features import raw_parts, unite
+from ifd_zoo.models.features import feature_of, raw_parts, unite
+from ifd_zoo.models.fingerprint import hash_weights, model_name
 from ifd_zoo.parsing.parser import MEAN, STD, Parser
 
 TOLERANCE = 1e-4
@@ -87,7 +89,8 @@ def export_onnx(model: nn.Module, path: str | Path, parser: Parser | None = None
     """Write an ONNX file for any number of images of the model's input size.
 
     Inputs `image` and, for two streams, `masked` (B, 3, H, W), normalised; with a parser instead `photo` (B, 3, H, W),
-    RGB in [0, 1] at the input size. Outputs `embedding` (B, D), unit length, and `attention` (B, 1, h, w).
+    RGB in [0, 1] at the input size. Outputs `embedding` (B, D), unit length, and `attention` (B, 1, h, w). The metadata
+    of the file are those of `describe`.
 
     Args:
         model: of `load_model`; its own test feature is exported.
@@ -105,18 +108,44 @@ def export_onnx(model: nn.Module, path: str | Path, parser: Parser | None = None
     names = _input_names(model, parser)
     size = eval_transform(model).size
     with replacing(Path(path)) as temporary:
-        write_graph(network, temporary, names, output_names(model), _images(len(names), 2, size, parser is not None))
+        examples = _images(len(names), 2, size, parser is not None)
+        write_graph(network, temporary, names, output_names(model), examples, describe(model, parser, flip))
         deviation = _compare(network, temporary, names, size)
     return deviation
 
 
+def describe(model: nn.Module, parser: Parser | None, flip: bool) -> dict[str, str]:
+    """What one must know to use the graph, as the metadata of the file; lists are JSON.
+
+    `mean` and `std` are what pixels in [0, 1] are to be normalised with before they are given to it, in `channels`.
+    """
+    transform = eval_transform(model)
+    mean, std = (transform.mean, transform.std) if parser is None else ((0.0,) * 3, (1.0,) * 3)
+    return {
+        'model': model_name(model),
+        'weights_sha256': hash_weights(model),
+        'parser': '' if parser is None else parser.identify(),
+        'feature': json.dumps(feature_of(model)),
+        'flip': json.dumps(flip),
+        'channels': 'RGB',
+        'mean': json.dumps(mean),
+        'std': json.dumps(std),
+    }
+
+
 def write_graph(
-    network: nn.Module, path: Path, inputs: Sequence[str], outputs: Sequence[str], examples: tuple[Tensor, ...]
+    network: nn.Module,
+    path: Path,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    examples: tuple[Tensor, ...],
+    metadata: Mapping[str, str],
 ) -> None:
     """The network as an ONNX file for any number of images.
 
     Args:
         examples: one tensor (2, ...) for each of `inputs`.
+        metadata: to be kept in the file.
 
     Raises:
         ExportError: a package is missing.
@@ -135,6 +164,7 @@ def write_graph(
             dynamo=True,
             verbose=False,
         )
+        program.model.metadata_props.update(metadata)
         program.save(path)
 
 
