@@ -273,12 +273,6 @@ def test_a_failing_job_ends_the_others_and_shows_only_the_end(tmp_path):
     assert 'line 99' in str(error.value) and 'line 50' not in str(error.value)
 
 
-def test_matplotlib_is_asked_for_by_name_before_anything_is_trained(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, 'matplotlib', None)
-    assert ablation.main(arguments(tmp_path, tmp_path / 'out')) == 2
-    assert 'pip install matplotlib' in capsys.readouterr().err and not (tmp_path / 'out').exists()
-
-
 def test_the_command_line_imports_neither_matplotlib_nor_torch():
     code = 'import sys, train.ablation; print([m for m in ("matplotlib", "torch") if m in sys.modules])'
     done = subprocess.run(python(code), cwd=SCRIPT.parents[1], capture_output=True, text=True, check=True)
