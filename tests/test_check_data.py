@@ -34,7 +34,7 @@ def test_a_sound_data_set_passes(root, check):
     assert status == 0
     assert lines == [
         f'folder in {root}',
-        '| split | number of | found | expected | |',
+        '| split | number of | found | expected |  |',
         '|---|---|---|---|---|',
         '| train | images | 18 |  |  |',
         '| train | persons | 3 |  |  |',

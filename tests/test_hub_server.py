@@ -14,7 +14,7 @@ import timm
 import torch
 
 from ifd_zoo import Predictor, create_model
-from ifd_zoo.hub import LoadError, ReleaseError, fetch, list_cached, load_model
+from ifd_zoo.hub import LoadError, ReleaseError, fetch, list_bundled, list_cached, load_model
 from ifd_zoo.hub.__main__ import main
 from ifd_zoo.hub.push import push_release
 from ifd_zoo.models.cfg import WEIGHTS_DIR
@@ -242,7 +242,7 @@ def test_a_model_that_cannot_be_had_is_one_line_with_the_alternatives(hub, pushe
 def test_without_a_network_the_line_names_the_cache_and_the_bundled_models(hub, pushed, monkeypatch):
     fetch(f'hf-hub:{REPO}')
     monkeypatch.setattr(huggingface_hub.constants, 'ENDPOINT', DEAD)
-    alternatives = f'in the cache: hf-hub:{REPO}; bundled: ifd_baseline_resnet10t.synthetic, {NAME}'
+    alternatives = f'in the cache: hf-hub:{REPO}; bundled: {", ".join(list_bundled())}'
     with pytest.raises(LoadError) as error:
         load_model('hf-hub:zoo/other')
     assert_one_line(str(error.value) + '\n', f'the Hub at {DEAD} cannot be reached', alternatives)

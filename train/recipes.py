@@ -52,7 +52,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         'person_weight': 1.0,
         'ccl_warmup': 0.3,
         'crop': 0.5,
-        'feature': 'neck+pooled+attention',
         'tag': 'outfits',
     },
     # Five variants times three seeds on two cores in an afternoon.

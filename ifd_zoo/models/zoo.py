@@ -39,7 +39,7 @@ TRAINED: dict[str, dict[str, Any]] = {
     'ifd_resnet10t.synthetic': {**bundled('ifd_resnet10t.synthetic'), **trained('--recipe synthetic', RENDERED)},
     'ifd_resnet10t.outfits': {
         **bundled('ifd_resnet10t.outfits'),
-        **trained('--recipe outfits', RENDERED),
+        **trained('--recipe outfits --feature neck+pooled+attention', RENDERED),
     },
     'ifd_resnet10t.ablation': trained('--recipe ablation', RENDERED),
     'ifd_resnet10t.ablation_ikt': trained('--recipe ablation --variant ikt --tag ablation_ikt', RENDERED),
