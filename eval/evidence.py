@@ -35,9 +35,9 @@ class AttentionStudy(NamedTuple):
     shares: dict[str, dict[str, float]]
     """`area`, `Grad-CAM` and, where there is one, `W_I`, each to the share of the regions, in [0, 1]."""
     images: int
-    """That `area` and W_I are the mean over."""
+    """How many images `area` and W_I are the mean over."""
     queries: int
-    """That Grad-CAM is the mean over: those with a right answer."""
+    """How many queries Grad-CAM is the mean over: those with a right answer."""
 
     def share_lines(self) -> list[list[str]]:
         """Cells of a table of the shares in percent, with a header."""
@@ -155,7 +155,7 @@ def _gradcam_shares(
     embeddings: np.ndarray,
     batch_size: int,
 ) -> Iterator[dict[str, float]]:
-    """Of each query that resembles its match anywhere."""
+    """Yield the shares of each query that resembles its match anywhere."""
     device = next(model.parameters()).device
     for rows in tqdm(split_rows(range(len(matches)), batch_size), desc='Grad-CAM', unit=' batches', leave=False):
         queries, answers = zip(*(matches[row] for row in rows), strict=True)

@@ -20,7 +20,7 @@ POSITIVE, NEGATIVE = 'same person, other clothes', 'another person, similar clot
 class ModelRow(NamedTuple):
     name: str
     heatmaps: Sequence[np.ndarray]
-    """Of anchor, positive and negative, each (H, W) in [0, 1] at the size that `fit` gives the photo."""
+    """Heatmaps of anchor, positive and negative, each (H, W) in [0, 1] at the size that `fit` gives the photo."""
     similarities: tuple[float, float]
     """Cosine of positive and of negative to the anchor."""
 

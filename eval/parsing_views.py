@@ -61,7 +61,7 @@ VIEW_OF: dict[str, Callable[[Picture, tuple[int, int]], Picture]] = dict(
         strict=True,
     )
 )
-"""Of a picture and the size of the parser's input."""
+"""Make a view of a picture for the size of the parser's input."""
 
 
 class View(NamedTuple):

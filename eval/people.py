@@ -1,7 +1,9 @@
 """Figures with intervals over people, and paired differences between models."""
 
 import argparse
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,10 +68,11 @@ class Answers(NamedTuple):
 
 def compare_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure the models of the command line; `paired_rows` of them."""
-    return paired_rows(
-        [row.name for row in args.models],
-        [[answer(load_model(model, row.feature), args) for model in row.models] for row in args.models],
-    )
+    with tempfile.TemporaryDirectory() as maps:  # a parser parses for all of them once
+        trainings = [
+            [answer(load_model(model, row.feature), args, Path(maps)) for model in row.models] for row in args.models
+        ]
+    return paired_rows([row.name for row in args.models], trainings)
 
 
 def paired_rows(names: Sequence[str], trainings: Sequence[Sequence[Sequence[Answers]]]) -> list[dict[str, Any]]:
@@ -117,12 +120,17 @@ def answer_protocols(
     return result
 
 
-def answer(model: Any, args: argparse.Namespace) -> list[Answers]:
-    """How a model answers the protocols of a data set; `args` has `data`, `root`, `masks`, `workers` and `device`."""
+def answer(model: Any, args: argparse.Namespace, maps: Path | None = None) -> list[Answers]:
+    """How a model answers the protocols of a data set.
+
+    Args:
+        args: `data`, `root`, `masks`, `workers` and `device`.
+        maps: folder that keeps the label maps of a parser.
+    """
     flags = {'root': args.root, 'data': args.data, 'masks': args.masks, 'workers': args.workers, 'model': '-'}
     flags |= {'device': args.device} if args.device else {}
     argv = [word for flag, value in flags.items() for word in (f'--{flag}', str(value))]
-    return answer_protocols(*measure_model(model, measurement_args(argv))[1:])
+    return answer_protocols(*measure_model(model, measurement_args(argv), maps)[1:])
 
 
 def _percent(interval: Interval) -> dict[str, float]:

@@ -9,7 +9,7 @@ from eval.metrics import Labels, Scores, evaluate_embeddings, judge, labels_of, 
 from ifd_zoo.datasets import Protocol, Record
 
 BINS = 200
-"""Of the similarity from -1 to 1, while pairs are counted."""
+"""Bins of the similarity from -1 to 1, while pairs are counted."""
 SHOWN_BINS = 50
 BLOCK_BYTES = 16 * 2**20
 

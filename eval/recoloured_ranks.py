@@ -36,7 +36,7 @@ FIGURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     'rank10': lambda ranks: ranks <= 10,
     'mAP': lambda ranks: 1 / ranks,
 }
-"""Of ranks of the one right answer."""
+"""Figures of ranks of the one right answer."""
 
 Embed = Callable[[Sequence[Image.Image], Sequence[np.ndarray]], np.ndarray]
 """Views and their label maps -> (N, D) float32 of unit length."""

@@ -88,7 +88,7 @@ def compare_with_unit(index: GalleryIndex, rounds: int) -> Iterator[Figure]:
     queries, found = approximate.sample_queries(index, max(QUERIES)), index.embeddings()
     memory = torch.empty(len(found), index.dim)
     while found:
-        memory[len(found) - 1] = torch.from_numpy(found.popitem()[1])
+        memory[len(found) - 1] = torch.tensor(found.popitem()[1])
     for number in QUERIES:
         targets = torch.from_numpy(queries[:number])
         functions = {

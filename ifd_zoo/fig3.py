@@ -37,14 +37,14 @@ class Comparison(NamedTuple):
     pictures: list[Image.Image]
     """Grad-CAM over the photos: of their similarity to the anchor, and of the anchor's to the positive."""
     shares: dict[str, float]
-    """Of `ifd_zoo.explain.evidence`, of Grad-CAM over the anchor; empty where no place raises the similarity."""
+    """What Grad-CAM over the anchor lies on, as of `evidence_shares`; empty where no place raises the similarity."""
 
 
 class Movement(NamedTuple):
     """How the similarities of a query to the best gallery photos move, of one or more models."""
 
     names: list[str]
-    """Of the gallery photos, best first by the first model."""
+    """Names of the gallery photos, best first by the first model."""
     by_edit: list[Series]
     """By the one edit."""
     by_wardrobe: list[Series]

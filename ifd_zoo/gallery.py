@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
@@ -16,6 +15,7 @@ from ifd_zoo.images.loading import ImageError, load_image
 from ifd_zoo.models.batching import on_each_core, share_out
 from ifd_zoo.models.features import embedding_size
 from ifd_zoo.predictor import Predictor, rank_embeddings
+from ifd_zoo.recent import Recent
 
 EXAMPLES = Path(__file__).resolve().parent / 'examples'
 PHOTO_SIDE = 1024  # pixels; more than the networks see, and cheap to draw
@@ -108,22 +108,20 @@ class RememberedEmbeddings:
 
     def __init__(self, most: int = REMEMBERED) -> None:
         self._most, self._lock = most, Lock()
-        self._known: WeakKeyDictionary[Predictor, OrderedDict[bytes, np.ndarray]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Predictor, Recent] = WeakKeyDictionary()
 
     def __call__(
         self, predictor: Predictor, files: Sequence[PhotoFile], progress: Progress = no_progress
     ) -> Embedded:
         keys = [hash_content(file.path) for file in files]
         with self._lock:
-            known = self._known.setdefault(predictor, OrderedDict())
+            known = self._known.setdefault(predictor, Recent(self._most))
             rows = {key: known[key] for key in keys if key in known}
         new = [index for index, key in enumerate(keys) if key not in rows]
         done = embed_files(predictor, [files[i] for i in new], lambda count: progress(len(files) - len(new) + count))
         rows |= {keys[new[index]]: row for index, row in zip(done.indices, done.embeddings, strict=True)}
         with self._lock:
             known.update({key: rows[key] for key in keys if key in rows})
-            while len(known) > self._most:
-                known.popitem(last=False)
         indices = [index for index, key in enumerate(keys) if key in rows]
         empty = np.empty((0, embedding_size(predictor.model)), dtype=np.float32)
         return Embedded(np.stack([rows[keys[i]] for i in indices]) if indices else empty, indices, done.skipped)

@@ -101,6 +101,18 @@ def test_photos_have_no_part_in_them(task):
     assert losses == expected and losses.keys() == {'clothes', 'adversarial'}
 
 
+@pytest.mark.parametrize('unknown', [-5, 10**9])
+def test_an_outfit_that_recolouring_has_made_has_no_class_and_no_part_in_them(task, unknown):
+    batch = make_batch(task, [0, 1, 2, 3])
+    batch['clothes_id'][2] = unknown
+    rest = {name: torch.cat([value[:2], value[3:]]) for name, value in batch.items()}
+    embedding = torch.randn(4, 1024)
+    losses = task.clothes_losses(embedding, batch)
+    assert losses == task.clothes_losses(torch.cat([embedding[:2], embedding[3:]]), rest)
+    batch['clothes_id'][:] = unknown
+    assert task.clothes_losses(embedding, batch) == {} and task(batch, 1 - 1e-6).keys() == {'id_main'}
+
+
 def test_one_backward_pass_and_step_are_the_two_of_the_authors(task):
     batch = make_batch(task, [0, 0, 1, 1, 2, 2, 3, 3])
     network = [*task.model.parameters()]
@@ -117,7 +129,7 @@ def test_one_backward_pass_and_step_are_the_two_of_the_authors(task):
     task.zero_grad()
     first = torch.optim.Adam(task.clothes_classifier.parameters(), 1e-3)
     second = torch.optim.Adam(network, 1e-3)
-    output, outfits = task.model(batch['image']), task.outfits(batch)
+    output, (_, outfits) = task.model(batch['image']), task.outfits(batch)
     F.cross_entropy(SCALE * task.clothes_classifier(output.embedding.detach()), outfits).backward()
     theirs = {'clothes_classifier.weight': task.clothes_classifier.weight.grad.clone()}
     loss = F.cross_entropy(output.main_logits, batch['pid'], label_smoothing=0.1)

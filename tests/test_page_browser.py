@@ -205,6 +205,9 @@ def test_models_are_listed_loaded_and_a_wrong_name_told(page, server, tmp_path):
     save_release(network, tmp_path / 'mine', 'test', {'input_size': (3, 64, 32)})
     open_tab(page, 'Models')
     page.wait_for_function("document.querySelector('#catalogue').innerText.includes('ifd_baseline_resnet10t')")
+    page.hover('#catalogue')
+    page.mouse.wheel(0, 1500)  # the table has only the rows that are in sight
+    page.wait_for_function("document.querySelector('#catalogue').innerText.includes('ifd_resnet50')")
     page.fill('#source :is(input, textarea)', 'no_such_model')
     page.click('#load')
     page.wait_for_selector("text=That is no model")

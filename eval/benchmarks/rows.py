@@ -19,7 +19,7 @@ class Row(NamedTuple):
     ours: float
     floor: float
     unit: str
-    """Of both; seconds are better when they are few, everything else when it is much."""
+    """Unit of both; seconds are better when they are few, everything else when it is much."""
     note: str = ''
 
     @property

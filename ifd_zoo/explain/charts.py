@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ('#2f81d8', '#d97700', '#2c9a57')
-"""Of the first, second and third series; each has a contrast of 3 at least to white and to black."""
+"""Colours of the first, second and third series; each has a contrast of 3 at least to white and to black."""
 MARKERS = ('o', 's', 'D')
-"""Of the series: they differ without their colours."""
+"""Marks of the series: they differ without their colours."""
 
 INK = '#010203'  # stands for `currentColor`, which matplotlib does not know
 STYLE = {

@@ -30,7 +30,7 @@ FORMATS: dict[str, tuple[str, ...]] = {
 Ghostscript for an uploaded EPS file."""
 
 SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-"""Of the files that are taken for pictures wherever files are found by their names; capitals do not matter."""
+"""Ends of names of the files that are taken for pictures where these are found by their names, in any case."""
 
 UNREAD_SUFFIXES = tuple(
     suffix

@@ -26,7 +26,7 @@ MAX_EXIF_BYTES = 2**16
 """What JPEG has room for. Each entry may claim all of them, and Pillow makes a copy for each."""
 
 MAX_PLAIN_BYTES = 250_000
-"""Of a PPM file in decimal digits, which are read one by one."""
+"""Most bytes of a PPM file in decimal digits, which are read one by one."""
 
 BACKGROUND = 'white'
 """Colour behind transparent pixels, as image viewers show it."""

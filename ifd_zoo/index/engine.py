@@ -30,7 +30,7 @@ class Row(NamedTuple):
     time: datetime
     """With its zone; whole seconds."""
     sha256: str
-    """Of the picture's file, in hexadecimal digits."""
+    """Hash of the picture's file, in hexadecimal digits."""
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def feature_of(model: nn.Module) -> dict[str, float]:
 
 
 def feature_name(model: nn.Module) -> str:
-    """Of `FEATURES`; with other weights than there, these too."""
+    """Name the test feature, as in `FEATURES`; with other weights than there, these too."""
     feature = feature_of(model)
     name = '+'.join(feature)
     return name if FEATURES.get(name) == feature else f'{name} ({", ".join(map(str, feature.values()))})'

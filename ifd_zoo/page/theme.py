@@ -43,6 +43,6 @@ SHOW_RESULTS = "() => { if (innerWidth < 700) document.getElementById('status').
 SHOW_PAIR = "() => document.getElementById('pair').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
 
 NETWORK = {'concurrency_id': 'search', 'concurrency_limit': 1}
-"""Of events that run a network: one of them uses all cores."""
+"""Settings of events that run a network: one of them uses all cores."""
 LIGHT = {'concurrency_id': 'light', 'concurrency_limit': 4, 'show_progress': 'hidden'}
-"""Of events that draw."""
+"""Settings of events that draw."""

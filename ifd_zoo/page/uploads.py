@@ -23,7 +23,7 @@ ROUND = 5
 MOST_VISITORS = 10_000
 """Where more are there at once, those who asked for something longest ago are taken to have left."""
 MOST_BYTES = 10_000_000_000
-"""Of the files of all visitors together, where the disk has twice as much room."""
+"""Most bytes of the files of all visitors together, where the disk has twice as much room."""
 SHORT = 300
 """Seconds after which a file that nobody claimed, as of a cancelled upload, goes where there is no room."""
 

@@ -27,7 +27,7 @@ class Look(NamedTuple):
     log: float
     """Middle of log L."""
     spread: float
-    """Of log L, as of a standard deviation."""
+    """Spread of log L, as of a standard deviation."""
     tint: np.ndarray
     """Middle of (a / L, b / L)."""
     variety: np.ndarray

@@ -7,7 +7,7 @@ from pydantic import Field
 from ifd_zoo.releases.schema import LIST, Channels, Count, Deviations, Hashes, Name, Number, Part, Side, Text
 
 MOST_CHANNELS = 1024
-"""Of the decoder; what asks for more is broken."""
+"""Most channels of the decoder; what asks for more is broken."""
 
 
 class SixteenBits(Part):

@@ -29,7 +29,7 @@ DIFFICULTY = Path(__file__).with_name('difficulty.md')
 """What trained models make of a set of the default size, as measured."""
 
 MOST_WORDS = 8
-"""Of a column of words, as many are named."""
+"""Most words of a column that are named."""
 
 SPLITS = {
     'train': 'for training',

@@ -45,7 +45,7 @@ class Settings:
     """Height and width of the pictures, pixels."""
     supersampling: int = 2
     quality: int = 92
-    """Of the JPEG files, 1 to 100."""
+    """Quality of the JPEG files, 1 to 100."""
     fabrics: int = 0
     """Other values give all garments other colours and patterns, and change nothing else."""
     unseen: bool = True
@@ -85,7 +85,7 @@ class Shot:
     outfit: int
     view: int
     number: int
-    """Of the picture's own random stream; no two pictures have the same."""
+    """Seed of the picture's own random stream; no two pictures have the same."""
     camera: int
 
     @property

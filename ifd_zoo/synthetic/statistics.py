@@ -13,7 +13,7 @@ from ifd_zoo.synthetic.metadata import Row
 NUMBERED = re.compile(r'(?<=\w) \d+$')
 
 QUARTERS = ('front', 'left', 'back', 'right')
-"""Of a picture, by the azimuth's multiple of 90 degrees that is nearest."""
+"""Side from which a picture shows the person, by the azimuth's multiple of 90 degrees that is nearest."""
 
 
 class Count(NamedTuple):
@@ -24,7 +24,7 @@ class Count(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """Of a column of numbers."""
+    """How a column of numbers is spread."""
 
     low: float
     """5 % of the rows lie below."""

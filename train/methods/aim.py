@@ -124,9 +124,10 @@ class AIMTask(CALTask):
         head = stream.head(maps)
         output = IFDOutput(head.embedding, None, head.logits, None, None, head.pooled)
         losses = self.losses(output, batch, progress)
-        known = batch['pid'] >= 0
+        known, outfits = self.outfits(batch)
         cosines = aside['classifier'](aside['head'](clothes_maps)[known])
-        losses['clothes_stream'] = self.clothes(SCALE * cosines, self.outfits(batch)[known])
+        if known.any():
+            losses['clothes_stream'] = self.clothes(SCALE * cosines, outfits)
         if progress < START:
             return losses
         with torch.no_grad():

@@ -93,9 +93,14 @@ class CALTask(JointTask):
         return losses if progress < START else losses | self.clothes_losses(output.embedding, batch)
 
     def clothes_losses(self, embedding: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """L_C, whose gradient goes into the clothes classifier alone, and L_CA, whose goes into the embedding alone."""
-        known = batch['pid'] >= 0  # of photos nobody knows the outfit
-        embedding, outfits = embedding[known], self.outfits(batch)[known]
+        """L_C, whose gradient goes into the clothes classifier alone, and L_CA, whose goes into the embedding alone.
+
+        There is none for a batch without an outfit of the data set.
+        """
+        known, outfits = self.outfits(batch)
+        if not known.any():
+            return {}
+        embedding = embedding[known]
         logits = SCALE * self.clothes_classifier(embedding.detach())
         fooled = SCALE * self.clothes_classifier(embedding, frozen=True)
         return {
@@ -103,6 +108,11 @@ class CALTask(JointTask):
             'adversarial': self.adversarial(fooled, outfits, self.owned[batch['pid'][known]]),
         }
 
-    def outfits(self, batch: dict[str, Tensor]) -> Tensor:
-        """(N,) in range(M): the classes of the outfits; those of photos are of no meaning."""
-        return torch.searchsorted(self.names, batch['clothes_id'])
+    def outfits(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Which images (N,) bool show an outfit of the data set, and the classes of these, in range(M).
+
+        Of photos nobody knows the outfit, and a garment in another colour makes one that has no class.
+        """
+        classes = torch.searchsorted(self.names, batch['clothes_id']).clamp(max=len(self.names) - 1)
+        known = (batch['pid'] >= 0) & (self.names[classes] == batch['clothes_id'])
+        return known, classes[known]

@@ -17,7 +17,7 @@ class Pose:
     pelvis: np.ndarray = field(default_factory=lambda: np.eye(3, dtype=np.float32))
     shift: np.ndarray = field(default_factory=lambda: np.zeros(3, np.float32))
     chest: np.ndarray = field(default_factory=lambda: np.eye(3, dtype=np.float32))
-    """Of the chest against the pelvis"""
+    """Turn of the chest against the pelvis"""
     head: np.ndarray = field(default_factory=lambda: np.eye(3, dtype=np.float32))
     ankles: dict[str, np.ndarray] = field(default_factory=dict)
     """Where the ankles are"""

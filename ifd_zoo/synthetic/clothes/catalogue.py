@@ -11,7 +11,7 @@ class Cut(NamedTuple):
 
     kind: str
     family: str
-    """Of fabrics, in `fabric.PATTERNS`"""
+    """Family of fabrics, in `fabric.PATTERNS`"""
     length: float = 0.0
     """How far the hem is below the hip joint; of trousers, skirts, dresses and coats, the share of the leg covered"""
     sleeve: float = 0.0

@@ -8,7 +8,7 @@ from ifd_zoo.synthetic.pictures.figure import Shape
 from ifd_zoo.synthetic.pictures.shading import Light, ShadowMap
 
 METRES, SIDE = 4.8, 192
-"""Of the square around the person that the shadow is drawn in, and its samples."""
+"""Side of the square around the person that the shadow is drawn in, and its samples."""
 
 
 def floor_light(shape: Shape, shadow: ShadowMap, camera: Camera, light: Light, strength: float) -> np.ndarray:

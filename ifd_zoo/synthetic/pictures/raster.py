@@ -115,7 +115,7 @@ def _counted(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _planes(boxes: Triangles) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Of the first two corners: what their weight changes by along a row and down a column, and what it starts at."""
+    """Planes of the first two corners' weights: the change along a row and down a column, and the start."""
     x, y, area = boxes.x, boxes.y, _area(boxes.x, boxes.y)
     left, top = boxes.left.astype(np.float32), boxes.top.astype(np.float32)
     planes = []

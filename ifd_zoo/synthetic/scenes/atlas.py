@@ -13,7 +13,7 @@ from ifd_zoo.recent import Recent
 from ifd_zoo.synthetic.streams import stream
 
 VARIANTS = 30
-"""Of everything that is painted; colours and places differ further from picture to picture."""
+"""Number of each thing that is painted; colours and places differ further from picture to picture."""
 KEPT = 240
 """Pictures that stay in memory, about 60 MB; the one that was not used for longest leaves first."""
 

@@ -11,7 +11,7 @@ PEOPLE_COLOURS = np.array(
     ],
     np.float32,
 ) / 255  # fmt: skip
-"""Of skin, hair and cloth."""
+"""Colours of skin, hair and cloth."""
 
 
 def muted(rng: np.random.Generator, low: float = 0.35, high: float = 0.97, spread: float = 0.035) -> np.ndarray:
