@@ -9,7 +9,7 @@ from ifd_zoo.datasets import Record
 from ifd_zoo.labels import LABELS, class_indices
 from ifd_zoo.masks import class_mask
 from ifd_zoo.transforms import EvalTransform
-from train.variation import VIEW_SIZE, Variation, VariedDataset, new_outline, person_box, put_before, redress, shrunk
+from train.variation import Variation, VariedDataset, new_outline, person_box, put_before, redress, shrunk
 
 UPPER, LOWER, FACE = class_indices(('upper', 'lower', 'face'))
 
@@ -60,10 +60,10 @@ def test_another_background_leaves_the_person_and_replaces_the_rest():
 
 def test_views_of_a_photo_have_other_outlines_and_their_maps_follow_them():
     image, labels = figure(256, 160)
-    views = [new_outline(image, labels, np.random.default_rng(seed)) for seed in range(8)]
+    views = [new_outline(image, labels, np.random.default_rng(seed), (160, 80)) for seed in range(8)]
     shares = set()
     for picture, moved in views:
-        assert picture.size == VIEW_SIZE[::-1] and moved.shape == VIEW_SIZE and moved.dtype == np.uint8
+        assert picture.size == (80, 160) and moved.shape == (160, 80) and moved.dtype == np.uint8
         pixels = np.asarray(picture).astype(int)
         upper = moved == UPPER
         assert upper.any()

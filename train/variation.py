@@ -15,8 +15,8 @@ from ifd_zoo.recolour import BOTTOM, PATTERNS, TOP, Recolour
 from ifd_zoo.transforms import EvalTransform
 
 BACKGROUND = LABELS.index('background')
-VIEW_SIZE = (256, 128)
-"""(height, width) in pixels of a view of a photo."""
+VIEW_SCALE = 1.25
+"""Sides of a view of a photo over those of the network's input: no pixels that the crop drops."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class VariedDataset(RecordDataset):
     ) -> None:
         super().__init__([*records, *photos], transform)
         self.variation, self.first_photo = variation, len(records)
+        self.view_size = tuple(round(VIEW_SCALE * side) for side in transform.size)
 
     def __getitem__(self, index: int) -> dict:
         photo = index >= self.first_photo
@@ -61,11 +62,11 @@ class VariedDataset(RecordDataset):
         image, label_map = self.load(index)
         recoloured = label_map is not None and (photo or rng.random() < self.variation.recolour)
         if photo:
-            image, label_map = shrunk(image, label_map, 2 * VIEW_SIZE[0])
+            image, label_map = shrunk(image, label_map, 2 * self.view_size[0])
         if recoloured:
             image = redress(image, label_map, rng)
         if photo:
-            image, label_map = new_outline(image, label_map, rng)
+            image, label_map = new_outline(image, label_map, rng, self.view_size)
         if label_map is not None and (photo or rng.random() < self.variation.background):
             behind = self.load(int(rng.integers(len(self))))[0]
             image = put_before(image, label_map, behind, rng)
@@ -106,9 +107,9 @@ def _cloth(rng: np.random.Generator) -> tuple[int, int, int]:
 
 
 def new_outline(
-    image: Image.Image, label_map: np.ndarray, rng: np.random.Generator
+    image: Image.Image, label_map: np.ndarray, rng: np.random.Generator, size: tuple[int, int]
 ) -> tuple[Image.Image, np.ndarray]:
-    """A view of `VIEW_SIZE` about the person: cut loosely, at times without legs, stretched and bent smoothly.
+    """A view of `size` (height, width) about the person: cut loosely, at times without legs, stretched and bent.
 
     The flow is of about 1.3 % of the height, so that an outline tells no one photo from the others.
     """
@@ -117,11 +118,11 @@ def new_outline(
     if rng.random() < 0.3:
         bottom = top + tall * rng.uniform(0.55, 0.75)
     top, bottom = (edge + sign * rng.uniform(-0.02, 0.08) * tall for edge, sign in ((top, -1), (bottom, 1)))
-    half = (bottom - top) * VIEW_SIZE[1] / VIEW_SIZE[0] / 2 / rng.uniform(0.82, 1.2)
+    half = (bottom - top) * size[1] / size[0] / 2 / rng.uniform(0.82, 1.2)
     middle = (left + right) / 2 + rng.uniform(-0.06, 0.06) * tall
-    grid = _sampling_grid((top, bottom), (middle - half, middle + half), label_map.shape)
+    grid = _sampling_grid((top, bottom), (middle - half, middle + half), label_map.shape, size)
     flow = torch.from_numpy(rng.normal(size=(1, 2, 6, 4))).float()
-    bend = F.interpolate(flow, VIEW_SIZE, mode='bicubic', align_corners=True).permute(0, 2, 3, 1)
+    bend = F.interpolate(flow, size, mode='bicubic', align_corners=True).permute(0, 2, 3, 1)
     # In units of the photo's half sides, as grid_sample counts.
     reach = 0.013 * (bottom - top) * 2 / torch.tensor([label_map.shape[1], label_map.shape[0]])
     grid = grid + bend * reach
@@ -133,14 +134,16 @@ def new_outline(
     return picture, moved[0, 0].to(torch.uint8).numpy()
 
 
-def _sampling_grid(rows: tuple[float, float], columns: tuple[float, float], shape: tuple[int, int]) -> Tensor:
-    """Where the pixels of a view lie in a photo, (1, H, W, 2) as `grid_sample` wants it."""
+def _sampling_grid(
+    rows: tuple[float, float], columns: tuple[float, float], shape: tuple[int, int], size: tuple[int, int]
+) -> Tensor:
+    """Where the pixels of a view of `size` lie in a photo of `shape`, (1, H, W, 2) as `grid_sample` wants it."""
     places = []
-    for (first, last), length, side in ((columns, VIEW_SIZE[1], shape[1]), (rows, VIEW_SIZE[0], shape[0])):
+    for (first, last), length, side in ((columns, size[1], shape[1]), (rows, size[0], shape[0])):
         centres = (torch.arange(length) + 0.5) / length
         places.append(2 * (first + centres * (last - first)) / side - 1)
     across, down = places
-    return torch.stack([across.expand(VIEW_SIZE), down[:, None].expand(VIEW_SIZE)], dim=-1)[None].float()
+    return torch.stack([across.expand(size), down[:, None].expand(size)], dim=-1)[None].float()
 
 
 def person_box(label_map: np.ndarray) -> tuple[int, int, int, int]:
