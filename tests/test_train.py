@@ -219,6 +219,19 @@ def test_backbone_weights_come_from_the_encoder_of_the_bundled_parser(root, tmp_
         assert all(torch.equal(value, encoder[key]) for key, value in stream.backbone.net.state_dict().items())
 
 
+def test_a_trained_model_gives_the_backbone_of_its_main_stream_to_every_stream(root, tmp_path, capsys):
+    name = 'ifd_baseline_resnet10t.synthetic'
+    config, _ = parse_args(arguments(root, tmp_path, '--backbone-weights', name))
+    model, weights = build_model(config, 3), load_model(name).main_stream.backbone.net.state_dict()
+    assert name in load_backbone_weights(model, config)
+    assert len(model.streams()) == 2
+    for stream in model.streams():
+        assert all(torch.equal(value, weights[key]) for key, value in stream.backbone.net.state_dict().items())
+    flags = ('--backbone', 'resnet18', '--backbone-weights', name)
+    assert train_run.main(arguments(root, tmp_path / 'run', *flags)) == 2
+    assert f'{name}: ' in capsys.readouterr().err
+
+
 def test_an_encoder_of_another_architecture_is_refused(root, tmp_path, capsys):
     flags = ('--backbone', 'resnet18', '--backbone-weights', 'parser')
     assert train_run.main(arguments(root, tmp_path / 'run', *flags)) == 2

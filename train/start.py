@@ -4,7 +4,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from ifd_zoo.hub import LoadError, load_model
+from ifd_zoo.hub import LoadError, list_bundled, load_model
 from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.models.fingerprint import hash_weights, model_name
 from ifd_zoo.parsing import load_parser
@@ -26,9 +26,8 @@ def load_trained(model: nn.Module, source: str) -> dict[str, str | None]:
     Raises:
         ConfigError: there is no such model, or it is of another architecture.
     """
-    release = Path(source).expanduser() / 'release'
     try:
-        trained = load_model(release if release.is_dir() else source)
+        trained = _load(source)
     except LoadError as error:
         raise ConfigError(f'init: {error}') from error
     weights, own = trained.state_dict(), model.state_dict()
@@ -41,6 +40,12 @@ def load_trained(model: nn.Module, source: str) -> dict[str, str | None]:
     model.load_state_dict(weights, strict=False)
     command = trained.release_info.get('command')
     return {'name': model_name(trained), 'sha256': hash_weights(trained), 'command': command}
+
+
+def _load(source: str) -> nn.Module:
+    """The model of that name or place, or of the finished run in that folder. Raises LoadError."""
+    release = Path(source).expanduser() / 'release'
+    return load_model(release if release.is_dir() else source)
 
 
 ADVICE = {
@@ -81,8 +86,10 @@ def _load_into(backbone: Backbone, source: str) -> None:
         backbone.load_imagenet()
     elif source == 'parser':
         backbone.load_weights(_bundled_encoder(backbone.name), 'encoder of a bundled parser')
+    elif source in list_bundled() or Path(source).expanduser().is_dir():
+        backbone.load_weights(_load(source).main_stream.backbone.net.state_dict(), source)
     else:
-        backbone.load_file(Path(source))
+        backbone.load_file(Path(source).expanduser())
 
 
 def _bundled_encoder(backbone: str) -> dict[str, Tensor]:
