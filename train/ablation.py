@@ -5,7 +5,7 @@
 
 What follows `--` goes to every `train/run.py`. Each run has its folder `runs/NAME-seedN`. When the command is given
 again, finished runs are skipped and interrupted ones go on. `--output` gets `STUDY.md`, `STUDY.json` and `STUDY.svg`.
-The study `methods` is Table I's methods of RGB images side by side, and compares them query by query.
+The studies `controls` and `methods` compare their rows query by query; `methods` is Table I's methods of RGB images.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from train.ablation_report import FREE, build_report, markdown_block, shared_tra
 from train.jobs import Interrupted, Job, JobError, run_jobs
 from train.recipes import RECIPES, VARIANTS
 from train.records import RecordError, parse_flags, read_finished
-from train.studies import ARMS, DEFAULTS, STUDIES, rate, settings
+from train.studies import ARMS, COMPARED, DEFAULTS, STUDIES, rate, settings
 
 TRAINER = Path(__file__).resolve().parent / 'run.py'
 
@@ -135,7 +135,7 @@ class Ablation:
         runs = {arm: [self.finished[run] for run in self.runs if run.arm == arm] for arm in rows}
         report = build_report(study, rows, runs, self._own_command(study), self.free)
         # Held-out people are no protocol of the data set.
-        if study == 'methods' and int(report['training'].get('val_pids', 0)) == 0:
+        if study in COMPARED and int(report['training'].get('val_pids', 0)) == 0:
             report['pairs'] = self._compare(rows)
         return report
 

@@ -81,7 +81,7 @@ class Config:
     recipe: str = option('paper', 'setting: the defaults of the other flags')
     variant: str = option('ifd', "row of the paper's Table II, or another method")
     backbone: str = option('resnet50', 'of ifd_zoo.list_models(), behind ifd_, or any that timm has')
-    backbone_weights: str = option('imagenet', 'imagenet (timm, Hub), parser (encoder of a bundled), none, a file, a trained model')
+    backbone_weights: str = option('imagenet', 'imagenet (timm, Hub), parser (encoder), none, a file, a trained model')
     init: str = option('', 'start from a trained model, all but its classifiers: a name, folder or hf-hub:org/name')
     data: str = option('folder', 'data set reader')
     masks: str = option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, a parser, or a folder of maps')

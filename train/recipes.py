@@ -56,6 +56,22 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     # Five variants times three seeds on two cores in an afternoon.
     'ablation': {**_FROM_SCRATCH_ON_CPU, 'stage1_epochs': 5, 'epochs': 20, 'tag': 'ablation'},
+    # One start for every row of a study, and the loss over persons in all of them: without both, 1,000 steps do not
+    # leave the plateau. Two views of two outfits of each person: batches hold positives in the same clothes, too.
+    'controls': {
+        **_FROM_SCRATCH_ON_CPU,
+        'backbone_weights': 'ifd_baseline_resnet10t.synthetic',
+        'lr': 2e-3,
+        'num_pids': 16,
+        'num_images': 4,
+        'max_appearances': 2,
+        'stage1_epochs': 2,
+        'epochs': 14,
+        'person_weight': 1.0,
+        'ccl_warmup': 0.3,
+        'crop': 0.5,
+        'tag': 'controls',
+    },
     # Those of other methods' papers.
     **{name: {'variant': name, **variant.recipe} for name, variant in VARIANTS.items() if variant.recipe},
 }

@@ -50,6 +50,9 @@ STUDIES = {
 }
 """Name of the study to its rows: name of the arm to label."""
 
+COMPARED = ('controls', 'methods')
+"""Studies whose rows are compared query by query, which wants the releases of all runs."""
+
 
 def settings(arm: str, given: dict[str, Any]) -> dict[str, Any]:
     """What a row decides, as fields of the training config; `given` are recipe and flags that the rows share."""
