@@ -10,6 +10,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 
 from ifd_zoo.datasets import Record, RecordDataset
+from ifd_zoo.datasets.base import read_image
 from ifd_zoo.labels import LABELS
 from ifd_zoo.recolour import BOTTOM, PATTERNS, TOP, Recolour
 from ifd_zoo.transforms import EvalTransform
@@ -68,7 +69,7 @@ class VariedDataset(RecordDataset):
         if photo:
             image, label_map = new_outline(image, label_map, rng, self.view_size)
         if label_map is not None and (photo or rng.random() < self.variation.background):
-            behind = self.load(int(rng.integers(len(self))))[0]
+            behind = read_image(self.records[int(rng.integers(len(self)))].path)
             image = put_before(image, label_map, behind, rng)
         record = self.records[index]
         labels = {'pid': record.pid, 'camid': record.camid, 'index': index}
