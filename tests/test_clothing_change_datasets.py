@@ -21,7 +21,7 @@ def name(request):
 
 @pytest.fixture
 def root(tmp_path, name):
-    return PUBLISHED_TREES[name](tmp_path / 'data')
+    return PUBLISHED_TREES[name].write(tmp_path / 'data')
 
 
 @pytest.fixture

@@ -13,53 +13,8 @@ from tests.trees import PUBLISHED_TREES, write_deepchange_tree, write_prcc_tree
 # No small tree has the published number of images.
 pytestmark = pytest.mark.filterwarnings('ignore::ifd_zoo.datasets.common.CountWarning')
 
-COUNT_MESSAGES = {
-    'prcc': [
-        'PRCC train: expected 17896 images, 150 persons, 300 outfits; found 18 images, 3 persons, 6 outfits',
-        'PRCC test A: expected 3384 images, 71 persons; found 4 images, 2 persons',
-        'PRCC test B: expected 3873 images, 71 persons; found 4 images, 2 persons',
-        'PRCC test C: expected 3543 images, 71 persons; found 4 images, 2 persons',
-    ],
-    'ltcc': [
-        'LTCC train: expected 9576 images, 77 persons; found 24 images, 3 persons',
-        'LTCC query: expected 493 images; found 3 images',
-        'LTCC test (gallery): expected 7050 images; found 9 images',
-        'LTCC query and test: expected 75 persons; found 2 persons',
-    ],
-    'vc_clothes': [
-        'VC-Clothes train: expected 9449 images, 256 persons; found 16 images, 2 persons',
-        'VC-Clothes query: expected 1020 images; found 8 images',
-        'VC-Clothes gallery: expected 8591 images; found 8 images',
-        'VC-Clothes query and gallery: expected 256 persons; found 2 persons',
-    ],
-    'last': [
-        'LaST train: expected 71248 images, 5000 persons; found 8 images, 2 persons',
-        'LaST query: expected 10176 images, 5805 persons; found 2 images, 2 persons',
-        'LaST gallery: expected 125353 images, 5806 persons; found 6 images, 3 persons',
-    ],
-    'deepchange': [],
-    'celeb_reid': [
-        'Celeb-reID train: expected 20208 images, 632 persons; found 6 images, 2 persons',
-        'Celeb-reID query: expected 2972 images, 420 persons; found 2 images, 2 persons',
-        'Celeb-reID gallery: expected 11006 images, 420 persons; found 4 images, 2 persons',
-    ],
-    'market1501': [
-        'Market-1501 bounding_box_train: expected 12936 images, 751 persons; found 8 images, 2 persons',
-        'Market-1501 query: expected 3368 images, 750 persons; found 3 images, 2 persons',
-        'Market-1501 bounding_box_test: expected 15913 images, 751 persons; found 4 images, 3 persons',
-    ],
-}
-FOLDERS = {
-    'prcc': [f'rgb/{split}' for split in ('train', 'test/A', 'test/B', 'test/C')],
-    'ltcc': [f'LTCC_ReID/{split}' for split in ('train', 'query', 'test')],
-    'vc_clothes': [f'VC-Clothes/{split}' for split in ('train', 'query', 'gallery')],
-    'last': [f'last/{split}' for split in ('train', 'test/query', 'test/gallery')],
-    'deepchange': [f'DeepChangeDataset/{split}' for split in ('train-set', 'test-set-query', 'test-set-gallery')],
-    'celeb_reid': [f'Celeb-reID/{split}' for split in ('train', 'query', 'gallery')],
-    'market1501': [f'Market-1501-v15.09.15/{split}' for split in ('bounding_box_train', 'query', 'bounding_box_test')],
-}
 MARKET = 'Market-1501-v15.09.15'
-SPLITS = [(name, folder) for name, folders in FOLDERS.items() for folder in folders]
+SPLITS = [(name, folder) for name, tree in PUBLISHED_TREES.items() for folder in tree.splits]
 
 
 @pytest.fixture(params=PUBLISHED_TREES)
@@ -69,7 +24,7 @@ def name(request):
 
 @pytest.fixture
 def root(tmp_path, name):
-    return PUBLISHED_TREES[name](tmp_path / 'data')
+    return PUBLISHED_TREES[name].write(tmp_path / 'data')
 
 
 def test_other_counts_than_the_published_ones_are_warned_about(name, root):
@@ -77,7 +32,7 @@ def test_other_counts_than_the_published_ones_are_warned_about(name, root):
         warnings.simplefilter('always')
         load_dataset(name, root)
     assert {warning.category for warning in caught} <= {CountWarning}
-    assert [str(warning.message) for warning in caught] == COUNT_MESSAGES[name]
+    assert [str(warning.message) for warning in caught] == PUBLISHED_TREES[name].warnings
 
 
 def test_the_right_counts_give_no_warning(tmp_path):
@@ -92,8 +47,8 @@ def test_a_root_that_does_not_exist_is_named(tmp_path, name):
         load_dataset(name, tmp_path / 'nothing')
 
 
-@pytest.mark.parametrize('name, folder', [(name, folders[0].split('/')[0]) for name, folders in FOLDERS.items()])
-def test_a_root_without_the_layout_is_told_what_was_looked_for(tmp_path, name, folder):
+def test_a_root_without_the_layout_is_told_what_was_looked_for(tmp_path, name):
+    folder = PUBLISHED_TREES[name].splits[0].split('/')[0]
     with pytest.raises(DatasetError, match=f'train.* in .*{folder}'):
         load_dataset(name, tmp_path)
 
@@ -180,14 +135,15 @@ def all_labels(name, root):
 
 
 def image_files(root, name):
-    return [path for folder in FOLDERS[name] for path in sorted((root / folder).rglob('*.*')) if path.is_file()]
+    folders = [root / split for split in PUBLISHED_TREES[name].splits]
+    return [path for folder in folders for path in sorted(folder.rglob('*.*')) if path.is_file()]
 
 
 def test_other_files_and_hidden_ones_are_left_out(name, root):
     before = load_dataset(name, root)
     beside = before.train[0].path
     others = [beside.with_name(other) for other in (f'._{beside.name}', 'Thumbs.db', 'read me.txt')]
-    hidden = [root / folder / '.ipynb_checkpoints' / beside.name for folder in FOLDERS[name]]
+    hidden = [root / folder / '.ipynb_checkpoints' / beside.name for folder in PUBLISHED_TREES[name].splits]
     for other in (*others, *hidden):
         other.parent.mkdir(exist_ok=True)
         other.write_bytes(b'x')
@@ -196,7 +152,7 @@ def test_other_files_and_hidden_ones_are_left_out(name, root):
 
 def test_an_empty_folder_of_a_person_is_harmless(name, root):
     before = load_dataset(name, root)
-    for folder in FOLDERS[name]:
+    for folder in PUBLISHED_TREES[name].splits:
         (root / folder / '0077').mkdir()
     assert load_dataset(name, root) == before
 

@@ -16,7 +16,6 @@ from ifd_zoo.images.loading import load_image
 from ifd_zoo.index.building import folder_files
 from ifd_zoo.uploads import collect, collect_folder
 from tests.test_architecture import REPOSITORY
-from tests.test_dataset_layouts import FOLDERS
 from tests.trees import PUBLISHED_TREES, draw_person, write_folder_tree
 
 HEIC = b'\0\0\0\x18ftypheic\0\0\0\0mif1heic' + bytes(99)
@@ -61,9 +60,9 @@ def test_gallery_images_of_every_format_are_read_like_jpeg(tmp_path, check):
 @pytest.mark.filterwarnings('ignore::ifd_zoo.datasets.common.CountWarning')
 @pytest.mark.parametrize('name', sorted(PUBLISHED_TREES))
 def test_published_layouts_take_every_suffix(tmp_path, name):
-    root = PUBLISHED_TREES[name](tmp_path)
+    root = PUBLISHED_TREES[name].write(tmp_path)
     before = load_dataset(name, root)
-    for folder, suffix in zip(FOLDERS[name], ODD, strict=False):
+    for folder, suffix in zip(PUBLISHED_TREES[name].splits, ODD, strict=False):
         for path in [path for path in sorted((root / folder).rglob('*')) if path.suffix in ('.jpg', '.png')]:
             save_as(path, suffix)
     after = load_dataset(name, root)
@@ -85,14 +84,14 @@ def test_images_one_level_too_high_are_named(tmp_path, check):
 
 @pytest.mark.parametrize('name', sorted(PUBLISHED_TREES))
 def test_images_that_a_published_layout_does_not_take_are_named(tmp_path, check, name):
-    root = PUBLISHED_TREES[name](tmp_path)
-    for folder in FOLDERS[name]:
+    root = PUBLISHED_TREES[name].write(tmp_path)
+    for folder in PUBLISHED_TREES[name].splits:
         (path, *_) = (path for path in sorted((root / folder).rglob('*')) if path.is_file())
         deep = path.parent / 'more' / path.name
         deep.parent.mkdir()
         shutil.copy(path, deep)
     status, printed = check(root, '--data', name)
-    assert status == 1 and f'images in a split that are not taken: {len(FOLDERS[name])}\n' in printed
+    assert status == 1 and f'images in a split that are not taken: {len(PUBLISHED_TREES[name].splits)}\n' in printed
     assert all(f'/more/{path.name}: lies at another depth than' in printed for path in root.rglob('more/*'))
 
 

@@ -1,6 +1,8 @@
 """Tiny data sets on disk, for tests: blocks of colour in the shape of people."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -153,12 +155,78 @@ def write_market1501_tree(root: Path) -> Path:
     return root
 
 
+class Tree(NamedTuple):
+    """A small tree in a published layout."""
+
+    write: Callable[[Path], Path]
+    """Makes it below a folder, which it returns."""
+    splits: list[str]
+    """Folders below that which hold images."""
+    warnings: list[str]
+    """What the reader says of each split that is not of the published size; none where no size was published."""
+
+
 PUBLISHED_TREES = {
-    'prcc': write_prcc_tree,
-    'ltcc': write_ltcc_tree,
-    'vc_clothes': write_vc_clothes_tree,
-    'last': write_last_tree,
-    'deepchange': write_deepchange_tree,
-    'celeb_reid': write_celeb_reid_tree,
-    'market1501': write_market1501_tree,
+    'prcc': Tree(
+        write_prcc_tree,
+        ['rgb/train', 'rgb/test/A', 'rgb/test/B', 'rgb/test/C'],
+        [
+            'PRCC train: expected 17896 images, 150 persons, 300 outfits; found 18 images, 3 persons, 6 outfits',
+            'PRCC test A: expected 3384 images, 71 persons; found 4 images, 2 persons',
+            'PRCC test B: expected 3873 images, 71 persons; found 4 images, 2 persons',
+            'PRCC test C: expected 3543 images, 71 persons; found 4 images, 2 persons',
+        ],
+    ),
+    'ltcc': Tree(
+        write_ltcc_tree,
+        ['LTCC_ReID/train', 'LTCC_ReID/query', 'LTCC_ReID/test'],
+        [
+            'LTCC train: expected 9576 images, 77 persons; found 24 images, 3 persons',
+            'LTCC query: expected 493 images; found 3 images',
+            'LTCC test (gallery): expected 7050 images; found 9 images',
+            'LTCC query and test: expected 75 persons; found 2 persons',
+        ],
+    ),
+    'vc_clothes': Tree(
+        write_vc_clothes_tree,
+        ['VC-Clothes/train', 'VC-Clothes/query', 'VC-Clothes/gallery'],
+        [
+            'VC-Clothes train: expected 9449 images, 256 persons; found 16 images, 2 persons',
+            'VC-Clothes query: expected 1020 images; found 8 images',
+            'VC-Clothes gallery: expected 8591 images; found 8 images',
+            'VC-Clothes query and gallery: expected 256 persons; found 2 persons',
+        ],
+    ),
+    'last': Tree(
+        write_last_tree,
+        ['last/train', 'last/test/query', 'last/test/gallery'],
+        [
+            'LaST train: expected 71248 images, 5000 persons; found 8 images, 2 persons',
+            'LaST query: expected 10176 images, 5805 persons; found 2 images, 2 persons',
+            'LaST gallery: expected 125353 images, 5806 persons; found 6 images, 3 persons',
+        ],
+    ),
+    'deepchange': Tree(
+        write_deepchange_tree,
+        ['DeepChangeDataset/train-set', 'DeepChangeDataset/test-set-query', 'DeepChangeDataset/test-set-gallery'],
+        [],
+    ),
+    'celeb_reid': Tree(
+        write_celeb_reid_tree,
+        ['Celeb-reID/train', 'Celeb-reID/query', 'Celeb-reID/gallery'],
+        [
+            'Celeb-reID train: expected 20208 images, 632 persons; found 6 images, 2 persons',
+            'Celeb-reID query: expected 2972 images, 420 persons; found 2 images, 2 persons',
+            'Celeb-reID gallery: expected 11006 images, 420 persons; found 4 images, 2 persons',
+        ],
+    ),
+    'market1501': Tree(
+        write_market1501_tree,
+        [f'Market-1501-v15.09.15/{split}' for split in ('bounding_box_train', 'query', 'bounding_box_test')],
+        [
+            'Market-1501 bounding_box_train: expected 12936 images, 751 persons; found 8 images, 2 persons',
+            'Market-1501 query: expected 3368 images, 750 persons; found 3 images, 2 persons',
+            'Market-1501 bounding_box_test: expected 15913 images, 751 persons; found 4 images, 3 persons',
+        ],
+    ),
 }

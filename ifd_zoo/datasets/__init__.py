@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from ifd_zoo.datasets.base import MODES, DatasetError, Protocol, Record, RecordDataset, ReIDDataset, Split
 from ifd_zoo.datasets.celeb_reid import load_celeb_reid
@@ -13,15 +14,21 @@ from ifd_zoo.datasets.market1501 import load_market1501
 from ifd_zoo.datasets.prcc import load_prcc
 from ifd_zoo.datasets.vc_clothes import load_vc_clothes
 
-DATASETS: dict[str, Callable[[str | Path], ReIDDataset]] = {
-    'celeb_reid': load_celeb_reid,
-    'deepchange': load_deepchange,
-    'folder': load_folder,
-    'last': load_last,
-    'ltcc': load_ltcc,
-    'market1501': load_market1501,
-    'prcc': load_prcc,
-    'vc_clothes': load_vc_clothes,
+
+class Reader(NamedTuple):
+    title: str
+    load: Callable[[str | Path], ReIDDataset]
+
+
+DATASETS = {
+    'celeb_reid': Reader('Celeb-reID', load_celeb_reid),
+    'deepchange': Reader('DeepChange', load_deepchange),
+    'folder': Reader('', load_folder),  # called as its folder is
+    'last': Reader('LaST', load_last),
+    'ltcc': Reader('LTCC', load_ltcc),
+    'market1501': Reader('Market-1501', load_market1501),
+    'prcc': Reader('PRCC', load_prcc),
+    'vc_clothes': Reader('VC-Clothes', load_vc_clothes),
 }
 
 __all__ = [
@@ -41,4 +48,4 @@ def load_dataset(name: str, root: str | Path) -> ReIDDataset:
     """A data set by name; DatasetError when the name is unknown or the files are not as they should be."""
     if name not in DATASETS:
         raise DatasetError(f'unknown data set {name!r}; known: {", ".join(DATASETS)}')
-    return DATASETS[name](root)
+    return DATASETS[name].load(root)

@@ -6,6 +6,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from ifd_zoo.datasets import DATASETS
 from ifd_zoo.hub.comparison import comparison_tables
 from ifd_zoo.hub.release import release_name
 from ifd_zoo.models.cfg import PAPER
@@ -16,10 +17,6 @@ from ifd_zoo.variants import VARIANTS, Variant, split_name
 
 TASK = 'image-feature-extraction'
 METRICS = {'rank1': 'rank-1', 'mAP': 'mAP'}
-DATA_NAMES = {
-    'prcc': 'PRCC', 'ltcc': 'LTCC', 'vc_clothes': 'VC-Clothes', 'last': 'LaST', 'deepchange': 'DeepChange',
-    'celeb_reid': 'Celeb-reID', 'market1501': 'Market-1501',
-}
 
 
 def model_card(config: dict[str, Any]) -> str:
@@ -112,7 +109,8 @@ def _data_id(data: dict[str, Any]) -> str | None:
 
 def _data_name(data: dict[str, Any]) -> str:
     name = data.get('name', 'unknown')
-    return DATA_NAMES.get(name) or data.get('folder') or name
+    title = DATASETS[name].title if name in DATASETS else ''
+    return title or data.get('folder') or name
 
 
 def _input_text(config: dict[str, Any], training: dict[str, Any], variant: Variant) -> str:
