@@ -15,7 +15,7 @@ def class_mask(label_map: np.ndarray, classes: Iterable[str] = CLOTHING) -> np.n
 
     Args:
         label_map: (H, W) integers, values in `range(len(LABELS))`.
-        classes: names out of `LABELS`.
+        classes: names out of `LABELS` or `MASK_SETS`.
 
     Returns:
         (H, W) bool.

@@ -9,7 +9,7 @@ import pytest
 from ifd_zoo.cli import ArgumentParser
 from tests.test_commands import COMMANDS, REPOSITORY, as_called, main_of
 
-ROOMS = ('train', 'eval', 'ifd_zoo')
+ROOMS = ('train', 'eval', 'ifd_zoo', 'tests')
 PAGES = [REPOSITORY / 'README.md', *(page for room in ROOMS for page in sorted((REPOSITORY / room).rglob('README.md')))]
 STARTS = {' '.join(as_called(command)): command for command in COMMANDS}
 

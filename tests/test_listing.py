@@ -11,6 +11,7 @@ from ifd_zoo.__main__ import main
 from ifd_zoo.hub import list_models, list_tagged
 from ifd_zoo.hub.listing import catalogue, measure_size
 from ifd_zoo.hub.names import how_to_make
+from ifd_zoo.models.zoo import BACKBONES, METHOD_BACKBONES
 from ifd_zoo.variants import VARIANTS
 from train.flags import parse_args
 
@@ -34,7 +35,8 @@ def test_the_names_of_the_zoo():
         list_tagged()
     )
     methods = sum(bool(variant.family) for variant in VARIANTS.values())
-    assert len(list_models()) == 12 + 2 * methods and ifd_zoo.list_models() == list_models()
+    assert len(list_models()) == 2 * len(BACKBONES) + len(METHOD_BACKBONES) * methods
+    assert ifd_zoo.list_models() == list_models()
 
 
 def bundled_figures():

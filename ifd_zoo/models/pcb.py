@@ -19,13 +19,13 @@ REDUCED = 256
 """Length of h."""
 
 
-def pool_stripes(maps: Tensor, stripes: int = STRIPES) -> Tensor:
-    """Mean of each horizontal stripe of a feature map, (B, C, h, w) to (B, C, stripes).
+def pool_stripes(maps: Tensor) -> Tensor:
+    """Mean of each of six horizontal stripes of a feature map, (B, C, h, w) to (B, C, 6).
 
     The stripes share a row where the height is no multiple of their number.
     """
     height = maps.shape[-2]
-    rows = [slice(i * height // stripes, -(-(i + 1) * height // stripes)) for i in range(stripes)]
+    rows = [slice(i * height // STRIPES, -(-(i + 1) * height // STRIPES)) for i in range(STRIPES)]
     return torch.stack([maps[:, :, part].mean((-2, -1)) for part in rows], dim=-1)
 
 

@@ -4,11 +4,10 @@ LIP: Gong et al., "Look into Person", https://arxiv.org/abs/1703.05446; ATR: Lia
 Active Template Regression", https://arxiv.org/abs/1503.02391. The order of the classes is that of SCHP's weights.
 """
 
-from collections.abc import Iterable
 
 import numpy as np
 
-from ifd_zoo.labels import LABELS, class_indices
+from ifd_zoo.labels import LABELS
 
 LIP = {
     'background': 'background',
@@ -61,18 +60,3 @@ LABEL_SETS = {'ifd': {name: name for name in LABELS}, 'lip': LIP, 'atr': ATR}
 def label_lookup(label_set: str) -> np.ndarray:
     """Values in our label maps, to index with values of another label set: (its classes,) uint8."""
     return np.array([LABELS.index(label) for label in LABEL_SETS[label_set].values()], dtype=np.uint8)
-
-
-def classes_in(label_set: str, names: Iterable[str]) -> dict[str, int]:
-    """Which classes of a label set a choice of ours covers: their names and values.
-
-    Args:
-        label_set: out of `LABEL_SETS`.
-        names: as for `class_indices`.
-
-    Raises:
-        ValueError: a name is unknown.
-    """
-    wanted = {LABELS[index] for index in class_indices(names)}
-    classes = LABEL_SETS[label_set].items()
-    return {name: value for value, (name, label) in enumerate(classes) if label in wanted}
