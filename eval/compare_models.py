@@ -14,8 +14,7 @@ from tqdm import tqdm
 
 from eval.benchmarks.rows import best_seconds
 from eval.floors import ColourHistogram, untrained_twin
-from eval.measure import measure_model
-from eval.run import parse_args as measurement_args
+from eval.measure import Setting, measure_model
 from eval.shards import stamp
 from eval.summary import summarise
 from ifd_zoo.datasets import load_dataset
@@ -116,12 +115,9 @@ def kept(args: argparse.Namespace, model: nn.Module, words: tuple[str, ...], mea
 def measure_task(task: Task, precision: str, args: argparse.Namespace) -> dict[str, Any]:
     """The report of `eval.measure`."""
     root, masks = _folder_and_masks(task, args)
-    flags = {'root': root, 'masks': masks, 'workers': args.workers, 'precision': precision, 'model': '-'}
-    if args.device:
-        flags['device'] = args.device
+    setting = Setting('folder', root, masks, args.device, precision, workers=args.workers)
     maps = args.output / 'maps' / task.test / task.masks.replace('/', '_')
-    argv = [word for flag, value in flags.items() for word in (f'--{flag}', str(value))]
-    return measure_model(task.model, measurement_args(argv), maps).report
+    return measure_model(task.model, setting, maps).report
 
 
 def _folder_and_masks(task: Task, args: argparse.Namespace) -> tuple[Path, str]:

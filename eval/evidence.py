@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from eval.embedding import extract, split_rows
-from eval.measure import load_protocols
+from eval.measure import Setting, load_protocols
 from eval.metrics import judge, labels_of
 from eval.people import answer_protocols, paired_rows
 from eval.report import distinct_records
@@ -53,7 +53,7 @@ def study_attention(args: argparse.Namespace) -> AttentionStudy:
     device = pick_device(args.device)
     model = load_model(args.model, args.feature).eval().to(device)
     with tempfile.TemporaryDirectory() as temporary:
-        protocols = load_protocols(args, MaskSource(args.masks, device), Path(temporary))
+        protocols = load_protocols(Setting.of(args), MaskSource(args.masks, device), Path(temporary))
         records = distinct_records(protocols)
         transform = eval_transform(model)
         options = args.batch_size, args.workers

@@ -5,7 +5,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from torch import nn
@@ -17,6 +17,7 @@ from eval.paper import reference
 from eval.report import distinct_records, markdown_report, measure
 from eval.rerank import Reranking
 from eval.validity import empty_protocols, nothing_to_measure
+from ifd_zoo.choices import LABEL_MAPS
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
 from ifd_zoo.datasets.base import MODES
 from ifd_zoo.hub import LoadError, eval_transform, read_info
@@ -28,6 +29,25 @@ from ifd_zoo.parsing.coverage import count_coverage
 from ifd_zoo.parsing.mask_source import MaskSource
 
 
+class Setting(NamedTuple):
+    """On what models are measured, and how: the flags of the same names."""
+
+    data: str
+    root: Path
+    masks: str = LABEL_MAPS
+    device: str | None = None
+    precision: str = 'fp32'
+    batch_size: int = 64
+    workers: int = 2
+    flip: bool = True
+    rerank: bool = False
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> Self:
+        """That of a command line; what it has no flag for is as above."""
+        return cls(**{name: value for name, value in vars(args).items() if name in cls._fields})
+
+
 class Measurement(NamedTuple):
     """What a model did on a data set; `report` is all JSON values."""
 
@@ -37,56 +57,56 @@ class Measurement(NamedTuple):
     embeddings: np.ndarray
 
 
-def load_protocols(args: argparse.Namespace, masks: MaskSource, maps: Path) -> tuple[Protocol, ...]:
+def load_protocols(setting: Setting, masks: MaskSource, maps: Path) -> tuple[Protocol, ...]:
     """The data set's protocols, their records with the masks that were asked for."""
-    root = args.root.expanduser()
-    dataset = load_dataset(args.data, root)
+    root = setting.root.expanduser()
+    dataset = load_dataset(setting.data, root)
     if reasons := nothing_to_measure(dataset):
         raise DatasetError('\n'.join(reasons))
     records = distinct_records(dataset.protocols)
     return dataset.with_records(dict(zip(records, masks.apply(records, root, maps), strict=True))).protocols
 
 
-def measure_model(model: nn.Module, args: argparse.Namespace, maps: Path | None = None) -> Measurement:
+def measure_model(model: nn.Module, setting: Setting, maps: Path | None = None) -> Measurement:
     """Embed and measure.
 
     Args:
         model: an architecture of the zoo, or what has its interface.
-        args: of `parse_args`; the model is given beside them.
+        setting: its precision may be `auto`; the report says which one was taken.
         maps: folder that keeps the label maps of a parser, if they are to be kept.
 
     Raises:
         EmbeddingError: the model gives embeddings that are not finite.
     """
-    device = pick_device(args.device)
+    device = pick_device(setting.device)
     model = model.to(device)
-    args.precision = choose_precision(model, device, args.precision)
-    masks = MaskSource(args.masks, device)
+    chosen = choose_precision(model, device, setting.precision)
+    masks = MaskSource(setting.masks, device)
     with tempfile.TemporaryDirectory() as temporary:
-        protocols = load_protocols(args, masks, maps or Path(temporary))
+        protocols = load_protocols(setting, masks, maps or Path(temporary))
         records = distinct_records(protocols)
         transform = eval_transform(model)
         coverage = None
         if model.needs_mask:
-            coverage = count_coverage(records, args.root.expanduser(), transform.masking.clothing_classes)
-        with precision(device, args.precision):
-            embeddings = extract(model, records, transform, args.batch_size, args.workers, args.flip)
-    reranking = Reranking() if args.rerank else None
+            coverage = count_coverage(records, setting.root.expanduser(), transform.masking.clothing_classes)
+        with precision(device, chosen):
+            embeddings = extract(model, records, transform, setting.batch_size, setting.workers, setting.flip)
+    reranking = Reranking() if setting.rerank else None
     rows = measure(protocols, records, embeddings, reranking)
     report = {
         'model': model_name(model),
         'weights_sha256': hash_weights(model),
         'seed': model.release_info.get('training', {}).get('seed'),
-        'data': args.data,
+        'data': setting.data,
         'masks': masks.name,
         'coverage': coverage,
         'feature': feature_name(model),
-        'flip': args.flip,
-        'precision': args.precision,
+        'flip': setting.flip,
+        'precision': chosen,
         'rerank': reranking and reranking._asdict(),
         'protocols': rows,
         'remarks': [*empty_protocols(protocols).values()],
-        'paper': reference(args.data, {row['mode'] for row in rows}),
+        'paper': reference(setting.data, {row['mode'] for row in rows}),
     }
     return Measurement(report, protocols, records, embeddings)
 
@@ -164,7 +184,7 @@ def check_precisions(model: nn.Module, args: argparse.Namespace) -> dict[str, di
     device = pick_device(args.device)
     model = model.to(device)
     with tempfile.TemporaryDirectory() as temporary:
-        protocols = load_protocols(args, MaskSource(args.masks, device), Path(temporary))
+        protocols = load_protocols(Setting.of(args), MaskSource(args.masks, device), Path(temporary))
         records, embeddings = distinct_records(protocols), {}
         for name in ('fp32', *args.precisions):
             with precision(device, name):

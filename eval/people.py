@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eval.measure import measure_model
+from eval.measure import Setting, measure_model
 from eval.metrics import Scores, evaluate_embeddings, labels_of
-from eval.run import parse_args as measurement_args
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.hub import load_model
 from ifd_zoo.tables import markdown_table
@@ -69,8 +68,9 @@ class Answers(NamedTuple):
 def compare_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure the models of the command line; `paired_rows` of them."""
     with tempfile.TemporaryDirectory() as maps:  # a parser parses for all of them once
+        setting, folder = Setting.of(args), Path(maps)
         trainings = [
-            [answer(load_model(model, row.feature), args, Path(maps)) for model in row.models] for row in args.models
+            [answer(load_model(model, row.feature), setting, folder) for model in row.models] for row in args.models
         ]
     return paired_rows([row.name for row in args.models], trainings)
 
@@ -120,17 +120,13 @@ def answer_protocols(
     return result
 
 
-def answer(model: Any, args: argparse.Namespace, maps: Path | None = None) -> list[Answers]:
+def answer(model: Any, setting: Setting, maps: Path | None = None) -> list[Answers]:
     """How a model answers the protocols of a data set.
 
     Args:
-        args: `data`, `root`, `masks`, `workers` and `device`.
         maps: folder that keeps the label maps of a parser.
     """
-    flags = {'root': args.root, 'data': args.data, 'masks': args.masks, 'workers': args.workers, 'model': '-'}
-    flags |= {'device': args.device} if args.device else {}
-    argv = [word for flag, value in flags.items() for word in (f'--{flag}', str(value))]
-    return answer_protocols(*measure_model(model, measurement_args(argv), maps)[1:])
+    return answer_protocols(*measure_model(model, setting, maps)[1:])
 
 
 def _percent(interval: Interval) -> dict[str, float]:

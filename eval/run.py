@@ -33,12 +33,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 @entry_point()
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from eval.measure import find_own_record, measure_model, record_figures, write_output
+    from eval.measure import Setting, find_own_record, measure_model, record_figures, write_output
     from eval.report import markdown_report
     from ifd_zoo.hub import load_model
 
     folder = find_own_record(args) if args.record else None
-    measurement = measure_model(load_model(args.model, args.feature), args)
+    measurement = measure_model(load_model(args.model, args.feature), Setting.of(args))
     print(markdown_report(measurement.report))
     if folder:
         record_figures(folder, measurement)

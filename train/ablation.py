@@ -142,9 +142,8 @@ class Ablation:
     def _compare(self, rows: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
         extra = parse_flags(self.args.extra)
         device = None if extra.get('device') == 'auto' else extra.get('device')
-        data = argparse.Namespace(
-            data=self.args.data, root=self.args.root, workers=int(extra.get('workers', 2)), device=device
-        )
+        workers = int(extra.get('workers', 2))
+        data = {'data': self.args.data, 'root': self.args.root, 'workers': workers, 'device': device}
         compared = []
         for arm, label in rows.items():
             runs = [run for run in self.runs if run.arm == arm]

@@ -1,6 +1,5 @@
 """Rows of a study compared query by query: each with the test feature of its own, and all with one rule."""
 
-from argparse import Namespace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,22 +15,23 @@ class Row(NamedTuple):
     """Source of masks for the test."""
 
 
-def compare(rows: list[Row], data: Namespace) -> dict[str, list[dict[str, Any]]]:
+def compare(rows: list[Row], data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Measure every release with both test features.
 
     Args:
         rows: differences are to the first one.
-        data: `data`, `root`, `workers` and `device`, as of `eval/intervals.py`.
+        data: fields of `eval.measure.Setting` that all share.
 
     Returns:
         `own` and `common`, each as of `eval.people.paired_rows`.
     """
-    from eval.people import answer, paired_rows  # imports torch, which a command line's help need not wait for
+    from eval.measure import Setting  # imports torch, which a command line's help need not wait for
+    from eval.people import answer, paired_rows
     from ifd_zoo.hub import load_model
 
     def answers(row: Row, feature: str | None) -> list[Any]:
-        args = Namespace(**vars(data), masks=row.masks)
-        return [answer(load_model(release, feature), args) for release in row.releases]
+        setting = Setting(**data, masks=row.masks)
+        return [answer(load_model(release, feature), setting) for release in row.releases]
 
     labels = [row.label for row in rows]
     features = {'own': None, 'common': COMMON}
