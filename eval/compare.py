@@ -16,20 +16,21 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from eval.rows import add_rows
 from ifd_zoo.choices import LABEL_MAPS
 from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/compare.py', description=__doc__.splitlines()[0])
-    add_flags(parser, 'root', 'workers', 'device', 'feature', 'precision')
-    parser.add_argument('--models', required=True, nargs='+', metavar='NAME=MODEL[,MODEL...]', help='rows')
+    add_flags(parser, 'root', 'workers', 'device', 'precision')
+    add_rows(parser)
     parser.add_argument('--masks', nargs='+', default=[LABEL_MAPS, 'bundled'], help='as --masks of eval/run.py')
     parser.add_argument('--output', required=True, type=Path, help='folder for the table and all measurements')
     parser.add_argument('--record', action='store_true', help='write the tables into the releases of the models')
     args = parser.parse_args(argv)
-    if args.record and args.feature:
-        parser.error('--record is for the test features of the releases: leave out --feature')
+    if args.record and any(row.feature for row in args.models):
+        parser.error('--record is for the test features of the releases: leave out those after =')
     return args
 
 

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from eval.benchmarks.rows import best_seconds
 from eval.floors import ColourHistogram, untrained_twin
 from eval.measure import Setting, measure_model
+from eval.rows import Row
 from eval.shards import stamp
 from eval.summary import summarise
 from ifd_zoo.datasets import load_dataset
@@ -43,35 +44,29 @@ class CompareError(ZooError, ValueError):
     """A row that cannot be made; the message names it."""
 
 
-class Row(NamedTuple):
-    name: str
+class LoadedRow(NamedTuple):
+    label: str
     models: tuple[nn.Module, ...]
     """One for each seed."""
-    sources: tuple[str, ...] = ()
-    """Where they came from."""
 
 
-def read_row(text: str, feature: str | None) -> Row:
-    """`NAME=MODEL,MODEL`, with the models loaded; for None each with the test feature of its release.
+def load_row(row: Row) -> LoadedRow:
+    """The models of a row.
 
     Raises:
-        CompareError: not of that form, or the models have several test features.
+        CompareError: they have several test features.
         LoadError: one of them cannot be loaded.
     """
-    name, _, sources = text.partition('=')
-    models = [source.strip() for source in sources.split(',') if source.strip()]
-    if not name.strip() or not models:
-        raise CompareError(f'--models {text!r}: expected NAME=MODEL[,MODEL...], as in IFD=runs/ifd/release')
-    row = Row(name.strip(), tuple(load_model(source, feature) for source in models), tuple(models))
-    if len(features := set(map(feature_name, row.models))) > 1:
-        raise CompareError(f'--models {text!r}: their test features differ ({", ".join(sorted(features))}): --feature')
-    return row
+    models = tuple(load_model(source, row.feature) for source in row.models)
+    if len(features := set(map(feature_name, models))) > 1:
+        raise CompareError(f'--models {row.label}: their test features differ ({", ".join(sorted(features))})')
+    return LoadedRow(row.label, models)
 
 
-def add_floors(rows: list[Row]) -> list[Row]:
+def add_floors(rows: list[LoadedRow]) -> list[LoadedRow]:
     first = rows[0].models[0]
-    floors = [Row('colour histogram', (ColourHistogram(first),)), Row('untrained network', (untrained_twin(first),))]
-    return [*rows, *floors]
+    floors = {'colour histogram': ColourHistogram(first), 'untrained network': untrained_twin(first)}
+    return [*rows, *(LoadedRow(label, (model,)) for label, model in floors.items())]
 
 
 class Task(NamedTuple):
@@ -83,12 +78,12 @@ class Task(NamedTuple):
     masks: str
 
 
-def list_tasks(rows: list[Row], tests: list[str], masks: list[str]) -> Iterator[Task]:
+def list_tasks(rows: list[LoadedRow], tests: list[str], masks: list[str]) -> Iterator[Task]:
     for row in rows:
         for test in tests:
             # Masks change nothing for a model that does not look at them.
             for name in masks if row.models[0].needs_mask else [NO_MASKS_NEEDED]:
-                yield from (Task(row.name, model, test, name) for model in row.models)
+                yield from (Task(row.label, model, test, name) for model in row.models)
 
 
 def identify(root: Path, masks: str, device: str | None) -> str:
@@ -193,33 +188,32 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     """Measure what has not been measured, and write the table.
 
     Raises:
-        CompareError: a row is not well formed, or there is no test.
+        CompareError: two rows have the same label, one has several test features, or there is no test.
         LoadError: a model cannot be loaded, or is to be recorded in a release that is not one's own.
     """
     tests = [name for name, folder in TESTS.items() if (args.root / folder / 'query').is_dir()]
     if not tests:
         raise CompareError(f'{args.root}: no folder query in it; expected a data set in the folder layout')
-    trained = [read_row(text, args.feature) for text in args.models]
+    trained = list(map(load_row, args.models))
     rows = add_floors(trained)
-    if len({row.name for row in rows}) < len(rows):
-        raise CompareError('--models: two rows have the same name')
-    releases = [find_record(source) for row in trained for source in row.sources] if args.record else []
+    if len({row.label for row in rows}) < len(rows):
+        raise CompareError('--models: two rows have the same label')
+    releases = [find_record(source) for row in args.models for source in row.models] if args.record else []
     tasks = list(list_tasks(rows, tests, args.masks))
     (args.output / 'measured').mkdir(parents=True, exist_ok=True)
     measured = [(task.row, task.test, task.masks, report) for task, report in measure_all(tasks, args)]
     queries = load_dataset('folder', args.root / TESTS[tests[0]]).protocols[0].query
     photos = [record.path for record in queries[:PHOTOS]]
     device = str(pick_device(args.device))
-    costs = {
-        row.name: kept(args, row.models[0], ('cost', device), partial(measure_cost, row.models[0], photos, args.device))
-        for row in trained
-    }
+    costs = {}
+    for label, (model, *_) in trained:
+        costs[label] = kept(args, model, ('cost', device), partial(measure_cost, model, photos, args.device))
     report = {
         'data': args.root.expanduser().resolve().name,
         'precision': args.precision,
         'tests': tests,
         'masks': args.masks,
-        'features': {row.name: feature_name(row.models[0]) for row in rows},
+        'features': {row.label: feature_name(row.models[0]) for row in rows},
         'rows': summarise_rows(measured),
         'costs': costs,
     }

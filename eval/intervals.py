@@ -1,6 +1,6 @@
 """How sure a difference between models is: figures with intervals, and paired differences.
 
-    python eval/intervals.py --models NAME|FOLDER[=FEATURE] ... --root DIR [--masks bundled] [--json FILE]
+    python eval/intervals.py --models MODEL[=FEATURE] ... --root DIR [--masks bundled] [--json FILE]
 
 Prints rank-1 and mAP in percent for each protocol and row with an interval of 95 %, and how far each row is from the
 first one, query by query. A row is a model, or a model and a test feature, as in `ifd_resnet10t.synthetic=pooled`; or
@@ -14,44 +14,17 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from ifd_zoo.choices import FEATURES
+from eval.rows import add_rows
 from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point
-
-
-class Row(NamedTuple):
-    models: tuple[str, ...]
-    """Names or folders, of trainings that differ by chance alone."""
-    feature: str | None = None
-
-    @property
-    def name(self) -> str:
-        several = f' and {len(self.models) - 1} more' if len(self.models) > 1 else ''
-        return self.models[0] + several + (f', {self.feature}' if self.feature else '')
-
-
-def row(text: str) -> Row:
-    """`NAME,NAME=FEATURE` as a row. Raises argparse.ArgumentTypeError."""
-    names, equals, feature = text.partition('=')
-    if equals and feature not in FEATURES:
-        raise argparse.ArgumentTypeError(f'the feature of {text!r} is none of {", ".join(FEATURES)}')
-    return Row(tuple(name for name in names.split(',') if name), feature or None)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/intervals.py', description=__doc__)
-    parser.add_argument(
-        '--models',
-        nargs='+',
-        required=True,
-        type=row,
-        metavar='NAME[,NAME...][=FEATURE]',
-        help='rows; differences are to the first one',
-    )
+    add_rows(parser, '; differences are to the first one')
     add_data_flags(parser, 'masks', 'workers', 'device')
     parser.add_argument('--json', type=Path, help='file for the figures')
     return parser.parse_args(argv)

@@ -72,7 +72,7 @@ def compare_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
         trainings = [
             [answer(load_model(model, row.feature), setting, folder) for model in row.models] for row in args.models
         ]
-    return paired_rows([row.name for row in args.models], trainings)
+    return paired_rows([row.label for row in args.models], trainings)
 
 
 def paired_rows(names: Sequence[str], trainings: Sequence[Sequence[Sequence[Answers]]]) -> list[dict[str, Any]]:

@@ -135,10 +135,9 @@ def test_what_has_been_measured_is_not_measured_again(root, releases, measured, 
 @pytest.mark.parametrize(
     ('models', 'message'),
     [
-        (['IFD'], "--models 'IFD': expected NAME=MODEL"),
-        (['=ifd_resnet10t.synthetic'], 'expected NAME=MODEL'),
+        (['IFD'], "no trained model 'IFD'"),
         (['IFD=nowhere/at/all'], 'nowhere/at/all'),
-        (['IFD=ifd_resnet10t.synthetic', 'IFD=ifd_baseline_resnet10t.synthetic'], 'the same name'),
+        (['IFD=ifd_resnet10t.synthetic', 'IFD=ifd_baseline_resnet10t.synthetic'], 'the same label'),
     ],
 )
 def test_rows_that_cannot_be_made_are_one_line(root, tmp_path, capsys, models, message):

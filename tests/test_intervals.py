@@ -8,6 +8,7 @@ import pytest
 from eval import intervals
 from eval import run as eval_run
 from eval.people import over_people
+from eval.rows import Row, read_row
 from tests.extraction import MODEL
 from tests.trees import write_folder_tree
 
@@ -81,7 +82,20 @@ def test_the_script_has_the_figures_of_eval_run_and_no_difference_to_itself(root
     assert '| cc | ' in capsys.readouterr().out
 
 
-def test_an_unknown_feature_is_refused_before_anything_is_loaded(root, capsys):
+@pytest.mark.parametrize('text, expected', [
+    ('a', Row('a', ('a',))),
+    ('a=pooled', Row('a, pooled', ('a',), 'pooled')),
+    ('a,b', Row('a and 1 more', ('a', 'b'))),
+    ('IFD=a', Row('IFD', ('a',))),
+    ('IFD = a, b =neck', Row('IFD', ('a', 'b'), 'neck')),
+])
+def test_a_row_has_a_label_models_and_a_test_feature(text, expected):
+    assert read_row(text) == expected
+
+
+@pytest.mark.parametrize('text', ['', '=a', 'IFD=', 'IFD=,', 'IFD=a=nothing', '=pooled'])
+def test_another_form_is_refused_before_anything_is_loaded(text, root, capsys):
     with pytest.raises(SystemExit, match='2'):
-        intervals.main(['--models', f'{MODEL}=nothing', '--root', str(root)])
-    assert 'is none of neck, pooled' in capsys.readouterr().err
+        intervals.main(['--models', text, '--root', str(root)])
+    assert 'FEATURE being neck, pooled' in capsys.readouterr().err
+

@@ -1,0 +1,38 @@
+"""Rows of a table of models, as a command line names them."""
+
+import argparse
+from typing import NamedTuple
+
+from ifd_zoo.choices import FEATURES
+
+FORM = '[LABEL=]MODEL[,MODEL...][=FEATURE]'
+
+
+class Row(NamedTuple):
+    label: str
+    models: tuple[str, ...]
+    """Names or folders, of trainings that differ by chance alone."""
+    feature: str | None = None
+    """Test feature; None for that of the release."""
+
+
+def read_row(text: str) -> Row:
+    """The row of a text in `FORM`, labelled by its first model unless it says otherwise.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not of that form.
+    """
+    parts = [part.strip() for part in text.split('=')]
+    feature = parts.pop() if len(parts) > 1 and parts[-1] in FEATURES else None
+    models = tuple(name.strip() for name in parts[-1].split(',') if name.strip())
+    if len(parts) > 2 or not models or not parts[0]:
+        raise argparse.ArgumentTypeError(f'{text!r} is not {FORM}, FEATURE being {", ".join(FEATURES)}')
+    more = f' and {len(models) - 1} more' if len(models) > 1 else ''
+    label = parts[0] if len(parts) == 2 else models[0] + more + (f', {feature}' if feature else '')
+    return Row(label, models, feature)
+
+
+def add_rows(parser: argparse.ArgumentParser, more: str = '') -> None:
+    """Declare `--models`; `more` is what the command does with rows beyond showing them."""
+    how = f'rows: a model, or several trainings of one, with the test feature of its release or another{more}'
+    parser.add_argument('--models', nargs='+', required=True, type=read_row, metavar=FORM, help=how)
