@@ -16,7 +16,7 @@ from eval.benchmarks.rows import best_seconds
 from eval.floors import ColourHistogram, untrained_twin
 from eval.measure import Setting, measure_model
 from eval.rows import Row
-from eval.shards import stamp
+from eval.store import stamp
 from eval.summary import summarise
 from ifd_zoo.datasets import load_dataset
 from ifd_zoo.errors import ZooError

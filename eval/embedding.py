@@ -48,11 +48,12 @@ def embed_batches(
             maps = [None if label_map is None else label_map.numpy() for label_map in label_maps]
             sample = dataset.transform.batch(pictures, maps if any(one is not None for one in maps) else None, device)
             embeddings = infer(model, sample.image, sample.masked, flip).embedding.cpu().numpy()
-            _require_finite(embeddings, [dataset.records[row].path for row in rows])
+            require_finite(embeddings, [dataset.records[row].path for row in rows])
         yield Embedded(rows, embeddings, errors)
 
 
-def _require_finite(embeddings: np.ndarray, paths: list[Path]) -> None:
+def require_finite(embeddings: np.ndarray, paths: list[Path]) -> None:
+    """Raise EmbeddingError if an embedding (n, D) is not finite; it names the image."""
     broken = np.flatnonzero(~np.isfinite(embeddings).all(1))
     if len(broken):
         raise EmbeddingError(f'{paths[broken[0]]}: its embedding is not finite; the weights of the model are damaged')

@@ -1,83 +1,126 @@
-"""Embeddings in parts that survive a stop, shared out among processes."""
+"""Embeddings of a selection of images, in a file that is written when all are there."""
 
 import argparse
 import hashlib
 import json
-import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
-from torch import nn
 from tqdm import tqdm
 
-from eval.embedding import Embedded, embed_batches, split_rows
+from eval.embedding import require_finite
 from eval.selection import Selection, select_pictures, select_split
-from eval.shards import Part, Shard, plan_shards, read_parts, stamp
+from eval.store import RowStore, stamp
+from ifd_zoo.choices import NO_MASKS
 from ifd_zoo.datasets import DatasetError, Record, RecordDataset
 from ifd_zoo.datasets.base import UnreadableImage
 from ifd_zoo.files import replacing
-from ifd_zoo.hub import eval_transform, load_model
+from ifd_zoo.models.batching import on_each_core
 from ifd_zoo.models.features import feature_of
 from ifd_zoo.models.fingerprint import hash_weights, model_name
-from ifd_zoo.models.inference import choose_precision, precision
-from ifd_zoo.parsing.cache import MapFolder
+from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing.mask_source import MaskSource
-from ifd_zoo.processes import Processes, is_main
+from ifd_zoo.predictor import Predictor
+from ifd_zoo.transforms import EvalTransform
+from ifd_zoo.work import cluster_at, work_through
 
 LABELS = ('pid', 'camid', 'clothes_id')
 
 
-def run(args: argparse.Namespace, group: Processes) -> str:
-    """Embed this process's share, and in the main process write the file; returns what to print."""
+class Part(NamedTuple):
+    """What is known of the images of a selection."""
+
+    rows: list[int]
+    """Positions of the images that have an embedding, ascending."""
+    embeddings: np.ndarray
+    """(n, D) float32."""
+    unreadable: dict[int, str]
+    """Positions of the other images, and why they have none."""
+
+
+class Embedding(NamedTuple):
+    """For each record its embedding (D,) float32 or, where unreadable images are skipped, why it has none."""
+
+    predictor: Predictor
+    skip: bool
+
+    def __call__(self, records: Sequence[Record]) -> list[np.ndarray | str]:
+        results = list(on_each_core(self._load, records, self.predictor.device))
+        good = [place for place, loaded in enumerate(results) if not isinstance(loaded, str)]
+        images, maps = zip(*(results[place] for place in good), strict=True) if good else ((), ())
+        embeddings = self.predictor.embed(images, None if any(one is None for one in maps) else maps)
+        require_finite(embeddings, [records[place].path for place in good])
+        for place, embedding in zip(good, embeddings, strict=True):
+            results[place] = embedding
+        return results
+
+    def _load(self, record: Record) -> tuple | str:
+        try:
+            image, label_map = RecordDataset([record], self.predictor.transform).load(0)
+        except UnreadableImage as error:
+            if not self.skip:
+                raise
+            return str(error)
+        image.filename = str(record.path)  # as Pillow does; label maps on disk are found by it
+        return image, label_map
+
+
+def run(args: argparse.Namespace) -> str:
+    """Embed what is not embedded yet, and write the file; returns what to print."""
     output = args.output.expanduser()
     if output.is_dir():
         raise DatasetError(f'{output}: is a folder; give the name of a file')
-    device = group.pick_device(args.device)
-    model = load_model(args.model, args.feature).eval().to(device)
-    args.precision = choose_precision(model, device, args.precision)
+    device = pick_device(args.device)
     source = MaskSource(args.masks, device)
+    flags = args.batch_size, args.precision, args.feature, args.flip
+    predictor = Predictor(args.model, source.parser or NO_MASKS, device, *flags)
     selection = select_pictures(args.images) if args.images else select_split(args.data, args.root, args.split)
     selection = selection._replace(records=_with_ready_maps(selection, source))
-    info = {
-        'model': model_name(model),
-        'weights_sha256': hash_weights(model),
+    info = _describe(args, predictor, source)
+    keys = row_keys(selection, info, predictor.transform)
+    info['key'] = hashlib.sha256(''.join(keys).encode()).hexdigest()
+    if ready := _finished(output, info['key'], args.on_error):
+        return ready
+    store = RowStore(output.with_name(f'{output.name}.unfinished'))
+    unreadable = _embed(args, predictor, dict(zip(keys, selection.records, strict=True)), store)
+    with replacing(output) as temporary:
+        text = write_joined(temporary, selection, _join(keys, store, unreadable), info)
+    store.remove()
+    return f'{output}: {text}'
+
+
+def _with_ready_maps(selection: Selection, source: MaskSource) -> tuple[Record, ...]:
+    if source.parser:
+        return tuple(replace(record, label_map=None) for record in selection.records)
+    return source.apply(selection.records, selection.root, Path())
+
+
+def _describe(args: argparse.Namespace, predictor: Predictor, source: MaskSource) -> dict[str, Any]:
+    return {
+        'model': model_name(predictor.model),
+        'weights_sha256': hash_weights(predictor.model),
         'masks': source.name,
-        'feature': feature_of(model),
+        'feature': feature_of(predictor.model),
         'flip': args.flip,
-        'precision': args.precision,
+        'precision': predictor.precision,
         'data': None if args.images else args.data,
         'split': None if args.images else args.split,
     }
-    transform = eval_transform(model)
-    setting = {**info, 'transform': [transform.size, transform.mean, transform.std, asdict(transform.masking)]}
-    folder = output.with_name(output.name + '.parts')
-    shards = plan_shards(folder, selection.records, selection.root, setting, args.shard_size)
-    key = joined_key(shards)
-    if ready := _finished(output, key, args.on_error):
-        group.wait()
-        return ready if group.is_main else ''
-    missing = _unfinished(group.share(shards), args.on_error)
-    if source.parser:
-        # Hidden: a folder of pictures may be where the output goes too, and label maps are none of its pictures.
-        maps = MapFolder(source.parser, selection.root, folder / '.maps')
-        selection = selection._replace(records=_with_parsed_maps(selection.records, maps, missing, args))
-    with precision(device, args.precision):
-        _embed_shards(model, RecordDataset(selection.records, transform), missing, args)
-    group.wait()
-    if not group.is_main:
-        return ''
-    parts = read_parts(shards)
-    with replacing(output) as temporary:
-        text = write_joined(temporary, selection, parts, info | {'key': key})
-    shutil.rmtree(folder)
-    return f'{output}: {text}'
+
+
+def row_keys(selection: Selection, info: dict[str, Any], transform: EvalTransform) -> list[str]:
+    """For each image a hash of all that decides its embedding: the setting, and paths, sizes and times of files."""
+    setting = [info, transform.size, transform.mean, transform.std, asdict(transform.masking)]
+    base = hashlib.sha256(json.dumps(setting, sort_keys=True).encode()).hexdigest()
+    records, root = selection.records, selection.root
+    stamps = [[base, r.path.relative_to(root).as_posix(), stamp(r.path), stamp(r.label_map)] for r in records]
+    return [hashlib.sha256(json.dumps(one).encode()).hexdigest() for one in stamps]
 
 
 def _finished(output: Path, key: str, on_error: str) -> str:
@@ -88,70 +131,44 @@ def _finished(output: Path, key: str, on_error: str) -> str:
     return f'{output}: there already with {embeddings} embeddings, {left_out} images left out'
 
 
-def _with_ready_maps(selection: Selection, source: MaskSource) -> tuple[Record, ...]:
-    if source.parser:
-        return tuple(replace(record, label_map=None) for record in selection.records)
-    return source.apply(selection.records, selection.root, Path())
+def _embed(
+    args: argparse.Namespace, predictor: Predictor, records: dict[str, Record], store: RowStore
+) -> dict[str, str]:
+    """Bring what is missing into the store; returns keys of unreadable images, and why they are."""
+    rows, damaged = store.read()
+    done = records.keys() & rows
+    if done:
+        print(f'going on: {len(done)} of {len(records)} embeddings are there already', file=sys.stderr)
+    if damaged or len(done) < len(rows):
+        others = f'{len(rows) - len(done)} embeddings are of other images or settings'
+        print(f'{damaged} files are damaged, {others}: made again', file=sys.stderr)
+    unreadable: dict[str, str] = {}
+
+    def write(found: dict[str, np.ndarray | str]) -> None:
+        unreadable.update({key: reason for key, reason in found.items() if isinstance(reason, str)})
+        store.write({key: row for key, row in found.items() if key not in unreadable})
+
+    work, cluster = Embedding(predictor, args.on_error == 'skip'), cluster_at(args.ray, predictor.device)
+    with tqdm(total=len(records), desc='extract', unit=' images', disable=len(done) == len(records)) as bar:
+        tell = lambda number: bar.update(number - bar.n)  # noqa: E731
+        work_through(work, records, write, done, args.batch_size, args.group, cluster, tell)
+    return unreadable
 
 
-def _unfinished(shards: Sequence[Shard], on_error: str) -> list[Shard]:
-    """Those still to be made; without the choice to skip also those that lack an image, so that it is named again."""
-    parts = [shard.read() for shard in shards]
-    missing = [
-        shard
-        for shard, part in zip(shards, parts, strict=True)
-        if part is None or (part.unreadable and on_error == 'stop')
-    ]
-    unusable = sum(part is None and shard.path.exists() for shard, part in zip(shards, parts, strict=True))
-    if is_main() and len(missing) < len(shards):
-        print(f'going on: {len(shards) - len(missing)} of {len(shards)} parts are there already', file=sys.stderr)
-    if is_main() and unusable:
-        print(f'{unusable} parts are torn, or of other images or settings: made again', file=sys.stderr)
-    return missing
+def _join(keys: Sequence[str], store: RowStore, unreadable: dict[str, str]) -> Part:
+    """What the store has of these images, in their order.
 
-
-def _with_parsed_maps(
-    records: Sequence[Record], maps: MapFolder, shards: Sequence[Shard], args: argparse.Namespace
-) -> tuple[Record, ...]:
-    """All records, those of the shards with label maps."""
-    records = list(records)
-    batches = [rows for shard in shards for rows in split_rows(range(shard.start, shard.stop), args.batch_size)]
-    for row in chain.from_iterable(batches):
-        # Named by content, not by path: a folder may hold a.jpg and a.png, and a file may change between two runs.
-        relative = records[row].path.relative_to(maps.root).as_posix()
-        name = hashlib.sha256(json.dumps([maps.parser_id, relative, stamp(records[row].path)]).encode()).hexdigest()
-        records[row] = replace(records[row], label_map=maps.folder / name[:2] / f'{name[2:32]}.png')
-    maps.fill_batches([[records[row] for row in rows] for rows in batches], skip_unreadable=args.on_error == 'skip')
-    return tuple(records)
-
-
-def _embed_shards(model: nn.Module, dataset: RecordDataset, shards: Sequence[Shard], args: argparse.Namespace) -> None:
-    batches = [split_rows(range(shard.start, shard.stop), args.batch_size) for shard in shards]
-    stream = embed_batches(model, dataset, sum(batches, []), args.workers, args.flip)
-    total = sum(shard.stop - shard.start for shard in shards)
-    with tqdm(total=total, desc='extract', unit=' images', disable=not (total and is_main())) as bar:
-        for shard, own in zip(shards, batches, strict=True):
-            shard.write(_collect(islice(stream, len(own)), args.on_error, bar))
-
-
-def _collect(batches: Iterable[Embedded], on_error: str, bar: tqdm) -> Part:
-    rows, embeddings, unreadable = [], [], {}
-    for batch in batches:
-        for row, error in batch.errors.items():
-            if on_error == 'stop' or not isinstance(error, UnreadableImage):
-                raise error
-            unreadable[row] = str(error)
-        if batch.rows:
-            rows += batch.rows
-            embeddings.append(batch.embeddings)
-        bar.update(len(batch.rows) + len(batch.errors))
-    joined = np.concatenate(embeddings) if rows else np.zeros((0, 0), dtype=np.float32)
-    return Part(np.array(rows, dtype=np.int64), joined, unreadable)
-
-
-def joined_key(shards: Sequence[Shard]) -> str:
-    """Hash of all that decides what is in the file."""
-    return hashlib.sha256(''.join(shard.key for shard in shards).encode()).hexdigest()
+    Raises:
+        DatasetError: embeddings are missing, or no image at all could be read.
+    """
+    found, _ = store.read()
+    if missing := sum(key not in found and key not in unreadable for key in keys):
+        raise DatasetError(f'{store.folder}: {missing} of {len(keys)} embeddings are missing; run the command again')
+    rows = [place for place, key in enumerate(keys) if key in found]
+    reasons = {place: unreadable[key] for place, key in enumerate(keys) if key not in found}
+    if not rows:
+        raise DatasetError(f'none of {len(keys)} images can be read; the first: {reasons[0]}')
+    return Part(rows, np.stack([found[keys[row]] for row in rows]), reasons)
 
 
 def finished_rows(path: Path, key: str) -> tuple[int, int] | None:

@@ -80,6 +80,12 @@ FLAGS: dict[str, dict[str, Any]] = {
         'folder), or a folder of label maps by python -m ifd_zoo.parsing',
     },
     'batch-size': {'type': positive, 'default': 64, 'help': 'images at once'},
+    'ray': {
+        'nargs': '?',
+        'const': '',
+        'metavar': 'ADDRESS',
+        'help': 'work on the machines of a Ray cluster; without ADDRESS on the one that Ray finds, or on this machine',
+    },
     'workers': {'type': not_negative, 'default': 2, 'help': 'processes that load images; 0: this one'},
 }
 """Flags that several commands have, as for `add_argument`."""
@@ -114,6 +120,11 @@ def add_data_flags(parser: argparse.ArgumentParser, /, *names: str, **defaults: 
     add_flags(parser, 'root', *names, **defaults)
 
 
+def is_main() -> bool:
+    """Whether this process is the one that reports, of several that a launcher has started."""
+    return os.environ.get('RANK', '0') == '0'
+
+
 def entry_point(go_on: str = 'stopped') -> Callable[[Callable[..., int | None]], Callable[..., int]]:
     """Make `main(argv)` return its exit code whatever happens: 0 for None, 2 after an error, 130 after Ctrl-C.
 
@@ -130,7 +141,7 @@ def entry_point(go_on: str = 'stopped') -> Callable[[Callable[..., int | None]],
                 print(f'error: {error}', file=sys.stderr)
                 return REFUSED
             except KeyboardInterrupt:
-                if os.environ.get('RANK', '0') == '0':  # of several processes that a launcher has started, one speaks
+                if is_main():
                     print(f'\n{go_on}', file=sys.stderr)
                 return INTERRUPTED
 

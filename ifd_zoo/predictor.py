@@ -60,6 +60,7 @@ class Predictor:
         precision: of `ifd_zoo.models.inference.PRECISIONS`; `auto` is the fastest that keeps the answer, see
             `choose_precision`. With `fp32` a parser that is given by name computes in float32, too.
         feature: test feature, of `ifd_zoo.choices.FEATURES`; None takes that of the model's release.
+        flip: add the mirror image.
 
     Attributes:
         precision: in which the model computes.
@@ -79,8 +80,9 @@ class Predictor:
         batch_size: int | None = None,
         precision: str = 'auto',
         feature: str | None = None,
+        flip: bool = True,
     ) -> None:
-        self.device = pick_device(device)
+        self.device, self.flip = pick_device(device), flip
         if isinstance(model, nn.Module):
             warn_of_fresh(model)
         else:
@@ -190,7 +192,7 @@ class Predictor:
         """Embeddings (B, D), and W_I (B, 1, h, w) of the unflipped images."""
         sample = self.transform.batch(batch, label_maps, self.device)
         with precision(self.device, self.precision):
-            result = infer(self.model, sample.image, sample.masked)
+            result = infer(self.model, sample.image, sample.masked, self.flip)
         return result.embedding.cpu().numpy(), result.attention
 
 
@@ -222,10 +224,10 @@ def _as_list(images: Images) -> list[ImageSource]:
 
 
 def _load(source: ImageSource, index: int) -> Image.Image:
-    if not isinstance(source, (str, Path)):
-        return load_image(source, name=f'image {index}')
-    image = load_image(source)
-    image.filename = str(source)  # as Pillow does; label maps on disk are found by it
+    is_path = isinstance(source, (str, Path))
+    image = load_image(source) if is_path else load_image(source, name=f'image {index}')
+    # As Pillow does; label maps on disk are found by it.
+    image.filename = str(source) if is_path else getattr(source, 'filename', '')
     return image
 
 

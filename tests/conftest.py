@@ -5,9 +5,10 @@ import os
 # Tests run side by side, one process for each core: threads of a second one would only wait for each other.
 if 'PYTEST_XDIST_WORKER' in os.environ:
     os.environ.setdefault('OMP_NUM_THREADS', '1')
-# Before torch or a tokenizer is imported by any test: nothing may reach out to a hub or to Gradio's analytics.
+# Before torch or a tokenizer is imported by any test: nothing may reach out to a hub, or to Gradio's or Ray's makers.
 os.environ.setdefault('HF_HUB_OFFLINE', '1')
 os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
+os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
 
 import pytest  # noqa: E402
 import timm  # noqa: E402

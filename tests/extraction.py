@@ -9,7 +9,7 @@ LABELS = ('pid', 'camid', 'clothes_id')
 
 
 def flags(root, output, *more):
-    small = ['--workers', '0', '--device', 'cpu', '--batch-size', '2', '--shard-size', '3']
+    small = ['--device', 'cpu', '--batch-size', '2', '--group', '3']
     return [*map(str, ['--model', MODEL, '--root', root, '--output', output, *small, *more])]
 
 

@@ -1,5 +1,6 @@
 """Stand-ins for a model, and writers that are killed or fill the disk: `python -m tests.index_worker RUN ...`."""
 
+import itertools
 import resource
 import sys
 
@@ -39,6 +40,17 @@ def write_on(folder, photos, prefix, rounds):
     for _ in range(rounds):
         fill(index, Embedder(), files, group=4)
         index.remove([file.name for file in files[:4]])
+
+
+def write_for_ever(kind, folder, photos, begins):
+    """Build one index after another, or write into one; `begins` is set when it begins."""
+    import lancedb  # noqa: F401  (takes its time)
+
+    begins.set()
+    if kind == 'upsert':
+        write_on(folder, photos, 'x', 10**9)
+    for place in itertools.count():
+        fill_from(f'{folder}/{place}', photos, Embedder())
 
 
 def fill_disk(folder, photos, size):

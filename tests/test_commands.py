@@ -154,8 +154,8 @@ LONG = {
         'stopped; the same command with --resume goes on from the last checkpoint',
     ),
     'eval/extract.py': (
-        ['--root', 'DATA', '--output', 'OUT', '--model', MODEL, '--batch-size', '1', '--shard-size', '1'],
-        'OUT.parts/*',
+        ['--root', 'DATA', '--output', 'OUT', '--model', MODEL, '--batch-size', '1', '--group', '1'],
+        'OUT.unfinished/*',
         AGAIN,
     ),
     'ifd_zoo/index/__main__.py': (

@@ -131,45 +131,74 @@ def test_an_unknown_split_is_refused_with_those_there_are(finished, tmp_path, ca
 def test_a_run_that_is_killed_goes_on_and_ends_in_the_same_file(tmp_path, capsys):
     root = write_folder_tree(tmp_path / 'data', train=20, test=1)
     command = [sys.executable, 'eval/extract.py', *flags(root, tmp_path / 'killed.safetensors')]
-    parts = tmp_path / 'killed.safetensors.parts'
+    unfinished, whole = tmp_path / 'killed.safetensors.unfinished', tmp_path / 'whole.safetensors'
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and len(list(parts.glob('*.safetensors'))) < 4:
+    while process.poll() is None and len(list(unfinished.glob('*.parquet'))) < 4:
         time.sleep(0.005)
     process.kill()
     process.wait()
-    done = sorted(parts.glob('*.safetensors'))
-    assert 4 <= len(done) < 42 and not (tmp_path / 'killed.safetensors').exists()
+    done = sorted(unfinished.glob('*.parquet'))
+    assert 4 <= len(done) < 31 and not (tmp_path / 'killed.safetensors').exists()
     done[0].write_bytes(done[0].read_bytes()[:-5])  # torn, as by a power cut
     assert eval_extract.main(flags(root, tmp_path / 'killed.safetensors')) == 0
     errors = capsys.readouterr().err
-    assert f'going on: {len(done) - 1} of 42 parts are there already' in errors and '1 parts are torn' in errors
-    assert eval_extract.main(flags(root, tmp_path / 'whole.safetensors')) == 0
-    killed, whole = (load_file(tmp_path / f'{name}.safetensors') for name in ('killed', 'whole'))
-    assert all(np.allclose(killed[key], whole[key], atol=1e-6) for key in ('embeddings', *LABELS))
-    assert info_of(tmp_path / 'killed.safetensors') == info_of(tmp_path / 'whole.safetensors')
-    assert not parts.exists()
+    assert f'going on: {4 * len(done) - 4} of 126 embeddings are there already' in errors
+    assert '1 files are damaged' in errors
+    assert eval_extract.main(flags(root, whole)) == 0
+    assert (tmp_path / 'killed.safetensors').read_bytes() == whole.read_bytes() and not unfinished.exists()
 
 
-@pytest.mark.parametrize(
-    'change, unusable', [('nothing', 0), ('model', 3), ('flip', 3), ('masks', 3), ('image', 1), ('bits', 1)]
-)
-def test_parts_of_other_images_or_settings_are_made_again(finished, root, tmp_path, capsys, change, unusable):
+CHANGES = [('nothing', 0, 0), ('model', 0, 8), ('flip', 0, 8), ('masks', 0, 8), ('image', 0, 1)]
+CHANGES += [('end', 1, 0), ('bits', 1, 0)]
+
+
+@pytest.mark.parametrize('change, damaged, others', CHANGES)
+def test_embeddings_of_other_images_or_settings_and_damaged_ones_are_made_again(
+    finished, root, tmp_path, capsys, change, damaged, others
+):
     output, last = tmp_path / 'out.safetensors', root / 'gallery/0002/1/c2_1.jpg'
     good = last.read_bytes()
     last.write_bytes(b'')
     assert eval_extract.main(flags(root, output)) == 2
     last.write_bytes(good)
-    part = tmp_path / 'out.safetensors.parts/000002.safetensors'
+    first, _ = sorted((tmp_path / 'out.safetensors.unfinished').glob('*.parquet'))
+    content = bytearray(first.read_bytes())
     if change == 'image':
         shutil.copy(root / 'train/0001/1/c2_1.jpg', root / 'train/0000/0/c0_0.jpg')
-    elif change == 'bits':
-        part.write_bytes(part.read_bytes()[:-1] + b'?')
-    others = {'model': '--model ifd_baseline_resnet10t.synthetic', 'flip': '--no-flip', 'masks': '--masks none'}
+    elif change in ('end', 'bits'):
+        content[-1 if change == 'end' else len(content) // 2] ^= 255
+        first.write_bytes(content)
+    more = {'model': '--model ifd_baseline_resnet10t.synthetic', 'flip': '--no-flip', 'masks': '--masks none'}
     capsys.readouterr()
-    assert eval_extract.main(flags(root, output, *others.get(change, '').split())) == 0
-    errors = capsys.readouterr().err
-    assert (f'{unusable} parts are torn, or of other images or settings: made again' in errors) == (unusable > 0)
-    assert (f'going on: {3 - unusable} of 4 parts are there already' in errors) == (unusable < 3)
+    assert eval_extract.main(flags(root, output, *more.get(change, '').split())) == 0
+    errors, usable = capsys.readouterr().err, 8 - others - 4 * damaged
+    assert (f'going on: {usable} of 12 embeddings are there already' in errors) == (usable > 0)
+    told = f'{damaged} files are damaged, {others} embeddings are of other images or settings: made again'
+    assert (told in errors) == (damaged + others > 0)
     whole, embeddings = load_file(finished[1])['embeddings'], load_file(output)['embeddings']
-    same = embeddings.shape == whole.shape and np.allclose(embeddings, whole, atol=1e-6)
-    assert same == (change in ('nothing', 'bits'))
+    same = embeddings.shape == whole.shape and np.array_equal(embeddings, whole)
+    assert same == (not others)
+
+
+def test_a_file_of_other_images_is_replaced(finished, tmp_path, capsys):
+    root = write_folder_tree(tmp_path / 'data', train=1, test=1, views=2)
+    output = tmp_path / 'out'
+    for word in ('8 embeddings', 'there already with 8'):
+        assert eval_extract.main(flags(root, output)) == 0
+        assert word in capsys.readouterr().out
+    os.utime(root / 'train/0000/0/c0_0.jpg')
+    output.write_bytes(output.read_bytes()[:-1])  # torn
+    for _ in range(2):
+        assert eval_extract.main(flags(root, output)) == 0
+    assert 'there already' in capsys.readouterr().out
+
+
+def test_a_finished_file_that_lacks_an_image_is_not_enough_for_a_run_that_is_to_stop(tmp_path, capsys):
+    root = write_folder_tree(tmp_path / 'data', train=1, test=1, views=2)
+    (root / 'train/0000/0/c0_0.jpg').write_bytes(b'')
+    output = tmp_path / 'out'
+    for word in ('7 embeddings', 'there already with 7 embeddings, 1 images left out'):
+        assert eval_extract.main(flags(root, output, '--on-error', 'skip')) == 0
+        assert word in capsys.readouterr().out
+    assert eval_extract.main(flags(root, output)) == 2
+    assert 'c0_0.jpg: image cannot be read' in capsys.readouterr().err

@@ -40,12 +40,11 @@ def write_pictures(folder, names):
 
 
 @pytest.mark.parametrize('masks', ['label-maps', 'bundled'])
-@pytest.mark.parametrize('workers', ['0', '2'])
-def test_an_unreadable_image_stops_the_run_and_is_named(root, tmp_path, capsys, masks, workers):
+def test_an_unreadable_image_stops_the_run_and_is_named(root, tmp_path, capsys, masks):
     broken = root / 'train/0001/1/c1_0.jpg'
     broken.write_bytes(broken.read_bytes()[:300])
     output = tmp_path / 'out.safetensors'
-    assert eval_extract.main(flags(root, output, '--masks', masks, '--workers', workers)) == 2
+    assert eval_extract.main(flags(root, output, '--masks', masks)) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith(f'error: {broken}: image cannot be read') and not output.exists()
 
@@ -63,7 +62,7 @@ def test_an_unreadable_image_is_left_out_by_choice_and_the_others_stay_as_they_a
     capsys.readouterr()
     assert eval_extract.main(flags(root, output, '--masks', masks, '--on-error', 'skip')) == 0
     printed = capsys.readouterr()
-    assert ('going on: 2 of 4' in printed.err) == (masks == 'label-maps')  # a parser is done with all images first
+    assert 'going on: 4 of 12' in printed.err
     assert '11 embeddings' in printed.out and '1 of 12 images could not be read and are left out' in printed.out
     assert f'left out: {root / broken}: image cannot be read' in printed.err
     info, before = info_of(output), info_of(whole)
@@ -76,7 +75,7 @@ def test_an_unreadable_image_is_left_out_by_choice_and_the_others_stay_as_they_a
 
 def test_a_part_without_an_image_is_not_enough_for_a_run_that_is_to_stop(root, tmp_path, capsys, monkeypatch):
     (root / 'gallery/0002/0/c1_1.jpg').write_bytes(b'')
-    monkeypatch.setattr(extraction.shutil, 'rmtree', lambda folder: None)
+    monkeypatch.setattr(extraction.RowStore, 'remove', lambda store: None)
     assert eval_extract.main(flags(root, tmp_path / 'out', '--on-error', 'skip')) == 0
     assert eval_extract.main(flags(root, tmp_path / 'out')) == 2
     assert 'c1_1.jpg: image cannot be read' in capsys.readouterr().err
@@ -135,8 +134,8 @@ def test_the_output_may_be_among_the_pictures(tmp_path, capsys):
     write_pictures(tmp_path, ['a.jpg', 'b.jpg', 'c.jpg'])
     (tmp_path / 'b.jpg').write_bytes(b'')
     command = picture_flags(tmp_path, tmp_path / 'out.safetensors', '--masks', 'bundled')
-    assert eval_extract.main([*command, '--batch-size', '1']) == 2
-    assert list((tmp_path / 'out.safetensors.parts').rglob('*.png'))
+    assert eval_extract.main([*command, '--batch-size', '1', '--group', '1']) == 2
+    assert list((tmp_path / 'out.safetensors.unfinished').rglob('*.parquet'))
     assert eval_extract.main([*command, '--on-error', 'skip']) == 0
     assert '1 of 3 images could not be read' in capsys.readouterr().out
 
@@ -166,7 +165,7 @@ def test_pictures_without_label_maps_are_told_what_to_do(tmp_path, capsys):
     assert 'a.jpg: no label map in' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('more', [['--batch-size', '0'], ['--images', 'x'], ['--workers', '-1'], ['--shard-size', '0']])
+@pytest.mark.parametrize('more', [['--batch-size', '0'], ['--images', 'x'], ['--group', '0']])
 def test_flags_that_make_no_sense_are_refused(tmp_path, more):
     with pytest.raises(SystemExit, match='2'):
         eval_extract.main(flags(tmp_path, tmp_path / 'out', *more))

@@ -1,6 +1,8 @@
 """What may happen to an index: killed and rival writers, a full disk, damage, and places that hold none."""
 
+import multiprocessing
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import pytest
 
 from ifd_zoo.index import GalleryIndex, GalleryIndexError
 from ifd_zoo.index.__main__ import main
-from tests.index_worker import DIM, KEY, Embedder, fill_from, write_on
+from tests.index_worker import DIM, KEY, Embedder, fill_from, write_for_ever, write_on
 from tests.test_index import filled, random_unit, row
 from tests.test_index_build import photos  # noqa: F401  (a fixture)
 
@@ -23,21 +25,48 @@ def work(run, *arguments):
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
 
 
-def test_writers_killed_at_any_moment_leave_whole_groups_and_the_next_call_completes(photos, tmp_path):  # noqa: F811
-    index, _ = fill_from(tmp_path / 'index', photos, Embedder())
-    rng, seen = random.Random(0), set()
-    for _ in range(4):
-        with work('write_on', tmp_path / 'index', photos, 'x', 99999) as writer:
-            assert writer.stdout.readline() == 'begins\n'
-            end = time.monotonic() + rng.uniform(0.1, 1)
-            while time.monotonic() < end:
-                seen.add(len(index))  # a reader beside it
-            writer.kill()
-        assert writer.returncode == -signal.SIGKILL
-        seen.add(index.check())
-    assert seen <= {10, 14, 16, 18, 20} and len(seen) > 1
-    write_on(tmp_path / 'index', photos, 'x', 1)
-    assert index.check() == 16 == len({one.name for one in index.rows()})
+@pytest.mark.parametrize('kind, sizes', [('build', {0, 4, 8, 10}), ('upsert', {10, 14, 16, 18, 20})])
+def test_writers_killed_at_any_moment_leave_whole_groups_and_the_next_call_completes(
+    photos, tmp_path, kind, sizes  # noqa: F811
+):
+    (tmp_path / 'index').mkdir()
+    place = str(tmp_path / 'index' / '0' if kind == 'upsert' else tmp_path / 'index')
+    if kind == 'upsert':
+        fill_from(place, photos, Embedder())
+    context, rng, seen = multiprocessing.get_context('forkserver'), random.Random(0), set()
+    context.set_forkserver_preload(['tests.index_worker'])
+    for _ in range(10):
+        begins = context.Event()
+        writer = context.Process(target=write_for_ever, args=(kind, place, photos, begins))
+        writer.start()
+        assert begins.wait(300)
+        end = time.monotonic() + rng.uniform(0, 0.6)
+        while time.monotonic() < end:
+            seen |= sizes_of(tmp_path / 'index')  # a reader beside it
+        writer.kill()
+        writer.join()
+        assert writer.exitcode == -signal.SIGKILL
+        seen |= sizes_of(tmp_path / 'index', GalleryIndex.check)
+        if kind == 'build':
+            for folder in (tmp_path / 'index').iterdir():
+                assert fill_from(folder, photos, Embedder())[0].check() == 10
+                shutil.rmtree(folder)
+    assert seen <= sizes and len(seen) > 1
+    if kind == 'upsert':
+        write_on(place, photos, 'x', 1)
+        index = GalleryIndex.open(place, KEY)
+        assert index.check() == 16 == len({one.name for one in index.rows()})
+
+
+def sizes_of(folder, count=len):
+    """How many rows each index in a folder has; those that have no table yet are left out."""
+    found = set()
+    for place in folder.iterdir():
+        try:
+            found |= {count(index) for index in GalleryIndex.all_at(place)}
+        except GalleryIndexError as error:
+            assert 'no index here' in str(error)
+    return found
 
 
 def test_two_writers_at_once_lose_and_double_nothing(photos, tmp_path):  # noqa: F811

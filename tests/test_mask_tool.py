@@ -22,8 +22,7 @@ from ifd_zoo.parsing.cache import parser_id
 from ifd_zoo.parsing.coverage import measure_coverage
 from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.parsing.network import ParsingNet
-from tests.launching import launch_once
-from tests.map_folders import EXTRAS, FIRST, files, fill_folder, flags, records_of, write_plain
+from tests.map_folders import FIRST, files, fill_folder, flags, records_of, write_plain
 from tests.trees import write_folder_tree, write_prcc_tree
 
 BACKBONE = load_parser().config['backbone']
@@ -142,19 +141,6 @@ def test_a_run_that_is_killed_goes_on(tmp_path):
     assert main(flags(root, output)) == 0
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in done.items())
     assert json.loads((output / 'masks.json').read_text())['images'] == 246
-
-
-def test_two_processes_make_the_files_of_one_and_nothing_when_called_again(finished, tmp_path):
-    root, whole = finished
-    output = tmp_path / 'two'
-    printed = launch_once('-m', 'ifd_zoo.parsing', *flags(root, output))
-    assert printed.count('label maps of 12 images') == 1
-    assert files(output) == files(whole)
-    for name in EXTRAS:
-        assert (output / name).read_bytes() == (whole / name).read_bytes()
-    stamps = {path: path.stat().st_mtime_ns for path in output.rglob('*.png')}
-    assert main(flags(root, output)) == 0
-    assert {path: path.stat().st_mtime_ns for path in output.rglob('*.png')} == stamps
 
 
 @pytest.mark.parametrize('summary', [True, False])

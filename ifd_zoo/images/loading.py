@@ -46,6 +46,9 @@ class ImageError(ZooError, ValueError):
         super().__init__(f'{name}: {reason}')
         self.name, self.reason = name, reason
 
+    def __reduce__(self) -> tuple:
+        return type(self), (self.name, self.reason)
+
 
 def load_image(
     source: Image.Image | np.ndarray | str | Path,

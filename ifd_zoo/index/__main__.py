@@ -1,6 +1,6 @@
 """A gallery on disk, and the people in it.
 
-    python -m ifd_zoo.index build --index DIR --images DIR [--model NAME|DIR] [--labels folders] [--prune]
+    python -m ifd_zoo.index build --index DIR --images DIR [--labels folders] [--prune] [--ray [ADDRESS]]
     python -m ifd_zoo.index search --index DIR --query FILE ... [--top-k 10] [--pid P ...] [--camid C ...] [--json]
     python -m ifd_zoo.index info --index DIR
     python -m ifd_zoo.index check --index DIR
@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 from ifd_zoo.choices import APPROXIMATE, DEFAULT_MODEL, FOLDER_LABELS, PRECISIONS
-from ifd_zoo.cli import ArgumentParser, entry_point
+from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
 from ifd_zoo.index.base import moment
 
 
@@ -38,6 +38,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     command.add_argument('--prune', action='store_true', help='take out what is not in the folder, or not usable')
     command.add_argument('--fresh-weights', action='store_true', help='go on with weights that were not trained')
+    add_flags(command, 'ray')
     _add_model(command)
 
     command = _command(commands, 'search', 'search_index', 'the most similar pictures')

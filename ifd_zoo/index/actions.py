@@ -23,7 +23,7 @@ def build_index(args: argparse.Namespace) -> str:
     predictor = Predictor(model, args.parser, args.device, precision=args.precision)
     with tqdm(total=len(files), desc='index', unit=' images', leave=False) as bar:
         progress = lambda done: bar.update(done - bar.n)  # noqa: E731
-        index, built = build(args.index, predictor, files, progress, () if args.prune else None)
+        index, built = build(args.index, predictor, files, progress, () if args.prune else None, args.ray)
     for line in built.skipped:
         print(f'left out: {line}', file=sys.stderr)
     number = len(index)

@@ -1,6 +1,6 @@
-"""An index of picture files: what is not in it yet is embedded, group by group, so that a stop loses one group."""
+"""An index of picture files: what is not in it yet is embedded, and written in groups, so that a stop loses one."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +18,12 @@ from ifd_zoo.index.table import LOOSE, GalleryIndex, is_text
 from ifd_zoo.models.features import embedding_size
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.uploads.labels import read_label
+from ifd_zoo.work import Cluster, cluster_at, work_through
 
 GROUP = 512
 """Files between two writes: what a stop may lose."""
+HASHED = 64
+"""Files that are hashed together."""
 LAST_SECOND = 253402300799  # of the year 9999, the last that `datetime` knows
 
 Embed = Callable[[Sequence[Path]], np.ndarray]
@@ -82,14 +85,17 @@ def build(
     files: Sequence[IndexFile],
     progress: Callable[[int], None] = lambda done: None,
     keep: Collection[str] | None = None,
+    ray: str | None = None,
 ) -> tuple[GalleryIndex, IndexStats]:
     """`fill` the index of a predictor's embeddings, which is made when missing.
 
     Args:
         place: folder, or an address such as s3://bucket/folder.
+        ray: address of a Ray cluster that does the work, see `Cluster`; None for this process.
     """
     index = GalleryIndex.open_or_create(place, index_key(predictor), embedding_size(predictor.model))
-    return index, fill(index, predictor.embed, files, progress, keep, predictor.batch_size)
+    cluster = cluster_at(ray, predictor.device)
+    return index, fill(index, predictor.embed, files, progress, keep, predictor.batch_size, cluster=cluster)
 
 
 def fill(
@@ -100,14 +106,16 @@ def fill(
     keep: Collection[str] | None = None,
     batch_size: int = 16,
     group: int = GROUP,
+    cluster: Cluster | None = None,
 ) -> IndexStats:
     """Bring files into an index; called again after a stop it goes on where it was.
 
     Args:
-        progress: called with the number of files done.
+        progress: called with the number of files done; may raise to stop.
         keep: names of rows that stay beside those of the files that can be used; None for all.
         batch_size: files that are embedded between two steps of the progress.
         group: files between two writes.
+        cluster: hashes and embeds; this process by default.
 
     Raises:
         GalleryIndexError: the index cannot be read or written.
@@ -115,71 +123,82 @@ def fill(
     """
     if len({file.name for file in files}) < len(files):
         raise ValueError('two files have the same name in the index; give each another')
-    known, there = {row.name: row for row in index.rows()}, set(keep or ())
-    contents, added, embedded, present, skipped = {row.sha256 for row in known.values()}, 0, 0, 0, []
-    for start in range(0, len(files), group):
-        chosen = files[start : start + group]
-        rows = {file: _row_of(file, skipped) for file in chosen}
-        wanted = {file: row for file, row in rows.items() if row and known.get(row.name) != row}
-        vectors = index.embeddings('sha256', contents & {row.sha256 for row in wanted.values()})
-        missing = {row.sha256: file for file, row in reversed(wanted.items()) if row.sha256 not in vectors}
-        done = start + len(chosen) - len(missing)
-        faults = _embed_all(embed, missing, vectors, batch_size, lambda more, done=done: progress(done + more))
-        usable = [row for row in wanted.values() if row.sha256 in vectors]
-        if usable:
-            index.add(usable, np.stack([vectors[row.sha256] for row in usable]))
-        skipped += [f'{row.name}: {faults[row.sha256]}' for row in wanted.values() if row.sha256 in faults]
-        there.update(row.name for row in rows.values() if row and row.sha256 not in faults)
-        contents.update(row.sha256 for row in usable)
-        added, embedded = added + len(usable), embedded + len(missing) - len(faults)
-        present += sum(row is not None for row in rows.values()) - len(wanted)
-        progress(start + len(chosen))
+    known, found = {row.name: row for row in index.rows()}, {}
+    hashing = {'size': HASHED, 'cluster': cluster, 'progress': lambda done: progress(0)}
+    work_through(_rows_of, dict(enumerate(files)), found.update, **hashing)
+    rows = {place: row for place, row in sorted(found.items()) if isinstance(row, Row)}
+    wanted = [row for row in rows.values() if known.get(row.name) != row]
+    new = _copy_known(index, wanted, {row.sha256 for row in known.values()}, group)
+    photos, faults = {}, {}
+    for place, row in rows.items():
+        photos.setdefault(row.sha256, files[place].path)
+
+    def write(results: dict[str, np.ndarray | ImageError]) -> None:
+        faults.update({key: error.reason for key, error in results.items() if isinstance(error, ImageError)})
+        _add(index, [row for key in results if key not in faults for row in new[key]], results)
+
+    embedding = {'group': group, 'cluster': cluster, 'progress': lambda done: progress(len(files) - len(photos) + done)}
+    work_through(_Embedding(embed), photos, write, photos.keys() - new, min(batch_size, group), **embedding)
+    found |= {place: f'{row.name}: {faults[row.sha256]}' for place, row in rows.items() if row.sha256 in faults}
+    there = {*(keep or ()), *(row.name for row in rows.values() if row.sha256 not in faults)}
     gone = [] if keep is None else [name for name in known if name not in there]
     index.remove(gone)
+    added = sum(row.sha256 not in faults for row in wanted)
     if added or gone:
         index.tidy(loose=LOOSE)
-    return IndexStats(added, embedded, present, len(gone), skipped)
+    skipped = [text for _, text in sorted(found.items()) if isinstance(text, str)]
+    return IndexStats(added, len(new) - len(faults), len(rows) - len(wanted), len(gone), skipped)
 
 
-def _row_of(file: IndexFile, skipped: list[str]) -> Row | None:
-    """What is to be in the index of a file; None when it cannot be used, which `skipped` then tells."""
+def _rows_of(files: Sequence[IndexFile]) -> list[Row | str]:
+    """What is to be in the index of each file, or why it cannot be used."""
+    return [_row_of(file) for file in files]
+
+
+def _row_of(file: IndexFile) -> Row | str:
     if not is_text(file.name):
-        skipped.append(f'{file.name}: the name is not UTF-8; give the file another')
-        return None
+        return f'{file.name}: the name is not UTF-8; give the file another'
     try:
         changed = min(max(0, int(file.path.stat().st_mtime)), LAST_SECOND)
         time = file.time.replace(microsecond=0) if file.time else datetime.fromtimestamp(changed, UTC)
         return Row(*file[1:4], time.astimezone(UTC), hash_file(file.path))
     except OSError as error:
-        skipped.append(f'{file.name}: cannot be read ({error.strerror})')
-        return None
+        return f'{file.name}: cannot be read ({error.strerror})'
 
 
-def _embed_all(
-    embed: Embed,
-    files: dict[str, IndexFile],
-    vectors: dict[str, np.ndarray],
-    batch_size: int,
-    progress: Callable[[int], None],
-) -> dict[str, str]:
-    """Add embeddings of files, by what they go by, to `vectors`; those that have none are returned with the reason."""
-    faults, keys = {}, list(files)
-    for start in range(0, len(keys), batch_size):
-        progress(start)
-        batch = keys[start : start + batch_size]
-        for key, result in zip(batch, _embed(embed, [files[key].path for key in batch]), strict=True):
-            if isinstance(result, ImageError):
-                faults[key] = result.reason
-            else:
-                vectors[key] = result
-    return faults
+def _copy_known(
+    index: GalleryIndex, rows: Sequence[Row], contents: Collection[str], group: int
+) -> dict[str, list[Row]]:
+    """Write rows of contents that the index has under another name; returns the others by their contents."""
+    known = [row for row in rows if row.sha256 in contents]
+    others: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.sha256 not in contents:
+            others.setdefault(row.sha256, []).append(row)
+    for start in range(0, len(known), group):
+        part = known[start : start + group]
+        vectors = index.embeddings('sha256', {row.sha256 for row in part})
+        _add(index, [row for row in part if row.sha256 in vectors], vectors)
+        for row in part:
+            if row.sha256 not in vectors:  # a row that had it has been replaced
+                others.setdefault(row.sha256, []).append(row)
+    return others
 
 
-def _embed(embed: Embed, paths: Sequence[Path]) -> Sequence[np.ndarray | ImageError]:
+def _add(index: GalleryIndex, rows: Sequence[Row], vectors: Mapping[str, np.ndarray]) -> None:
+    if rows:
+        index.add(rows, np.stack([vectors[row.sha256] for row in rows]))
+
+
+class _Embedding(NamedTuple):
     """For each file its embedding, or why it has none."""
-    try:
-        return embed(paths)
-    except ImageError as error:
-        if len(paths) == 1:
-            return [error]
-    return [_embed(embed, [path])[0] for path in paths]
+
+    embed: Embed
+
+    def __call__(self, paths: Sequence[Path]) -> Sequence[np.ndarray | ImageError]:
+        try:
+            return self.embed(paths)
+        except ImageError as error:
+            if len(paths) == 1:
+                return [error]
+        return [self([path])[0] for path in paths]

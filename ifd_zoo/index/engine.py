@@ -67,9 +67,15 @@ def connect(place: str | Path, make: bool = False) -> tuple[str, Any, list[str]]
         with told(address, 'give a folder that can be read and written, or an address such as s3://bucket/folder'):
             database = lancedb.connect(address, read_consistency_interval=timedelta(0))  # readers see what is newest
             names = sorted(database.list_tables(limit=MOST_TABLES).tables)
+        names = [name for name in names if not folder or not _is_begun(folder / f'{name}.lance')]
     if not names and not make:
         raise GalleryIndexError(f'{address}: no index here; build one, or give another folder')
     return address, database, names
+
+
+def _is_begun(table: Path) -> bool:
+    """Whether a table is being made, or its writer was stopped at that: it has neither a version nor rows."""
+    return not any(table.glob('_versions/*.manifest')) and not (table / 'data').exists()
 
 
 def table_name(key: dict[str, Any]) -> str:

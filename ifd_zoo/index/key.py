@@ -25,6 +25,7 @@ def index_key(predictor: Predictor) -> dict[str, Any]:
         'masking': asdict(transform.masking),
         'feature': feature_of(predictor.model),
         'precision': predictor.precision,
+        **({} if predictor.flip else {'flip': False}),
     }
     return as_json(values)
 

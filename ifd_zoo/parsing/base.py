@@ -55,6 +55,13 @@ class NetworkParser(ABC):
         self.precision = 'fp32'
         self.forget()
 
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in vars(self).items() if name != '_recent'}
+
+    def __setstate__(self, state: dict) -> None:
+        vars(self).update(state)
+        self.forget()
+
     @property
     def device(self) -> torch.device:
         return next(self.net.parameters()).device

@@ -8,10 +8,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from ifd_zoo.choices import MAPS_AT_ONCE
-from ifd_zoo.datasets.base import DatasetError, Record, UnreadableImage, read_image
+from ifd_zoo.cli import is_main
+from ifd_zoo.datasets.base import DatasetError, Record, read_image
 from ifd_zoo.label_maps import PARSER, SOURCE, label_fault, write_label_map
 from ifd_zoo.parsing.registry import HumanParser
-from ifd_zoo.processes import is_main
+from ifd_zoo.work import Cluster, work_through
 
 
 def parser_id(parser: HumanParser) -> str:
@@ -44,28 +45,26 @@ class MapFolder:
         """The records with the paths of their label maps in this folder, whether there are any or not."""
         return point_to_maps(records, self.root, self.folder)
 
-    def fill(self, records: Sequence[Record], batch_size: int = MAPS_AT_ONCE, skip_unreadable: bool = False) -> None:
+    def fill(
+        self, records: Sequence[Record], batch_size: int = MAPS_AT_ONCE, cluster: Cluster | None = None
+    ) -> None:
         """Make the label maps that are not there yet; an interrupted call goes on where it stopped.
 
         Args:
             records: as returned by `point`.
             batch_size: images that are read and parsed together.
-            skip_unreadable: leave images that cannot be read without label map; to report them is up to the caller.
+            cluster: does the work; this process by default.
 
         Raises:
             DatasetError: an image cannot be read, a label map cannot be written, or one that is there is of another
                 parser or image.
         """
-        self.fill_batches(map_batches(records, batch_size), skip_unreadable)
-
-    def fill_batches(self, batches: Sequence[Sequence[Record]], skip_unreadable: bool = False) -> None:
-        """`fill` with batches that are given, so that they are the same however they are shared out."""
-        missing = [[record for record in batch if not self._has_map(record)] for batch in batches]
-        total = sum(map(len, missing))
-        with tqdm(total=total, desc='parse', unit=' images', leave=False, disable=not (total and is_main())) as bar:
-            for batch in filter(None, missing):
-                self._parse(batch, skip_unreadable)
-                bar.update(len(batch))
+        photos = {record.label_map: record for record in records}
+        done = {path for path, record in photos.items() if self._has_map(record)}
+        idle = len(done) == len(photos) or not is_main()
+        with tqdm(total=len(photos), desc='parse', unit=' images', leave=False, disable=idle) as bar:
+            tell = lambda number: bar.update(number - bar.n)  # noqa: E731
+            work_through(self._parse, photos, lambda found: None, done, batch_size, cluster=cluster, progress=tell)
 
     def _has_map(self, record: Record) -> bool:
         if not record.label_map.exists():
@@ -73,29 +72,19 @@ class MapFolder:
         check_origin(record, self.parser_id)
         return True
 
-    def _parse(self, records: Sequence[Record], skip_unreadable: bool) -> None:
-        images, readable = [], []
+    def _parse(self, records: Sequence[Record]) -> list[Path]:
+        """Make the label maps of readable images, and return their paths."""
+        images = []
         for record in records:
-            try:
-                image = read_image(record.path)
-            except UnreadableImage:
-                if not skip_unreadable:
-                    raise
-            else:
-                image.filename = str(record.path)  # as Pillow does; label maps on disk are found by it
-                images.append(image)
-                readable.append(record)
-        for record, label_map in zip(readable, self.parser.parse(images), strict=True):
+            image = read_image(record.path)
+            image.filename = str(record.path)  # as Pillow does; label maps on disk are found by it
+            images.append(image)
+        for record, label_map in zip(records, self.parser.parse(images), strict=True):
             try:
                 write_label_map(record.label_map, label_map, self.parser_id, record.path)
             except OSError as error:
                 raise DatasetError(f'{record.label_map}: label map cannot be written ({error})') from error
-
-
-def map_batches(records: Sequence[Record], batch_size: int) -> list[tuple[Record, ...]]:
-    """The records in batches, without those that share the label map of an earlier one."""
-    records = tuple({record.label_map: record for record in records}.values())
-    return [records[start : start + batch_size] for start in range(0, len(records), batch_size)]
+        return [record.label_map for record in records]
 
 
 def point_to_maps(records: Sequence[Record], root: Path, folder: Path) -> tuple[Record, ...]:

@@ -1,10 +1,9 @@
-"""Label maps for all images of a data set, shared out among processes."""
+"""Label maps for all images of a data set."""
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 
 from ifd_zoo.datasets import DatasetError, Record, load_dataset
@@ -12,29 +11,27 @@ from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.files import replacing
 from ifd_zoo.label_maps import LABELS_VERSION
 from ifd_zoo.labels import LABELS
-from ifd_zoo.parsing.cache import MapFolder, check_origin, map_batches
+from ifd_zoo.models.inference import pick_device
+from ifd_zoo.parsing.cache import MapFolder, check_origin
 from ifd_zoo.parsing.coverage import KINDS, contact_sheet, coverage_text, measure_coverage
 from ifd_zoo.parsing.mask_source import SUMMARY, read_summary
 from ifd_zoo.parsing.registry import load_parser, portable_name
-from ifd_zoo.processes import Processes
+from ifd_zoo.work import cluster_at
 
 SHEET = 'contact_sheet.jpg'
 
 
-def parse_dataset(args: argparse.Namespace, group: Processes) -> str:
-    """Make this process's share of the label maps, and in the main process the summary; returns what to print."""
+def parse_dataset(args: argparse.Namespace) -> str:
+    """Make the label maps and their summary; returns what to print."""
     root, output = args.root.expanduser(), args.output.expanduser()
-    parser = load_parser(args.parser, group.pick_device(args.device), args.accept_licence)
+    device = pick_device(args.device)
+    parser = load_parser(args.parser, device, args.accept_licence)
     maps = MapFolder(parser, root, output)
     if (output / SUMMARY).is_file():
         _require_parser(output, maps.parser_id)
     records = maps.point(load_dataset(args.data, root).records)
-    mine = group.share(map_batches(records, args.batch_size))
-    _remove_damaged(mine, maps.parser_id)
-    maps.fill_batches(mine)
-    group.wait()
-    if not group.is_main:
-        return ''
+    _remove_damaged(records, maps.parser_id)
+    maps.fill(records, args.batch_size, cluster_at(args.ray, device))
     coverage = measure_coverage(records, root)
     with replacing(output / SHEET) as temporary:
         contact_sheet(records).save(temporary, format='JPEG', quality=90)
@@ -56,9 +53,9 @@ def _require_parser(output: Path, parser: str) -> None:
         )
 
 
-def _remove_damaged(batches: Sequence[Sequence[Record]], parser: str) -> None:
+def _remove_damaged(records: Sequence[Record], parser: str) -> None:
     """Remove label maps that the parser of that id made and something has damaged since."""
-    for record in chain.from_iterable(batches):
+    for record in records:
         if record.label_map.exists():
             check_origin(record, parser)
             try:

@@ -1,0 +1,180 @@
+"""Work on many photos, by this process or by the actors of a Ray cluster, and what comes of it written as it goes.
+
+Label maps, embeddings and the rows of an index are made this way: what is done is known by a key, batches are cut
+the same way whoever works on them, and a run that was stopped goes on with what is not done.
+"""
+
+import logging
+import os
+import pickle
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+
+from ifd_zoo.errors import ZooError, first_line
+
+Key = TypeVar('Key', bound=Hashable)
+Photo = TypeVar('Photo')
+Result = TypeVar('Result')
+Work = Callable[[list[Photo]], Sequence[Result]]
+"""A batch in, for each photo its result out."""
+
+REQUIRED = 'ray[data]>=2.50,<3'
+PROJECT = Path(__file__).resolve().parents[1]
+BLOCKS = 10_000
+"""Parts that Ray hands out, at most; a worker that is lost loses one."""
+
+
+class RayError(ZooError, RuntimeError):
+    """A Ray cluster that cannot be used, or has not done all."""
+
+
+class Cluster(NamedTuple):
+    """Machines that Ray holds together. They share the folders of this one, and have the project at the same path."""
+
+    address: str
+    """Of the head; empty for the one that Ray finds, or one on this machine for as long as it takes."""
+    device: torch.device
+    """Of its type each actor gets one: a GPU, or as many cores as torch has threads here."""
+
+    def map(self, work: Work, batches: Sequence[list[Photo]]) -> Iterator[tuple[int, Sequence[Result]]]:
+        """For each batch its position and its results, in the order in which they are done.
+
+        The work goes to the actors as pickle has it. An actor that is lost is replaced, and what it had is done again.
+
+        Raises:
+            RayError: Ray is not installed, or the cluster cannot be used.
+            ZooError, OSError: of the work.
+        """
+        with _connect(self.address) as ray:
+            from ray.data import ActorPoolStrategy, from_items
+
+            threads = torch.get_num_threads()
+            cores, gpus = (1, 1) if self.device.type == 'cuda' else (threads, 0)
+            places = min(_count_places(ray.nodes(), cores, gpus), len(batches))
+            # Two batches at most wait for a slow actor.
+            sizes = {'min_size': 1, 'initial_size': places, 'max_size': places, 'max_tasks_in_flight_per_actor': 2}
+            rows = [{'batch': place, 'photos': pickle.dumps(batch)} for place, batch in enumerate(batches)]
+            data = from_items(rows, override_num_blocks=min(len(rows), BLOCKS)).map_batches(
+                _Actor,
+                fn_constructor_args=[work, threads, os.getcwd()],
+                batch_size=1,
+                compute=ActorPoolStrategy(**sizes),
+                num_cpus=cores,
+                num_gpus=gpus,
+            )
+            for block in data.iter_batches(batch_size=None, prefetch_batches=0):
+                for place, results in zip(block['batch'].tolist(), map(pickle.loads, block['results']), strict=True):
+                    if isinstance(results, Exception):
+                        raise results
+                    yield place, results
+
+
+def cluster_at(address: str | None, device: torch.device) -> Cluster | None:
+    """The cluster that a value of `--ray` means; None without one."""
+    return None if address is None else Cluster(address, device)
+
+
+def work_through(
+    work: Work,
+    photos: Mapping[Key, Photo],
+    write: Callable[[dict[Key, Result]], None],
+    done: Collection[Key] = (),
+    size: int = 64,
+    group: int = 1,
+    cluster: Cluster | None = None,
+    progress: Callable[[int], None] = lambda number: None,
+) -> None:
+    """Do the work on photos that is not done yet, and write its results.
+
+    Args:
+        write: is given results in groups.
+        done: keys of photos to leave alone.
+        size: photos of a batch.
+        group: photos of a group, at least; the last one may have fewer.
+        progress: called with the number of photos done, those of `done` among them; may raise to stop.
+
+    Raises:
+        RayError: the cluster cannot be used, or there are photos without a result.
+    """
+    batches = cut_batches(list(photos), done, size)
+    inputs = [[photos[key] for key in batch] for batch in batches]
+    missing, found = sum(map(len, batches)), {}
+    progress(len(photos) - missing)
+    if not batches:
+        return
+    for place, results in enumerate(map(work, inputs)) if cluster is None else cluster.map(work, inputs):
+        found |= zip(batches[place], results, strict=True)
+        missing -= len(results)
+        if len(found) >= group or not missing:
+            write(found)
+            found = {}
+        progress(len(photos) - missing)
+    if missing:
+        raise RayError(f'{missing} of {len(photos)} photos were not done; give the same command again')
+
+
+def cut_batches(keys: Sequence[Key], done: Collection[Key], size: int) -> list[list[Key]]:
+    """Batches of what is not done: those of a first run as they were then, as the last digits of a result depend on
+    what it is computed with; behind these, all others of which a part is done.
+    """
+    parts = [[key for key in keys[start : start + size] if key not in done] for start in range(0, len(keys), size)]
+    rest = [key for part in parts if len(part) < size for key in part]
+    return [part for part in parts if len(part) == size] + [
+        rest[start : start + size] for start in range(0, len(rest), size)
+    ]
+
+
+class _Actor:
+    """Does the work on a machine of the cluster as it would be done here."""
+
+    def __init__(self, work: Work, threads: int, folder: str) -> None:
+        torch.set_num_threads(threads)
+        if os.path.isdir(folder):  # so that relative paths mean the same
+            os.chdir(folder)
+        self.work = work
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        try:
+            results = self.work(pickle.loads(batch['photos'][0]))
+        except (ZooError, OSError) as error:
+            results = error
+        return {'batch': batch['batch'], 'results': [pickle.dumps(results)]}
+
+
+@contextmanager
+def _connect(address: str) -> Iterator[Any]:
+    """The package `ray`, connected to a cluster until the block ends."""
+    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # else it reports to its makers
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise RayError(f'--ray needs a package that is not installed ({error}): pip install "{REQUIRED}"') from error
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger('ray.data').setLevel(logging.ERROR)
+    path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get('PYTHONPATH')]))
+    options = {'runtime_env': {'env_vars': {'PYTHONPATH': path}}, 'log_to_driver': False, 'logging_level': 'ERROR'}
+    try:
+        ray.init(address or None, **options)
+    except Exception as error:  # which Ray raises as such where a machine is slow to start
+        advice = 'give the HOST:PORT that `ray start --head` prints, on a machine of that cluster'
+        raise RayError(f'--ray {address}: {first_line(error)}; {advice}') from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _count_places(nodes: Sequence[Mapping[str, Any]], cores: int, gpus: int) -> int:
+    """How many actors the machines of a cluster have room for."""
+    need = {'CPU': cores, 'GPU': gpus}
+    found = [node['Resources'] for node in nodes if node['Alive']]
+    places = sum(min(int(one.get(kind, 0) // number) for kind, number in need.items() if number) for one in found)
+    if not places:
+        wanted = 'a GPU' if gpus else f'{cores} cores; set OMP_NUM_THREADS to fewer'
+        raise RayError(f'no machine of the Ray cluster has {wanted}')
+    return places
