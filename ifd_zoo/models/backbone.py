@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -93,9 +94,6 @@ class Backbone(nn.Module):
             raise ValueError(f'last_stride must be one of {LAST_STRIDES}, got {last_stride}')
         self.name, self.in_chans, self.last_stride = name, in_chans, last_stride
         self.net = self._create(pretrained=False)
-        first = next((module for module in self.net.modules() if isinstance(module, nn.Conv2d)), None)
-        if type(first) is nn.Conv2d:  # others, as those of TensorFlow's padding, stay what they are
-            first.__class__ = ImageConv2d
         self.num_features = self.net.feature_info.channels()[-1]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -108,6 +106,46 @@ class Backbone(nn.Module):
             patch = self.net.model.patch_embed.patch_size
             padded = tuple(-(-side // p) * p for side, p in zip(size, patch, strict=True))
             self.net.model.set_input_size(img_size=padded)
+
+    def describe_stages(self) -> list[dict[str, Any]]:
+        """`num_chs`, `reduction` and `module`, the name of a module in `net`, of each stage of the network."""
+        names = {name for name, _ in self.net.named_modules()}
+        stages = []
+        for index, info in enumerate(self.net.feature_info.info):
+            name = info['module']
+            # In `net`, sequences of stages are taken apart, and transformers are within another module.
+            own = next(one for one in (name, name.replace('.', '_'), f'model.{name}') if one in names)
+            stages.append({'num_chs': info['num_chs'], 'reduction': info['reduction'], 'module': own, 'index': index})
+        return stages
+
+    def give_all_stages(self) -> None:
+        """Let `net` give the feature maps of all stages, of which `forward` still gives the last."""
+        net = self._create(False, tuple(range(len(self.net.feature_info))))
+        net.load_state_dict(self.net.state_dict())
+        self.net = net
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Compute the layers again in the backward pass."""
+        net = self.net.model if isinstance(self.net, FeatureGetterNet) else self.net
+        net.set_grad_checkpointing(enable)
+
+    def group_matcher(self, prefix: str, coarse: bool = False) -> dict[str, Any]:
+        """timm's patterns for the network of this name.
+
+        Args:
+            prefix: pattern of what stands before the names in `net`.
+            coarse: a group for each stage in place of each block.
+        """
+        with torch.device('meta'):
+            matcher = timm.create_model(self.name).group_matcher(coarse)
+
+        def own(pattern: str) -> str:
+            return rf'{prefix}(?:model\.)?(?:{pattern.replace("^", "")})'.replace(r'\.(\d+)', r'[._](\d+)')
+
+        return {
+            name: own(given) if isinstance(given, str) else [(own(pattern), rest) for pattern, rest in given]
+            for name, given in matcher.items()
+        }
 
     @torch.no_grad()
     def load_imagenet(self) -> None:
@@ -147,14 +185,22 @@ class Backbone(nn.Module):
             raise ValueError(f'{source}: {fault}')
         self.net.load_state_dict(wanted)
 
-    def _create(self, pretrained: bool) -> nn.Module:
+    def _create(self, pretrained: bool, stages: tuple[int, ...] = (-1,)) -> nn.Module:
         if not timm.is_model(self.name):
             close = timm.list_models(f'*{self.name.split(".")[0]}*')[:5]
             hint = f'; close names: {", ".join(close)}' if close else ''
             raise ValueError(f'timm has no backbone {self.name!r}{hint}')
         if timm.models.is_model_in_modules(self.name.split('.')[0], ('vision_transformer',)):
-            return _create_transformer(self.name, self.in_chans, pretrained)
-        options = {'features_only': True, 'out_indices': (-1,), 'in_chans': self.in_chans}
+            net = _create_transformer(self.name, self.in_chans, pretrained, stages)
+        else:
+            net = self._create_convolutional(pretrained, stages)
+        first = next((module for module in net.modules() if isinstance(module, nn.Conv2d)), None)
+        if type(first) is nn.Conv2d:  # others, as those of TensorFlow's padding, stay what they are
+            first.__class__ = ImageConv2d
+        return net
+
+    def _create_convolutional(self, pretrained: bool, stages: tuple[int, ...]) -> nn.Module:
+        options = {'features_only': True, 'out_indices': stages, 'in_chans': self.in_chans}
         if self.last_stride == 1:
             options['output_stride'] = 16
         try:
@@ -168,11 +214,11 @@ class Backbone(nn.Module):
         return net
 
 
-def _create_transformer(name: str, in_chans: int, pretrained: bool) -> nn.Module:
+def _create_transformer(name: str, in_chans: int, pretrained: bool, stages: tuple[int, ...]) -> nn.Module:
     options = {'num_classes': 0, 'dynamic_img_size': True, 'dynamic_img_pad': True}
     net = timm.create_model(name, pretrained=pretrained, in_chans=in_chans, **options)
     # timm's features_only leaves the final norm out, without which the tokens of DINOv2 differ widely in length.
-    return FeatureGetterNet(net, out_indices=[-1], norm=True)
+    return FeatureGetterNet(net, out_indices=list(stages), norm=True)
 
 
 def _remove_dilation(net: nn.Module) -> None:

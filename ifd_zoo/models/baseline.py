@@ -6,13 +6,14 @@ With `cbd=True` it is the paper's "w/ CBD": there is no attention stream, so F_g
 paper leaves this open; see train/README.md, "Where the paper is silent".
 """
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ifd_zoo.models.ifd import ClothingBiasDiminishing, Stream
 from ifd_zoo.models.layers import IFDOutput
+from ifd_zoo.models.network import Network
 
 
-class Baseline(nn.Module):
+class Baseline(Network):
     """The main stream alone.
 
     Args:
@@ -53,24 +54,10 @@ class Baseline(nn.Module):
 
     def forward(self, image: Tensor, masked: Tensor | None = None, clothing: Tensor | None = None) -> IFDOutput:
         """Same call as `IFD.forward`, of which one of the two images is looked at."""
-        seen = masked if self.needs_mask and masked is not None else image
-        maps = self.main_stream.backbone(seen)  # F_g (B, C, h, w)
+        maps = self.main_stream.backbone(self.seen(image, masked))  # F_g (B, C, h, w)
         main = self.main_stream.head(maps)
         clothing_features = self.cbd(maps, clothing) if self.cbd is not None and clothing is not None else None
         return IFDOutput(main.embedding, None, main.logits, None, clothing_features, main.pooled, None)
 
-    @property
-    def neck_mean(self) -> Tensor:
-        """As of `IFD`."""
-        return self.main_stream.head.neck.running_mean
-
-    def streams(self) -> tuple[Stream, ...]:
-        """The streams: the main stream alone."""
-        return (self.main_stream,)
-
-    def get_classifier(self) -> nn.Module:
-        return self.main_stream.head.classifier
-
-    def reset_classifier(self, num_classes: int) -> None:
-        self.num_classes = num_classes
-        self.main_stream.head.reset_classifier(num_classes)
+    def seen(self, image: Tensor, masked: Tensor | None) -> Tensor:
+        return masked if self.needs_mask and masked is not None else image

@@ -87,7 +87,7 @@ def require_feature(model: nn.Module) -> None:
         raise FeatureError(f'feature: must give parts of {", ".join(PARTS)} weights above 0, got {feature!r}')
     if unknown := sorted(feature.keys() - PARTS.keys()):
         raise FeatureError(f'feature: no part {", ".join(unknown)}; there are {", ".join(PARTS)}')
-    if 'attention' in feature and not getattr(model, 'gives_attention', False):
+    if 'attention' in feature and len(getattr(model, 'streams', tuple)()) < 2:
         raise FeatureError(f'feature {feature_name(model)}: {model_name(model)} has no attention stream; take {SINGLE}')
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ifd_zoo.choices import CLOTHING_RESIZES
 from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.models.layers import HeadOutput, IdentityHead, IFDOutput
+from ifd_zoo.models.network import Network
 
 
 class Stream(nn.Module):
@@ -91,7 +92,7 @@ class ClothingBiasDiminishing(nn.Module):
         return F.normalize(features, dim=1) if self.normalize else features
 
 
-class IFD(nn.Module):
+class IFD(Network):
     """The dual-stream network of Fig. 2.
 
     Args:
@@ -142,8 +143,7 @@ class IFD(nn.Module):
             masked: clothing-masked image M (B, 3, H, W), normalised; the whole image when there is no mask.
             clothing: psi (B, 1, H, W) in {0, 1}; only training needs it.
         """
-        attention_maps = self.attention_stream.backbone(image if masked is None else masked)  # F_a (B, C, h, w)
-        attention = self.ikt(attention_maps.detach() if self.detach_attention else attention_maps)  # W_I, eq. 1
+        attention, attention_maps = self.read_attention(image, masked)
         maps = attention * self.main_stream.backbone(image)  # F_rg (B, C, h, w), eq. 2
         main = self.main_stream.head(maps)
         aside = self.attention_stream.head(attention_maps)
@@ -152,19 +152,10 @@ class IFD(nn.Module):
             main.embedding, attention, main.logits, aside.logits, clothing_features, main.pooled, aside.embedding
         )
 
-    @property
-    def neck_mean(self) -> Tensor:
-        """(D,): running mean of what goes into the main stream's BN neck."""
-        return self.main_stream.head.neck.running_mean
+    def read_attention(self, image: Tensor, masked: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """W_I (B, 1, h, w), eq. 1, and F_a (B, C, h, w); arguments as for `forward`."""
+        maps = self.attention_stream.backbone(image if masked is None else masked)
+        return self.ikt(maps.detach() if self.detach_attention else maps), maps
 
-    def streams(self) -> tuple[Stream, ...]:
-        """The streams, main stream first."""
-        return self.main_stream, self.attention_stream
-
-    def get_classifier(self) -> nn.Module:
-        return self.main_stream.head.classifier
-
-    def reset_classifier(self, num_classes: int) -> None:
-        self.num_classes = num_classes
-        for stream in self.streams():
-            stream.head.reset_classifier(num_classes)
+    def weigh(self, maps: Tensor, image: Tensor, masked: Tensor | None) -> Tensor:
+        return self.read_attention(image, masked)[0] * maps

@@ -11,6 +11,7 @@ from timm.models import build_model_with_cfg, generate_default_cfgs, register_mo
 from torch import nn
 
 from ifd_zoo.models.cfg import RENDERED, bundled, paper, reid_cfg, trained
+from ifd_zoo.models.network import STREAMS, FeatureMaps
 from ifd_zoo.variants import NAMESAKES, VARIANTS, Variant, split_name
 
 
@@ -76,7 +77,6 @@ for _name, _variant in VARIANTS.items():
 
 NETWORKS = {1: 'ifd_zoo.models.baseline:Baseline', 2: 'ifd_zoo.models.ifd:IFD'}
 """Number of streams to the class, where a variant names none."""
-STREAMS = ('main_stream', 'attention_stream')
 
 default_cfgs: dict[str, Any] = {}
 
@@ -103,7 +103,9 @@ def _register(architecture: str, variant: Variant, backbone: Backbone) -> None:
     own = {name: value for name, value in variant.settings.items() if name in arguments(architecture)}
 
     def create(pretrained: bool = False, **kwargs: Any) -> nn.Module:
-        return build_model_with_cfg(kind, architecture, pretrained, **{'backbone': backbone.timm_name, **own, **kwargs})
+        options = {'backbone': backbone.timm_name, **own, **kwargs}
+        features = {'feature_cls': FeatureMaps, 'out_indices': None}  # for features_only=True
+        return build_model_with_cfg(kind, architecture, pretrained, feature_cfg=features, **options)
 
     create.__name__ = create.__qualname__ = architecture  # by which timm registers it
     create.__doc__ = f'{kind.__name__} over {backbone.timm_name}.'
