@@ -38,9 +38,12 @@ def labelled(*value: object, label: str, **options: object) -> gr.Image:
     return gr.Image(*value, label=label, alt_text=label, **options)
 
 
-# On a phone progress and results lie below the form.
-SHOW_RESULTS = "() => { if (innerWidth < 700) document.getElementById('status').scrollIntoView({behavior: 'smooth'}); }"
-SHOW_PAIR = "() => document.getElementById('pair').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
+def scroll_to(elem_id: str) -> str:
+    """JavaScript that brings an element into sight; to the top of a phone, where all lies below each other."""
+    return f"""() => document.getElementById('{elem_id}').scrollIntoView({{
+        behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth',
+        block: innerWidth < 700 ? 'start' : 'nearest'}})"""
+
 
 NETWORK = {'concurrency_id': 'search', 'concurrency_limit': 1}
 """Settings of events that run a network: one of them uses all cores."""
