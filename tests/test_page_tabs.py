@@ -15,10 +15,13 @@ import app
 from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import LoadError, save_release
 from ifd_zoo.labels import LABELS
-from ifd_zoo.page import change, compare, endpoints, masks, models_tab, rank_tab, site
+from ifd_zoo.masks import class_mask
+from ifd_zoo.page import change, compare, endpoints, mask_editor, masks, models_tab, rank_tab, site
 from ifd_zoo.page.answers import example_triples
 from ifd_zoo.page.edits import to_hex
+from ifd_zoo.page.hiding import hide
 from ifd_zoo.page.models import MAX_MODELS
+from ifd_zoo.recent import Recent
 from tests.page import BASELINE, IFD, items, make_shared, upload, uploads_folder
 
 QUERY = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]
@@ -166,9 +169,31 @@ def test_a_corrected_mask_is_ranked_with(shared, photo):
     text, before, after, rows = masks.rank_again(*shared, parsed, label_map, IFD, None, None, False)
     assert 'of the photo has another class' in text
     assert len(before) == len(after) == 3 and len(rows) == 10
-    assert sorted(row[2] for row in rows) == list(range(1, 11))
+    assert sorted(row[3] for row in rows) == list(range(1, 11))
+    signs = {'\u2191': 1, '\u2193': -1, '=': 0}
+    assert all(signs[row[0][0]] == np.sign(row[2] - row[3]) for row in rows)
     text, *_ = masks.rank_again(*shared, parsed, label_map, BASELINE, None, None, False)
     assert 'does not use the mask' in text
+
+
+def test_a_part_of_the_photo_is_hidden_and_the_rest_stays(shared, photo):
+    parsed = masks.to_editor(*shared, photo)[1]
+    before, label_map = shared.models.parse(*parsed)
+    clothing = class_mask(label_map)
+    for part, hidden in (('clothes', clothing), ('background', label_map == 0)):
+        after = np.asarray(hide(before, label_map, part))
+        assert (after[~hidden] == np.asarray(before)[~hidden]).all() and len(np.unique(after[hidden], axis=0)) == 1
+        text, _, pictures, rows = masks.rank_hidden(*shared, part, parsed, BASELINE, None, None, False)
+        for told in (f'The **{part}** (', f'hidden from `{BASELINE}`', 'right answers were at **'):
+            assert told in text
+        drawn = np.asarray(pictures[0][0]).astype(int)
+        assert abs(drawn[hidden] - after[hidden]).mean() < 6 and any(row[0] != '=' for row in rows)
+    with pytest.raises(gr.Error, match='shows no face'):
+        masks.rank_hidden(*shared, 'face', parsed, IFD, None, None, False)
+    with pytest.raises(ValueError, match='nothing but background'):
+        hide(before, np.zeros_like(label_map), 'background')
+    with pytest.raises(gr.Error, match='no mask to rank with'):
+        masks.rank_hidden(*shared, 'clothes', None, IFD, None, None, False)
 
 
 def test_masks_that_are_missing_are_refused(shared, photo):
@@ -183,7 +208,7 @@ def test_masks_that_are_missing_are_refused(shared, photo):
 
 def test_an_editor_takes_its_own_pictures_and_nothing_larger_and_keeps_the_latest(shared):
     editor = next(one for one in site.build_demo(*shared).blocks.values() if isinstance(one, gr.ImageEditor))
-    assert editor.accept_blobs._is_server_fn and isinstance(editor.blob_storage, masks.Recent)
+    assert editor.accept_blobs._is_server_fn and isinstance(editor.blob_storage, Recent)
 
     def send(index, content, kind='layer'):
         data = {'type': kind, 'index': index, 'id': 'x'}
@@ -193,7 +218,7 @@ def test_an_editor_takes_its_own_pictures_and_nothing_larger_and_keeps_the_lates
     send('null', b'composite', 'composite')
     painted = editor.blob_storage['x']
     assert (painted.layers, painted.composite) == ([b'layer'], b'composite')
-    for index, content in (('2000000000', b''), ('1', b''), ('-1', b''), ('0', b' ' * (masks.PAINTED_BYTES + 1))):
+    for index, content in (('2000000000', b''), ('1', b''), ('-1', b''), ('0', b' ' * (mask_editor.PAINTED_BYTES + 1))):
         with pytest.raises(HTTPException) as refused:
             send(index, content)
         assert refused.value.status_code == 413
@@ -201,10 +226,10 @@ def test_an_editor_takes_its_own_pictures_and_nothing_larger_and_keeps_the_lates
 
 
 def test_what_visitors_paint_and_leave_does_not_pile_up():
-    recent = masks._editor().blob_storage
+    recent = mask_editor.mask_editor().blob_storage
     for number in range(1000):
         recent[str(number)] = number
-    assert list(recent.values()) == list(range(1000 - masks.PAINTINGS, 1000))
+    assert list(recent.values()) == list(range(1000 - mask_editor.PAINTINGS, 1000))
 
 
 # Models

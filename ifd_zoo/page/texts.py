@@ -32,8 +32,9 @@ COMPARE = """### The same person, or the same clothes?
 Three photos, two models. The colours are Grad-CAM: which places make a photo similar to the anchor (of the anchor
 itself: to the same person). Each example is one that IFD gets right and the baseline wrong; the bars say what that
 decision rests on."""
-MASKS = """### What counts as clothing
-The parser's classes lie over the photo. Paint with the colour of a class to correct it, black where there is only
+MASKS = """### What does the model need?
+The parser's classes lie over the photo. **Hide** the face, the clothes or the background, and see whether the right
+person is still found. Or correct the mask: paint with the colour of a class to correct it, black where there is only
 background; the eraser takes back what you painted. Then rank again and see what it changes."""
 MASK_KEY = 'Brush colours, in the order of the palette:'
 PARSERS = 'Others than the first are fetched from the Hub when they are chosen.'
