@@ -14,6 +14,7 @@ from PIL import Image
 import app
 from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import LoadError, save_release
+from ifd_zoo.hub.listing import catalogue
 from ifd_zoo.labels import LABELS
 from ifd_zoo.masks import class_mask
 from ifd_zoo.page import change, compare, endpoints, mask_editor, masks, models_tab, rank_tab, site
@@ -184,7 +185,7 @@ def test_a_part_of_the_photo_is_hidden_and_the_rest_stays(shared, photo):
         after = np.asarray(hide(before, label_map, part))
         assert (after[~hidden] == np.asarray(before)[~hidden]).all() and len(np.unique(after[hidden], axis=0)) == 1
         text, _, pictures, rows = masks.rank_hidden(*shared, part, parsed, BASELINE, None, None, False)
-        for told in (f'The **{part}** (', f'hidden from `{BASELINE}`', 'right answers were at **'):
+        for told in (f'the **{part}** (', f'Hidden from `{BASELINE}`', 'right answers were at **'):
             assert told in text
         drawn = np.asarray(pictures[0][0]).astype(int)
         assert abs(drawn[hidden] - after[hidden]).mean() < 6 and any(row[0] != '=' for row in rows)
@@ -262,6 +263,18 @@ def test_a_folder_named_like_a_bundled_model_is_not_taken_for_it(tmp_path):
     assert list(sources.items())[0] == (f'{tmp_path.name}/{bundled}', str(tmp_path / bundled))
     assert sources[bundled] == bundled
     assert list(site._sources(bundled))[0] == bundled
+
+
+def test_what_can_be_loaded_comes_first_and_the_rest_with_its_command(monkeypatch):
+    monkeypatch.setattr(models_tab, 'whole_catalogue', lambda: catalogue('*resnet10t*'))
+    ready, others = models_tab.table().split('<details>')
+    entries = models_tab.whole_catalogue()
+    for entry in entries:
+        there = entry.where != 'not published'
+        assert (f'data-name="{entry.name}"' in ready) == there
+        assert (f'<b>{entry.name}</b>' in others) != there
+        assert there or f'<code>{entry.command}</code>' in others
+    assert any(entry.where == 'bundled' for entry in entries)
 
 
 def test_a_failing_load_is_told_and_leaves_the_others_working(tmp_path):

@@ -75,7 +75,7 @@ def rank_hidden(
         photo, label_map = models.parse(*parsed)
         hidden = save_picture(sessions, hide(photo, label_map, part))
     classes = ', '.join(PARTS[part])
-    text = f'The **{part}** ({classes}) is hidden from `{plain_name(model)}`, in the colour of the rest.'
+    text = f'Hidden from `{plain_name(model)}`: the **{part}** ({classes}), in the colour of the rest.'
     files = parsed.file, PhotoFile(hidden, parsed.file.name)
     return _rank_twice(models, sessions, files, (label_map, label_map), model, places, text)
 

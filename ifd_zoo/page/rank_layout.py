@@ -57,10 +57,10 @@ def input_column(models: Models, folder: Gallery | None) -> Form:
     examples = gr.Dataset(components=[thumbnail], samples=samples, type='index', show_label=False, elem_id='examples')
     with gr.Row():
         with gr.Column(min_width=120, scale=2):
-            gr.Markdown('### Query')
+            gr.Markdown('## Query')
             query = gr.Gallery(file_types=PICTURE_TYPES, label='Query photos', buttons=[], elem_id='query', **UPLOAD)
         with gr.Column(min_width=150, scale=3):
-            gr.Markdown('### Gallery')
+            gr.Markdown('## Gallery')
             gallery = gr.Gallery(
                 file_types=PICTURE_TYPES, label='Gallery photos', buttons=[], elem_id='gallery', **UPLOAD
             )
@@ -100,9 +100,9 @@ def output_column() -> dict:
     found = {'status': gr.Markdown(texts.WELCOME, elem_id='status')}
     with gr.Column(visible=False, elem_id='results') as found['results']:
         found['chosen'] = gr.Dropdown([], label='Query', visible=False, elem_id='chosen')
-        gr.Markdown('### The query, as the model sees it')
+        gr.Markdown('## The query, as the model sees it')
         found['seen'] = gr.Gallery(columns=4, buttons=[], label='The query', elem_id='seen', **PICTURES)
-        gr.Markdown('### Best matches: click one to see why')
+        gr.Markdown('## Best matches: click one to see why')
         labelled(colour_bar(), label='Colours from low to high', elem_id='bar', **STILL)
         gr.Markdown(texts.LEGEND, elem_classes='small')
         found |= _why()
@@ -113,7 +113,7 @@ def output_column() -> dict:
             with gr.Column(min_width=0, visible=False, elem_id='beside_part') as found['beside']:
                 found['other_summary'] = gr.Markdown(elem_id='other_summary')
                 found['others'] = _matches('Matches of the other model', 'others')
-        gr.Markdown('### Whole ranking')
+        gr.Markdown('## Whole ranking')
         found['table'] = gr.Dataframe(
             headers=list(HEADS),
             datatype=['number', 'str', 'str', 'str', 'str', 'str'],

@@ -55,7 +55,7 @@ def show_pair(
     with user_errors():
         picture, shares = ranking.pair(models, options, place)
     label = f'Query, and #{place + 1}: {found.name}'
-    text = f'### Why this match?\n`{plain_name(ranking.model)}` finds the two **{found.similarity:.3f}** alike. '
+    text = f'## Why this match?\n`{plain_name(ranking.model)}` finds the two **{found.similarity:.3f}** alike. '
     image = labelled(save_picture(sessions, picture), visible=True, label=label)
     return gr.Column(visible=True), image, text + sentence(shares), bars('What makes the two alike', shares)
 
