@@ -3,6 +3,8 @@
 import math
 
 DEFAULT_MODEL = 'ifd_resnet10t.synthetic'
+DEFAULT_BASELINE = 'ifd_baseline_resnet10t.synthetic'
+"""What it is shown beside."""
 
 SIXTEEN_BITS = ('bf16', 'fp16')
 PRECISIONS = ('auto', 'fp32', *SIXTEEN_BITS)

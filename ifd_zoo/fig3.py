@@ -10,22 +10,11 @@ from PIL import Image
 from ifd_zoo.explain.evidence import evidence_shares
 from ifd_zoo.explain.gradcam import gradcam
 from ifd_zoo.explain.overlays import attention_overlay, resize_map
-from ifd_zoo.gallery import EXAMPLES, PhotoFile
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.recolour import Edit, Series, clothing_sensitivity
 
 ROLES = ('anchor', 'same person, other clothes', 'other person, similar clothes')
 SHOWN = 10  # gallery photos in a chart
-
-TRIPLES = (
-    ('2_p100138_o2_c0.jpg', 'p100138_o0_c0.jpg', 'p202762_o2_c2.jpg'),
-    ('3_p100026_o2_c2.jpg', 'p100026_o1_c4.jpg', 'p200521_o2_c5.jpg'),
-)
-"""Anchor, positive and negative among the examples, on which the bundled baseline fails and the bundled IFD does not.
-
-Of all such triples of an anchor, the one with the widest margins of both models; the first example has none, and that
-of the last shows a stranger in clothes of another kind.
-"""
 
 
 class Comparison(NamedTuple):
@@ -53,15 +42,6 @@ class Movement(NamedTuple):
     """S of `clothing_sensitivity` over the whole gallery, by the name of the model."""
     left_out: tuple[str, ...]
     """Changes of the set that do not apply to the query."""
-
-
-def example_triples() -> list[list[PhotoFile]]:
-    """Anchor, positive and negative, several times, of the examples that come with the package."""
-    folders = ('query', 'gallery', 'gallery')
-    return [
-        [PhotoFile(EXAMPLES / folder / name, name) for folder, name in zip(folders, names, strict=True)]
-        for names in TRIPLES
-    ]
 
 
 def heatmaps(

@@ -39,6 +39,7 @@ COMMANDS = (
     'ifd_zoo/__main__.py',
     'ifd_zoo/hub/__main__.py',
     'ifd_zoo/index/__main__.py',
+    'ifd_zoo/page/__main__.py',
     'ifd_zoo/parsing/__main__.py',
     'ifd_zoo/synthetic/__main__.py',
     'train/parser.py',

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from axe_playwright_python.sync_playwright import Axe
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -21,6 +22,8 @@ from PIL import Image
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import save_release
+from ifd_zoo.page import answers, evidence, texts
+from ifd_zoo.page.measuring import TOP_SHOWN
 from tests.browser import ROOT, App, act_until, browser_or_skip, open_browser, open_page
 from tests.screenshots import open_tab
 from tests.zips import write_zip
@@ -78,14 +81,44 @@ def test_the_bundled_model_runs_with_no_flags_and_finds_its_example(page, server
     assert_healthy(server)
 
 
+def test_the_page_opens_with_an_answered_example_and_leads_to_ones_own_photos(browser, server):
+    known = answers.read_answers()
+    query = answers.telling_query(known)
+    ranks = [', '.join(map(str, answers.right_ranks(query, one))) for one in known.rankings[query]]
+    for width, name in ((1280, 'desktop'), (390, 'phone')):
+        with open_page(browser, server.url, (width, 850), ready='#first li img') as page:
+            shoot(page, f'first_{name}')
+            assert page.locator('.first-ranks b').all_inner_texts() == ranks
+            shapes = page.eval_on_selector_all(
+                '.first-row img', 'all => all.map(one => [one.complete && one.naturalWidth > 0, one.clientHeight])')
+            assert all(there and height > 60 for there, height in shapes)
+            assert texts.KEPT in page.inner_text('#first_next')
+            page.click('#try')
+            assert is_in_sight(page, '#search') and not page.errors
+
+
+def test_thumbnails_and_matches_have_their_shape_before_their_pictures_come(browser, server):
+    with open_page(browser, server.url, (1280, 900)) as page:
+        page.route('**/*.jpg', lambda route: None)  # never answered
+        page.reload()
+        page.wait_for_selector('#examples button')
+        heights = page.eval_on_selector_all('#examples button', 'all => all.map(one => one.clientHeight)')
+        assert heights and min(heights) > 60
+
+
 def test_a_click_on_a_match_opens_the_pair_and_views_are_switched(page, server):
     page.click('#examples button >> nth=0')
     wait_for_result(page, f'Ranked {len(GALLERY)} photos')
+    assert page.locator('#others .gallery-item img').count() == 8, 'an example is ranked by both models'
     before = page.get_attribute('#matches .gallery-item img', 'src')
     page.click('#view label >> nth=1')
     page.wait_for_function("src => document.querySelector('#matches .gallery-item img').src !== src", arg=before)
     act_until(page, lambda: page.click('#matches .gallery-item >> nth=1'), '#pair img')
-    assert '#2' in page.inner_text('#pair')
+    assert '#2' in page.inner_text('#pair') and 'ifd_resnet10t' in page.inner_text('#because')
+    assert page.locator('#evidence dt').all_inner_texts() == list(evidence.NAMES.values())
+    act_until(page, lambda: page.click('#others .gallery-item >> nth=0'), '#because :text("baseline")')
+    page.click('#model label >> nth=1')
+    assert page.locator('#results.stale').count(), 'results of another model than the chosen one look like its own'
     assert not page.errors
     assert_healthy(server)
 
@@ -112,7 +145,9 @@ def test_clothes_change_and_similarities_are_measured(page, server):
     page.wait_for_function("src => document.querySelector('#edited img').src !== src", arg=before)
     page.click('#measure')
     page.wait_for_selector('#fixed_chart svg')
-    assert 'S = ' in page.inner_text('#sensitivity')
+    assert 'S = ' in page.inner_text('#sensitivities')
+    assert page.locator('#tops img').count() == 4 * TOP_SHOWN
+    assert is_in_sight(page, '#tops')
     assert not page.errors
     assert_healthy(server)
 
@@ -148,6 +183,9 @@ def test_a_mask_is_painted_and_ranked_with(page, server):
     share = float(page.inner_text('#mask_text').split('%')[0])
     assert 0 < share < 60
     page.wait_for_selector('#mask_after .gallery-item:nth-child(3) img')
+    page.click('#hide_clothes')
+    page.wait_for_function("document.querySelector('#mask_text').innerText.includes('Hidden from')")
+    assert is_in_sight(page, '#mask_text')
     assert not page.errors
     assert_healthy(server)
 
@@ -205,9 +243,11 @@ def test_models_are_listed_loaded_and_a_wrong_name_told(page, server, tmp_path):
     save_release(network, tmp_path / 'mine', 'test', {'input_size': (3, 64, 32)})
     open_tab(page, 'Models')
     page.wait_for_function("document.querySelector('#catalogue').innerText.includes('ifd_baseline_resnet10t')")
-    page.hover('#catalogue')
-    page.mouse.wheel(0, 1500)  # the table has only the rows that are in sight
-    page.wait_for_function("document.querySelector('#catalogue').innerText.includes('ifd_resnet50')")
+    page.click('#catalogue [data-name="ifd_resnet10t.synthetic"] td >> nth=0')
+    assert page.input_value('#source :is(input, textarea)') == 'ifd_resnet10t.synthetic'
+    page.click('#catalogue summary')
+    page.click('#catalogue li:has-text("ifd_resnet50") [data-copy] >> nth=0')
+    assert 'train/run.py' in page.evaluate('getSelection().toString()')
     page.fill('#source :is(input, textarea)', 'no_such_model')
     page.click('#load')
     page.wait_for_selector("text=That is no model")
@@ -217,6 +257,25 @@ def test_models_are_listed_loaded_and_a_wrong_name_told(page, server, tmp_path):
     open_tab(page, 'Rank')
     page.wait_for_selector('#model label:has-text("mine")')
     assert_healthy(server)
+
+
+def is_in_sight(page, selector):
+    """Whether the top of it is, at the end of a smooth way there."""
+    page.wait_for_timeout(1000)
+    return page.evaluate("""name => {
+        const top = document.querySelector(name).getBoundingClientRect().top;
+        return top > -5 && top < innerHeight;
+    }""", selector)
+
+
+def serious(page):
+    """What axe-core finds wrong that keeps people out."""
+    found = Axe().run(page).response['violations']
+    return [
+        (one['id'], [node['target'] for node in one['nodes']][:3])
+        for one in found
+        if one['impact'] in ('serious', 'critical')
+    ]
 
 
 def fill(page):
@@ -235,7 +294,9 @@ def fill(page):
 
 
 def is_dark(page):
+    scheme = page.evaluate('getComputedStyle(document.documentElement).colorScheme')
     ground = page.evaluate('getComputedStyle(document.body).backgroundColor')
+    assert ('dark' in scheme) == (max(int(part) for part in ground.strip('rgba()').split(',')[:3]) < 64)
     return max(int(part) for part in ground.strip('rgba()').split(',')[:3]) < 64
 
 
@@ -243,6 +304,10 @@ def is_dark(page):
 def test_every_tab_fits_phone_and_desktop_in_light_and_dark(browser, server, width, schemes):
     with open_page(browser, server.url, (width, 850), schemes[0]) as page:
         fill(page)
+        if width < 700:
+            page.set_viewport_size({'width': 360, 'height': 800})
+            assert page.evaluate('document.documentElement.scrollWidth') == 360
+            page.set_viewport_size({'width': width, 'height': 850})
         for scheme in schemes:
             page.emulate_media(color_scheme=scheme)
             for name in TABS:
@@ -250,6 +315,7 @@ def test_every_tab_fits_phone_and_desktop_in_light_and_dark(browser, server, wid
                 page.wait_for_timeout(300)
                 shoot(page, f'{name.split()[0].lower()}_{width}_{scheme}')
                 assert page.evaluate('document.documentElement.scrollWidth') == width, name
+                assert serious(page) == [], name
             open_tab(page, 'Change clothes')
             chart = page.locator('#fixed_chart:visible')
             assert chart.evaluate('box => box.scrollWidth <= box.clientWidth'), 'half of a chart is out of sight'

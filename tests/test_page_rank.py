@@ -1,6 +1,7 @@
 """Ranking on the page, without a browser: queries, galleries, archives, labels, views, and what is refused."""
 
 import csv
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -13,7 +14,9 @@ from ifd_zoo.explain.overlays import VIEWS
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page import change, masks
 from ifd_zoo.page import rank_tab as page
-from ifd_zoo.page.rank_state import ABOVE, BELOW, MAX_SHOWN
+from ifd_zoo.page.rank_layout import RESULTS
+from ifd_zoo.page.rank_state import ABOVE, BELOW, MAX_SHOWN, OFF, DisplayOptions
+from ifd_zoo.page.rank_views import offer_threshold
 from ifd_zoo.page.site import build_demo
 from ifd_zoo.page.uploads import Keeping
 from ifd_zoo.uploads import collect_folder
@@ -22,7 +25,6 @@ from tests.zips import write_zip
 
 QUERIES = sorted((EXAMPLES / 'query').glob('*.jpg'))
 GALLERY = sorted((EXAMPLES / 'gallery').glob('*.jpg'))
-OUTPUTS = ('status', 'results', 'seen', 'matches', 'summary', 'table', 'csv', 'zip', 'chosen', 'ranking', 'pair')
 
 
 @pytest.fixture(scope='module')
@@ -38,7 +40,7 @@ def uploads(monkeypatch, tmp_path):
 def rank(shared, queries, gallery, archives=None, use_folder=False, model=IFD, **wishes):
     wanted = {'view': VIEWS[0], 'opacity': 0.5, 'top_k': 3, 'threshold': 0.0} | wishes
     values = page.rank(*shared, queries, gallery, archives, use_folder, model, **wanted)
-    return dict(zip(OUTPUTS, values, strict=True))
+    return dict(zip(RESULTS, values, strict=True))
 
 
 def some(uploads, count=4):
@@ -52,18 +54,18 @@ def unpacked(uploads):
 def test_several_queries_are_ranked_and_one_is_chosen_to_look_at(shared, uploads):
     queries = items(*(upload(uploads, path) for path in QUERIES[:2]))
     found = rank(shared, queries, some(uploads))
-    ranking = found['ranking']
+    (ranking,) = found['ranking']
     assert [query.name for query in ranking.queries] == [path.name for path in QUERIES[:2]]
     assert found['chosen'].visible and len(found['chosen'].choices) == 2
-    second = page.redraw(*shared, ranking, 1, 'photo', 0.5, 2, 0.0)
+    second = page.redraw(*shared, [ranking], 1, 'photo', 0.5, 2, 0.0)
     assert len(second[1]) == 2
     assert second[3][0][1] == ranking.queries[1].ranking[0].name
 
 
 @pytest.mark.parametrize('view', VIEWS)
 def test_every_view_of_a_ranking_can_be_shown(shared, uploads, view):
-    ranking = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads, 2))['ranking']
-    _, pictures, *_ = page.redraw(*shared, ranking, 0, view, 0.7, 2, 0.0)
+    (ranking,) = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads, 2))['ranking']
+    _, pictures, *_ = page.redraw(*shared, [ranking], 0, view, 0.7, 2, 0.0)
     assert len(pictures) == 2
     assert len(ranking.heatmaps) == (2 if view == 'Grad-CAM' else 0)
 
@@ -76,7 +78,7 @@ def test_a_zip_is_a_gallery_and_its_files_go_with_the_uploads(shared, uploads, m
     found = rank(shared, items(upload(uploads, QUERIES[0])), None, [archive])
     assert 'Ranked 3 photos' in found['status'] and 'Skipped 1 of 4' in found['status']
     given = {Path(path) for call in keeping.give.call_args_list for path in call.args[1]}
-    assert given == {Path(found['csv']), Path(found['zip']), *(file.path for file in found['ranking'].files)}
+    assert given == {Path(found['csv']), Path(found['zip']), *(file.path for file in found['ranking'][0].files)}
     assert given >= unpacked(uploads) != set()
 
 
@@ -84,10 +86,10 @@ def test_a_zip_is_unpacked_once_as_long_as_its_files_are_there(shared, uploads):
     path = write_zip(uploads / 'b.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
     query, archive = items(upload(uploads, QUERIES[0])), [{'path': str(path), 'orig_name': 'photos.zip'}]
     first, second = (rank(shared, query, None, archive) for _ in range(2))
-    assert second['ranking'].files == first['ranking'].files and len(unpacked(uploads)) == 3
-    Path(first['ranking'].files[0].path).unlink()
+    assert second['ranking'][0].files == first['ranking'][0].files and len(unpacked(uploads)) == 3
+    Path(first['ranking'][0].files[0].path).unlink()
     third = rank(shared, query, None, archive)
-    assert 'Ranked 3 photos' in third['status'] and third['ranking'].files != first['ranking'].files
+    assert 'Ranked 3 photos' in third['status'] and third['ranking'][0].files != first['ranking'][0].files
 
 
 def test_nothing_is_unpacked_for_a_model_that_is_not_there(shared, uploads):
@@ -184,36 +186,43 @@ def test_photos_of_the_folder_that_change_after_the_start_are_skipped_or_looked_
 def test_names_with_labels_are_marked_right_or_wrong(shared, uploads):
     found = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads, 20), top_k=MAX_SHOWN)
     person = QUERIES[0].name.split('_')[1]
-    for _, name, _, _, said in found['table']:
+    for _, name, _, _, said, _ in found['table']:
         assert said == ('\u2713 right' if name.startswith(f'{person}_') else '\u2717 wrong')
-    assert 'By the file names, 3 of the 20 shown are right' in found['summary']
+    right = [place for place, *_, said, _ in found['table'] if said == '\u2713 right']
+    assert f'right at **ranks {", ".join(map(str, right))}**' in found['summary'] and len(right) == 3
     assert sum('right' in caption for _, caption in found['matches']) == 3
 
 
 def test_names_without_labels_are_not_marked(shared, uploads):
     gallery = items(upload(uploads, GALLERY[0], 'holiday.jpg'))
     found = rank(shared, items(upload(uploads, QUERIES[0])), gallery)
-    assert found['table'][0][4] == '' and 'right' not in found['summary']
+    assert found['table'][0][4] == '' and 'right' not in found['summary'] and IFD in found['summary']
 
 
 def test_the_threshold_divides_the_ranking(shared, uploads):
     found = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads, 6))
-    third, fourth = (one.similarity for one in found['ranking'].queries[0].ranking[2:4])
+    third, fourth = (one.similarity for one in found['ranking'][0].queries[0].ranking[2:4])
     rows = page.redraw(*shared, found['ranking'], 0, 'photo', 0.5, 6, (third + fourth) / 2)
     assert [row[3] for row in rows[3]] == [ABOVE] * 3 + [BELOW] * 3
-    assert rows[2].startswith('**3 of 6**')
+    assert '**3 of 6**' in rows[2]
     assert ['below the threshold' in caption for _, caption in rows[1]] == [False] * 3 + [True] * 3
 
 
 def test_a_match_opens_beside_its_query(shared, uploads):
-    ranking = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads))['ranking']
-    shown = page.show_pair(*shared, ranking, 1, 0, 'photo', 0.5, 3, 0.0)
-    assert shown.visible and shown.label.endswith(ranking.queries[0].ranking[1].name)
+    rankings = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads))['ranking']
+    place, shown, text, bars = page.show_pair(*shared, rankings, 0, 1, 0, 'photo', 0.5, 3, 0.0)
+    match = rankings[0].queries[0].ranking[1]
+    assert place.visible and shown.label.endswith(match.name)
+    assert IFD in text and f'{match.similarity:.3f}' in text and 'evidence' in text
+    shares = rankings[0].pair(shared.models, DisplayOptions(), 1)[1]
+    assert sum(shares.values()) == pytest.approx(1) and all(f'{100 * share:.0f} %' in bars for share in shares.values())
     with pytest.raises(gr.Error, match='There is no match 100'):
-        page.show_pair(*shared, ranking, 99, 0, 'photo', 0.5, 3, 0.0)
+        page.show_pair(*shared, rankings, 0, 99, 0, 'photo', 0.5, 3, 0.0)
+    with pytest.raises(gr.Error, match='rank again'):
+        page.show_pair(*shared, rankings, 1, 0, 0, 'photo', 0.5, 3, 0.0)
     for query in (1, -1, 'x'):
         with pytest.raises(gr.Error, match='That query is not of this ranking'):
-            page.redraw(*shared, ranking, query, 'photo', 0.5, 3, 0.0)
+            page.redraw(*shared, rankings, query, 'photo', 0.5, 3, 0.0)
 
 
 def test_the_zip_of_the_results_has_the_table_and_the_pictures(shared, uploads):
@@ -222,7 +231,7 @@ def test_the_zip_of_the_results_has_the_table_and_the_pictures(shared, uploads):
         assert archive.namelist() == ['ranking.csv', 'match_01.jpg', 'match_02.jpg']
     with open(found['csv'], newline='', encoding='utf-8') as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ['rank', 'file', 'similarity', 'threshold', 'label'] and len(rows) == 5
+    assert rows[0] == ['rank', 'file', 'similarity', 'threshold', 'label', 'model'] and len(rows) == 5
 
 
 def test_a_name_that_a_spreadsheet_would_run_is_text_in_the_table(shared, uploads):
@@ -249,6 +258,31 @@ def test_a_model_without_attention_says_so_and_has_no_masked_input(shared, uploa
     assert [caption for _, caption in found['seen']] == ['photo', 'clothing']
 
 
+def test_two_models_rank_the_same_photos_and_each_result_says_whose_it_is(shared, uploads):
+    query, gallery = items(upload(uploads, QUERIES[0])), some(uploads)
+    found = rank(shared, query, gallery, beside=BASELINE, view='photo')
+    alone = rank(shared, query, gallery, model=BASELINE, view='photo')
+    assert IFD in found['status'] and BASELINE in found['status']
+    assert found['summary'].startswith(f'`{IFD}`') and found['other_summary'].startswith(f'`{BASELINE}`')
+    assert [row[-1] for row in found['table']] == [IFD] * 4 + [BASELINE] * 4
+    assert [row[:3] for row in found['table'][4:]] == [row[:3] for row in alone['table']]
+    assert found['beside'].visible and len(found['others']) == 3
+    assert not alone['beside'].visible and alone['others'] == []
+    _, shown, text, _ = page.show_pair(*shared, found['ranking'], 1, 0, 0, 'photo', 0.5, 3, 0.0)
+    assert BASELINE in text and shown.label.endswith(found['ranking'][1].queries[0].ranking[0].name)
+    assert len(rank(shared, query, gallery, beside=IFD)['ranking']) == 1
+
+
+def test_there_is_no_threshold_until_it_is_opened_and_then_few_strangers_reach_it(shared, uploads):
+    found = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads), threshold=OFF)
+    assert {row[3] for row in found['table']} == {''} and 'similarity' not in found['summary']
+    assert not any('threshold' in caption for _, caption in found['matches'])
+    value, text = offer_threshold(shared.models, found['ranking'])
+    count, pairs = map(int, re.search(r'(\d+) of (\d+) pairs of different people', text).groups())
+    assert 100 * count <= pairs and f'{value:.2f}' in text and IFD in text
+    assert offer_threshold(shared.models, None)[0] == OFF
+
+
 def test_what_is_missing_or_wrong_is_told(shared, uploads):
     query = items(upload(uploads, QUERIES[0]))
     for arguments, options, message in (
@@ -256,6 +290,7 @@ def test_what_is_missing_or_wrong_is_told(shared, uploads):
         ((query, None), {}, 'gallery is empty'),
         ((query * 21, some(uploads)), {}, 'too many at once'),
         ((query, some(uploads)), {'model': 'nobody'}, 'not loaded here'),
+        ((query, some(uploads)), {'beside': 'nobody'}, 'not loaded here'),
         ((query, some(uploads)), {'view': 'x-ray'}, 'Choose what to show'),
     ):
         with pytest.raises(gr.Error, match=message):

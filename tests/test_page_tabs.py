@@ -1,6 +1,6 @@
 """The other tabs without a browser: clothes are changed, masks corrected, models compared and loaded."""
 
-from itertools import product
+import re
 from pathlib import Path
 
 import gradio as gr
@@ -12,14 +12,17 @@ from gradio.data_classes import DataWithFiles
 from PIL import Image
 
 import app
-from ifd_zoo.fig3 import TRIPLES, example_triples
 from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import LoadError, save_release
+from ifd_zoo.hub.listing import catalogue
 from ifd_zoo.labels import LABELS
-from ifd_zoo.page import change, compare, endpoints, masks, models_tab, site
+from ifd_zoo.masks import class_mask
+from ifd_zoo.page import change, compare, endpoints, mask_editor, masks, models_tab, rank_tab, site
+from ifd_zoo.page.answers import example_triples
+from ifd_zoo.page.edits import to_hex
+from ifd_zoo.page.hiding import hide
 from ifd_zoo.page.models import MAX_MODELS
-from ifd_zoo.predictor import Predictor
-from ifd_zoo.uploads import mark, read_label
+from ifd_zoo.recent import Recent
 from tests.page import BASELINE, IFD, items, make_shared, upload, uploads_folder
 
 QUERY = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]
@@ -81,15 +84,27 @@ def test_bad_edits_are_told(shared, photo, uploads):
 
 
 def test_colours_of_the_picker_are_read():
-    assert change.to_hex('rgba(255, 0.4, 16.0, 1)') == '#ff0010' and change.to_hex('rgb(1,2,3)') == '#010203'
-    assert change.to_hex('#abcdef') == '#abcdef' and change.to_hex('blue') == 'blue'
-    assert change.to_hex(f'rgb({"9" * 400},2,3)') == '#ff0203' and change.to_hex('rgb(1.2.3,2,3)') == 'rgb(1.2.3,2,3)'
+    assert to_hex('rgba(255, 0.4, 16.0, 1)') == '#ff0010' and to_hex('rgb(1,2,3)') == '#010203'
+    assert to_hex('#abcdef') == '#abcdef' and to_hex('blue') == 'blue'
+    assert to_hex(f'rgb({"9" * 400},2,3)') == '#ff0203' and to_hex('rgb(1.2.3,2,3)') == 'rgb(1.2.3,2,3)'
 
 
-def test_both_models_are_measured_over_the_examples(shared, photo):
-    own, fixed, numbers = change.measure(*shared, photo, *PLAIN, [IFD, BASELINE], None, None, False)
+def gallery_of(uploads):
+    return [upload(uploads, Path(path)) for path in example_photos('gallery')]
+
+
+def test_both_models_are_measured_over_the_examples(shared, photo, uploads):
+    own, fixed, numbers, tops, bars = change.measure(*shared, photo, *PLAIN, [IFD, BASELINE], None, None, False)
     assert own.value.startswith('<svg') and fixed.value.startswith('<svg') and own.visible
-    assert f'`{IFD}`: **S = ' in numbers and f'`{BASELINE}`: **S = ' in numbers and 'Over 20 gallery photos' in numbers
+    assert 'Over 20 gallery photos' in numbers
+    assert re.findall(r'<dt>(.*?)</dt>.*?width: ([\d.]+)%.*?(S = 0\.\d{3})<', bars)[0][0] == IFD
+    assert max(re.findall(r'width: ([\d.]+)%', bars), key=float) == '100.0' and BASELINE in bars
+    rows = tops.split('class="strip"')[1:]
+    assert [IFD in row for row in rows] == [True, True, False, False]
+    assert ['Before' in row for row in rows] == [True, False, True, False]
+    before = [row[1] for row in rank_tab.rank(
+        *shared, items(photo), items(*gallery_of(uploads)), None, False, IFD, 'photo', 0.5, 3, -1)[5]]
+    assert re.findall(r'Rank \d+: ([\w.]+)', rows[0]) == before[: len(re.findall('<li', rows[0]))]
     with pytest.raises(gr.Error, match='Choose one to 3 models'):
         change.measure(*shared, photo, *PLAIN, [], None, None, False)
 
@@ -105,7 +120,7 @@ def test_gallery_photos_that_cannot_be_used_are_named_and_not_counted(shared, ph
     (uploads / 'text.jpg').write_text('no picture')
     text = {'path': str(uploads / 'text.jpg'), 'orig_name': 'text.jpg'}
     gallery = items(*(upload(uploads, Path(path)) for path in example_photos('gallery')[:3]), cut_photo(uploads), text)
-    *_, numbers = change.measure(*shared, photo, *PLAIN, [IFD], gallery, None, False)
+    _, _, numbers, *_ = change.measure(*shared, photo, *PLAIN, [IFD], gallery, None, False)
     _, parsed = masks.to_editor(*shared, photo)
     told, *_ = masks.rank_again(*shared, parsed, shared.models.parse(parsed.file)[1], IFD, gallery, None, False)
     assert 'Over 3 gallery photos' in numbers
@@ -117,8 +132,9 @@ def test_gallery_photos_that_cannot_be_used_are_named_and_not_counted(shared, ph
 
 
 def test_two_models_are_compared_on_three_photos(shared, uploads):
-    files = [upload(uploads, file.path) for file in example_triples()[0]]
-    first, pictures, second, others = compare.compare(*shared, *files, IFD, BASELINE)
+    files = [upload(uploads, path) for path in example_triples()[0]]
+    first, pictures, second, others, *evidence = compare.compare(*shared, *files, IFD, BASELINE)
+    assert all(' %' in bars and 'background' in bars for bars in evidence)
     assert f'`{IFD}`' in first and f'`{BASELINE}`' in second
     assert len(pictures) == len(others) == 3 and pictures[0][1] == 'anchor'
     with pytest.raises(gr.Error, match='no same person, other clothes yet'):
@@ -126,40 +142,9 @@ def test_two_models_are_compared_on_three_photos(shared, uploads):
 
 
 def test_one_model_may_be_compared_with_itself(shared, uploads):
-    files = [upload(uploads, file.path) for file in example_triples()[0]]
-    first, _, second, _ = compare.compare(*shared, *files, IFD, IFD)
+    files = [upload(uploads, path) for path in example_triples()[0]]
+    first, _, second, *_ = compare.compare(*shared, *files, IFD, IFD)
     assert first == second
-
-
-def test_the_examples_are_what_they_say():
-    for names in TRIPLES:
-        anchor, positive, negative = map(read_label, names)
-        assert mark(anchor, positive) == 'right' and mark(anchor, negative) == 'wrong'
-    assert all(file.path.is_file() for triple in example_triples() for file in triple)
-
-
-@pytest.fixture(scope='module')
-def cosines():
-    """Of the example queries and the gallery's photos by their names, for each bundled model."""
-    queries, gallery = ([Path(path) for path in example_photos(kind)] for kind in ('query', 'gallery'))
-    pairs = [(query.name, photo.name) for query, photo in product(queries, gallery)]
-    found = {}
-    for name in (IFD, BASELINE):
-        embeddings = Predictor(f'{name}.synthetic').embed([*queries, *gallery])
-        values = embeddings[: len(queries)] @ embeddings[len(queries) :].T
-        found[name] = dict(zip(pairs, values.ravel(), strict=True))
-    return found
-
-
-@pytest.mark.parametrize('names', TRIPLES)
-def test_an_example_is_where_the_bundled_models_differ_most(cosines, names):
-    def lead(model, first, second):
-        return cosines[model][names[0], first] - cosines[model][names[0], second]
-
-    marks = {photo: mark(read_label(names[0]), read_label(photo)) for query, photo in cosines[IFD] if query == names[0]}
-    right, wrong = ([photo for photo in marks if marks[photo] == kind] for kind in ('right', 'wrong'))
-    margins = {pair: min(lead(IFD, *pair), lead(BASELINE, *reversed(pair))) for pair in product(right, wrong)}
-    assert margins[names[1:]] > 0 and margins[names[1:]] == max(margins.values())
 
 
 # Masks
@@ -185,9 +170,31 @@ def test_a_corrected_mask_is_ranked_with(shared, photo):
     text, before, after, rows = masks.rank_again(*shared, parsed, label_map, IFD, None, None, False)
     assert 'of the photo has another class' in text
     assert len(before) == len(after) == 3 and len(rows) == 10
-    assert sorted(row[2] for row in rows) == list(range(1, 11))
+    assert sorted(row[3] for row in rows) == list(range(1, 11))
+    signs = {'\u2191': 1, '\u2193': -1, '=': 0}
+    assert all(signs[row[0][0]] == np.sign(row[2] - row[3]) for row in rows)
     text, *_ = masks.rank_again(*shared, parsed, label_map, BASELINE, None, None, False)
     assert 'does not use the mask' in text
+
+
+def test_a_part_of_the_photo_is_hidden_and_the_rest_stays(shared, photo):
+    parsed = masks.to_editor(*shared, photo)[1]
+    before, label_map = shared.models.parse(*parsed)
+    clothing = class_mask(label_map)
+    for part, hidden in (('clothes', clothing), ('background', label_map == 0)):
+        after = np.asarray(hide(before, label_map, part))
+        assert (after[~hidden] == np.asarray(before)[~hidden]).all() and len(np.unique(after[hidden], axis=0)) == 1
+        text, _, pictures, rows = masks.rank_hidden(*shared, part, parsed, BASELINE, None, None, False)
+        for told in (f'the **{part}** (', f'Hidden from `{BASELINE}`', 'right answers were at **'):
+            assert told in text
+        drawn = np.asarray(pictures[0][0]).astype(int)
+        assert abs(drawn[hidden] - after[hidden]).mean() < 6 and any(row[0] != '=' for row in rows)
+    with pytest.raises(gr.Error, match='shows no face'):
+        masks.rank_hidden(*shared, 'face', parsed, IFD, None, None, False)
+    with pytest.raises(ValueError, match='nothing but background'):
+        hide(before, np.zeros_like(label_map), 'background')
+    with pytest.raises(gr.Error, match='no mask to rank with'):
+        masks.rank_hidden(*shared, 'clothes', None, IFD, None, None, False)
 
 
 def test_masks_that_are_missing_are_refused(shared, photo):
@@ -202,7 +209,7 @@ def test_masks_that_are_missing_are_refused(shared, photo):
 
 def test_an_editor_takes_its_own_pictures_and_nothing_larger_and_keeps_the_latest(shared):
     editor = next(one for one in site.build_demo(*shared).blocks.values() if isinstance(one, gr.ImageEditor))
-    assert editor.accept_blobs._is_server_fn and isinstance(editor.blob_storage, masks.Recent)
+    assert editor.accept_blobs._is_server_fn and isinstance(editor.blob_storage, Recent)
 
     def send(index, content, kind='layer'):
         data = {'type': kind, 'index': index, 'id': 'x'}
@@ -212,7 +219,7 @@ def test_an_editor_takes_its_own_pictures_and_nothing_larger_and_keeps_the_lates
     send('null', b'composite', 'composite')
     painted = editor.blob_storage['x']
     assert (painted.layers, painted.composite) == ([b'layer'], b'composite')
-    for index, content in (('2000000000', b''), ('1', b''), ('-1', b''), ('0', b' ' * (masks.PAINTED_BYTES + 1))):
+    for index, content in (('2000000000', b''), ('1', b''), ('-1', b''), ('0', b' ' * (mask_editor.PAINTED_BYTES + 1))):
         with pytest.raises(HTTPException) as refused:
             send(index, content)
         assert refused.value.status_code == 413
@@ -220,10 +227,10 @@ def test_an_editor_takes_its_own_pictures_and_nothing_larger_and_keeps_the_lates
 
 
 def test_what_visitors_paint_and_leave_does_not_pile_up():
-    recent = masks._editor().blob_storage
+    recent = mask_editor.mask_editor().blob_storage
     for number in range(1000):
         recent[str(number)] = number
-    assert list(recent.values()) == list(range(1000 - masks.PAINTINGS, 1000))
+    assert list(recent.values()) == list(range(1000 - mask_editor.PAINTINGS, 1000))
 
 
 # Models
@@ -235,7 +242,8 @@ def test_another_model_is_loaded_and_listed(tmp_path, uploads):
     save_release(shared.models.get(IFD).model, tmp_path / 'mine', 'test', {'input_size': [3, 64, 32]})
     assert 'Loaded' in models_tab.load(*shared, f' {tmp_path / "mine"} ')
     assert shared.models.names == [IFD, BASELINE, 'mine']
-    assert [name for _, name in models_tab.choices(shared.models, 2)[1]['choices']] == shared.models.names
+    own, other, beside = ([name for _, name in one['choices']] for one in models_tab.choices(shared.models, 2))
+    assert own == other == shared.models.names and beside == ['', *own]
     assert shared.models.get('mine').embed([QUERY]).shape == (1, 512)
 
 
@@ -255,6 +263,18 @@ def test_a_folder_named_like_a_bundled_model_is_not_taken_for_it(tmp_path):
     assert list(sources.items())[0] == (f'{tmp_path.name}/{bundled}', str(tmp_path / bundled))
     assert sources[bundled] == bundled
     assert list(site._sources(bundled))[0] == bundled
+
+
+def test_what_can_be_loaded_comes_first_and_the_rest_with_its_command(monkeypatch):
+    monkeypatch.setattr(models_tab, 'whole_catalogue', lambda: catalogue('*resnet10t*'))
+    ready, others = models_tab.table().split('<details>')
+    entries = models_tab.whole_catalogue()
+    for entry in entries:
+        there = entry.where != 'not published'
+        assert (f'data-name="{entry.name}"' in ready) == there
+        assert (f'<b>{entry.name}</b>' in others) != there
+        assert there or f'<code>{entry.command}</code>' in others
+    assert any(entry.where == 'bundled' for entry in entries)
 
 
 def test_a_failing_load_is_told_and_leaves_the_others_working(tmp_path):

@@ -1,6 +1,5 @@
 """Change clothes: other colours and patterns for the person of a photo, and what they do to similarities."""
 
-import re
 from functools import partial
 
 import gradio as gr
@@ -8,28 +7,21 @@ import numpy as np
 from PIL import Image
 
 from ifd_zoo.explain.overlays import DRAWN_SIDE, label_layer
-from ifd_zoo.fig3 import Movement, movement
 from ifd_zoo.gallery import example_photos
 from ifd_zoo.labels import LABELS
 from ifd_zoo.page import texts
-from ifd_zoo.page.cancel import cancel_button, stop_with, stoppable
-from ifd_zoo.page.files import (
-    error,
-    handing_over,
-    one_photo,
-    take_gallery_or_examples,
-    tell_skipped,
-    user_errors,
-)
+from ifd_zoo.page.cancel import cancel_button, stop_with
+from ifd_zoo.page.edits import make_edit
+from ifd_zoo.page.files import handing_over, one_photo, user_errors
+from ifd_zoo.page.measuring import MAX_COMPARED, measure
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.rank_layout import model_choices
 from ifd_zoo.page.rank_tab import RankTab
 from ifd_zoo.page.session import Sessions
-from ifd_zoo.page.theme import LIGHT, NETWORK, PHOTO, RESULT, labelled
-from ifd_zoo.recolour import BOTTOM, PATTERNS, TOP, Edit, Recolour, Swap, movement_chart
+from ifd_zoo.page.theme import LIGHT, NETWORK, PHOTO, RESULT, labelled, scroll_to
+from ifd_zoo.recolour import PATTERNS, TOP
 
 CLASSES = ('upper', 'lower', 'dress', 'coat', 'shoes', 'bag')
-MAX_COMPARED = 3  # models in a chart
 
 
 def recolour(
@@ -53,7 +45,7 @@ def recolour(
     with user_errors():
         image, label_map = models.parse(file)
         found = _found(label_map)
-        edit = _edit(classes, colour, pattern, second, scale, swap)
+        edit = make_edit(classes, colour, pattern, second, scale, swap)
         if not edit.applies(label_map):
             wanted = 'both a top and a bottom' if swap else ' or '.join(edit.classes)
             return image, f'{found} Nothing is changed: the photo shows no {wanted}.'
@@ -63,23 +55,6 @@ def recolour(
 def _found(label_map: np.ndarray) -> str:
     names = [LABELS[value] for value in np.unique(label_map) if LABELS[value] in CLASSES]
     return f'Found: {", ".join(names)}.' if names else 'The parser found no clothes in this photo.'
-
-
-def _edit(classes: list[str], colour: str, pattern: str, second: str, scale: float, swap: bool) -> Edit:
-    if swap:
-        return Swap(TOP, BOTTOM)
-    if not classes:
-        raise error('Choose what to change: at least one kind of clothes.')
-    return Recolour(
-        tuple(classes), to_hex(colour), pattern, None if pattern == 'plain' else to_hex(second), float(scale)
-    )
-
-
-def to_hex(colour: str) -> str:
-    """`#rrggbb` of what a gr.ColorPicker gives, which may also be `rgba(12.3, 4, 5, 1)`; other text stays as it is."""
-    number = r'\s*(\d+(?:\.\d*)?)\s*'
-    match = re.fullmatch(rf'rgba?\({number},{number},{number}(?:,[\s\d.]+)?\)', str(colour))
-    return f'#{bytes(round(min(255, float(part))) for part in match.groups()).hex()}' if match else str(colour)
 
 
 def parsed(models: Models, photo: dict | None) -> Image.Image | None:
@@ -94,58 +69,17 @@ def parsed(models: Models, photo: dict | None) -> Image.Image | None:
     return picture.convert('RGB')
 
 
-def measure(models: Models, sessions: Sessions, photo: dict | None, *values: object) -> tuple:
-    """Charts for one's own change and for the fixed wardrobe, and the sensitivity of each model.
-
-    Args:
-        values: those of the edit, then models, gallery photos, archives and whether to use the folder of the start.
-
-    Raises:
-        gr.Error: something is missing or unusable.
-    """
-    sessions.begin()
-    *edit_values, names, gallery, archives, use_folder = values
-    file = one_photo(photo, 'photo')
-    sessions.claim(file.path)
-    if not names or len(names) > MAX_COMPARED:
-        raise error(f'Choose one to {MAX_COMPARED} models.')
-    with user_errors():
-        models.require(*names)
-        edit = _edit(*edit_values)
-    gr.Progress()(0, desc='Dressing and looking')
-    files, _, skipped = take_gallery_or_examples(sessions, gallery, archives, use_folder)
-    with user_errors():
-        image, label_map = models.parse(file)
-        predictors, embeddings = {name: models.get(name) for name in names}, {}
-        tell = stoppable(sessions, 'Looking at the gallery', len(files))
-        if use_folder:
-            for predictor in predictors.values():
-                models.update_index(predictor, tell)
-        with models.busy:
-            for name, predictor in predictors.items():
-                known = models.embed(predictor, files, tell)
-                embeddings[name] = [files[index].name for index in known.indices], known.embeddings
-            result = movement(predictors, image, label_map, embeddings, edit)
-    numbers = [_numbers(result, len(known.indices))]  # which photos are unusable is the same for every model
-    numbers += tell_skipped(skipped + known.skipped, len(files) + len(skipped))
-    own = movement_chart(result.names, result.by_edit, 'This change of clothes')
-    fixed = movement_chart(result.names, result.by_wardrobe, 'The fixed wardrobe: twelve changes')
-    return gr.HTML(own, visible=True), gr.HTML(fixed, visible=True), '\n\n'.join(numbers)
-
-
-def _numbers(result: Movement, count: int) -> str:
-    lines = [f'- `{name.replace("`", "")}`: **S = {value:.3f}**' for name, value in result.sensitivity.items()]
-    left = f'\n\nLeft out, since they do not apply here: {", ".join(result.left_out)}.' if result.left_out else ''
-    return '\n'.join([texts.MEASURED, '', *lines, '', f'Over {count} gallery photos.{left}'])
-
-
-def _input_column(models: Models) -> tuple:
+def _input() -> tuple:
     thumbnail = gr.Image(render=False, label='Photo')
     examples = gr.Dataset(
         components=[thumbnail], samples=[[path] for path in example_photos('query')], type='index', show_label=False,
         elem_id='change_examples', elem_classes='examples',
     )
     photo = labelled(label='Photo', elem_id='change_photo', **PHOTO)
+    return examples, photo
+
+
+def _controls(models: Models) -> tuple:
     classes = gr.CheckboxGroup(list(CLASSES), value=list(TOP), label='Change', elem_id='change_classes')
     with gr.Row():
         colour = gr.ColorPicker('#b3202a', label='Colour', elem_id='change_colour', min_width=100)
@@ -162,21 +96,26 @@ def _input_column(models: Models) -> tuple:
         button = gr.Button('Measure', variant='primary', size='lg', elem_id='measure')
         cancel = cancel_button('measure')
     gr.Markdown(texts.MEASURE)
-    return examples, photo, [classes, colour, pattern, second, scale, swap], chosen, apply, [button, cancel]
+    return [classes, colour, pattern, second, scale, swap], chosen, apply, [button, cancel]
 
 
 def build(models: Models, sessions: Sessions, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
     """The tab, and what lists models."""
     with gr.Tab('Change clothes', id='change') as tab:
         gr.Markdown(texts.CHANGE)
-        with gr.Row():
-            with gr.Column(scale=4, min_width=300):
-                examples, photo, controls, chosen, apply, (button, cancel) = _input_column(models)
-            with gr.Column(scale=7, min_width=300):
+        with gr.Row(elem_classes=['places', 'changing']):
+            with gr.Column(elem_classes='place-form'):
+                examples, photo = _input()
+            with gr.Column(elem_classes='place-result'):
                 with gr.Row():
-                    edited = labelled(label='In other clothes', elem_id='edited', min_width=140, **RESULT)
-                    shown = labelled(label='Classes', elem_id='change_map', min_width=140, **RESULT)
+                    edited = labelled(label='In other clothes', elem_id='edited', min_width=100, **RESULT)
+                    shown = labelled(label='Classes', elem_id='change_map', min_width=100, **RESULT)
                 found = gr.Markdown(elem_id='found')
+            with gr.Column(elem_classes='place-settings'):
+                controls, chosen, apply, (button, cancel) = _controls(models)
+            with gr.Column(elem_classes='place-more'):
+                tops = gr.HTML(elem_id='tops', apply_default_css=False)
+                bars = gr.HTML(elem_id='sensitivities', apply_default_css=False)
                 numbers = gr.Markdown(elem_id='sensitivity')
                 chart = {'visible': False, 'container': True, 'show_label': False, 'elem_classes': 'chart'}
                 own = gr.HTML(label='This change', elem_id='own_chart', **chart)
@@ -198,12 +137,15 @@ def build(models: Models, sessions: Sessions, ranking: RankTab) -> tuple[gr.Tab,
     measured = button.click(
         partial(measure, models, sessions),
         [photo, *controls, chosen, *ranking.gallery],
-        [own, fixed, numbers],
+        [own, fixed, numbers, tops, bars],
         preprocess=False,
-        show_progress_on=numbers,
+        show_progress_on=tops,
         api_visibility='private',
         **NETWORK,
     )
+    button.click(fn=None, js=scroll_to('tops'))
+    measured.success(fn=None, js=scroll_to('tops'))
+    apply.click(fn=None, js=scroll_to('edited'))
     stop_with(sessions, cancel, [measured], numbers)
     return tab, [chosen]
 

@@ -4,18 +4,21 @@ from functools import partial
 
 import gradio as gr
 
-from ifd_zoo.fig3 import ROLES, Comparison, example_triples
+from ifd_zoo.fig3 import ROLES, Comparison
 from ifd_zoo.fig3 import compare as compare_models
 from ifd_zoo.gallery import PHOTO_SIDE
 from ifd_zoo.images.loading import load_image
 from ifd_zoo.page import texts
+from ifd_zoo.page.answers import example_triples
 from ifd_zoo.page.cancel import cancel_button, stop_with
+from ifd_zoo.page.evidence import bars, sentence
 from ifd_zoo.page.files import error, handing_over, one_photo, user_errors
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.rank_layout import model_choices
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.theme import NETWORK, PHOTO, PICTURES, labelled
 
+BARS = 'What makes anchor and same person alike'
 SHOWN_SIDE = 512  # pixels of the drawn photos
 
 
@@ -27,8 +30,8 @@ def compare(
     negative: dict | None,
     first: str,
     second: str,
-) -> tuple[str, list, str, list]:
-    """For each of two models what it decides, and Grad-CAM of the three photos.
+) -> tuple[str, list, str, list, str, str]:
+    """For each of two models what it decides, and Grad-CAM of the three photos; then the evidence of both, as HTML.
 
     Raises:
         gr.Error: a photo or a model is missing or unusable.
@@ -46,29 +49,29 @@ def compare(
         predictors = {name: models.get(name) for name in (first, second)}
         with models.busy:
             found = {one.name: one for one in compare_models(predictors, photos)}
-    return tuple(part for name in (first, second) for part in _shown(found[name]))
+    shown = [_shown(found[name]) for name in (first, second)]
+    return *(part for one in shown for part in one[:2]), *(one[2] for one in shown)
 
 
-def _shown(one: Comparison) -> tuple[str, list]:
-    """A verdict, and captioned pictures."""
+def _shown(one: Comparison) -> tuple[str, list, str]:
+    """A verdict, captioned pictures, and the evidence as HTML."""
     positive, negative = one.similarities
     right = positive > negative
-    verdict = 'finds the **person**' if right else 'is fooled by the **clothes**'
+    verdict = 'ranks the **same person** first' if right else 'ranks the **other person** first'
     numbers = f'same person {positive:.3f}, other person {negative:.3f}, margin {positive - negative:+.3f}'
-    shares = ', '.join(f'{name} {100 * share:.0f} %' for name, share in one.shares.items())
-    evidence = f' What makes anchor and positive alike lies on: {shares}.' if shares else ''
     captions = (ROLES[0], f'{ROLES[1]}: {positive:.3f}', f'{ROLES[2]}: {negative:.3f}')
     # Names of models may hold Markdown, so they are code here, without what would end it.
     name = one.name.replace('`', '')
     mark = '\u2713' if right else '\u2717'
-    return f'{mark} `{name}` {verdict}: {numbers}.{evidence}', list(zip(one.pictures, captions, strict=True))
+    text = f'{mark} `{name}` {verdict}: {numbers}. {sentence(one.shares)}'
+    return text, list(zip(one.pictures, captions, strict=True)), bars(BARS, one.shares)
 
 
 def build(models: Models, sessions: Sessions) -> tuple[gr.Tab, list[gr.Dropdown]]:
     """The tab, and what lists models."""
     with gr.Tab('Compare', id='compare') as tab:
         gr.Markdown(texts.COMPARE)
-        triples = [[str(file.path) for file in triple] for triple in example_triples()]
+        triples = [[str(path) for path in triple] for triple in example_triples()]
         thumbnail = gr.Image(render=False, label='Example')
         samples = [[triple[0]] for triple in triples]
         examples = gr.Dataset(
@@ -110,9 +113,9 @@ def _model_lists(models: Models) -> list[gr.Dropdown]:
         ]
 
 
-def _outputs() -> list[gr.Markdown | gr.Gallery]:
-    """Verdict and pictures of the first model, then of the second."""
-    outputs = []
+def _outputs() -> list[gr.Markdown | gr.Gallery | gr.HTML]:
+    """Verdict and pictures of the first model, then of the second; then the evidence of both."""
+    outputs, evidence = [], []
     with gr.Row():
         for which in ('first', 'second'):
             with gr.Column(min_width=280):
@@ -123,4 +126,5 @@ def _outputs() -> list[gr.Markdown | gr.Gallery]:
                         elem_classes='pictures', **PICTURES,
                     )
                 )
-    return outputs
+                evidence.append(gr.HTML(elem_id=f'evidence_{which}', apply_default_css=False))
+    return [*outputs, *evidence]

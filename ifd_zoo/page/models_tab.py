@@ -13,9 +13,11 @@ from ifd_zoo.hub.names import is_known
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button, stop_with
 from ifd_zoo.page.files import error, user_errors
+from ifd_zoo.page.html import render
 from ifd_zoo.page.models import Models, whole_catalogue
-from ifd_zoo.page.rank_layout import model_choices
+from ifd_zoo.page.rank_layout import beside_choices, model_choices
 from ifd_zoo.page.session import Sessions, visitor
+from ifd_zoo.page.theme import scroll_to
 from ifd_zoo.releases.files import PREFIX
 
 HEADS = ('Name', 'Backbone', 'Parameters', 'GFLOPs', 'Embedding', 'cc rank-1 / mAP', 'Weights')
@@ -23,17 +25,41 @@ NO_MODEL = (
     f'That is no model: give a name of the table, the folder of a release (with {CONFIG} and {WEIGHTS}), or '
     'hf-hub:organisation/name.'
 )
-WIDTHS = ['330px', '250px', '110px', '90px', '100px', '140px', '130px']
+PICK = """element.addEventListener('click', event => {
+    const row = event.target.closest('[data-name]'), copy = event.target.closest('[data-copy]');
+    if (row) {
+        const box = document.querySelector('#source input, #source textarea');
+        box.value = row.dataset.name;
+        box.dispatchEvent(new Event('input', {bubbles: true}));
+        box.focus();
+    } else if (copy) {
+        const code = copy.previousElementSibling;
+        getSelection().selectAllChildren(code);  // pages without TLS have no clipboard, but a selection
+        navigator.clipboard?.writeText(code.textContent).then(() => { copy.textContent = 'Copied'; });
+    }
+})"""
+"""A click on a row fills the box; one on a button copies the command before it."""
 
 
-def table() -> list[list[str]]:
-    """The catalogue, under `HEADS`."""
-    return [_row(entry) for entry in whole_catalogue()]
+def table() -> str:
+    """The catalogue as HTML: what can be loaded, and folded what has to be trained first."""
+    there = [entry for entry in whole_catalogue() if entry.where != 'not published']
+    there.sort(key=lambda entry: (entry.where, -_rank1(entry)))  # bundled, cached, Hub; the best of each first
+    missing = [(_row(entry), entry.command) for entry in whole_catalogue() if entry.where == 'not published']
+    return render('catalogue', heads=HEADS, ready=list(map(_row, there)), others=missing)
+
+
+def _clothing_changing(entry: Entry) -> list[dict[str, float]]:
+    return [one for name, one in entry.figures.items() if name.startswith('cc')]
+
+
+def _rank1(entry: Entry) -> float:
+    return max((one['rank1'] for one in _clothing_changing(entry)), default=0.0)
 
 
 def _row(entry: Entry) -> list[str]:
     # The protocol that the zoo is about; others would not fit.
-    figures = [f'{one["rank1"]:.1f} / {one["mAP"]:.1f}' for name, one in entry.figures.items() if name.startswith('cc')]
+    figures = [f'{one["rank1"]:.1f} / {one["mAP"]:.1f}' for one in _clothing_changing(entry)]
     size = entry.size
     return [
         entry.name, size.backbone, f'{size.parameters / 1e6:.1f} M', f'{size.gflops:.1f}', str(size.embedding),
@@ -67,10 +93,10 @@ def _may_be_model(source: str) -> bool:
     return is_known(source) or source.startswith(PREFIX) or all(map(os.path.isfile, inside))
 
 
-def choices(models: Models, count: int) -> list | dict:
-    """Updates of `count` components that list the models."""
-    updates = [gr.update(choices=model_choices(models)) for _ in range(count)]
-    return updates if count > 1 else updates[0]
+def choices(models: Models, count: int) -> list:
+    """Updates of `count` components that list the models, and of one that lists none as well."""
+    own, other = model_choices(models), beside_choices(models)
+    return [gr.update(choices=listed) for listed in (*[own] * count, other)]
 
 
 def build(models: Models, sessions: Sessions, lists: Sequence) -> Callable:
@@ -84,22 +110,16 @@ def build(models: Models, sessions: Sessions, lists: Sequence) -> Callable:
             button = gr.Button('Load', variant='primary', size='lg', elem_id='load', min_width=100)
             cancel = cancel_button('load')
         status = gr.Markdown(elem_id='load_status')
-        rows = gr.Dataframe(
-            headers=list(HEADS),
-            column_widths=WIDTHS,
-            show_label=False,
-            interactive=False,
-            max_height=520,
-            elem_id='catalogue',
-        )
+        rows = gr.HTML('Looking at what the zoo has ...', js_on_load=PICK, elem_id='catalogue', apply_default_css=False)
     tab.select(table, None, rows, api_visibility='private', concurrency_limit=1)
-    refresh = partial(choices, models, len(lists))
+    refresh = partial(choices, models, len(lists) - 1)
     run = {
         'fn': partial(load, models, sessions), 'inputs': source, 'outputs': status, 'show_progress_on': status,
         'concurrency_limit': 2, 'concurrency_id': 'load', 'api_visibility': 'private',
     }
     loads = [button.click(**run), source.submit(**run)]
     stop_with(sessions, cancel, loads, status)
+    button.click(fn=None, js=scroll_to('load_status'))
     for loaded in loads:
         loaded.success(refresh, None, list(lists), api_visibility='private', show_progress='hidden')
     return refresh

@@ -1,23 +1,28 @@
 """A ranking that a visitor looks at, and what of it is shown. Knows no gradio: the page keeps one for each visitor."""
 
 from collections.abc import Container, Sequence
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 
 import numpy as np
 from PIL import Image
 
+from ifd_zoo.explain.evidence import evidence_shares
 from ifd_zoo.explain.overlays import PhotoView, draw, masked_picture, shrink, side_by_side, views
 from ifd_zoo.fig3 import heatmaps
 from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, QueryResult, stamp
 from ifd_zoo.images.loading import ImageError, load_image
 from ifd_zoo.masks import class_mask
+from ifd_zoo.page.evidence import mean_shares
 from ifd_zoo.page.models import Models
 from ifd_zoo.uploads import Label, Mark, mark, read_label
 
-HEADS = ('Rank', 'File', 'Similarity', 'Threshold', 'Label')
+HEADS = ('Rank', 'File', 'Similarity', 'Threshold', 'Label', 'Model')
 MAX_SHOWN = 30
+TOLD = 10  # ranks of right answers in a sentence
 MARKS = {Mark.RIGHT: '\u2713 right', Mark.WRONG: '\u2717 wrong', Mark.UNKNOWN: ''}
 ABOVE, BELOW = 'above', 'below'
+OFF = -1.0
+"""Threshold that is none: every similarity reaches it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class DisplayOptions:
     view: str = 'side by side'
     opacity: float = 0.5
     top_k: int = 8
-    threshold: float = 0.0
+    threshold: float = OFF
 
 
 @dataclass
@@ -57,7 +62,8 @@ class Ranking:
         rows = []
         for place, (one, said) in enumerate(zip(query.ranking, marks, strict=True), 1):
             line = ABOVE if one.similarity >= options.threshold else BELOW
-            rows.append([place, one.name, f'{one.similarity:.4f}', line, MARKS[said]])
+            line = line if options.threshold > OFF else ''
+            rows.append([place, one.name, f'{one.similarity:.4f}', line, MARKS[said], self.model])
         return rows
 
     def pictures(self, models: Models, options: DisplayOptions) -> list[tuple[Image.Image, str]]:
@@ -69,16 +75,32 @@ class Ranking:
         best = self.queries[options.chosen].ranking[: options.top_k]
         captions = [
             '  \u2003 '.join(filter(None, [f'#{place}', similarity[:-1], name, said, _below(line)]))
-            for place, name, similarity, line, said in self.rows(options)[: options.top_k]
+            for place, name, similarity, line, said, _ in self.rows(options)[: options.top_k]
         ]
         return list(zip(self._draw(models, options, [one.index for one in best]), captions, strict=True))
 
-    def pair(self, models: Models, options: DisplayOptions, place: int) -> Image.Image:
-        """The query and the match at a place of the ranking, side by side and large."""
-        query, found = self.queries[options.chosen], self.queries[options.chosen].ranking[place]
-        # A heatmap belongs to the match; the query itself is shown as a photo.
-        shown = [draw(query.photo_view, options.view, options.opacity), *self._draw(models, options, [found.index])]
-        return side_by_side(shown, 420, 12)
+    def pair(
+        self, models: Models, options: DisplayOptions, place: int
+    ) -> tuple[Image.Image, dict[str, float]]:
+        """Query and match at a place of the ranking, large, each in the chosen view and under its Grad-CAM.
+
+        Returns:
+            the picture; and the shares of `evidence_shares` over both photos, empty where none raises the similarity.
+        """
+        found = self.queries[options.chosen].ranking[place]
+        view = replace(options, view='photo' if options.view in ('side by side', 'Grad-CAM') else options.view)
+        (match,) = self._draw(models, view, [found.index])
+        (match_heat,) = self._draw(models, replace(options, view='Grad-CAM'), [found.index])
+        seen = self.queries[options.chosen].photo_view
+        (other,) = models.photo_views(self.model, [self.files[found.index]])
+        predictor = models.get(self.model)
+        with models.busy:
+            reference = predictor.embed([other.photo], [other.label_map])
+            (heatmap,) = heatmaps(predictor, [seen.photo], [seen.label_map], reference)
+        shown = [draw(seen, view.view, options.opacity), draw(seen, 'Grad-CAM', options.opacity, heatmap)]
+        maps = (heatmap, seen), (self.heatmaps[options.chosen, found.index].astype(np.float32), other)
+        shares = [evidence_shares(values, one.label_map) if values.any() else {} for values, one in maps]
+        return side_by_side([*shown, match, match_heat], 420, 12), mean_shares(shares)
 
     def seen(self, options: DisplayOptions) -> list[tuple[Image.Image, str]]:
         """The query, as the model sees it."""
@@ -90,16 +112,15 @@ class Ranking:
         return pictures
 
     def summary(self, options: DisplayOptions) -> str:
-        """One line about threshold and labels."""
-        query = self.queries[options.chosen]
-        above = sum(one.similarity >= options.threshold for one in query.ranking)
-        parts = [f'**{above} of {len(query.ranking)}** have a similarity of {options.threshold:.2f} or more.']
-        marks = self._marks(options.chosen)
-        if Mark.RIGHT in marks:
-            first = marks.index(Mark.RIGHT) + 1
-            right = marks[: options.top_k].count(Mark.RIGHT)
-            parts.append(f'By the file names, {right} of the {min(options.top_k, len(marks))} shown are right,')
-            parts.append(f'and the first right one is at rank {first}.')
+        """One line about labels and threshold; empty where there is neither."""
+        query, parts = self.queries[options.chosen], []
+        right = [rank for rank, said in enumerate(self._marks(options.chosen), 1) if said == Mark.RIGHT]
+        if right:
+            ranks = f'{", ".join(map(str, right[:TOLD]))}{", ..." if len(right) > TOLD else ""}'
+            parts.append(f'by the file names right at **{"rank" if len(right) == 1 else "ranks"} {ranks}**.')
+        if options.threshold > OFF:
+            above = sum(one.similarity >= options.threshold for one in query.ranking)
+            parts.append(f'**{above} of {len(query.ranking)}** have a similarity of {options.threshold:.2f} or more.')
         return ' '.join(parts)
 
     def _marks(self, chosen: int) -> list[Mark]:

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from ifd_zoo.explain.overlays import VIEWS
 from ifd_zoo.gallery import LISTED, PhotoFile, example_photos, search
-from ifd_zoo.page import texts
+from ifd_zoo.page import first_sight, texts
 from ifd_zoo.page.cancel import stop_with, stoppable
 from ifd_zoo.page.door import Clicked
 from ifd_zoo.page.files import (
@@ -17,21 +16,22 @@ from ifd_zoo.page.files import (
     handing_over,
     many_photos,
     photo_file,
-    save_picture,
     take_gallery,
     tell_skipped,
     user_errors,
-    write_results,
 )
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.narrowing import narrowed
-from ifd_zoo.page.rank_layout import Form, input_column, output_column
-from ifd_zoo.page.rank_state import HEADS, DisplayOptions, Ranking
+from ifd_zoo.page.rank_layout import DRAWN, RESULTS, WHY, Form, Settings, input_column, output_column, settings
+from ifd_zoo.page.rank_state import Ranking
+from ifd_zoo.page.rank_views import check_view, explain_threshold, offer_threshold, plain_name, redraw, show_pair
 from ifd_zoo.page.session import Sessions
-from ifd_zoo.page.theme import LIGHT, NETWORK, SHOW_PAIR, SHOW_RESULTS, labelled
+from ifd_zoo.page.theme import LIGHT, NETWORK, scroll_to
 from ifd_zoo.predictor import Predictor
 
 MAX_QUERIES = 20
+UP_TO_DATE = "() => document.getElementById('results').classList.remove('stale')"
+OUT_OF_DATE = "() => document.getElementById('results')?.classList.add('stale')"
 BAD_QUERY = 'The query photo cannot be used. '
 
 
@@ -40,6 +40,7 @@ class RankTab(NamedTuple):
     gallery: list
     """Components of the gallery that other tabs search as well: photos, archives, folder of the start."""
     model: gr.Radio
+    beside: gr.Dropdown
 
 
 def rank(
@@ -58,38 +59,47 @@ def rank(
     cameras: str = '',
     since: str = '',
     until: str = '',
+    beside: str = '',
 ) -> tuple:
     """Values for the page's result components.
 
     So many parameters because gradio makes each the named argument of the endpoint `/rank`.
 
+    Args:
+        beside: another model that ranks the same, or nothing.
+
     Raises:
         gr.Error: there is nothing to search for, or nothing to search in.
     """
     sessions.begin()
-    _check_view(view)
+    check_view(view)
     wanted = _take_queries(sessions, queries)
     started, progress = time.monotonic(), gr.Progress()
     progress(0, desc='Reading the gallery')
     with user_errors():
-        models.require(model)
+        names = list(dict.fromkeys(filter(None, (model, beside))))
+        models.require(*names)
         found = narrowed(take_gallery(sessions, gallery, archives, use_folder), persons, cameras, since, until)
         progress(0, desc='Waiting for the model')
-        predictor = models.get(model)
+        predictors = [models.get(name) for name in names]
         tell = stoppable(sessions, 'Looking at the gallery', len(found.files))
-        if use_folder:
+        for predictor in predictors if use_folder else ():
             models.update_index(predictor, tell)
     with user_errors(BAD_QUERY), models.busy:
-        result = search(predictor, wanted, found.files, tell, models.embed)
+        results = [search(predictor, wanted, found.files, tell, models.embed) for predictor in predictors]
     watched = frozenset(sessions.folder.files if use_folder and sessions.folder else ())
-    ranking = Ranking(model, result.queries, found.files, found.labels, watched=watched)
-    status = [f'**Ranked {result.searched:,} photos** in {time.monotonic() - started:.1f} s.']
-    status += _remarks(predictor, result.searched)
+    rankings = [
+        Ranking(name, result.queries, found.files, found.labels, watched=watched)
+        for name, result in zip(names, results, strict=True)
+    ]
+    result, by = results[0], ' and '.join(f'`{plain_name(name)}`' for name in names)
+    status = [f'**Ranked {result.searched:,} photos** by {by} in {time.monotonic() - started:.1f} s.']
+    status += _remarks(predictors[0], result.searched)
     status += tell_skipped(found.skipped + result.skipped, len(found.files) + len(found.skipped))
     names = [(f'{place}: {one.name}', place - 1) for place, one in enumerate(result.queries, 1)]
     chosen = gr.Dropdown(names, value=0, visible=len(names) > 1)
-    shown = redraw(models, sessions, ranking, 0, view, opacity, top_k, threshold)
-    return '\n\n'.join(status), gr.Column(visible=True), *shown, chosen, ranking, gr.Image(None, visible=False)
+    shown = redraw(models, sessions, rankings, 0, view, opacity, top_k, threshold)
+    return '\n\n'.join(status), gr.Column(visible=True), *shown, chosen, rankings, gr.Column(visible=False)
 
 
 def _take_queries(sessions: Sessions, queries: list | None) -> list[PhotoFile]:
@@ -111,95 +121,73 @@ def _remarks(predictor: Predictor, searched: int) -> list[str]:
     return remarks
 
 
-def redraw(models: Models, sessions: Sessions, ranking: Ranking | None, *wishes: object) -> tuple:
-    """Values of what changes when a visitor wants to see something else of the same ranking.
-
-    Args:
-        wishes: place of the query, view, opacity, number of matches and threshold.
-    """
-    options = _display_options(ranking, *wishes)
-    with user_errors():
-        pictures = ranking.pictures(models, options)
-        rows = ranking.rows(options)
-    files = write_results(sessions, rows, [head.lower() for head in HEADS], pictures)
-    return ranking.seen(options), pictures, ranking.summary(options), rows, *files
-
-
-def show_pair(
-    models: Models, sessions: Sessions, ranking: Ranking | None, place: int, *wishes: object
-) -> gr.Image:
-    """The match that was clicked, beside its query; wishes as of `redraw`."""
-    options = _display_options(ranking, *wishes)
-    listed = ranking.queries[options.chosen].ranking
-    if place >= len(listed):
-        raise error(f'There is no match {place + 1}: the ranking has {len(listed)}.')
-    found = listed[place]
-    with user_errors():
-        picture = ranking.pair(models, options, place)
-    return labelled(save_picture(sessions, picture), visible=True, label=f'Query, and #{place + 1}: {found.name}')
-
-
-def _display_options(
-    ranking: Ranking | None, chosen: int | None, view: str, opacity: float, top_k: float, threshold: float
-) -> DisplayOptions:
-    if ranking is None:
-        raise error('The results of this page are gone: rank again.')
-    if (chosen or 0) not in range(len(ranking.queries)):
-        raise error('That query is not of this ranking: choose one of the list.')
-    _check_view(view)
-    return DisplayOptions(chosen or 0, view, float(opacity), int(top_k), float(threshold))
-
-
-def _check_view(view: str) -> None:
-    if view not in VIEWS:
-        raise error(f'Choose what to show: {", ".join(VIEWS)}.')
-
-
 def build(models: Models, sessions: Sessions) -> RankTab:
     with gr.Tab('Rank', id='rank') as tab:
         gr.Markdown(texts.INTRO, elem_id='intro')
-        with gr.Row(elem_id='search'):
-            with gr.Column(scale=4, min_width=300):
+        first_sight.build()
+        with gr.Row(elem_id='search', elem_classes='places'):
+            with gr.Column(elem_classes='place-form'):
                 form = input_column(models, sessions.folder)
-            with gr.Column(scale=7, min_width=300):
+            with gr.Column(elem_classes='place-result'):
                 outputs = output_column()
-    _wire(models, sessions, form, outputs)
-    return RankTab(tab, form.inputs[1:4], form.inputs[4])
+            with gr.Column(elem_classes='place-settings'):
+                shown = settings()
+    _wire(models, sessions, form, shown, outputs)
+    return RankTab(tab, form.inputs[1:4], form.inputs[4], form.beside)
 
 
-def _wire(models: Models, sessions: Sessions, form: Form, outputs: dict) -> None:
-    examples, inputs, wishes, part, button, cancel = form
+def _wire(models: Models, sessions: Sessions, form: Form, shown: Settings, outputs: dict) -> None:
+    examples, inputs, part, beside, button, cancel = form
+    given = [outputs[key] for key in RESULTS]
     run = {
         'fn': handing_over(sessions, partial(rank, models, sessions)),
-        'inputs': [*inputs, *wishes, *part],
-        'outputs': list(outputs.values()),
+        'inputs': [*inputs, *shown.wishes, *part, beside],
+        'outputs': given,
         'preprocess': False,
         'show_progress_on': outputs['status'],
         **NETWORK,
     }
-    fill = examples.click(_example, examples, inputs[:3], show_progress='hidden', api_visibility='private')
+    fill = examples.click(
+        partial(_example, models), [examples, inputs[4]], [*inputs[:3], beside], show_progress='hidden',
+        preprocess=False, api_visibility='private',
+    )  # fmt: skip
     searches = [button.click(**run, api_name='rank'), fill.success(**run, api_visibility='private')]
     for searched in searches:
-        searched.then(fn=None, js=SHOW_RESULTS)
+        searched.then(fn=None, js=scroll_to('status')).then(fn=None, js=UP_TO_DATE)
     stop_with(sessions, cancel, searches, outputs['status'])
-    for given in inputs[:3]:  # so that a photo goes with its visitor also if it is never searched for
-        noted = [inputs[0], inputs[1], inputs[2]]
-        given.upload(partial(_note, sessions), noted, None, preprocess=False, api_visibility='private', **LIGHT)
+    for one in inputs[:3]:  # so that a photo goes with its visitor also if it is never searched for
+        one.upload(partial(_note, sessions), inputs[:3], None, preprocess=False, api_visibility='private', **LIGHT)
     for started in (button, examples):
-        started.click(fn=None, js=SHOW_RESULTS)
-    shown = [outputs['ranking'], outputs['chosen'], *wishes]
-    view, opacity, top_k, threshold = wishes
-    drawn = [outputs[key] for key in ('seen', 'matches', 'summary', 'table', 'csv', 'zip')]
-    changes = [outputs['chosen'].input, view.input, opacity.release, top_k.release, threshold.release]
+        started.click(fn=None, js=scroll_to('status'))
+    for choice in (inputs[4], beside):
+        choice.input(fn=None, js=OUT_OF_DATE)
+    _wire_views(models, sessions, shown, outputs)
+
+
+def _wire_views(models: Models, sessions: Sessions, shown: Settings, outputs: dict) -> None:
+    """What changes of results that are there already."""
+    wished = [outputs['ranking'], outputs['chosen'], *shown.wishes]
+    view, opacity, top_k, threshold = shown.wishes
     raw = {'preprocess': False, 'api_visibility': 'private', **LIGHT}
-    gr.on(changes, handing_over(sessions, partial(_redraw_if_any, models, sessions)), shown, drawn, **raw)
+    draw = {
+        'fn': handing_over(sessions, partial(_redraw_if_any, models, sessions)), 'inputs': wished,
+        'outputs': [outputs[key] for key in DRAWN], **raw,
+    }  # fmt: skip
+    gr.on([outputs['chosen'].input, view.input, opacity.release, top_k.release, threshold.release], **draw)
+    ask = {'inputs': [outputs['ranking'], threshold], 'outputs': shown.meaning, 'api_visibility': 'private', **NETWORK}
+    threshold.release(partial(explain_threshold, models), show_progress='hidden', **ask)
+    offered = shown.opens.expand(
+        partial(offer_threshold, models), outputs['ranking'], [threshold, shown.meaning], api_visibility='private',
+        **NETWORK,
+    )  # fmt: skip
+    offered.success(**draw)
+    for which, name in enumerate(('matches', 'others')):
+        # Gradio finds the parameter for the event by its annotation, which it does not look for in a partial.
+        def selected(rankings, chosen, view, opacity, top_k, threshold, event: Clicked, which=which):
+            return show_pair(models, sessions, rankings, which, event.index, chosen, view, opacity, top_k, threshold)
 
-    # Gradio finds the parameter for the event by its annotation, which it does not look for in a partial.
-    def selected(ranking, chosen, view, opacity, top_k, threshold, event: Clicked):
-        return show_pair(models, sessions, ranking, event.index, chosen, view, opacity, top_k, threshold)
-
-    pair = outputs['matches'].select(selected, shown, outputs['pair'], **raw)
-    pair.then(fn=None, js=SHOW_PAIR)
+        pair = outputs[name].select(selected, wished, [outputs[key] for key in WHY], **raw)
+        pair.then(fn=None, js=scroll_to('pair'))
 
 
 def _note(sessions: Sessions, queries: list | None, gallery: list | None, archives: list | None) -> None:
@@ -207,9 +195,11 @@ def _note(sessions: Sessions, queries: list | None, gallery: list | None, archiv
     sessions.claim(*(photo.path for photo in uploads))
 
 
-def _redraw_if_any(models: Models, sessions: Sessions, ranking: Ranking | None, *wishes: object) -> tuple:
-    return tuple([gr.skip()] * 6) if ranking is None else redraw(models, sessions, ranking, *wishes)
+def _redraw_if_any(models: Models, sessions: Sessions, rankings: list[Ranking] | None, *wishes: object) -> tuple:
+    return redraw(models, sessions, rankings, *wishes) if rankings else tuple([gr.skip()] * len(DRAWN))
 
 
-def _example(index: int) -> tuple[list[str], list[str], None]:
-    return [example_photos('query')[index]], example_photos('gallery'), None
+def _example(models: Models, index: int, model: str) -> tuple[list[str], list[str], None, str]:
+    """An example, and the model to show beside the chosen one."""
+    beside = next((name for name in models.pair() if name != model), '')
+    return [example_photos('query')[index]], example_photos('gallery'), None, beside

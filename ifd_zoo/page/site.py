@@ -42,7 +42,7 @@ def build_demo(models: Models, sessions: Sessions) -> gr.Blocks:
             _, to_measure = change.build(models, sessions, ranking)
             _, to_compare = compare.build(models, sessions)
             masks.build(models, sessions, ranking)
-            lists = [ranking.model, *to_measure, *to_compare]
+            lists = [ranking.model, *to_measure, *to_compare, ranking.beside]
             refresh = models_tab.build(models, sessions, lists)
         gr.Markdown(PRIVACY, elem_classes='small', elem_id='footer')
         endpoints.build(models, sessions)

@@ -5,13 +5,26 @@ from pathlib import Path
 import gradio as gr
 
 CSS = Path(__file__).resolve().parents[1] / 'app.css'
+JS = CSS.with_suffix('.js')
+COLOURS = gr.themes.colors.indigo
+# Darker where text stands on it, or is of it: enough contrast for those who see less.
+INDIGO = gr.themes.Color(
+    COLOURS.c50, COLOURS.c100, COLOURS.c200, COLOURS.c300, COLOURS.c400, COLOURS.c600, COLOURS.c700, COLOURS.c700,
+    COLOURS.c800, COLOURS.c900, COLOURS.c950,
+)  # fmt: skip
 THEME = gr.themes.Soft(
-    primary_hue='indigo',
+    primary_hue=INDIGO,
     neutral_hue='slate',
     font=['system-ui', 'Segoe UI', 'Roboto', 'DejaVu Sans', 'sans-serif'],
     font_mono=['ui-monospace', 'DejaVu Sans Mono', 'monospace'],
+).set(
+    background_fill_primary='*neutral_50',  # which `set` would forget
+    body_text_color_subdued='*neutral_600',
+    body_text_color_subdued_dark='*neutral_300',
+    input_placeholder_color='*neutral_500',
+    input_placeholder_color_dark='*neutral_300',
 )
-LOOK = {'theme': THEME, 'css_paths': CSS, 'footer_links': [], 'ssr_mode': False}
+LOOK = {'theme': THEME, 'css_paths': CSS, 'js': JS.read_text(encoding='utf-8'), 'footer_links': [], 'ssr_mode': False}
 UPLOAD = {'height': 180, 'show_label': False, 'interactive': True}
 PICTURES = {'show_label': False, 'interactive': False, 'object_fit': 'contain', 'height': 'auto', 'container': False}
 PHOTO = {
@@ -38,9 +51,12 @@ def labelled(*value: object, label: str, **options: object) -> gr.Image:
     return gr.Image(*value, label=label, alt_text=label, **options)
 
 
-# On a phone progress and results lie below the form.
-SHOW_RESULTS = "() => { if (innerWidth < 700) document.getElementById('status').scrollIntoView({behavior: 'smooth'}); }"
-SHOW_PAIR = "() => document.getElementById('pair').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
+def scroll_to(elem_id: str) -> str:
+    """JavaScript that brings an element into sight; to the top of a phone, where all lies below each other."""
+    return f"""() => document.getElementById('{elem_id}').scrollIntoView({{
+        behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth',
+        block: innerWidth < 700 ? 'start' : 'nearest'}})"""
+
 
 NETWORK = {'concurrency_id': 'search', 'concurrency_limit': 1}
 """Settings of events that run a network: one of them uses all cores."""

@@ -1,0 +1,39 @@
+"""Answer the examples of the page with the models it starts with, and write what it shows before they are loaded."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ifd_zoo.choices import DEFAULT_BASELINE, DEFAULT_MODEL
+from ifd_zoo.cli import ArgumentParser, add_model_flags, entry_point
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = ArgumentParser('python -m ifd_zoo.page', description=__doc__)
+    add_model_flags(parser, 'parser', model=DEFAULT_MODEL)
+    parser.add_argument('--baseline', default=DEFAULT_BASELINE, help='model that it is shown beside')
+    parser.add_argument('--output', type=Path, help='file; default: the one that the page reads')
+    return parser.parse_args(argv)
+
+
+@entry_point()
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the file, and say what it holds."""
+    args = parse_args(argv)
+    from ifd_zoo.page.answering import answer
+    from ifd_zoo.page.answers import ANSWERS, right_ranks, telling_query, write_answers
+
+    output = args.output or ANSWERS
+    answers = answer(args.model, args.baseline, args.parser, args.device)
+    write_answers(answers, output)
+    for query, rankings in answers.rankings.items():
+        ranks = [', '.join(map(str, right_ranks(query, ranking))) for ranking in rankings]
+        print(f'{query}: right at {" | ".join(ranks)}{"  (shown)" if query == telling_query(answers) else ""}')
+    for names in answers.triples:
+        print('compared:', *names)
+    print(f'wrote {output}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""Changes of clothes, as the controls of the page say them."""
+
+import re
+
+from ifd_zoo.page.files import error
+from ifd_zoo.recolour import BOTTOM, TOP, Edit, Recolour, Swap
+
+
+def make_edit(classes: list[str], colour: str, pattern: str, second: str, scale: float, swap: bool) -> Edit:
+    """The change that was chosen.
+
+    Raises:
+        gr.Error: nothing was chosen.
+        ValueError: a colour, a pattern or a kind of clothes is none.
+    """
+    if swap:
+        return Swap(TOP, BOTTOM)
+    if not classes:
+        raise error('Choose what to change: at least one kind of clothes.')
+    return Recolour(
+        tuple(classes), to_hex(colour), pattern, None if pattern == 'plain' else to_hex(second), float(scale)
+    )
+
+
+def to_hex(colour: str) -> str:
+    """`#rrggbb` of what a gr.ColorPicker gives, which may also be `rgba(12.3, 4, 5, 1)`; other text stays as it is."""
+    number = r'\s*(\d+(?:\.\d*)?)\s*'
+    match = re.fullmatch(rf'rgba?\({number},{number},{number}(?:,[\s\d.]+)?\)', str(colour))
+    return f'#{bytes(round(min(255, float(part))) for part in match.groups()).hex()}' if match else str(colour)

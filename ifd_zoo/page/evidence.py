@@ -1,0 +1,44 @@
+"""What makes two photos alike to a model, in one sentence and as bars: both made of the same numbers."""
+
+from collections.abc import Mapping, Sequence
+
+from ifd_zoo.page.html import render
+
+NAMES = {'head': 'head and hair', 'skin': 'other skin', 'clothing': 'clothing', 'background': 'background'}
+"""How the regions of `evidence_shares` go on the page."""
+NO_EVIDENCE = 'No place of the photo raises the similarity, so there is no evidence to show.'
+
+
+def mean_shares(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Shares over several photos, of which each counts alike; those without evidence are left out."""
+    known = [one for one in shares if one]
+    return {name: sum(one[name] for one in known) / len(known) for name in NAMES} if known else {}
+
+
+def sentence(shares: Mapping[str, float]) -> str:
+    """Say in Markdown where the evidence lies, and whether the person or the clothes have more of it.
+
+    Args:
+        shares: as of `evidence_shares`; empty where no place raises the similarity.
+    """
+    if not shares:
+        return NO_EVIDENCE
+    parts = {'head and skin': shares['head'] + shares['skin'], 'clothing': shares['clothing']}
+    (more, high), (less, low) = sorted(parts.items(), key=lambda part: -part[1])
+    background = shares['background']
+    told = f'on {more} ({_percent(high)}) than on {less} ({_percent(low)})'
+    if background > high:
+        most = 'Most of the evidence' if background > 0.5 else 'The largest part of the evidence'
+        lies = f'{most} ({_percent(background)}) lies on the background, which says little about the person'
+        return f'{lies}; there is more of it {told}.'
+    return f'More of the evidence lies {told}; {_percent(background)} lies on the background.'
+
+
+def bars(title: str, shares: Mapping[str, float]) -> str:
+    """HTML of one bar for each region; nothing where there is no evidence."""
+    rows = [(NAMES[name], share, _percent(share)) for name, share in shares.items()]
+    return render('bars', title=title, rows=rows) if rows else ''
+
+
+def _percent(share: float) -> str:
+    return f'{100 * share:.0f} %'

@@ -1,0 +1,111 @@
+"""What the page opens with, and the sentences about evidence: by the written rules, whatever the weights."""
+
+import re
+
+import pytest
+
+from ifd_zoo.choices import DEFAULT_BASELINE, DEFAULT_MODEL
+from ifd_zoo.errors import ZooError
+from ifd_zoo.fig3 import ROLES
+from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.page import answers, evidence, first_sight
+from ifd_zoo.page.__main__ import main
+from ifd_zoo.page.answering import LEAST_MARGIN, MOST_BACKGROUND, Triple, choose_triples
+from ifd_zoo.uploads import mark, read_label
+
+QUERIES, GALLERY = ({path.name for path in (EXAMPLES / kind).glob('*.jpg')} for kind in ('query', 'gallery'))
+
+
+@pytest.fixture(scope='module')
+def known():
+    return answers.read_answers()
+
+
+def test_the_answers_are_those_of_the_models_that_the_page_starts_with(known, tmp_path, capsys):
+    """After a change of the default models, `python -m ifd_zoo.page` writes the file anew."""
+    assert known.models == [DEFAULT_MODEL, DEFAULT_BASELINE]
+    assert main(['--device', 'cpu', '--output', str(tmp_path / 'answers.json')]) == 0
+    assert answers.read_answers(tmp_path / 'answers.json') == known
+    assert f'{answers.telling_query(known)}: right at' in capsys.readouterr().out
+
+
+def test_each_query_is_answered_by_all_of_the_gallery(known):
+    assert set(known.rankings) == QUERIES
+    assert all(sorted(names) == sorted(GALLERY) for both in known.rankings.values() for names in both)
+
+
+def test_the_page_opens_with_the_query_on_which_the_models_differ_most(known):
+    swapped = known._replace(rankings={
+        'p1_o0_c0.jpg': [['p1_o1_c0.jpg', 'p2_o0_c0.jpg'], ['p1_o1_c0.jpg', 'p2_o0_c0.jpg']],
+        'p2_o0_c0.jpg': [['p2_o1_c0.jpg', 'p1_o0_c0.jpg'], ['p1_o0_c0.jpg', 'p2_o1_c0.jpg']],
+    })  # fmt: skip
+    assert answers.telling_query(swapped) == 'p2_o0_c0.jpg'
+    assert answers.average_precision([1, 3]) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_what_is_seen_first_marks_each_answer_and_tells_all_right_ranks(known):
+    query, drawn = answers.telling_query(known), first_sight.draw(known)
+    rows = drawn.split('<ol>')[1:]
+    for row, ranking in zip(rows, known.rankings[query], strict=True):
+        told = re.findall(r'<li class="(\w+)">.*?alt="Rank (\d+), (\w+).*?<span[^>]*>(\d+) (.)</span>', row, re.DOTALL)
+        expected = [str(said) for said in answers.marks(query, ranking)][: first_sight.SHOWN]
+        assert [said for said, *_ in told] == [said for _, _, said, *_ in told] == expected
+        assert [said == 'right' for said, *_ in told] == [sign == '\u2713' for *_, sign in told]
+    says = re.sub(r'<[^>]+>', '', drawn[drawn.index('first-says') :])
+    for ranking in known.rankings[query]:
+        assert ', '.join(map(str, answers.right_ranks(query, ranking))) in says
+    assert all(name in drawn for name in known.models) and 'src="data:image/webp' in drawn
+    assert ('such searches' in says) == (known.test is not None)
+    assert 'such searches' not in first_sight.draw(known._replace(test=None))
+
+
+# Examples of Compare
+
+
+def test_the_examples_of_compare_are_what_they_say():
+    triples = answers.example_triples()
+    assert triples and all(len(triple) == len(ROLES) and all(path.is_file() for path in triple) for triple in triples)
+    for triple in triples:
+        anchor, positive, negative = (read_label(path.name) for path in triple)
+        assert mark(anchor, positive) == 'right' and mark(anchor, negative) == 'wrong'
+
+
+def triple(name, head, background):
+    return Triple((name, name, name), shares(head, 0.0, 1 - head - background, background))
+
+
+def test_examples_have_their_evidence_on_the_person():
+    assert 0 < LEAST_MARGIN < MOST_BACKGROUND < 1
+    best, other, behind = triple('a', 0.5, 0.2), triple('b', 0.3, 0.1), triple('c', 0.1, 0.9)
+    assert choose_triples([[other, triple('b', 0.2, 0.0)], [], [behind], [best]]) == [best, other]
+    assert choose_triples([[behind], [triple('d', 0.05, 0.95)]]) == [behind]
+    with pytest.raises(ZooError, match='no example'):
+        choose_triples([[], []])
+
+
+# Evidence in words
+
+
+def shares(head, skin, clothing, background):
+    return {'head': head, 'skin': skin, 'clothing': clothing, 'background': background}
+
+
+@pytest.mark.parametrize(('given', 'said', 'unsaid'), [
+    (shares(0.4, 0.1, 0.2, 0.3), 'on head and skin (50 %) than on clothing (20 %); 30 % lies on the back', 'little'),
+    (shares(0.1, 0.1, 0.5, 0.3), 'on clothing (50 %) than on head and skin (20 %)', 'little'),
+    (shares(0.2, 0.1, 0.1, 0.6), 'Most of the evidence (60 %) lies on the background, which says little', 'More of'),
+    (shares(0.2, 0.1, 0.3, 0.4), 'The largest part of the evidence (40 %) lies on the background', 'Most of'),
+    ({}, 'no evidence', '%'),
+])  # fmt: skip
+def test_a_sentence_says_what_its_figures_show(given, said, unsaid):
+    assert said in evidence.sentence(given) and unsaid not in evidence.sentence(given)
+
+
+def test_bars_show_the_shares_and_nothing_without_evidence():
+    drawn = evidence.bars('Title', shares(0.4, 0.1, 0.2, 0.3))
+    assert re.findall(r'<dt>(.*?)</dt>.*?width: ([\d.]+)%', drawn) == [
+        ('head and hair', '40.0'), ('other skin', '10.0'), ('clothing', '20.0'), ('background', '30.0')
+    ]  # fmt: skip
+    assert evidence.bars('Title', {}) == ''
+    mean = evidence.mean_shares([shares(0.4, 0.1, 0.2, 0.3), {}, shares(0.2, 0.1, 0.4, 0.3)])
+    assert mean == pytest.approx(shares(0.3, 0.1, 0.3, 0.3)) and evidence.mean_shares([{}]) == {}
