@@ -117,6 +117,8 @@ def test_classifier_channels_and_odd_sizes_can_be_chosen(name):
     assert output.main_logits is None and output.embedding.shape == (2, model.num_features) and model.num_classes == 0
     assert not [key for key in model.state_dict() if 'classifier' in key]
     first = [f'{conv}.weight' for conv in model.pretrained_cfg['first_conv']]
+    convolutions = [key for key, value in model.state_dict().items() if value.ndim == 4]
+    assert {*first} <= {*convolutions}, f'first_conv in BACKBONES is none of {", ".join(convolutions[:3])} ...'
     assert {model.state_dict()[key].shape[1] for key in first} == {1}
 
 
