@@ -22,8 +22,10 @@ from ifd_zoo.models.features import feature_of, raw_parts, unite
 from ifd_zoo.models.fingerprint import hash_weights, model_name
 from ifd_zoo.parsing.parser import MEAN, STD, Parser
 
-TOLERANCE = 1e-4
-"""How far onnxruntime may be from torch; embeddings have unit length, attention is in [0, 1]."""
+TOLERANCES = {'fp32': 1e-4, 'fp16': 1e-2}
+"""How far onnxruntime may be from torch in float32; embeddings have unit length, attention is in [0, 1]."""
+OPSETS = range(18, 24)
+"""Those that torch's exporter and the converter behind it write."""
 
 REQUIRED = ('onnx', 'onnxscript', 'onnxruntime')
 
@@ -85,7 +87,14 @@ class ParsingEmbedder(nn.Module):
         return self.embedder((photo - self.mean) / self.std, (masked - self.mean) / self.std)
 
 
-def export_onnx(model: nn.Module, path: str | Path, parser: Parser | None = None, flip: bool = True) -> float:
+def export_onnx(
+    model: nn.Module,
+    path: str | Path,
+    parser: Parser | None = None,
+    flip: bool = True,
+    precision: str = 'fp32',
+    opset: int | None = None,
+) -> float:
     """Write an ONNX file for any number of images of the model's input size.
 
     Inputs `image` and, for two streams, `masked` (B, 3, H, W), normalised; with a parser instead `photo` (B, 3, H, W),
@@ -97,20 +106,26 @@ def export_onnx(model: nn.Module, path: str | Path, parser: Parser | None = None
         path: of the file.
         parser: to be put in front of a model with two streams.
         flip: add the mirror image to the embedding, as everywhere else in the zoo.
+        precision: `fp16` halves the file; inputs and outputs stay float32, unit length holds to three digits.
+        opset: version of the operators; default: that of torch's exporter.
 
     Returns:
         The largest deviation of onnxruntime from torch.
 
     Raises:
-        ExportError: a package is missing, the parser does not fit, or onnxruntime computes something else.
+        ExportError: a package is missing, the parser does not fit, or onnxruntime computes something else; or there is
+            no such opset.
     """
     network = _network(model, parser, flip)
     names = _input_names(model, parser)
     size = eval_transform(model).size
     with replacing(Path(path)) as temporary:
         examples = _images(len(names), 2, size, parser is not None)
-        write_graph(network, temporary, names, output_names(model), examples, describe(model, parser, flip))
-        deviation = _compare(network, temporary, names, size)
+        metadata = describe(model, parser, flip) | {'precision': precision}
+        write_graph(network, temporary, names, output_names(model), examples, metadata, opset)
+        if precision == 'fp16':
+            _halve(temporary)
+        deviation = _compare(network, temporary, names, size, TOLERANCES[precision])
     return deviation
 
 
@@ -140,16 +155,20 @@ def write_graph(
     outputs: Sequence[str],
     examples: tuple[Tensor, ...],
     metadata: Mapping[str, str],
+    opset: int | None = None,
 ) -> None:
     """The network as an ONNX file for any number of images.
 
     Args:
         examples: one tensor (2, ...) for each of `inputs`.
         metadata: to be kept in the file.
+        opset: as for `export_onnx`.
 
     Raises:
-        ExportError: a package is missing.
+        ExportError: a package is missing, or there is no such opset.
     """
+    if opset is not None and opset not in OPSETS:
+        raise ExportError(f'opset: must be from {OPSETS[0]} to {OPSETS[-1]}, got {opset}')
     for package in REQUIRED:
         _require(package)
     with warnings.catch_warnings():
@@ -163,9 +182,18 @@ def write_graph(
             dynamic_shapes=tuple({0: 'batch'} for _ in inputs),
             dynamo=True,
             verbose=False,
+            opset_version=opset,
         )
         program.model.metadata_props.update(metadata)
         program.save(path)
+
+
+def _halve(path: Path) -> None:
+    """Let a graph compute in 16 bits, but for what comes in and goes out."""
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), path)
 
 
 def output_names(model: nn.Module) -> tuple[str, ...]:
@@ -215,7 +243,7 @@ def _images(inputs: int, batch: int, size: tuple[int, int], positive: bool) -> t
     return tuple(image if positive else 4 * image - 2 for image in images)
 
 
-def _compare(network: nn.Module, path: Path, names: list[str], size: tuple[int, int]) -> float:
+def _compare(network: nn.Module, path: Path, names: list[str], size: tuple[int, int], tolerance: float) -> float:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=['CPUExecutionProvider'])
@@ -227,6 +255,6 @@ def _compare(network: nn.Module, path: Path, names: list[str], size: tuple[int, 
         found = session.run(None, {name: image.numpy() for name, image in zip(names, images, strict=True)})
         pairs = zip(found, expected, strict=True)
         deviation = max(deviation, *(float(np.abs(a - b.numpy()).max()) for a, b in pairs))
-    if not deviation <= TOLERANCE:
-        raise ExportError(f'onnxruntime differs from torch by {deviation:.1e}, more than {TOLERANCE:g}: not written')
+    if not deviation <= tolerance:
+        raise ExportError(f'onnxruntime differs from torch by {deviation:.1e}, more than {tolerance:g}: not written')
     return deviation
