@@ -11,6 +11,7 @@ from ifd_zoo.__main__ import main
 from ifd_zoo.hub import list_models, list_tagged
 from ifd_zoo.hub.listing import catalogue, measure_size
 from ifd_zoo.hub.names import how_to_make
+from ifd_zoo.models import BACKBONES
 from ifd_zoo.variants import VARIANTS
 from train.flags import parse_args
 
@@ -33,8 +34,8 @@ def test_the_names_of_the_zoo():
     assert {'ifd_resnet50.prcc', 'ifd_resnet50.ltcc', 'ifd_baseline_resnet50.prcc', 'ifd_resnet10t.ablation'} <= set(
         list_tagged()
     )
-    methods = sum(bool(variant.family) for variant in VARIANTS.values())
-    assert len(list_models()) == 12 + 2 * methods and ifd_zoo.list_models() == list_models()
+    methods = sum(bool(variant.family and variant.reference) for variant in VARIANTS.values())
+    assert len(list_models()) == 3 * len(BACKBONES) + 2 * methods and ifd_zoo.list_models() == list_models()
 
 
 def bundled_figures():

@@ -13,12 +13,29 @@ from ifd_zoo.releases.files import describe_mismatch
 from train.config import Config, ConfigError
 
 
+def open_trained(source: str, field: str) -> nn.Module:
+    """A trained model, without classifiers.
+
+    Args:
+        source: as for `ifd_zoo.load_model`, or the output folder of a finished run.
+        field: of the config that names it.
+
+    Raises:
+        ConfigError: there is no such model.
+    """
+    release = Path(source).expanduser() / 'release'
+    try:
+        return load_model(release if release.is_dir() else source)
+    except LoadError as error:
+        raise ConfigError(f'{field}: {error}') from error
+
+
 def load_trained(model: nn.Module, source: str) -> dict[str, str | None]:
     """Fill all but the classifiers with the weights of a trained model.
 
     Args:
         model: of a run.
-        source: as for `ifd_zoo.load_model`, or the output folder of a finished run.
+        source: as for `open_trained`.
 
     Returns:
         `name`, `sha256` of the weights and `command` of the trained model.
@@ -26,11 +43,7 @@ def load_trained(model: nn.Module, source: str) -> dict[str, str | None]:
     Raises:
         ConfigError: there is no such model, or it is of another architecture.
     """
-    release = Path(source).expanduser() / 'release'
-    try:
-        trained = load_model(release if release.is_dir() else source)
-    except LoadError as error:
-        raise ConfigError(f'init: {error}') from error
+    trained = open_trained(source, 'init')
     weights, own = trained.state_dict(), model.state_dict()
     expected = {key: tuple(value.shape) for key, value in own.items() if '.classifier.' not in key}
     if text := describe_mismatch(expected, {key: tuple(value.shape) for key, value in weights.items()}):

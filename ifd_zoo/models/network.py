@@ -1,8 +1,8 @@
 """What all architectures have beside their `forward`: the methods that users of timm look for, and their feature maps.
 
-Of a network with two streams it is the main stream that these speak of, since its vector is compared, and the attention
-stream is how it gets there: the last feature map is F_rg, weighted by W_I. Layers of both streams at the same depth form
-one group of parameters, and memory is saved in both.
+Of a network with two streams it is the main stream that these speak of, since its vector is compared, and the
+attention stream is how it gets there: the last feature map is F_rg, weighted by W_I. Layers of both streams at the same
+depth form one group of parameters, and memory is saved in both.
 """
 
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ class Network(nn.Module):
 
     @property
     def feature_info(self) -> list[dict[str, Any]]:
-        """For each stage of the main stream `num_chs` (channels), `reduction` (pixels of a cell's side) and `module`."""
+        """For each stage of the main stream `num_chs` (channels), `reduction` (pixels to a cell) and `module`."""
         prefix = 'main_stream.backbone.net.'
         return [stage | {'module': prefix + stage['module']} for stage in self.main_stream.backbone.describe_stages()]
 
@@ -109,7 +109,7 @@ class FeatureMaps(nn.Module):
         return self.model.streams()
 
     def forward(self, image: Tensor, masked: Tensor | None = None) -> list[Tensor]:
-        """(B, C, h, w) each, of which the last stage is `forward_features`; arguments as for the network's `forward`."""
+        """(B, C, h, w) each; the last stage is `forward_features`. Arguments as for `forward` of the network."""
         *stages, last = self.model.main_stream.backbone.net(self.model.seen(image, masked))
         wanted = self.feature_info.out_indices
         if len(stages) in wanted:
