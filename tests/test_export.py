@@ -15,7 +15,8 @@ from ifd_zoo import Predictor, load_model, load_parser
 from ifd_zoo.__main__ import main
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import save_release
-from ifd_zoo.hub.export import OPSETS, TOLERANCES, ExportError, export_onnx
+from ifd_zoo.hub.export import TOLERANCES, ExportError, export_onnx
+from ifd_zoo.hub.onnx_graph import OPSETS
 from ifd_zoo.models.features import feature_of
 from ifd_zoo.models.fingerprint import hash_weights
 from ifd_zoo.models.inference import infer

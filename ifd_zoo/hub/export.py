@@ -1,10 +1,7 @@
 """A model as an ONNX file, compared with torch in onnxruntime before it is left behind."""
 
 import copy
-import importlib
 import json
-import warnings
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ifd_zoo.errors import ZooError
 from ifd_zoo.files import replacing
 from ifd_zoo.hub.loading import eval_transform
+from ifd_zoo.hub.onnx_graph import ExportError, halve, write_graph
 from ifd_zoo.labels import LABELS, class_indices
 from ifd_zoo.masks import erase
 from ifd_zoo.models.features import feature_of, raw_parts, unite
@@ -24,14 +21,6 @@ from ifd_zoo.parsing.parser import MEAN, STD, Parser
 
 TOLERANCES = {'fp32': 1e-4, 'fp16': 1e-2}
 """How far onnxruntime may be from torch in float32; embeddings have unit length, attention is in [0, 1]."""
-OPSETS = range(18, 24)
-"""Those that torch's exporter and the converter behind it write."""
-
-REQUIRED = ('onnx', 'onnxscript', 'onnxruntime')
-
-
-class ExportError(ZooError, ValueError):
-    """A model could not be exported; the message says why."""
 
 
 class Embedder(nn.Module):
@@ -124,7 +113,7 @@ def export_onnx(
         metadata = describe(model, parser, flip) | {'precision': precision}
         write_graph(network, temporary, names, output_names(model), examples, metadata, opset)
         if precision == 'fp16':
-            _halve(temporary)
+            halve(temporary)
         deviation = _compare(network, temporary, names, size, TOLERANCES[precision])
     return deviation
 
@@ -148,63 +137,8 @@ def describe(model: nn.Module, parser: Parser | None, flip: bool) -> dict[str, s
     }
 
 
-def write_graph(
-    network: nn.Module,
-    path: Path,
-    inputs: Sequence[str],
-    outputs: Sequence[str],
-    examples: tuple[Tensor, ...],
-    metadata: Mapping[str, str],
-    opset: int | None = None,
-) -> None:
-    """The network as an ONNX file for any number of images.
-
-    Args:
-        examples: one tensor (2, ...) for each of `inputs`.
-        metadata: to be kept in the file.
-        opset: as for `export_onnx`.
-
-    Raises:
-        ExportError: a package is missing, or there is no such opset.
-    """
-    if opset is not None and opset not in OPSETS:
-        raise ExportError(f'opset: must be from {OPSETS[0]} to {OPSETS[-1]}, got {opset}')
-    for package in REQUIRED:
-        _require(package)
-    with warnings.catch_warnings():
-        # All inputs have the same batch axis, which the exporter remarks on.
-        warnings.filterwarnings('ignore', 'The axis name|# The axis name', UserWarning)
-        program = torch.onnx.export(
-            network,
-            examples,
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_shapes=tuple({0: 'batch'} for _ in inputs),
-            dynamo=True,
-            verbose=False,
-            opset_version=opset,
-        )
-        program.model.metadata_props.update(metadata)
-        program.save(path)
-
-
-def _halve(path: Path) -> None:
-    """Let a graph compute in 16 bits, but for what comes in and goes out."""
-    import onnx
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
-    onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), path)
-
-
 def output_names(model: nn.Module) -> tuple[str, ...]:
     return ('embedding', 'attention') if model.gives_attention else ('embedding',)
-
-
-def _require(package: str) -> None:
-    try:
-        importlib.import_module(package)
-    except ImportError as error:
-        raise ExportError(f'{package} is missing: pip install {" ".join(REQUIRED)}') from error
 
 
 def fixed_copy(model: nn.Module) -> nn.Module:
