@@ -1,7 +1,7 @@
 """What the zoo has, and its models in another form.
 
     python -m ifd_zoo list ['ifd_resnet50*'] [--json]
-    python -m ifd_zoo export --model ifd_resnet10t.synthetic --output FILE.onnx [--parser bundled]
+    python -m ifd_zoo export --model ifd_resnet10t.synthetic --output FILE.onnx [--parser bundled] [--precision fp16]
 """
 
 import argparse
@@ -9,7 +9,8 @@ import json
 import sys
 from pathlib import Path
 
-from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
+from ifd_zoo.choices import STORED
+from ifd_zoo.cli import ArgumentParser, add_flags, entry_point, positive
 
 
 def show_list(args: argparse.Namespace) -> str:
@@ -28,7 +29,8 @@ def export(args: argparse.Namespace) -> str:
     from ifd_zoo.parsing import load_parser
 
     parser = load_parser(args.parser) if args.parser else None
-    deviation = export_onnx(load_trained(args.model, args.fresh_weights), args.output, parser, args.flip)
+    options = {'flip': args.flip, 'precision': args.precision, 'opset': args.opset}
+    deviation = export_onnx(load_trained(args.model, args.fresh_weights), args.output, parser, **options)
     return f'{args.output}: onnxruntime is within {deviation:.1e} of torch for 1 and for 3 images'
 
 
@@ -46,6 +48,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     command.add_argument('--output', required=True, type=Path, help='the file')
     command.add_argument('--fresh-weights', action='store_true', help='go on with weights that were not trained')
     command.add_argument('--parser', help='put this parser in front: one input, the photos, instead of two')
+    command.add_argument('--precision', choices=STORED[::-1], default='fp32', help='of the graph; fp16 halves the file')
+    command.add_argument('--opset', type=positive, help="version of ONNX's operators (default: that of torch)")
     command.set_defaults(run=export)
     return parser.parse_args(argv)
 

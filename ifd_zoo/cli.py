@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ifd_zoo.choices import FEATURES, LABEL_MAPS, NO_MASKS, PRECISIONS
-from ifd_zoo.errors import ZooError
+from ifd_zoo.errors import REFUSED, ZooError
 
-REFUSED = 2
-"""Exit code of a command that cannot do what it is asked for, as after a wrong flag."""
 INTERRUPTED = 130
 """What a shell calls a command that was ended with Ctrl-C."""
 
@@ -126,7 +124,7 @@ def is_main() -> bool:
 
 
 def entry_point(go_on: str = 'stopped') -> Callable[[Callable[..., int | None]], Callable[..., int]]:
-    """Make `main(argv)` return its exit code whatever happens: 0 for None, 2 after an error, 130 after Ctrl-C.
+    """Make `main(argv)` return its exit code whatever happens: 0 for None, that of an error (2), 130 after Ctrl-C.
 
     Args:
         go_on: the line that is printed after Ctrl-C: that the command has stopped, and how to go on.
@@ -139,7 +137,7 @@ def entry_point(go_on: str = 'stopped') -> Callable[[Callable[..., int | None]],
                 return main(*args, **kwargs) or 0
             except (ZooError, OSError) as error:
                 print(f'error: {error}', file=sys.stderr)
-                return REFUSED
+                return getattr(error, 'exit_code', REFUSED)
             except KeyboardInterrupt:
                 if is_main():
                     print(f'\n{go_on}', file=sys.stderr)

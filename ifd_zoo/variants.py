@@ -125,6 +125,10 @@ VARIANTS = {
             'https://github.com/BoomShakaY/AIM-CCReID',
         ),
     ),
+    'student': Variant(
+        1, 'ccl', 'IFD, fast (no masks)', family='student', network='ifd_zoo.models.student:Student',
+        task='train.methods.student:StudentTask',
+    ),
     # Without side information and jigsaw. Other than there: DINOv2's small network in place of a base one of ImageNet,
     # the mean of the patch tokens in place of the class token, and no larger rate for biases.
     'transreid': Variant(
@@ -157,7 +161,8 @@ VARIANTS = {
         ),
     ),
 }
-"""Table II's five rows, a control (one stream to which the clothes are erased), and methods of other papers."""
+"""Table II's five rows, a control (one stream to which the clothes are erased), a student of IFD, and methods of other
+papers."""
 
 NAMESAKES = {variant.prefix: name for name, variant in VARIANTS.items() if name in ('ifd', 'baseline', variant.family)}
 """Beginning of architectures' names to the variant that they are called after."""

@@ -9,9 +9,8 @@ import pytest
 
 from eval.summary import SummaryError, summarise
 from ifd_zoo.hub.comparison import format_spread
-from train.ablation import write_report
 from train.ablation_chart import draw_chart
-from train.ablation_report import build_report, markdown_block
+from train.ablation_report import build_report, markdown_block, write_report
 from train.recipes import RECIPES
 from train.records import RecordError, agrees, parse_flags
 from train.studies import STUDIES, settings
@@ -87,6 +86,15 @@ def test_a_row_that_the_paper_does_not_have_leaves_its_cells_empty(first):
     text = markdown_block(build_report('components', rows, hand_written_runs(rows, (0, 1)), 'python train/ablation.py'))
     row = next(line for line in text.splitlines() if line.startswith('| IFD, P×K |'))
     assert row.endswith('|  |  |') and row.count('|') == 7 and '| *65.3 / 61.7* | *64.3 / 42.3* |' in text
+
+
+def test_rows_with_masks_and_without_stand_in_one_table():
+    rows = STUDIES['components']
+    runs = hand_written_runs(rows, (0, 1))
+    for arm, own in runs.items():
+        for run in own:
+            run['data']['masks'] = None if arm == 'baseline' else {'images': 36, 'no_person': 0, 'no_clothing': 1}
+    assert [row['name'] for row in build_report('components', rows, runs, '')['rows']] == [*rows]
 
 
 def test_a_single_seed_has_no_spread_and_other_studies_no_paper_columns():

@@ -4,6 +4,7 @@ import json
 import sys
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import timm
@@ -14,7 +15,8 @@ from ifd_zoo import Predictor, load_model, load_parser
 from ifd_zoo.__main__ import main
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import save_release
-from ifd_zoo.hub.export import ExportError, export_onnx
+from ifd_zoo.hub.export import TOLERANCES, ExportError, export_onnx
+from ifd_zoo.hub.onnx_graph import OPSETS
 from ifd_zoo.models.features import feature_of
 from ifd_zoo.models.fingerprint import hash_weights
 from ifd_zoo.models.inference import infer
@@ -110,6 +112,33 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch, capsys):
     assert 'onnxruntime is missing: pip install onnx onnxscript onnxruntime' in capsys.readouterr().err
 
 
+def test_16_bits_halve_the_file_and_hardly_change_the_embedding(tmp_path, capsys):
+    model = timm.create_model('ifd_resnet10t', backbone='test_efficientnet')
+    release = save_release(model, tmp_path / 'release', 'test', {'input_size': [3, 64, 32]})
+    command = ['export', '--model', str(release), '--fresh-weights', '--no-flip', '--output']
+    half, single = tmp_path / 'half.onnx', tmp_path / 'single.onnx'
+    assert main([*command, str(half), '--precision', 'fp16', '--opset', '20']) == 0
+    assert main([*command, str(single)]) == 0
+    assert half.stat().st_size < 0.85 * single.stat().st_size  # the rest is the graph, of a small network
+    assert (metadata(half)['precision'], metadata(single)['precision']) == ('fp16', 'fp32')
+    assert metadata(half)['weights_sha256'] == metadata(single)['weights_sha256']
+    assert {entry.domain: entry.version for entry in onnx.load(half).opset_import}[''] == 20
+    images = dict(zip(('image', 'masked'), torch.randn(2, 3, 3, 64, 32), strict=True))
+    first, second = (run(path, **images) for path in (half, single))
+    assert first['embedding'].dtype == np.float32 and not np.array_equal(first['embedding'], second['embedding'])
+    lengths = np.linalg.norm(first['embedding'], axis=1)
+    assert ((first['embedding'] * second['embedding']).sum(1) / lengths).min() > 0.9999
+    assert np.abs(lengths - 1).max() < 1e-3
+
+
+@pytest.mark.parametrize('opset', [OPSETS[0] - 1, OPSETS[-1] + 1])
+def test_an_opset_that_cannot_be_written_is_named(opset, tmp_path, capsys):
+    command = ['export', '--model', 'ifd_baseline_resnet10t.synthetic', '--output', str(tmp_path / 'm.onnx')]
+    assert main([*command, '--opset', str(opset)]) == 2
+    assert f'opset: must be from {OPSETS[0]} to {OPSETS[-1]}, got {opset}' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize('name, match', [('ifd_baseline_resnet10t', 'needs no masks'), ('ifd_resnet10t', 'noise')])
 def test_a_parser_that_cannot_be_put_in_front_is_refused(tmp_path, name, match):
     model = timm.create_model(name).eval()
@@ -124,7 +153,7 @@ def test_a_parser_of_another_kind_is_refused(tmp_path):
 
 
 def test_a_graph_that_computes_something_else_is_not_left_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr('ifd_zoo.hub.export.TOLERANCE', -1.0)
+    monkeypatch.setitem(TOLERANCES, 'fp32', -1.0)
     with pytest.raises(ExportError, match='onnxruntime differs from torch'):
         export_onnx(small('ifd_baseline_resnet10t', (32, 16)), tmp_path / 'm.onnx')
     assert not list(tmp_path.iterdir())

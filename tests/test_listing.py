@@ -34,8 +34,8 @@ def test_the_names_of_the_zoo():
     assert {'ifd_resnet50.prcc', 'ifd_resnet50.ltcc', 'ifd_baseline_resnet50.prcc', 'ifd_resnet10t.ablation'} <= set(
         list_tagged()
     )
-    methods = sum(bool(variant.family) for variant in VARIANTS.values())
-    assert len(list_models()) == 2 * len(BACKBONES) + len(METHOD_BACKBONES) * methods
+    methods = sum(bool(variant.family and variant.reference) for variant in VARIANTS.values())
+    assert len(list_models()) == 3 * len(BACKBONES) + len(METHOD_BACKBONES) * methods
     assert ifd_zoo.list_models() == list_models()
 
 

@@ -45,12 +45,12 @@ def test_the_zoo_has_both_families_over_the_same_backbones():
     residual = {'resnet10t', 'resnet18', 'resnet50'}
     others = {'mobilenetv4_conv_small', 'convnext_tiny', 'vit_small_patch14_dinov2'}
     assert {f'ifd_{name}' for name in residual | others} <= set(MODELS)
-    for family in ('ifd', 'baseline'):
+    for family in ('ifd', 'baseline', 'student'):
         assert {backbone for owner, backbone in map(split_name, MODELS) if owner == family} == set(BACKBONES)
 
 
 def test_the_methods_of_other_papers_are_over_the_smallest_backbone_and_that_of_the_papers():
-    methods = {name for name, variant in VARIANTS.items() if variant.family}
+    methods = {name for name, variant in VARIANTS.items() if variant.family and variant.reference}
     assert {pair for pair in map(split_name, MODELS) if pair[0] in methods} == {
         (method, backbone) for method in methods for backbone in ('resnet10t', 'resnet50')
     }
@@ -73,11 +73,12 @@ def test_outputs_have_the_promised_shapes(model):
     if 'cbd' in arguments(model.pretrained_cfg['architecture']):
         assert output.clothing_features.shape == (4, model.main_stream.backbone.num_features)
         assert torch.allclose(output.clothing_features.norm(dim=1), torch.ones(4))
-    if model.needs_mask:
+    assert (output.attention_logits is None) is (len(model.streams()) == 1)
+    if model.gives_attention:
         assert output.attention.shape == (4, 1, height, width)
         assert 0 <= output.attention.min() and output.attention.max() <= 1
     else:
-        assert output.attention is None and output.attention_logits is None
+        assert output.attention is None
 
 
 def test_every_parameter_gets_a_finite_gradient(model):

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from eval import run as eval_run
 from ifd_zoo.datasets.base import read_image, read_label_map
+from ifd_zoo.errors import DIVERGED, REFUSED
 from ifd_zoo.hub import load_model
 from ifd_zoo.parsing import load_parser
 from ifd_zoo.transforms import EvalTransform, Masking
@@ -43,7 +44,8 @@ def default_run(root, tmp_path_factory):
 
 @pytest.mark.parametrize('variant', VARIANTS)
 def test_each_variant_trains_and_leaves_a_release_that_evaluates(variant, root, tmp_path, capsys):
-    assert train_run.main(arguments(root, tmp_path / 'run', '--variant', variant, '--epochs', '1')) == 0
+    teacher = ['--teacher', 'ifd_resnet10t.synthetic'] if variant == 'student' else []
+    assert train_run.main(arguments(root, tmp_path / 'run', '--variant', variant, '--epochs', '1', *teacher)) == 0
     release = tmp_path / 'run' / 'release'
     info = json.loads((release / 'config.json').read_text())['ifd']
     assert [row['mode'] for row in info['figures']] == ['general', 'cc', 'sc']
@@ -276,7 +278,6 @@ def test_impossible_flags_stop_the_run_with_the_name_of_the_field(more, word, ro
     [
         (['--num-pids', '64'], 'num_pids'),
         (['--backbone', 'resnet1'], 'close names: '),
-        (['--lr', '1e30', '--schedule', 'cosine'], 'lower --lr'),
         (['--precision', 'fp16'], 'precision'),
         (['--sync-bn'], 'sync_bn'),
         (['--masks', 'no_such_parser'], 'no_such_parser'),
@@ -288,6 +289,13 @@ def test_what_a_run_cannot_have_is_named_without_a_stack_trace(flags, word, root
     assert train_run.main(arguments(root, tmp_path, *flags)) == 2
     error = capsys.readouterr().err
     assert 'error: ' in error and word in error and 'Traceback' not in error
+
+
+def test_a_training_that_diverges_says_so_and_has_an_exit_code_of_its_own(root, tmp_path, capsys):
+    assert train_run.main(arguments(root, tmp_path, '--lr', '1e30', '--schedule', 'cosine')) == DIVERGED
+    error = capsys.readouterr().err
+    assert 'error: ' in error and 'lower --lr' in error and 'Traceback' not in error
+    assert DIVERGED not in (0, REFUSED)
 
 
 def test_missing_data_and_missing_masks_are_named(root, tmp_path, capsys):

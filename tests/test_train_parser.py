@@ -12,6 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torchvision import tv_tensors
 
+from ifd_zoo.errors import DIVERGED
 from ifd_zoo.hub.check import check_release
 from ifd_zoo.labels import LABELS
 from ifd_zoo.parsing import load_parser
@@ -346,7 +347,7 @@ def test_a_folder_with_a_run_is_not_trained_into_again(data, trained, tmp_path, 
 
 def test_a_loss_that_is_not_finite_leaves_no_checkpoint(data, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(parser_training, 'learning_rate', lambda *args: float('inf'))
-    assert script.main(flags(data, tmp_path, '--epochs', '2')) == 2
+    assert script.main(flags(data, tmp_path, '--epochs', '2')) == DIVERGED
     assert 'error: epoch 1: the loss is nan; lower --lr' in capsys.readouterr().err
     assert not (tmp_path / 'checkpoints').exists()
 

@@ -1,15 +1,16 @@
 """Repeat the ablation study of the paper (Table II), and two of the choices it leaves open, over several seeds.
 
     python train/ablation.py --data folder --root DIR --output DIR --seeds 0 1 2 --study components -- --epochs 20
-    python train/ablation.py --data prcc --root DIR --output DIR --study methods --rates pcb=0.05 -- --masks bundled
+    python train/ablation.py --data prcc --root DIR --output DIR --study methods --search 50 -- --masks bundled
 
 What follows `--` goes to every `train/run.py`. Each run has its folder `runs/NAME-seedN`. When the command is given
 again, finished runs are skipped and interrupted ones go on. `--output` gets `STUDY.md`, `STUDY.json` and `STUDY.svg`.
-The studies `controls` and `methods` compare their rows query by query; `methods` is Table I's methods of RGB images.
+The studies `controls` and `methods` compare their rows query by query; `methods` is Table I's methods of RGB images,
+and `student` wants `--teacher` after the `--`. With `--search` the rate of each row is chosen on training people who
+are kept out until then.
 """
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -21,13 +22,14 @@ if __name__ == '__main__':
 from eval.summary import summarise
 from ifd_zoo.choices import NO_MASKS
 from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative, positive
-from train.ablation_chart import draw_chart
-from train.ablation_pairs import Row, compare, pairs_block
-from train.ablation_report import FREE, build_report, markdown_block, shared_training
+from ifd_zoo.errors import DIVERGED
+from train.ablation_pairs import Row, compare
+from train.ablation_report import FREE, build_report, markdown_block, shared_training, write_report
 from train.jobs import Interrupted, Job, JobError, run_jobs
+from train.rate_search import Trial, candidates, choose, has_diverged, note_diverged, score, search_block
 from train.recipes import RECIPES, VARIANTS
 from train.records import RecordError, parse_flags, read_finished
-from train.studies import ARMS, COMPARED, DEFAULTS, STUDIES, rate, settings
+from train.studies import ARMS, COMPARED, DEFAULTS, STUDIES, own_rate, rate, settings
 
 TRAINER = Path(__file__).resolve().parent / 'run.py'
 
@@ -39,6 +41,8 @@ class Run(NamedTuple):
     arm: str
     seed: int
     folder: Path
+    tried: tuple[tuple[str, Any], ...] = ()
+    """Further fields of the training config, of a run of the search for a rate."""
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -52,6 +56,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--seeds', type=not_negative, nargs='+', default=[0, 1, 2], help='a run of each row for each')
     parser.add_argument('--study', nargs='+', choices=STUDIES, default=['components'], help='one or several')
     parser.add_argument('--rates', type=rate, nargs='+', default=[], metavar='ROW=RATE', help='learning rates of rows')
+    parser.add_argument('--search', type=positive, metavar='PEOPLE', help='choose other rates on so many held out')
+    parser.add_argument('--search-epochs', type=positive, help='epochs of these runs (default: those of the study)')
     parser.add_argument('--recipe', default='ablation', help='setting of all runs, see train/recipes.py')
     parser.add_argument('--jobs', type=positive, default=1, help='runs side by side; they share the cores')
     argv = sys.argv[1:] if argv is None else argv
@@ -60,14 +66,16 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     args.extra = argv[split + 1 :]
     args.seeds, args.rates = list(dict.fromkeys(args.seeds)), dict(args.rates)
     try:
-        clash = [name for name in parse_flags(args.extra) if name in DECIDED]
+        decided = {*DECIDED, *(('val_pids',) if args.search else ())}
+        clash = [name for name in parse_flags(args.extra) if name in decided]
     except RecordError as error:
         parser.error(str(error))
     chosen = {arm for study in args.study for arm in STUDIES[study]}
     if foreign := sorted(args.rates.keys() - chosen):
         parser.error(f'--rates: {foreign[0]} is no row of {", ".join(args.study)}')
     if clash:
-        parser.error(f'--{clash[0]} after --: set by the study or a flag of this program, leave it out there')
+        flag = clash[0].replace('_', '-')
+        parser.error(f'--{flag} after --: set by the study or a flag of this program, leave it out there')
     return args
 
 
@@ -80,33 +88,66 @@ class Ablation:
         # All rows of one seed first: what is there when somebody stops it can be compared.
         self.runs = [Run(arm, seed, args.output / 'runs' / f'{arm}-seed{seed}') for seed in args.seeds for arm in arms]
         self.finished: dict[Run, dict[str, Any]] = {}
-        methods = [VARIANTS[ARMS[arm]['variant']].settings for arm in arms]
-        self.free = {*FREE, *(name for method in methods for name in method), *(['lr'] if args.rates else [])}
+        self.rates: dict[str, float] = dict(args.rates)
+        self.searched: dict[str, list[Trial]] = {}
+        decided = [{**VARIANTS[ARMS[arm]['variant']].settings, **ARMS[arm]} for arm in arms]
+        self.free = {*FREE, *(name for row in decided for name in row), *(['lr'] if args.rates or args.search else [])}
 
     def execute(self) -> None:
-        """Read what is finished, and train the rest."""
-        waiting = {}
-        for run in self.runs:
+        """Choose rates if asked to; read what is finished, and train the rest."""
+        if self.args.search:
+            self._search()
+        self._train(self.runs)
+
+    def _search(self) -> None:
+        arms = [arm for arm in dict.fromkeys(run.arm for run in self.runs) if arm not in self.args.rates]
+        trials: dict[str, dict[float, Run]] = {arm: {} for arm in arms}
+        given = RECIPES[self.args.recipe] | parse_flags(self.args.extra)
+        for arm in arms:
+            for lr in candidates(own_rate(arm, given)):
+                folder = self.args.output / 'search' / f'{arm}-lr{lr:g}'
+                tried = (('lr', lr), ('val_pids', self.args.search))
+                trials[arm][lr] = Run(arm, self.args.seeds[0], folder, tried)
+        self._train([run for tried in trials.values() for run in tried.values()])
+        for arm, tried in trials.items():
+            self.searched[arm] = [
+                Trial(lr, score(self.finished[run]) if run in self.finished else None) for lr, run in tried.items()
+            ]
+            self.rates[arm] = choose(arm, self.searched[arm])
+            print(f'{arm}: learning rate {self.rates[arm]:g}', flush=True)
+
+    def _train(self, runs: list[Run]) -> None:
+        waiting: dict[str, tuple[Run, Job]] = {}
+        for run in runs:
             if self._read(run):
-                self._say(run, f'skipped {run.folder.name}: already finished')
+                self._say(run, f'skipped {run.folder.name}: already finished', runs)
+            elif run.tried and has_diverged(run.folder, self._flags(run)):
+                print(f'skipped {run.folder.name}: diverged', flush=True)
             else:
-                job = Job(run.folder.name, self._command(run), run.folder / 'train.out')
+                good = (DIVERGED,) if run.tried else ()
+                job = Job(run.folder.name, self._command(run), run.folder / 'train.out', good)
                 waiting[job.name] = (run, job)
 
         def on_finish(job: Job, seconds: float) -> None:
             run = waiting[job.name][0]
-            if not self._read(run):
+            if self._read(run):
+                self._say(run, f'finished {job.name} in {seconds / 60:.1f} minutes', runs)
+            elif run.tried:
+                note_diverged(run.folder, self._flags(run))
+                print(f'{job.name} diverged', flush=True)
+            else:
                 raise JobError(f'{job.name} ended without {run.folder / "release"}; see {job.output}')
-            self._say(run, f'finished {job.name} in {seconds / 60:.1f} minutes')
 
         jobs = [job for _, job in waiting.values()]
         run_jobs(jobs, self.args.jobs, lambda job: print(f'started {job.name}', flush=True), on_finish)
 
     def _flags(self, run: Run) -> dict[str, Any]:
         given = RECIPES[self.args.recipe] | parse_flags(self.args.extra)
+        if run.tried and self.args.search_epochs:
+            given['epochs'] = self.args.search_epochs
         shared = {'data': self.args.data, 'seed': run.seed, 'recipe': self.args.recipe}
-        own = {'lr': self.args.rates[run.arm]} if run.arm in self.args.rates else {}
-        return shared | settings(run.arm, given) | own
+        own = {'lr': self.rates[run.arm]} if run.arm in self.rates else {}
+        return shared | settings(run.arm, given) | own | dict(run.tried)
 
     def _command(self, run: Run) -> list[str]:
         words = [str(TRAINER), *self.args.extra, '--root', str(self.args.root), '--output', str(run.folder)]
@@ -121,13 +162,14 @@ class Ablation:
         if finished:
             self.finished[run] = finished
             # Now and not at the end: a run that cannot be compared would spoil the hours that follow.
-            shared_training(list(self.finished.values()), self.free)
+            alike = [known for one, known in self.finished.items() if bool(one.tried) == bool(run.tried)]
+            shared_training(alike, self.free)
         return finished is not None
 
-    def _say(self, run: Run, what: str) -> None:
+    def _say(self, run: Run, what: str, runs: list[Run]) -> None:
         mode, row = next(iter(summarise([self.finished[run]]).items()))
         figures = f'{mode} rank-1 {row["rank1"]["mean"]:.1f} mAP {row["mAP"]["mean"]:.1f}'
-        print(f'{what}, {figures} ({len(self.finished)} of {len(self.runs)})', flush=True)
+        print(f'{what}, {figures} ({sum(one in self.finished for one in runs)} of {len(runs)})', flush=True)
 
     def report(self, study: str) -> dict:
         """See `train.ablation_report.build_report`; every run must be finished."""
@@ -137,7 +179,19 @@ class Ablation:
         # Held-out people are no protocol of the data set.
         if study in COMPARED and int(report['training'].get('val_pids', 0)) == 0:
             report['pairs'] = self._compare(rows)
+        if self.args.search:
+            report['search'] = self._told_search(rows)
         return report
+
+    def _told_search(self, rows: dict[str, str]) -> dict[str, Any]:
+        trials = {arm: self.searched[arm] for arm in rows if arm in self.searched}
+        told = [
+            {'name': arm, 'label': rows[arm], 'trials': [one._asdict() for one in tried], 'chosen': self.rates[arm]}
+            for arm, tried in trials.items()
+        ]
+        runs = [run for run in self.finished if run.tried]
+        epochs = [self.finished[run]['training']['epochs'] for run in runs if run.arm in trials]
+        return {'people': self.args.search, 'seed': self.args.seeds[0], 'epochs': min(epochs), 'rows': told}
 
     def _compare(self, rows: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
         extra = parse_flags(self.args.extra)
@@ -161,20 +215,13 @@ class Ablation:
         parts = [f'--data {args.data} --root DIR --output DIR --seeds {seeds} --study {study} --recipe {args.recipe}']
         if args.rates:
             parts.append('--rates ' + ' '.join(f'{arm}={rate:g}' for arm, rate in args.rates.items()))
+        if args.search:
+            parts.append(f'--search {args.search}')
+        if args.search_epochs:
+            parts.append(f'--search-epochs {args.search_epochs}')
         if args.extra:
             parts += ['--', *('DIR' if os.path.isabs(os.path.expanduser(token)) else token for token in args.extra)]
         return 'python train/ablation.py ' + ' '.join(parts)
-
-
-def write_report(report: dict, output: Path) -> None:
-    """STUDY.json, STUDY.svg and STUDY.md in a folder."""
-    study = report['study']
-    (output / f'{study}.json').write_text(json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False) + '\n')
-    draw_chart(report, output / f'{study}.svg')
-    parts = [f'# Ablation: {study}', markdown_block(report), f'![{study}]({study}.svg)', f'    {report["command"]}']
-    if 'pairs' in report:
-        parts.insert(2, pairs_block(report['pairs']))
-    (output / f'{study}.md').write_text('\n\n'.join(parts) + '\n')
 
 
 @entry_point('stopped; the same command goes on from here')
@@ -190,6 +237,8 @@ def main(argv: list[str] | None = None) -> int:
         report = ablation.report(study)
         write_report(report, args.output)
         print(f'\n{args.output / study}.md\n\n{markdown_block(report)}')
+        if 'search' in report:
+            print(f'\n{search_block(report["search"])}')
     return 0
 
 

@@ -1,11 +1,16 @@
 """Finished runs of an ablation study as one report: figures over the seeds, and the table that shows them."""
 
+import json
 from collections.abc import Set
+from pathlib import Path
 from typing import Any
 
 from eval.paper import TABLE_I, TABLE_I_COLUMNS, TABLE_I_SOURCE
 from eval.summary import SummaryError, first_by_mode, summarise
 from ifd_zoo.tables import markdown_table
+from train.ablation_chart import draw_chart
+from train.ablation_pairs import pairs_block
+from train.rate_search import search_block
 from train.recipes import SETTING, SOURCE, VARIANTS
 from train.records import UNDECIDING
 
@@ -39,7 +44,8 @@ def shared_training(runs: list[dict[str, Any]], free: Set[str] = FREE) -> dict[s
 def _comparable(run: dict[str, Any], free: Set[str]) -> dict[str, Any]:
     return {
         **{key: value for key, value in run['training'].items() if key not in free},
-        **{f'data {key}': value for key, value in run['data'].items()},
+        # How much the masks cover is counted only where a row uses them.
+        **{f'data {key}': value for key, value in run['data'].items() if key != 'masks'},
         'valid queries': {mode: row['valid_queries'] for mode, row in first_by_mode(run).items()},
         'gallery images': {mode: row['gallery'] for mode, row in first_by_mode(run).items()},
     }
@@ -143,3 +149,16 @@ def _introduction(report: dict) -> str:
     rates = ', '.join(f'{row["label"]} {row["lr"]:g}' for row in report['rows'] if 'lr' in row)
     budget += f'; learning rates: {rates}' if rates else ''
     return f'rank-1 / mAP in percent, {over}. Test: {test} in the gallery. Budget of every row: {budget}.'
+
+
+def write_report(report: dict, output: Path) -> None:
+    """STUDY.json, STUDY.svg and STUDY.md in a folder."""
+    study = report['study']
+    (output / f'{study}.json').write_text(json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False) + '\n')
+    draw_chart(report, output / f'{study}.svg')
+    parts = [f'# Ablation: {study}', markdown_block(report), f'![{study}]({study}.svg)', f'    {report["command"]}']
+    if 'search' in report:
+        parts.insert(2, search_block(report['search']))
+    if 'pairs' in report:
+        parts.insert(2, pairs_block(report['pairs']))
+    (output / f'{study}.md').write_text('\n\n'.join(parts) + '\n')

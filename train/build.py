@@ -206,8 +206,9 @@ def build_loader(
     camera = v2.RandomApply([surveillance(size[0])], config.camera) if config.camera else None
     transform = TrainTransform(size, augmentation, masking=masking, camera=camera)
     keys = ('image', 'pid', 'clothes_id', *(('masked', 'clothing', 'person') if config.needs_masks else ()))
+    keys = (*keys, 'original') if config.teacher else keys
     variation = Variation(config.recolour, config.background)
-    drawn = DrawnDataset(VariedDataset(dataset.train, transform, variation, photos), keys)
+    drawn = DrawnDataset(VariedDataset(dataset.train, transform, variation, photos, bool(config.teacher)), keys)
     return DataLoader(
         drawn,
         batch_sampler=build_sampler(dataset, config, len(photos)),

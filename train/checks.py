@@ -21,6 +21,8 @@ def check_flags(config: Config, num_processes: int) -> None:
         )
     if config.init and config.backbone_weights != 'none':
         raise ConfigError('init: brings the weights of the backbones, too; leave --backbone-weights out')
+    if (config.variant == 'student') != bool(config.teacher):
+        raise ConfigError('teacher: the variant student needs one, give --teacher NAME|FOLDER|FILE.onnx; no other does')
     if VARIANTS[config.variant].masked and config.masks == NO_MASKS:
         raise ConfigError(f'masks: the variant {config.variant} sees the image without its clothes; give masks')
     if config.contrastive != 'none':

@@ -44,7 +44,8 @@ CHOICES = {
 NOT_NEGATIVE = (
     'stage1_epochs', 'warmup_epochs', 'max_appearances', 'weight_decay', 'T_end', 'ccl_weight', 'triplet_weight',
     'backbone_rate', 'attention_rate', 'photo_weight', 'person_weight', 'off_person_weight', 'val_pids', 'seed',
-    'workers', 'checkpoint_steps', 'picture_epochs',
+    'workers', 'checkpoint_steps', 'picture_epochs', 'logit_weight', 'attention_weight', 'embedding_weight',
+    'similarity_weight',
 )
 """Numbers of at least 0."""
 SHARES = (
@@ -89,6 +90,7 @@ class Config:
     photos: str = option('', 'folder of photos of which each is a person of its own, seen in two outfits at once')
     num_photos: int = option(8, 'photos per batch, over all processes, if there are any')
     photo_weight: float = option(0.4, 'weight of the contrastive losses over photos')
+    teacher: str = option('', 'of the student: a model as for --init, or an ONNX file, image in and vector out')
     tag: str = option('', 'names the release, as in ifd_resnet10t.TAG; default: the data set')
 
     stage1_epochs: int = option(30, 'epochs of the attention stream alone')
@@ -118,6 +120,11 @@ class Config:
     triplet_weight: float = option(0.0, 'weight of a batch-hard triplet loss on the vector before the BN neck')
     person_weight: float = option(0.0, 'weight of a supervised contrastive loss over persons, after the BN neck')
     off_person_weight: float = option(0.0, 'weight of the share of W_I that does not lie on the person')
+    logit_weight: float = option(1.0, "student: weight of the teacher's identity scores")
+    logit_T: float = option(4.0, 'student: temperature of these')
+    attention_weight: float = option(1.0, "student: weight of the squared difference to the teacher's W_I")
+    embedding_weight: float = option(1.0, "student: weight of 1 - cosine to the teacher's embedding")
+    similarity_weight: float = option(1.0, "student: weight of the squared difference of the batch's similarities")
     label_smoothing: float = option(0.1, 'label smoothing of the identity losses')
     pool: str = option('avg', 'pooling of the identity heads')
     last_stride: int = option(1, "last stride of the backbone; 1 doubles the feature map's sides")
@@ -160,7 +167,7 @@ class Config:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ConfigError(f'{name}: must be one of {", ".join(map(str, choices))}, got {getattr(self, name)!r}')
-        for name in ('epochs', 'num_pids', 'num_images', 'accumulate', 'lr', 'tau', 'T'):
+        for name in ('epochs', 'num_pids', 'num_images', 'accumulate', 'lr', 'tau', 'T', 'logit_T'):
             if not getattr(self, name) > 0:
                 raise ConfigError(f'{name}: must be positive, got {getattr(self, name)}')
         for name in NOT_NEGATIVE:
@@ -226,7 +233,7 @@ def portable(config: Config, field: dataclasses.Field) -> Any:
 
     value = getattr(config, field.name)
     # A file or folder of one machine: its name is all that means anything elsewhere.
-    if field.name in ('masks', 'init'):
+    if field.name in ('masks', 'init', 'teacher'):
         return portable_name(value)
     return Path(value).name if value and field.name in ('backbone_weights', 'photos') else value
 

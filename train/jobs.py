@@ -22,6 +22,8 @@ class Job(NamedTuple):
     command: list[str]
     output: Path
     """File that stdout and stderr are appended to; its folder is made when missing."""
+    also_good: tuple[int, ...] = ()
+    """Exit statuses beside 0 that are no failure."""
 
 
 class JobError(ZooError, RuntimeError):
@@ -52,10 +54,10 @@ def run_jobs(
 
     Args:
         on_start: called with each job that starts.
-        on_finish: called with each job that succeeded, and its seconds. An error raised here ends the others.
+        on_finish: called with each job that did not fail, and its seconds. An error raised here ends the others.
 
     Raises:
-        JobError: a job exited with another status than 0; those still running are terminated.
+        JobError: a job exited with another status than its good ones; those still running are terminated.
         Interrupted: see there.
         OSError: a job's output cannot be written.
     """
@@ -111,13 +113,18 @@ def _collect(running: list[_Running], on_finish: Callable[[Job, float], None]) -
     """Report those that have ended; returns the others."""
     ended = [one for one in running if one.process.poll() is not None]
     # Successes first, so that a failure beside them does not hide that they are done.
-    for job, process, start in sorted(ended, key=lambda one: one.process.returncode != 0):
-        if process.returncode:
+    for one in sorted(ended, key=_failed):
+        job, process, start = one
+        if _failed(one):
             lines = job.output.read_text(errors='replace').splitlines()[-TAIL_LINES:]
             tail = '\n'.join(f'  {line}' for line in lines)
             raise JobError(f'{job.name} failed with exit status {process.returncode}; end of {job.output}:\n{tail}')
         on_finish(job, time.monotonic() - start)
     return [one for one in running if one not in ended]
+
+
+def _failed(one: _Running) -> bool:
+    return one.process.returncode not in (0, *one.job.also_good)
 
 
 def _stop(running: list[_Running]) -> None:

@@ -72,6 +72,18 @@ RECIPES: dict[str, dict[str, Any]] = {
         'crop': 0.5,
         'tag': 'controls',
     },
+    # From the main stream of a trained model, with clothes in other colours that the teacher is not shown; of photos
+    # nobody knows more than what the teacher says.
+    'student': {
+        **_FROM_SCRATCH_ON_CPU,
+        'variant': 'student',
+        'num_pids': 16,
+        'num_images': 4,
+        'epochs': 10,
+        'crop': 0.5,
+        'recolour': 0.5,
+        'photo_weight': 0.0,
+    },
     # Those of other methods' papers.
     **{name: {'variant': name, **variant.recipe} for name, variant in VARIANTS.items() if variant.recipe},
 }

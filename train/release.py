@@ -24,7 +24,8 @@ class Outcome(NamedTuple):
     seconds: float
     """Seconds that training took."""
     history: dict[str, Any]
-    """`init`, see `train.start.load_trained`, and `extended_from`, numbers of epochs; empty for most runs."""
+    """`init`, see `train.start.load_trained`, `teacher`, see `train.teachers.Teacher`, and `extended_from`,
+    numbers of epochs; empty for most runs."""
 
 
 def write_release(

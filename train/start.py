@@ -13,12 +13,29 @@ from ifd_zoo.releases.files import describe_mismatch
 from train.config import Config, ConfigError
 
 
+def open_trained(source: str, field: str) -> nn.Module:
+    """A trained model, without classifiers.
+
+    Args:
+        source: as for `ifd_zoo.load_model`, or the output folder of a finished run.
+        field: of the config that names it.
+
+    Raises:
+        ConfigError: there is no such model.
+    """
+    release = Path(source).expanduser() / 'release'
+    try:
+        return load_model(release if release.is_dir() else source)
+    except LoadError as error:
+        raise ConfigError(f'{field}: {error}') from error
+
+
 def load_trained(model: nn.Module, source: str) -> dict[str, str | None]:
     """Fill all but the classifiers with the weights of a trained model.
 
     Args:
         model: of a run.
-        source: as for `ifd_zoo.load_model`, or the output folder of a finished run.
+        source: as for `open_trained`.
 
     Returns:
         `name`, `sha256` of the weights and `command` of the trained model.
@@ -26,10 +43,7 @@ def load_trained(model: nn.Module, source: str) -> dict[str, str | None]:
     Raises:
         ConfigError: there is no such model, or it is of another architecture.
     """
-    try:
-        trained = _load(source)
-    except LoadError as error:
-        raise ConfigError(f'init: {error}') from error
+    trained = open_trained(source, 'init')
     weights, own = trained.state_dict(), model.state_dict()
     expected = {key: tuple(value.shape) for key, value in own.items() if '.classifier.' not in key}
     if text := describe_mismatch(expected, {key: tuple(value.shape) for key, value in weights.items()}):
@@ -40,12 +54,6 @@ def load_trained(model: nn.Module, source: str) -> dict[str, str | None]:
     model.load_state_dict(weights, strict=False)
     command = trained.release_info.get('command')
     return {'name': model_name(trained), 'sha256': hash_weights(trained), 'command': command}
-
-
-def _load(source: str) -> nn.Module:
-    """The model of that name or place, or of the finished run in that folder. Raises LoadError."""
-    release = Path(source).expanduser() / 'release'
-    return load_model(release if release.is_dir() else source)
 
 
 ADVICE = {
@@ -87,7 +95,7 @@ def _load_into(backbone: Backbone, source: str) -> None:
     elif source == 'parser':
         backbone.load_weights(_bundled_encoder(backbone.name), 'encoder of a bundled parser')
     elif source in list_bundled() or Path(source).expanduser().is_dir():
-        backbone.load_weights(_load(source).main_stream.backbone.net.state_dict(), source)
+        backbone.load_weights(open_trained(source, 'backbone_weights').main_stream.backbone.net.state_dict(), source)
     else:
         backbone.load_file(Path(source).expanduser())
 

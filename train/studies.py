@@ -12,6 +12,9 @@ from train.recipes import VARIANTS
 DEFAULTS: dict[str, Any] = {'sampler': 'proportional_ras', 'T': 0.5, 'ccl_unit_mean': False}
 """What a row of a study has unless `ARMS` says otherwise."""
 
+TAUGHT = ('logit', 'attention', 'embedding', 'similarity')
+"""What a student's teacher says, each with a weight in the training config."""
+
 ARMS: dict[str, dict[str, Any]] = {
     **{variant: {'variant': variant} for variant in VARIANTS},
     **{f'ifd-{sampler}': {'variant': 'ifd', 'sampler': sampler} for sampler in ('fixed_ras', 'pk')},
@@ -19,6 +22,8 @@ ARMS: dict[str, dict[str, Any]] = {
     'ikt-no_masks': {'variant': 'ikt', 'masks': NO_MASKS},
     'ifd-unit_mean': {'variant': 'ifd', 'ccl_unit_mean': True},
     'baseline-equal': {'variant': 'baseline', 'equal_compute': True},
+    **{f'student-no_{name}': {'variant': 'student', f'{name}_weight': 0.0} for name in (*TAUGHT, 'ccl')},
+    'student-untaught': {'variant': 'student', **{f'{name}_weight': 0.0 for name in TAUGHT}},
 }
 """Name, as in the runs' folders, to the settings that it decides. Studies share what they have in common.
 
@@ -47,6 +52,15 @@ STUDIES = {
         'ikt-no_masks': 'two streams, nothing erased',
         **{name: variant.label for name, variant in VARIANTS.items() if variant.reference},
     },
+    'student': {
+        'student': 'student',
+        'student-no_logit': "without the teacher's identity scores",
+        'student-no_attention': "without the teacher's W_I",
+        'student-no_embedding': "without the teacher's embedding",
+        'student-no_similarity': "without the teacher's similarities",
+        'student-no_ccl': 'without the clothing contrastive loss',
+        'student-untaught': 'none of the four',
+    },
 }
 """Name of the study to its rows: name of the arm to label."""
 
@@ -63,6 +77,11 @@ def settings(arm: str, given: dict[str, Any]) -> dict[str, Any]:
         epochs = 2 * epochs + int(given['stage1_epochs'])
     method = VARIANTS[own['variant']].settings
     return DEFAULTS | {'masks': given['masks'], 'epochs': epochs} | method | own
+
+
+def own_rate(arm: str, given: dict[str, Any]) -> float:
+    """The learning rate that a row has by itself; `given` as for `settings`."""
+    return float((given | settings(arm, given)).get('lr', Config.lr))
 
 
 def rate(text: str) -> tuple[str, float]:

@@ -33,6 +33,7 @@ from train.config import Config, ConfigError
 from train.engine import Engine, Position, Stage, make_accelerator, place_model
 from train.release import Outcome, write_release
 from train.start import load_backbone_weights, load_trained
+from train.teachers import load_teacher
 from train.tracker import EpochReport, Tracker
 from train.trained_on import describe_records, require_same
 
@@ -58,6 +59,7 @@ class Run:
         self.trained_on = describe_records(dataset.train, config.root.expanduser(), masks, photos)
         model = build_model(config, dataset.num_pids)
         self.size = input_size(model, config)
+        self.teacher = load_teacher(config, self.accelerator.device) if config.teacher else None
         self.tracker = Tracker(config.output) if self.accelerator.is_main_process else None
         state = self._load_state(go_on == 'extend') if go_on else None
         self.history: dict[str, Any] = state.get('history', {}) if state else self._start(model)
@@ -94,12 +96,15 @@ class Run:
 
     def _start(self, model: nn.Module) -> dict[str, Any]:
         """Fill a new model with the weights that the config names; returns what the release has to say of them."""
-        if not self.config.init:
+        history = {'teacher': self.teacher.record} if self.teacher else {}
+        if self.config.init:
+            history['init'] = load_trained(model, self.config.init)
+            self.log(f'all but the classifiers: weights of {history["init"]["name"]}')
+        elif self.teacher and self.teacher.start(model):
+            self.log(f'main stream: weights of {self.teacher.record["name"]}')
+        else:
             self.log(load_backbone_weights(model, self.config))
-            return {}
-        init = load_trained(model, self.config.init)
-        self.log(f'all but the classifiers: weights of {init["name"]}')
-        return {'init': init}
+        return history
 
     def _follow_weights(self) -> ModelEmaV3 | None:
         """The running average of the weights in the last stage, if the config asks for one."""
@@ -159,6 +164,8 @@ class Run:
             remedy = '; for more epochs, give --extend' if changed == ['epochs'] else ''
             raise CheckpointError(f'{folder}: made with another {", ".join(changed)}; give the same flags{remedy}')
         require_same(state.get('trained_on'), self.trained_on, folder, self.log)
+        if self.teacher and state['history']['teacher'] != self.teacher.record:
+            raise CheckpointError(f'{folder}: taught by another {self.teacher.record["name"]}; give the same --teacher')
 
     def _restore(self, state: dict) -> Position:
         self.model.load_state_dict(state['model'])

@@ -42,6 +42,7 @@ class VariedDataset(RecordDataset):
         variation: of the records' pictures.
         photos: records with label maps and pids below zero. Every view of one is cut to the person anew, with another
             outline and other colours, in front of another picture.
+        originals: items also have `original` (3, H, W): the same view of the picture in its own colours.
     """
 
     def __init__(
@@ -50,22 +51,35 @@ class VariedDataset(RecordDataset):
         transform: EvalTransform,
         variation: Variation,
         photos: Sequence[Record] = (),
+        originals: bool = False,
     ) -> None:
         super().__init__([*records, *photos], transform)
-        self.variation, self.first_photo = variation, len(records)
+        self.variation, self.first_photo, self.originals = variation, len(records), originals
         self.view_size = tuple(round(VIEW_SCALE * side) for side in transform.size)
 
     def __getitem__(self, index: int) -> dict:
         photo = index >= self.first_photo
         if not photo and not self.variation:
-            return super().__getitem__(index)
-        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+            item = super().__getitem__(index)
+            return item | {'original': item['image']} if self.originals else item
+        seed, state = int(torch.randint(2**62, ())), torch.get_rng_state()
+        item = self._varied(index, seed)
+        if self.originals and item['clothes_id'] == self.records[index].clothes_id:
+            item['original'] = item['image']
+        elif self.originals:
+            torch.set_rng_state(state)
+            item['original'] = self._varied(index, seed, own_colours=True)['image']
+        return item
+
+    def _varied(self, index: int, seed: int, own_colours: bool = False) -> dict:
+        photo, rng = index >= self.first_photo, np.random.default_rng(seed)
         image, label_map = self.load(index)
         recoloured = label_map is not None and (photo or rng.random() < self.variation.recolour)
         if photo:
             image, label_map = shrunk(image, label_map, 2 * self.view_size[0])
         if recoloured:
-            image = redress(image, label_map, rng)
+            redressed = redress(image, label_map, rng)
+            image = image if own_colours else redressed
         if photo:
             image, label_map = new_outline(image, label_map, rng, self.view_size)
         if label_map is not None and (photo or rng.random() < self.variation.background):

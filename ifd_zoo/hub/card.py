@@ -12,6 +12,7 @@ from ifd_zoo.hub.release import release_name
 from ifd_zoo.models.cfg import PAPER
 from ifd_zoo.models.features import recorded_feature
 from ifd_zoo.models.inference import keeps_answer
+from ifd_zoo.models.zoo import network_class
 from ifd_zoo.tables import markdown_table
 from ifd_zoo.variants import VARIANTS, Variant, split_name
 
@@ -26,8 +27,7 @@ def model_card(config: dict[str, Any]) -> str:
         config: of the release; what it does not record is said to be unknown.
     """
     info, name = config.get('ifd', {}), release_name(config)
-    variant = _variant(config)
-    single = variant.streams == 1
+    variant, shows = _variant(config), network_class(config['architecture']).gives_attention
     card = ModelCard.from_template(
         card_data(config),
         str(Path(__file__).with_name('cards') / 'model.md.jinja'),
@@ -36,7 +36,7 @@ def model_card(config: dict[str, Any]) -> str:
         url=PAPER['origin_url'],
         num_features=config['num_features'] * len(recorded_feature(info)) if 'num_features' in config else 'D',
         feature=_feature_text(info),
-        attention='' if single else ', and an attention map says where the network looked',
+        attention='' if not shows else ', and an attention map says where the network looked',
         input_text=_input_text(config, info.get('training', {}), variant),
         training=_training_text(info),
         figures=_figures_table(info),
@@ -141,6 +141,8 @@ def _training_text(info: dict[str, Any]) -> str:
     history = training.get('history', {})
     if init := history.get('init'):
         rows['started from'] = f'{init["name"]} (SHA-256 {init["sha256"][:12]}...), `{init["command"]}`'
+    if teacher := history.get('teacher'):
+        rows['teacher'] = f'{teacher["name"]} (SHA-256 {teacher["sha256"][:12]}...)'
     if earlier := history.get('extended_from'):
         rows['extended'] = f'from {", ".join(map(str, earlier))} to {training["epochs"]} epochs'
     return '\n'.join(f'- {name}: {"not recorded" if value is None else value}' for name, value in rows.items())

@@ -1,10 +1,7 @@
 """A model as an ONNX file, compared with torch in onnxruntime before it is left behind."""
 
 import copy
-import importlib
 import json
-import warnings
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ifd_zoo.errors import ZooError
 from ifd_zoo.files import replacing
 from ifd_zoo.hub.loading import eval_transform
+from ifd_zoo.hub.onnx_graph import ExportError, halve, write_graph
 from ifd_zoo.labels import LABELS, class_indices
 from ifd_zoo.masks import erase
 from ifd_zoo.models.features import feature_of, raw_parts, unite
 from ifd_zoo.models.fingerprint import hash_weights, model_name
 from ifd_zoo.parsing.parser import MEAN, STD, Parser
 
-TOLERANCE = 1e-4
-"""How far onnxruntime may be from torch; embeddings have unit length, attention is in [0, 1]."""
-
-REQUIRED = ('onnx', 'onnxscript', 'onnxruntime')
-
-
-class ExportError(ZooError, ValueError):
-    """A model could not be exported; the message says why."""
+TOLERANCES = {'fp32': 1e-4, 'fp16': 1e-2}
+"""How far onnxruntime may be from torch in float32; embeddings have unit length, attention is in [0, 1]."""
 
 
 class Embedder(nn.Module):
@@ -85,7 +76,14 @@ class ParsingEmbedder(nn.Module):
         return self.embedder((photo - self.mean) / self.std, (masked - self.mean) / self.std)
 
 
-def export_onnx(model: nn.Module, path: str | Path, parser: Parser | None = None, flip: bool = True) -> float:
+def export_onnx(
+    model: nn.Module,
+    path: str | Path,
+    parser: Parser | None = None,
+    flip: bool = True,
+    precision: str = 'fp32',
+    opset: int | None = None,
+) -> float:
     """Write an ONNX file for any number of images of the model's input size.
 
     Inputs `image` and, for two streams, `masked` (B, 3, H, W), normalised; with a parser instead `photo` (B, 3, H, W),
@@ -97,20 +95,26 @@ def export_onnx(model: nn.Module, path: str | Path, parser: Parser | None = None
         path: of the file.
         parser: to be put in front of a model with two streams.
         flip: add the mirror image to the embedding, as everywhere else in the zoo.
+        precision: `fp16` halves the file; inputs and outputs stay float32, unit length holds to three digits.
+        opset: version of the operators; default: that of torch's exporter.
 
     Returns:
         The largest deviation of onnxruntime from torch.
 
     Raises:
-        ExportError: a package is missing, the parser does not fit, or onnxruntime computes something else.
+        ExportError: a package is missing, the parser does not fit, or onnxruntime computes something else; or there is
+            no such opset.
     """
     network = _network(model, parser, flip)
     names = _input_names(model, parser)
     size = eval_transform(model).size
     with replacing(Path(path)) as temporary:
         examples = _images(len(names), 2, size, parser is not None)
-        write_graph(network, temporary, names, output_names(model), examples, describe(model, parser, flip))
-        deviation = _compare(network, temporary, names, size)
+        metadata = describe(model, parser, flip) | {'precision': precision}
+        write_graph(network, temporary, names, output_names(model), examples, metadata, opset)
+        if precision == 'fp16':
+            halve(temporary)
+        deviation = _compare(network, temporary, names, size, TOLERANCES[precision])
     return deviation
 
 
@@ -133,50 +137,8 @@ def describe(model: nn.Module, parser: Parser | None, flip: bool) -> dict[str, s
     }
 
 
-def write_graph(
-    network: nn.Module,
-    path: Path,
-    inputs: Sequence[str],
-    outputs: Sequence[str],
-    examples: tuple[Tensor, ...],
-    metadata: Mapping[str, str],
-) -> None:
-    """The network as an ONNX file for any number of images.
-
-    Args:
-        examples: one tensor (2, ...) for each of `inputs`.
-        metadata: to be kept in the file.
-
-    Raises:
-        ExportError: a package is missing.
-    """
-    for package in REQUIRED:
-        _require(package)
-    with warnings.catch_warnings():
-        # All inputs have the same batch axis, which the exporter remarks on.
-        warnings.filterwarnings('ignore', 'The axis name|# The axis name', UserWarning)
-        program = torch.onnx.export(
-            network,
-            examples,
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_shapes=tuple({0: 'batch'} for _ in inputs),
-            dynamo=True,
-            verbose=False,
-        )
-        program.model.metadata_props.update(metadata)
-        program.save(path)
-
-
 def output_names(model: nn.Module) -> tuple[str, ...]:
     return ('embedding', 'attention') if model.gives_attention else ('embedding',)
-
-
-def _require(package: str) -> None:
-    try:
-        importlib.import_module(package)
-    except ImportError as error:
-        raise ExportError(f'{package} is missing: pip install {" ".join(REQUIRED)}') from error
 
 
 def fixed_copy(model: nn.Module) -> nn.Module:
@@ -215,7 +177,7 @@ def _images(inputs: int, batch: int, size: tuple[int, int], positive: bool) -> t
     return tuple(image if positive else 4 * image - 2 for image in images)
 
 
-def _compare(network: nn.Module, path: Path, names: list[str], size: tuple[int, int]) -> float:
+def _compare(network: nn.Module, path: Path, names: list[str], size: tuple[int, int], tolerance: float) -> float:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=['CPUExecutionProvider'])
@@ -227,6 +189,6 @@ def _compare(network: nn.Module, path: Path, names: list[str], size: tuple[int, 
         found = session.run(None, {name: image.numpy() for name, image in zip(names, images, strict=True)})
         pairs = zip(found, expected, strict=True)
         deviation = max(deviation, *(float(np.abs(a - b.numpy()).max()) for a, b in pairs))
-    if not deviation <= TOLERANCE:
-        raise ExportError(f'onnxruntime differs from torch by {deviation:.1e}, more than {TOLERANCE:g}: not written')
+    if not deviation <= tolerance:
+        raise ExportError(f'onnxruntime differs from torch by {deviation:.1e}, more than {tolerance:g}: not written')
     return deviation

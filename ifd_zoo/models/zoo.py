@@ -1,4 +1,4 @@
-"""Architectures by name: for each line of `BACKBONES` an IFD and its single-stream twin, registered with timm.
+"""Architectures by name: for each line of `BACKBONES` an IFD, its single-stream twin and student, registered with timm.
 
 Those of other methods are over the backbones of `METHOD_BACKBONES`.
 """
@@ -32,7 +32,7 @@ BACKBONES = {
     # Its images are padded to multiples of 14 pixels.
     'vit_small_patch14_dinov2': Backbone('vit_small_patch14_dinov2.lvd142m', (252, 126), 'model.patch_embed.proj'),
 }
-"""What comes after `ifd_` and `ifd_baseline_`; a new one is one line."""
+"""What comes after `ifd_`, `ifd_baseline_` and `ifd_student_`; a new one is one line."""
 METHOD_BACKBONES = ('resnet10t', 'resnet50')
 """Keys of `BACKBONES`."""
 
@@ -54,6 +54,7 @@ TRAINED: dict[str, dict[str, Any]] = {
     'ifd_baseline_resnet10t.ablation': trained('--recipe ablation --variant baseline', RENDERED),
     'ifd_baseline_resnet10t.ablation_cbd': trained('--recipe ablation --variant cbd --tag ablation_cbd', RENDERED),
     'ifd_baseline_resnet50.prcc': trained('--recipe prcc --variant baseline', 'PRCC'),
+    'ifd_student_resnet10t.synthetic': trained('--recipe student --teacher ifd_resnet10t.synthetic', RENDERED),
     'ifd_baseline_resnet50.ltcc': trained('--recipe ltcc --variant baseline', 'LTCC'),
 }
 """`architecture.tag` of each training run; a new one is one line."""
@@ -113,5 +114,5 @@ def _register(architecture: str, variant: Variant, backbone: Backbone) -> None:
 
 
 for _prefix, _name in NAMESAKES.items():
-    for _backbone in METHOD_BACKBONES if VARIANTS[_name].family else BACKBONES:
+    for _backbone in METHOD_BACKBONES if VARIANTS[_name].reference else BACKBONES:
         _register(_prefix + _backbone, VARIANTS[_name], BACKBONES[_backbone])

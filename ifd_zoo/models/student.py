@@ -1,0 +1,72 @@
+"""IFD's student: the main stream, with a small head that reads W_I from the main stream's own feature map.
+
+It is shown where identity is in training, by an IFD that sees the clothing-masked image (`train/methods/student.py`),
+and needs neither a parser nor a second stream afterwards. Attention that is learnt from parsing was tried before for
+clothing-change re-identification: DeSKPro (Wu et al., ICIP 2022, arXiv:2208.12023).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from ifd_zoo.models.baseline import Baseline
+from ifd_zoo.models.layers import IFDOutput
+
+
+class AttentionHead(nn.Module):
+    """W_I from the feature map that it weighs: one convolution to one map.
+
+    Args:
+        num_features: channels C of the feature map.
+        kernel_size: side of the convolution, odd.
+    """
+
+    def __init__(self, num_features: int, kernel_size: int = 7) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(num_features, 1, kernel_size, padding=kernel_size // 2)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return torch.sigmoid(self.conv(maps))  # W_I (B, 1, h, w)
+
+
+class Student(Baseline):
+    """The main stream and its attention head.
+
+    Args:
+        backbone, num_classes, in_chans, pool, last_stride, neck_affine, clothing_resize, clothing_normalize: as for
+            `Baseline`.
+        cbd: with the clothing bias diminishing module, which reads F_rg.
+        ikt_kernel: side of the attention head's convolution, odd.
+    """
+
+    gives_attention = True
+
+    def __init__(
+        self,
+        backbone: str = 'resnet50.tv_in1k',
+        num_classes: int = 0,
+        in_chans: int = 3,
+        pool: str = 'avg',
+        cbd: bool = True,
+        *,
+        last_stride: int = 1,
+        neck_affine: bool = True,
+        ikt_kernel: int = 7,
+        clothing_resize: str = 'area',
+        clothing_normalize: bool = True,
+    ) -> None:
+        options = {'last_stride': last_stride, 'neck_affine': neck_affine}
+        options |= {'clothing_resize': clothing_resize, 'clothing_normalize': clothing_normalize}
+        super().__init__(backbone, num_classes, in_chans, pool, cbd, **options)
+        self.ikt = AttentionHead(self.main_stream.backbone.num_features, ikt_kernel)
+
+    def forward(self, image: Tensor, masked: Tensor | None = None, clothing: Tensor | None = None) -> IFDOutput:
+        """Same call as `IFD.forward`; `masked` is not looked at."""
+        maps = self.main_stream.backbone(image)  # F_g (B, C, h, w)
+        attention = self.ikt(maps)
+        maps = attention * maps  # F_rg
+        main = self.main_stream.head(maps)
+        clothing_features = self.cbd(maps, clothing) if self.cbd is not None and clothing is not None else None
+        return IFDOutput(main.embedding, attention, main.logits, None, clothing_features, main.pooled, None)
+
+    def weigh(self, maps: Tensor, image: Tensor, masked: Tensor | None) -> Tensor:
+        return self.ikt(maps) * maps

@@ -1,0 +1,122 @@
+"""IFD's student, which learns to do without masks and without the attention stream.
+
+It is told what a trained model, the teacher, makes of each picture: identity scores, W_I, the embedding, and how
+similar the pictures of a batch are to each other. The teacher is shown every picture as it is, the student perhaps with
+clothes in other colours, so that it learns not to mind them; both views of a photo have one answer, the mean of the
+teacher's two. People with labels also enter by the identity loss and the clothing contrastive loss, photos by what the
+teacher says.
+
+A release has no classifier: the teacher's identity scores are cosines of its embedding to a direction for each person,
+which are learnt beside the student.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ifd_zoo.datasets import ReIDDataset
+from ifd_zoo.models import IFDOutput
+from train.config import Config
+from train.gather import gather
+from train.losses import IdentityLoss
+from train.methods.cal import SCALE, CosineClassifier
+from train.studies import TAUGHT
+from train.task import JointTask
+from train.teachers import load_teacher
+
+
+class LogitDistillation(nn.Module):
+    """T^2 KL(teacher | student) of the softened identity scores (Hinton, Vinyals, Dean, arXiv:1503.02531).
+
+    Args:
+        T: temperature.
+    """
+
+    def __init__(self, T: float = 4.0) -> None:
+        super().__init__()
+        self.T = T
+
+    def forward(self, logits: Tensor, teacher: Tensor) -> Tensor:
+        """The loss, a scalar: the mean over images of scores (N, K) twice."""
+        student, teacher = ((scores.float() / self.T).log_softmax(1) for scores in (logits, teacher))
+        return self.T**2 * F.kl_div(student, teacher, reduction='batchmean', log_target=True)
+
+
+class AttentionDistillation(nn.Module):
+    """Mean squared difference of two attention maps, the teacher's brought to the size of the student's."""
+
+    def forward(self, attention: Tensor, teacher: Tensor) -> Tensor:
+        """The loss, a scalar; W_I (N, 1, h, w) and (N, 1, h', w')."""
+        return F.mse_loss(attention.float(), F.interpolate(teacher.float(), attention.shape[-2:], mode='area'))
+
+
+class EmbeddingDistillation(nn.Module):
+    """1 - cosine, mean over images."""
+
+    def forward(self, embedding: Tensor, teacher: Tensor) -> Tensor:
+        """The loss, a scalar, of (N, D) twice."""
+        return (1 - F.cosine_similarity(embedding.float(), teacher.float(), dim=1)).mean()
+
+
+class SimilarityDistillation(nn.Module):
+    """Mean squared difference of the cosines between the images of a batch, each to all others."""
+
+    def forward(self, embedding: Tensor, teacher: Tensor) -> Tensor:
+        """The loss, a scalar, of (N, D) and (N, D'), with N at least 2."""
+        with torch.autocast(embedding.device.type, enabled=False):
+            units = [F.normalize(vectors.float(), dim=1) for vectors in (embedding, teacher)]
+            student, told = (unit @ unit.T for unit in units)
+        return (student - told).square().sum() / (len(student) * (len(student) - 1))  # of each to itself it is 0
+
+
+def one_answer(embedding: Tensor, pids: Tensor) -> Tensor:
+    """Embeddings (N, D) of unit length, those of the views of a photo, which have one pid below zero, as their mean."""
+    same = (pids[:, None] == pids[None, :]) & (pids[:, None] < 0)
+    same |= torch.eye(len(pids), dtype=torch.bool, device=pids.device)
+    return F.normalize(same.to(embedding.dtype) @ embedding, dim=1)
+
+
+class StudentTask(JointTask):
+    """The losses of the variant, and what the teacher says.
+
+    The student's embedding is the one after its neck; where the teacher's is of another length, the student's is led
+    there by a linear map that is learnt and not released.
+    """
+
+    def __init__(self, model: nn.Module, config: Config, dataset: ReIDDataset) -> None:
+        super().__init__(model, config, dataset)
+        self.teacher = load_teacher(config, next(model.parameters()).device)  # no module: neither trained nor saved
+        self.weights = {term: getattr(config, f'{term}_weight') for term in TAUGHT}
+        self.terms = nn.ModuleDict({
+            'logit': LogitDistillation(config.logit_T),
+            'attention': AttentionDistillation(),
+            'embedding': EmbeddingDistillation(),
+            'similarity': SimilarityDistillation(),
+        })
+        told, own = self.teacher.num_features, model.num_features
+        led = self.weights['embedding'] and told != own
+        self.projection = nn.Linear(own, told, bias=False) if led else nn.Identity()
+        knows = self.weights['logit'] and self.teacher.knows_people
+        self.people = CosineClassifier(told, dataset.num_pids) if knows else None
+        self.hard = IdentityLoss(0.0)
+
+    def losses(self, output: IFDOutput, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
+        return super().losses(output, batch, progress) | self.told(output, batch)
+
+    def told(self, output: IFDOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The weighted losses that the teacher's answer to a batch gives; those without a weight are left out."""
+        answer = self.teacher(batch['original'], batch['masked'])
+        embedding = one_answer(answer.embedding, batch['pid'])
+        pairs = {'embedding': (self.projection(output.embedding), embedding)}
+        if self.weights['similarity']:
+            pairs['similarity'] = (gather(output.embedding), gather(embedding))
+        if answer.attention is not None:
+            pairs['attention'] = (output.attention, answer.attention)
+        losses = {}
+        if self.people is not None:
+            known = batch['pid'] >= 0
+            scores = SCALE * self.people(embedding[known])
+            losses['teacher_people'] = self.hard(scores, batch['pid'][known])
+            pairs['logit'] = (output.main_logits[known], scores.detach())
+        weights = {term: weight for term, weight in self.weights.items() if weight and term in pairs}
+        return losses | {term: weight * self.terms[term](*pairs[term]) for term, weight in weights.items()}
