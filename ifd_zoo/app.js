@@ -7,8 +7,6 @@
             });
         for (const empty of document.querySelectorAll('[aria-label="Empty value"]:not([role])'))
             empty.setAttribute('role', 'img');
-        for (const table of document.querySelectorAll('.virtual-table-viewport:not([tabindex])'))
-            table.tabIndex = 0;  // so that the keyboard can scroll it
         // A button around a button: the inner one uploads, so it is the one to be reached.
         for (const inner of document.querySelectorAll('button.icon-button :is(button, [tabindex])')) {
             const outer = inner.closest('button.icon-button');
