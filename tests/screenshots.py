@@ -38,7 +38,7 @@ def change(page):
 
 def compare(page):
     open_tab(page, 'Compare')
-    page.click('#compare_examples button >> nth=1')
+    page.click('#compare_examples button >> nth=0')
     page.wait_for_selector('#cam_second .gallery-item:nth-child(3) img')
 
 

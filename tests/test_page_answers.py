@@ -2,6 +2,7 @@
 
 import re
 
+import gradio as gr
 import pytest
 
 from ifd_zoo.choices import DEFAULT_BASELINE, DEFAULT_MODEL
@@ -11,6 +12,9 @@ from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page import answers, evidence, first_sight
 from ifd_zoo.page.__main__ import main
 from ifd_zoo.page.answering import LEAST_MARGIN, MOST_BACKGROUND, Triple, choose_triples
+from ifd_zoo.page.models import Models
+from ifd_zoo.page.session import Sessions
+from ifd_zoo.page.site import build_demo
 from ifd_zoo.uploads import mark, read_label
 
 QUERIES, GALLERY = ({path.name for path in (EXAMPLES / kind).glob('*.jpg')} for kind in ('query', 'gallery'))
@@ -57,6 +61,13 @@ def test_what_is_seen_first_marks_each_answer_and_tells_all_right_ranks(known):
     assert all(name in drawn for name in known.models) and 'src="data:image/webp' in drawn
     assert ('such searches' in says) == (known.test is not None)
     assert 'such searches' not in first_sight.draw(known._replace(test=None))
+
+
+def test_the_example_is_there_without_any_model():
+    models = Models({'never': 'no_such_model'}, 'none', 'cpu')
+    blocks = build_demo(models, Sessions()).blocks.values()
+    (first,) = [one for one in blocks if isinstance(one, gr.HTML) and one.elem_id == 'first']
+    assert first.value == first_sight.draw(answers.read_answers()) and not models._predictors
 
 
 # Examples of Compare

@@ -154,7 +154,7 @@ def test_clothes_change_and_similarities_are_measured(page, server):
 
 def test_an_example_is_compared_by_two_models(page, server):
     open_tab(page, 'Compare')
-    page.click('#compare_examples button >> nth=1')
+    page.click('#compare_examples button >> nth=-1')
     page.wait_for_selector('#cam_second .gallery-item:nth-child(3) img')
     assert 'margin' in page.inner_text('#verdict_first') and 'margin' in page.inner_text('#verdict_second')
     assert not page.errors
@@ -279,18 +279,21 @@ def serious(page):
 
 
 def fill(page):
-    """Results in all tabs that have some."""
+    """Results in all tabs that have some, each brought into sight."""
     page.click('#examples button >> nth=0')
     wait_for_result(page, f'Ranked {len(GALLERY)} photos')
+    assert is_in_sight(page, '#status')
     page.wait_for_selector('#matches .gallery-item:nth-child(8) img')
     open_tab(page, 'Change clothes')
     page.click('#change_examples button >> nth=1')
     page.wait_for_selector('#edited img')
     page.click('#measure')
     page.wait_for_selector('#fixed_chart svg')
+    assert is_in_sight(page, '#tops')
     open_tab(page, 'Compare')
-    page.click('#compare_examples button >> nth=1')
+    page.click('#compare_examples button >> nth=-1')
     page.wait_for_selector('#cam_second .gallery-item:nth-child(3) img')
+    assert is_in_sight(page, '#verdict_first')
 
 
 def is_dark(page):

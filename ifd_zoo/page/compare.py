@@ -16,7 +16,7 @@ from ifd_zoo.page.files import error, handing_over, one_photo, user_errors
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.rank_layout import model_choices
 from ifd_zoo.page.session import Sessions
-from ifd_zoo.page.theme import NETWORK, PHOTO, PICTURES, labelled
+from ifd_zoo.page.theme import NETWORK, PHOTO, PICTURES, labelled, scroll_to
 
 BARS = 'What makes anchor and same person alike'
 SHOWN_SIDE = 512  # pixels of the drawn photos
@@ -98,6 +98,8 @@ def build(models: Models, sessions: Sessions) -> tuple[gr.Tab, list[gr.Dropdown]
     }
     fill = examples.click(triples.__getitem__, examples, photos, show_progress='hidden', api_visibility='private')
     compared = [fill.success(**run, api_visibility='private'), button.click(**run, api_name='compare')]
+    for event in (examples.click, button.click, *(one.success for one in compared)):
+        event(fn=None, js=scroll_to('verdict_first'))
     stop_with(sessions, cancel, compared, outputs[0])
     return tab, chosen
 

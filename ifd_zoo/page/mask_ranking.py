@@ -56,7 +56,8 @@ def rank_again(
     text = f'**{share:.1%}** of the photo has another class than the parser gave it.'
     if not models.get(model).model.needs_mask:
         text += ' This model does not use the mask, so nothing moves: choose one with attention in the tab Rank.'
-    return _rank_twice(models, sessions, (parsed.file, parsed.file), (original, label_map), model, places, text)
+    asked = Twice(model, (parsed.file, parsed.file), (original, label_map))
+    return _rank_twice(models, sessions, asked, places, text)
 
 
 def rank_hidden(
@@ -77,22 +78,30 @@ def rank_hidden(
     classes = ', '.join(PARTS[part])
     text = f'Hidden from `{plain_name(model)}`: the **{part}** ({classes}), in the colour of the rest.'
     files = parsed.file, PhotoFile(hidden, parsed.file.name)
-    return _rank_twice(models, sessions, files, (label_map, label_map), model, places, text)
+    return _rank_twice(models, sessions, Twice(model, files, (label_map, label_map)), places, text)
+
+
+class Twice(NamedTuple):
+    """What is ranked by, before and after."""
+
+    model: str
+    queries: tuple[PhotoFile, PhotoFile]
+    label_maps: tuple[np.ndarray, np.ndarray]
 
 
 def _rank_twice(
-    models: Models, sessions: Sessions, queries: tuple, label_maps: tuple, model: str, places: tuple, text: str
+    models: Models, sessions: Sessions, asked: Twice, places: tuple, text: str
 ) -> tuple[str, list, list, list]:
     """Ranking before and after, with what there is to tell."""
     gr.Progress()(0, desc='Ranking twice')
     files, _, skipped = take_gallery_or_examples(sessions, *places)
     with user_errors():
-        predictor = models.get(model)
+        predictor = models.get(asked.model)
         tell = stoppable(sessions, 'Looking at the gallery', len(files))
         if places[2]:
             models.update_index(predictor, tell)
         with models.busy:
-            result = search(predictor, list(queries), files, tell, models.embed, list(label_maps))
+            result = search(predictor, asked.queries, files, tell, models.embed, asked.label_maps)
     before, after = result.queries
     right = [_right(one) for one in (before, after)]
     if all(right):

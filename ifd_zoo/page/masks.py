@@ -92,31 +92,34 @@ def build(models: Models, sessions: Sessions, ranking: RankTab) -> gr.Tab:
         [photo.change, parser.input], handing_over(sessions, partial(to_editor, models, sessions)), [photo, parser],
         [editor, parsed], preprocess=False, api_visibility='private', **NETWORK,
     )
+    examples.click(fn=None, js=scroll_to('editor'))
+    buttons, outputs = [button, *hidden, cancel], [text, *pictures, table]
+    _wire_ranking(models, sessions, ranking, buttons, [parsed, editor, label_map], outputs)
+    return tab
+
+
+def _wire_ranking(
+    models: Models, sessions: Sessions, ranking: RankTab, buttons: list, painted: list, outputs: list
+) -> None:
+    """What the buttons below the editor do.
+
+    Args:
+        buttons: that ranks with the mask, those of `PARTS`, and Cancel.
+        painted: the photo, the editor, and the label map that is read from it.
+    """
+    (button, *hidden, cancel), (parsed, editor, label_map), text = buttons, painted, outputs[0]
+    how = {'show_progress_on': text, 'api_visibility': 'private', **NETWORK}
     # Twice, since gradio decodes either all of the inputs or none, and what was painted comes decoded only.
-    read = button.click(
-        partial(corrected_map, models, sessions), [parsed, editor], label_map, show_progress_on=text,
-        api_visibility='private', **NETWORK,
-    )
-    ranked = read.success(
-        handing_over(sessions, partial(rank_again, models, sessions)),
-        [parsed, label_map, ranking.model, *ranking.gallery],
-        [text, *pictures, table],
-        preprocess=False,
-        show_progress_on=text,
-        api_visibility='private',
-        **NETWORK,
-    )
-    events = [read, ranked]
+    read = button.click(partial(corrected_map, models, sessions), [parsed, editor], label_map, **how)
+    again = handing_over(sessions, partial(rank_again, models, sessions))
+    places = [ranking.model, *ranking.gallery]
+    events = [read, read.success(again, [parsed, label_map, *places], outputs, preprocess=False, **how)]
     for part, press in zip(PARTS, hidden, strict=True):
-        events.append(press.click(
-            handing_over(sessions, partial(rank_hidden, models, sessions, part)),
-            [parsed, ranking.model, *ranking.gallery], [text, *pictures, table], preprocess=False,
-            show_progress_on=text, api_visibility='private', **NETWORK,
-        ))  # fmt: skip
+        without = handing_over(sessions, partial(rank_hidden, models, sessions, part))
+        events.append(press.click(without, [parsed, *places], outputs, preprocess=False, **how))
     for press in (button, *hidden):
         press.click(fn=None, js=scroll_to('mask_text'))
     stop_with(sessions, cancel, events, text)
-    return tab
 
 
 def _pictures(label: str) -> gr.Gallery:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from ifd_zoo.gallery import LISTED, PhotoFile, example_photos, search
+from ifd_zoo.gallery import LISTED, PhotoFile, SearchResult, example_photos, search
 from ifd_zoo.page import first_sight, texts
 from ifd_zoo.page.cancel import stop_with, stoppable
 from ifd_zoo.page.door import Clicked
@@ -28,6 +28,7 @@ from ifd_zoo.page.rank_views import check_view, explain_threshold, offer_thresho
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.theme import LIGHT, NETWORK, scroll_to
 from ifd_zoo.predictor import Predictor
+from ifd_zoo.uploads import Gallery
 
 MAX_QUERIES = 20
 UP_TO_DATE = "() => document.getElementById('results').classList.remove('stale')"
@@ -81,12 +82,7 @@ def rank(
         models.require(*names)
         found = narrowed(take_gallery(sessions, gallery, archives, use_folder), persons, cameras, since, until)
         progress(0, desc='Waiting for the model')
-        predictors = [models.get(name) for name in names]
-        tell = stoppable(sessions, 'Looking at the gallery', len(found.files))
-        for predictor in predictors if use_folder else ():
-            models.update_index(predictor, tell)
-    with user_errors(BAD_QUERY), models.busy:
-        results = [search(predictor, wanted, found.files, tell, models.embed) for predictor in predictors]
+    results = _search(models, sessions, names, wanted, found, use_folder)
     watched = frozenset(sessions.folder.files if use_folder and sessions.folder else ())
     rankings = [
         Ranking(name, result.queries, found.files, found.labels, watched=watched)
@@ -94,12 +90,30 @@ def rank(
     ]
     result, by = results[0], ' and '.join(f'`{plain_name(name)}`' for name in names)
     status = [f'**Ranked {result.searched:,} photos** by {by} in {time.monotonic() - started:.1f} s.']
-    status += _remarks(predictors[0], result.searched)
+    status += _remarks(models.get(model), result.searched)
     status += tell_skipped(found.skipped + result.skipped, len(found.files) + len(found.skipped))
     names = [(f'{place}: {one.name}', place - 1) for place, one in enumerate(result.queries, 1)]
     chosen = gr.Dropdown(names, value=0, visible=len(names) > 1)
     shown = redraw(models, sessions, rankings, 0, view, opacity, top_k, threshold)
     return '\n\n'.join(status), gr.Column(visible=True), *shown, chosen, rankings, gr.Column(visible=False)
+
+
+def _search(
+    models: Models,
+    sessions: Sessions,
+    names: list[str],
+    queries: list[PhotoFile],
+    gallery: Gallery,
+    use_folder: bool,
+) -> list[SearchResult]:
+    """The gallery ranked by each of the models."""
+    with user_errors():
+        predictors = [models.get(name) for name in names]
+        tell = stoppable(sessions, 'Looking at the gallery', len(gallery.files))
+        for predictor in predictors if use_folder else ():
+            models.update_index(predictor, tell)
+    with user_errors(BAD_QUERY), models.busy:
+        return [search(predictor, queries, gallery.files, tell, models.embed) for predictor in predictors]
 
 
 def _take_queries(sessions: Sessions, queries: list | None) -> list[PhotoFile]:

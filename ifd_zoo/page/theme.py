@@ -52,10 +52,14 @@ def labelled(*value: object, label: str, **options: object) -> gr.Image:
 
 
 def scroll_to(elem_id: str) -> str:
-    """JavaScript that brings an element into sight; to the top of a phone, where all lies below each other."""
-    return f"""() => document.getElementById('{elem_id}').scrollIntoView({{
-        behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth',
-        block: innerWidth < 700 ? 'start' : 'nearest'}})"""
+    """JavaScript that brings an element into sight; to the top where it is large, as all is on a phone."""
+    return f"""() => {{
+        const element = document.getElementById('{elem_id}');
+        element.scrollIntoView({{
+            behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth',
+            block: innerWidth < 700 || element.offsetHeight > innerHeight / 2 ? 'start' : 'nearest'
+        }});
+    }}"""
 
 
 NETWORK = {'concurrency_id': 'search', 'concurrency_limit': 1}
