@@ -1,6 +1,6 @@
 """A large index measured: built, searched exactly and approximately, and changed.
 
-    python eval/scale.py [--rows 1000000] [--kinds ivf_pq hnsw] [--folder DIR] [--json FILE]
+    python eval/scale.py [--rows 1000000] [--kinds ivf_rq hnsw] [--folder DIR] [--json FILE]
 
 Rows are random people: unit vectors around a random centre for each, with a cosine of 0.7 between two rows of the same
 person. Search is held against its unit: one product of matrices and `topk`, both of torch, on the same rows as float32

@@ -11,7 +11,7 @@ PRECISIONS = ('auto', 'fp32', *SIXTEEN_BITS)
 """What can be asked for; `auto` stands for one of the others, see `ifd_zoo.models.inference.choose_precision`."""
 STORED = ('fp16', 'fp32')
 """How weights are stored in a release."""
-APPROXIMATE = ('ivf_pq', 'hnsw')
+APPROXIMATE = ('ivf_rq', 'ivf_pq', 'hnsw')
 """Indexes of LanceDB that look at some rows only."""
 FOLDER_LABELS = ('none', 'folders', 'person', 'person/outfit')
 """Which folder above a picture in an index is called after the person: that which the names tell, or as is said."""

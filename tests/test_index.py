@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ifd_zoo.choices import APPROXIMATE
 from ifd_zoo.index import GalleryIndex, GalleryIndexError, Only, Row, approximate, ranking
 from ifd_zoo.predictor import rank_embeddings
 
@@ -177,7 +178,7 @@ def test_models_have_tables_of_their_own_and_another_key_is_refused_with_what_di
         GalleryIndex.open_or_create(tmp_path, other, 8)
 
 
-@pytest.mark.parametrize('kind', ['ivf_pq', 'hnsw'])
+@pytest.mark.parametrize('kind', APPROXIMATE)
 def test_approximate_search_finds_most_with_exact_similarities_and_rows_come_and_go(tmp_path, kind):
     vectors = random_unit(1500, 16)
     index = filled(tmp_path, vectors[:-1])

@@ -34,10 +34,12 @@ def cluster():
     from ray.cluster_utils import Cluster
 
     small = {'num_cpus': 1, 'object_store_memory': 100 << 20}
-    machines = Cluster(initialize_head=True, head_node_args={**small, 'include_dashboard': False})
-    machines.add_node(**small)
-    yield machines.address
-    machines.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('RAY_worker_niceness', '0')  # other tests run beside these
+        machines = Cluster(initialize_head=True, head_node_args={**small, 'include_dashboard': False})
+        machines.add_node(**small)
+        yield machines.address
+        machines.shutdown()
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -15,7 +15,7 @@ def figures_of(path):
 
 
 def test_an_index_is_built_searched_changed_and_compared_with_its_unit(tmp_path, capsys):
-    flags = ['--rows', '2400', '--dim', '32', '--kinds', 'hnsw', 'ivf_pq', '--rounds', '2']
+    flags = ['--rows', '2400', '--dim', '32', '--kinds', 'hnsw', 'ivf_pq', 'ivf_rq', '--rounds', '2']
     assert scale.main([*flags, '--json', str(tmp_path / 'x.json'), '--folder', str(tmp_path)]) == 0
     figures = figures_of(tmp_path / 'x.json')
     assert [path.name for path in tmp_path.iterdir()] == ['x.json']  # what was built is gone
@@ -23,7 +23,7 @@ def test_an_index_is_built_searched_changed_and_compared_with_its_unit(tmp_path,
     for queries in ('1 query', '100 queries'):
         assert figures[f'exact search, 2,400 rows, {queries}']['value'] > 0
         assert figures[f'exact search, 2,400 rows, {queries}: ratio to its unit']['value'] > 0
-    for kind in ('hnsw', 'ivf_pq'):
+    for kind in ('hnsw', 'ivf_pq', 'ivf_rq'):
         assert figures[f'{kind}: recall@10, people in the index']['value'] >= 0.9
         assert figures[f'{kind}: size']['value'] > 0
     assert 0 < figures['peak memory, built, searched and changed']['value'] < 6

@@ -6,7 +6,7 @@
     python -m ifd_zoo.index check --index DIR
     python -m ifd_zoo.index remove --index DIR [--name NAME ...] [--pid P ...]
     python -m ifd_zoo.index compact --index DIR
-    python -m ifd_zoo.index approximate --index DIR --kind ivf_pq
+    python -m ifd_zoo.index approximate --index DIR --kind ivf_rq
 
 DIR may also be an address such as s3://bucket/folder. A build that was stopped goes on where it was; called again it
 takes in what is new or has changed, and with `--prune` takes out what is not in the folder any more. `build` and
@@ -60,7 +60,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     command.add_argument('--pid', nargs='+', default=[], help='all pictures of these persons')
     _command(commands, 'compact', 'compact_index', 'give back the space of what is gone; for when nobody searches')
     command = _command(commands, 'approximate', 'build_approximate', 'make an approximate index, and measure it')
-    command.add_argument('--kind', choices=APPROXIMATE, default=APPROXIMATE[0], help='the second is larger')
+    command.add_argument('--kind', choices=APPROXIMATE, default=APPROXIMATE[0], help='the last is larger')
 
     args = parser.parse_args(argv)
     if args.run == 'search_index' and args.top_k < 1:

@@ -1,7 +1,7 @@
 """Indexes of LanceDB that look at some rows only: faster for millions of them, at the price of rows that are missed.
 
-A search takes more candidates than it needs and ranks these exactly. How much it looks at, its effort (lists of IVF_PQ,
-an eighth of the candidates of HNSW), is chosen once the index is made: the least that finds enough.
+A search takes more candidates than it needs and ranks these exactly. How much it looks at, its effort (lists of IVF, an
+eighth of the candidates of HNSW), is chosen once the index is made: the least that finds enough.
 """
 
 import math
@@ -15,7 +15,11 @@ from ifd_zoo.index.engine import AGAIN, GalleryIndexError, told, vectors_of
 from ifd_zoo.index.ranking import BATCH
 
 LEAST = 1024  # rows
-CODE, LIST, ROUNDS = 8, 256, 20  # of IVF_PQ: numbers for a byte; rows that LanceDB wants for a list; of k-means
+CODE, LIST = 8, 256  # of IVF_PQ: numbers for a byte; rows that LanceDB wants for a list
+SAMPLE, ROUNDS = 64, 10
+"""Rows for each centre, and rounds, of k-means: LanceDB compares float16 a few times as slowly as float32."""
+WIDER = 4
+"""Lists of IVF_RQ are longer than others by this: its codes are read faster than rows are put to lists."""
 CANDIDATES, REFINED = 4, 8  # times top_k, ranked here; times that, which LanceDB compares by their vectors
 EFFORT = b'ifd_zoo.effort'
 """Metadata of the vectors."""
@@ -35,16 +39,18 @@ def build(index: Any, kind: str = APPROXIMATE[0]) -> tuple[int, float]:
     Raises:
         GalleryIndexError: there are too few rows, or the table cannot be read or written.
     """
-    from lancedb.index import HnswSq, IvfPq
+    from lancedb.index import HnswSq, IvfPq, IvfRq
 
     rows = len(index)
     if rows < LEAST:
         raise GalleryIndexError(f'{index.address}: {rows} rows are too few for {kind}; search exactly, which is fast')
     lists, codes = min(math.isqrt(rows), rows // LIST), math.gcd(index.dim, max(1, index.dim // CODE))
-    ivf_pq = IvfPq(distance_type='dot', num_partitions=lists, num_sub_vectors=codes, max_iterations=ROUNDS)
-    hnsw = HnswSq(distance_type='dot', num_partitions=1 + (rows >> 20))
+    means = {'distance_type': 'dot', 'sample_rate': SAMPLE, 'max_iterations': ROUNDS}
+    ivf_rq = IvfRq(num_partitions=max(1, lists // WIDER), **means)
+    ivf_pq = IvfPq(num_partitions=lists, num_sub_vectors=codes, **means)
+    hnsw = HnswSq(num_partitions=1 + (rows >> 20), **means)
     with told(index.address, AGAIN):
-        index.table.create_index('vector', config=dict(zip(APPROXIMATE, (ivf_pq, hnsw), strict=True))[kind])
+        index.table.create_index('vector', config=dict(zip(APPROXIMATE, (ivf_rq, ivf_pq, hnsw), strict=True))[kind])
     queries = sample_queries(index, QUERIES)
     exact = index.search(queries)
     for effort in EFFORTS:
