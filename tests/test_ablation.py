@@ -140,7 +140,7 @@ def test_controls_differ_in_what_they_are_named_after():
     ifd = rows.pop('ifd')
     common = {'sampler': 'proportional_ras', 'T': 0.5, 'ccl_unit_mean': False, 'masks': 'bundled', 'epochs': 20}
     assert ifd == {'variant': 'ifd', **common}
-    changes = {name: {key: value for key, value in row.items() if value != ifd[key]} for name, row in rows.items()}
+    changes = {name: {key: value for key, value in row.items() if value != ifd.get(key)} for name, row in rows.items()}
     assert changes == {
         'baseline': {'variant': 'baseline'},
         'baseline-equal': {'variant': 'baseline', 'epochs': 45},
@@ -277,3 +277,10 @@ def test_the_command_line_imports_neither_matplotlib_nor_torch():
     code = 'import sys, train.ablation; print([m for m in ("matplotlib", "torch") if m in sys.modules])'
     done = subprocess.run(python(code), cwd=SCRIPT.parents[1], capture_output=True, text=True, check=True)
     assert done.stdout == '[]\n'
+
+
+def test_a_row_may_decide_any_field_of_the_training(monkeypatch, tmp_path):
+    monkeypatch.setitem(ARMS, 'ifd-smooth', {'variant': 'ifd', 'label_smoothing': 0.3})
+    monkeypatch.setitem(STUDIES, 'smoothing', {'ifd': 'IFD', 'ifd-smooth': 'smoother'})
+    args = ablation.parse_args(['--root', 'x', '--output', str(tmp_path), '--study', 'smoothing'])
+    assert 'label_smoothing' in ablation.Ablation(args).free
