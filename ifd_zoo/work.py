@@ -160,7 +160,7 @@ def _connect(address: str) -> Any:
         if not ray.is_initialized():
             ray.init(address or None, **options)
     except Exception as error:  # which Ray raises as such where a machine is slow to start
-        advice = 'give what `ray start --head` prints, on a machine of that cluster, with RAY_AUTH_MODE=token if it has one'
+        advice = 'give the HOST:PORT of its head, on one of its machines, with RAY_AUTH_MODE=token if it has one'
         raise RayError(f'--ray {address}: {first_line(error)}; {advice}') from error
     return ray
 
