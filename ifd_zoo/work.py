@@ -8,7 +8,6 @@ import logging
 import os
 import pickle
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -49,28 +48,28 @@ class Cluster(NamedTuple):
             RayError: Ray is not installed, or the cluster cannot be used.
             ZooError, OSError: of the work.
         """
-        with _connect(self.address) as ray:
-            from ray.data import ActorPoolStrategy, from_items
+        ray = _connect(self.address)
+        from ray.data import ActorPoolStrategy, from_items
 
-            threads = torch.get_num_threads()
-            cores, gpus = (1, 1) if self.device.type == 'cuda' else (threads, 0)
-            places = min(_count_places(ray.nodes(), cores, gpus), len(batches))
-            # Two batches at most wait for a slow actor.
-            sizes = {'min_size': 1, 'initial_size': places, 'max_size': places, 'max_tasks_in_flight_per_actor': 2}
-            rows = [{'batch': place, 'photos': pickle.dumps(batch)} for place, batch in enumerate(batches)]
-            data = from_items(rows, override_num_blocks=min(len(rows), BLOCKS)).map_batches(
-                _Actor,
-                fn_constructor_args=[work, threads, os.getcwd()],
-                batch_size=1,
-                compute=ActorPoolStrategy(**sizes),
-                num_cpus=cores,
-                num_gpus=gpus,
-            )
-            for block in data.iter_batches(batch_size=None, prefetch_batches=0):
-                for place, results in zip(block['batch'].tolist(), map(pickle.loads, block['results']), strict=True):
-                    if isinstance(results, Exception):
-                        raise results
-                    yield place, results
+        threads = torch.get_num_threads()
+        cores, gpus = (1, 1) if self.device.type == 'cuda' else (threads, 0)
+        places = min(_count_places(ray.nodes(), cores, gpus), len(batches))
+        # Two batches at most wait for a slow actor.
+        sizes = {'min_size': 1, 'initial_size': places, 'max_size': places, 'max_tasks_in_flight_per_actor': 2}
+        rows = [{'batch': place, 'photos': pickle.dumps(batch)} for place, batch in enumerate(batches)]
+        data = from_items(rows, override_num_blocks=min(len(rows), BLOCKS)).map_batches(
+            _Actor,
+            fn_constructor_args=[work, threads, os.getcwd()],
+            batch_size=1,
+            compute=ActorPoolStrategy(**sizes),
+            num_cpus=cores,
+            num_gpus=gpus,
+        )
+        for block in data.iter_batches(batch_size=None, prefetch_batches=0):
+            for place, results in zip(block['batch'].tolist(), map(pickle.loads, block['results']), strict=True):
+                if isinstance(results, Exception):
+                    raise results
+                yield place, results
 
 
 def cluster_at(address: str | None, device: torch.device) -> Cluster | None:
@@ -145,9 +144,8 @@ class _Actor:
         return {'batch': batch['batch'], 'results': [pickle.dumps(results)]}
 
 
-@contextmanager
-def _connect(address: str) -> Iterator[Any]:
-    """The package `ray`, connected to a cluster until the block ends."""
+def _connect(address: str) -> Any:
+    """The package `ray`, connected to a cluster until this process ends."""
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # else it reports to its makers
     try:
         import ray
@@ -159,14 +157,12 @@ def _connect(address: str) -> Iterator[Any]:
     path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get('PYTHONPATH')]))
     options = {'runtime_env': {'env_vars': {'PYTHONPATH': path}}, 'log_to_driver': False, 'logging_level': 'ERROR'}
     try:
-        ray.init(address or None, **options)
+        if not ray.is_initialized():
+            ray.init(address or None, **options)
     except Exception as error:  # which Ray raises as such where a machine is slow to start
-        advice = 'give the HOST:PORT that `ray start --head` prints, on a machine of that cluster'
+        advice = 'give the HOST:PORT of its head, on one of its machines, with RAY_AUTH_MODE=token if it has one'
         raise RayError(f'--ray {address}: {first_line(error)}; {advice}') from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
+    return ray
 
 
 def _count_places(nodes: Sequence[Mapping[str, Any]], cores: int, gpus: int) -> int:

@@ -72,7 +72,7 @@ def card(folder):
 
 
 def small(root, output, *more):
-    return ['--root', str(root), '--output', str(output), '--workers', '0', '--device', 'cpu', *map(str, more)]
+    return ['--root', str(root), '--output', str(output), '--device', 'cpu', *map(str, more)]
 
 
 @pytest.mark.parametrize('feature', FEATURES)
@@ -115,9 +115,9 @@ def test_a_release_with_an_impossible_feature_is_refused(releases, tmp_path, fea
 
 def test_a_single_stream_is_refused_attention_wherever_it_is_asked_for(baseline, root, tmp_path, capsys):
     commands = [
-        (eval_run.main, ['--model', str(baseline), *small(root, tmp_path / 'a')]),
+        (eval_run.main, ['--model', str(baseline), *small(root, tmp_path / 'a', '--workers', '0')]),
         (eval_extract.main, ['--model', str(baseline), *small(root, tmp_path / 'b')]),
-        (eval_compare.main, ['--models', f'one={baseline}', *small(root, tmp_path / 'c')]),
+        (eval_compare.main, ['--models', f'one={baseline}', *small(root, tmp_path / 'c', '--workers', '0')]),
         (hub_main, ['save', '--model', str(baseline), '--output', str(tmp_path / 'd')]),
     ]
     for main, argv in commands:
@@ -178,7 +178,7 @@ def test_another_feature_in_place_drops_what_was_measured_and_record_puts_it_bac
     info = load_model(folder).release_info
     assert info['feature'] == FEATURES['pooled+attention'] and not info.keys() & {'figures', 'precisions', 'comparison'}
     assert (folder / 'model.safetensors').read_bytes() != weights and 'Not yet with this test feature' in card(folder)
-    measure = ['--model', str(folder), *small(root, tmp_path / 'out')]
+    measure = ['--model', str(folder), *small(root, tmp_path / 'out', '--workers', '0')]
     assert eval_run.main([*measure, '--record']) == 0
     figures = json.loads((tmp_path / 'out' / 'figures.json').read_text())
     assert figures['feature'] == 'pooled+attention'
@@ -198,7 +198,7 @@ def test_every_command_measures_with_the_feature_that_is_asked_for(releases, roo
     own, asked = releases / feature, ['--feature', feature]
     for number, (folder, more) in enumerate(((own, []), (releases / 'old', asked), (releases / 'old', []))):
         out = tmp_path / str(number)
-        assert eval_run.main(['--model', str(folder), *small(root, out, *more)]) == 0
+        assert eval_run.main(['--model', str(folder), *small(root, out, *more, '--workers', '0')]) == 0
         assert eval_extract.main(['--model', str(folder), *small(root, out / 'e.safetensors', *more)]) == 0
     reports = [json.loads((tmp_path / str(number) / 'figures.json').read_text()) for number in range(3)]
     assert [report['feature'] for report in reports] == [feature, feature, 'neck']
@@ -211,7 +211,7 @@ def test_every_command_measures_with_the_feature_that_is_asked_for(releases, roo
 
 
 def test_a_comparison_keeps_features_apart(releases, root, tmp_path, capsys):
-    argv = [*small(root, tmp_path / 'out'), '--masks', 'label-maps']
+    argv = [*small(root, tmp_path / 'out', '--workers', '0'), '--masks', 'label-maps']
     assert eval_compare.main(['--models', f'a={releases / "old"}', *argv]) == 0
     assert 'Test features: a neck, colour histogram neck, untrained network neck.' in capsys.readouterr().out
     assert eval_compare.main(['--models', f'a={releases / "old"}', *argv, '--feature', 'pooled']) == 0
@@ -238,7 +238,7 @@ def test_a_run_measures_and_releases_the_feature_of_its_config(root, tmp_path):
     release = tmp_path / 'run' / 'release'
     info = json.loads((release / 'config.json').read_text())['ifd']
     assert info['feature'] == FEATURES['pooled+attention'] and '--feature pooled+attention' in info['command']
-    assert eval_run.main(['--model', str(release), *small(root, tmp_path / 'out')]) == 0
+    assert eval_run.main(['--model', str(release), *small(root, tmp_path / 'out', '--workers', '0')]) == 0
     again = json.loads((tmp_path / 'out' / 'figures.json').read_text())['protocols']
     for now, then in zip(again, info['figures'], strict=True):
         assert now == pytest.approx(then)

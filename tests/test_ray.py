@@ -15,7 +15,7 @@ import torch
 from eval import extract as eval_extract
 from ifd_zoo import work
 from ifd_zoo.gallery import EXAMPLES
-from ifd_zoo.index import GalleryIndex
+from ifd_zoo.index import GalleryIndex, building
 from ifd_zoo.index.__main__ import main as index_main
 from ifd_zoo.parsing.__main__ import main as parsing_main
 from tests.extraction import flags
@@ -31,14 +31,16 @@ CPU = torch.device('cpu')
 def cluster():
     """Address of two machines with a core each, as far as Ray can tell."""
     pytest.importorskip('ray', reason=f'Ray is not installed: pip install "{work.REQUIRED}"')
+    import ray
     from ray.cluster_utils import Cluster
 
-    small = {'num_cpus': 1, 'object_store_memory': 100 << 20}
+    small = {'num_cpus': 1, 'object_store_memory': 500 << 20}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('RAY_worker_niceness', '0')  # other tests run beside these
         machines = Cluster(initialize_head=True, head_node_args={**small, 'include_dashboard': False})
         machines.add_node(**small)
         yield machines.address
+        ray.shutdown()
         machines.shutdown()
 
 
@@ -100,7 +102,8 @@ def test_label_maps_are_those_of_one_process_and_an_unreadable_image_is_named(cl
     assert f'error: {broken}: image cannot be read' in capsys.readouterr().err
 
 
-def test_an_index_has_the_rows_of_one_process(cluster, tmp_path, capsys):
+def test_an_index_has_the_rows_of_one_process(cluster, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(building, 'HERE', 3)
     photos = tmp_path / 'photos'
     photos.mkdir()
     for path in sorted((EXAMPLES / 'gallery').glob('*.jpg'))[:5]:

@@ -22,8 +22,8 @@ from ifd_zoo.work import Cluster, cluster_at, work_through
 
 GROUP = 512
 """Files between two writes: what a stop may lose."""
-HASHED = 64
-"""Files that are hashed together."""
+HASHED, HERE = 64, 10_000
+"""Files that are hashed together, and so many that a cluster would take longer to begin with it."""
 LAST_SECOND = 253402300799  # of the year 9999, the last that `datetime` knows
 
 Embed = Callable[[Sequence[Path]], np.ndarray]
@@ -124,7 +124,8 @@ def fill(
     if len({file.name for file in files}) < len(files):
         raise ValueError('two files have the same name in the index; give each another')
     known, found = {row.name: row for row in index.rows()}, {}
-    hashing = {'size': HASHED, 'cluster': cluster, 'progress': lambda done: progress(0)}
+    helpers = cluster if len(files) > HERE else None
+    hashing = {'size': HASHED, 'cluster': helpers, 'progress': lambda done: progress(0)}
     work_through(_rows_of, dict(enumerate(files)), found.update, **hashing)
     rows = {place: row for place, row in sorted(found.items()) if isinstance(row, Row)}
     wanted = [row for row in rows.values() if known.get(row.name) != row]
