@@ -43,7 +43,7 @@ def upload(api, paths):
 
 def measure(api, query, gallery, view):
     """Seconds until the answer is there. Without gradio_client, which uploads again what it is given."""
-    data = [query, gallery, None, False, DEFAULT_MODEL, view, 0.5, 8, 0.0, *[''] * 4]
+    data = [query, gallery, None, False, DEFAULT_MODEL, view, 0.5, 8, 0.0, *[''] * 5]
     started = time.monotonic()
     event = httpx.post(f'{api}/call/rank', json={'data': data}).json()['event_id']
     answer = httpx.get(f'{api}/call/rank/{event}', timeout=600).text

@@ -241,7 +241,7 @@ def test_upload_rank_see_the_overlay_and_download_the_table(page, server, tmp_pa
         page.click('#csv')
     download.value.save_as(tmp_path / 'ranking.csv')
     rows = list(csv.reader((tmp_path / 'ranking.csv').open(newline='')))
-    assert rows[0] == ['rank', 'file', 'similarity', 'threshold', 'label'] and len(rows) == 7
+    assert rows[0] == ['rank', 'file', 'similarity', 'threshold', 'label', 'model'] and len(rows) == 7
     assert not page.errors
     assert_healthy(server)
 

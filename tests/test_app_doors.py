@@ -72,7 +72,7 @@ WRONG = {
 def test_arguments_of_the_wrong_kind_are_told_and_not_logged(event, page):
     place, *values = WRONG[event]
     right = {
-        'rank': [None, None, None, False, MODEL, 'photo', 0.5, 2, 0.0, *[''] * 4],
+        'rank': [None, None, None, False, MODEL, 'photo', 0.5, 2, 0.0, *[''] * 5],
         'compare': [None, None, None, MODEL, MODEL],
         'embed': [[page.good], MODEL], 'recolour': [page.good, ['upper'], '#ff0000', 'plain', '#ff0000', 0.05, False],
         'load': [MODEL],

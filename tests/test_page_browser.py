@@ -338,14 +338,17 @@ def test_pictures_of_a_search_have_a_text_and_its_controls_are_reached_by_the_ke
     wait_for_result(page, f'Ranked {len(GALLERY)} photos')
     page.wait_for_selector('#matches .gallery-item:nth-child(8) img')
     act_until(page, lambda: page.click('#matches .gallery-item >> nth=1'), '#pair img')
-    for place in ('#seen', '#bar', '#pair', '#matches'):
+    page.click('text=Threshold: who is alike enough?')
+    page.wait_for_selector('#meaning :text("pairs of different people")')
+    page.wait_for_selector('#summary :text("have a similarity of")')
+    for place in ('#first', '#seen', '#bar', '#pair', '#matches', '#others'):
         assert page.locator(f'{place} img').count() > 0, place
         assert page.locator(f'{place} img:is([alt=""], :not([alt]))').count() == 0, place
     controls = set(page.evaluate(CONTROLS_BELOW, '#run'))
     assert {'run_cancel', 'view', 'opacity', 'top_k', 'threshold', 'matches', 'csv', 'zip'} <= controls
     page.focus('#run')
     reached = set()
-    for _ in range(60):
+    for _ in range(90):
         page.keyboard.press('Tab')
         reached.add(page.evaluate("document.activeElement.closest('[id]:not([id^=\"range_id\"])')?.id"))
     assert controls <= reached

@@ -279,7 +279,7 @@ def test_there_is_no_threshold_until_it_is_opened_and_then_few_strangers_reach_i
     assert not any('threshold' in caption for _, caption in found['matches'])
     value, text = offer_threshold(shared.models, found['ranking'])
     count, pairs = map(int, re.search(r'(\d+) of (\d+) pairs of different people', text).groups())
-    assert 100 * count <= pairs and f'{value:.2f}' in text and IFD in text
+    assert type(value) is float and 100 * count <= pairs and f'{value:.2f}' in text and IFD in text
     assert offer_threshold(shared.models, None)[0] == OFF
 
 

@@ -74,7 +74,7 @@ class Page:
     def rank(self, queries, gallery=(), archives=(), model=MODEL):
         """Status and names by rank; a message when it fails."""
         sides = ([{'image': one, 'caption': None} for one in side] for side in (queries, gallery))
-        found = self.ask('rank', *sides, list(archives), False, model, 'photo', 0.5, 2, 0.0, *[''] * 4)
+        found = self.ask('rank', *sides, list(archives), False, model, 'photo', 0.5, 2, 0.0, *[''] * 5)
         return found if isinstance(found, str) else (found[0], [row[1] for row in found[5]['data']])
 
     def assert_healthy(self):

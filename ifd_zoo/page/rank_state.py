@@ -21,7 +21,7 @@ MAX_SHOWN = 30
 TOLD = 10  # ranks of right answers in a sentence
 MARKS = {Mark.RIGHT: '\u2713 right', Mark.WRONG: '\u2717 wrong', Mark.UNKNOWN: ''}
 ABOVE, BELOW = 'above', 'below'
-OFF = -1.0
+OFF = -1
 """Threshold that is none: every similarity reaches it."""
 
 

@@ -34,7 +34,7 @@ def _pairs(names: tuple[str, ...]) -> list[tuple[int, int]]:
 def calibrated(models: Models, model: str) -> float:
     """The similarity, in hundredths, that at most one in `RARE` pairs of different people reaches."""
     known = different_people(models, model)
-    return min(1.0, np.floor(100 * known[-(len(known) // RARE) - 1] + 1) / 100)
+    return min(1.0, float(np.floor(100 * known[-(len(known) // RARE) - 1] + 1)) / 100)
 
 
 def told(models: Models, model: str | None, threshold: float) -> str:
