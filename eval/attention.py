@@ -34,8 +34,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     from eval.evidence import study_attention
     from eval.people import table
-    from ifd_zoo.files import replacing
-    from ifd_zoo.tables import markdown_table
+    from ifd_zoo.common.files import replacing
+    from ifd_zoo.common.tables import markdown_table
 
     study = study_attention(args)
     if study.replaced:

@@ -26,10 +26,11 @@ from tqdm import tqdm
 
 from eval.validity import fewest_valid, nothing_to_measure, reason_text
 from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative
+from ifd_zoo.common.files import hash_file
+from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.datasets import DatasetError, Record, ReIDDataset, load_dataset
 from ifd_zoo.datasets.base import UnreadableImage, read_image, read_label_map
 from ifd_zoo.datasets.common import CountWarning, count
-from ifd_zoo.files import hash_file
 from ifd_zoo.images.formats import (
     HEAD_BYTES,
     SUFFIXES,
@@ -39,7 +40,6 @@ from ifd_zoo.images.formats import (
     list_pictures,
     picture_suffix,
 )
-from ifd_zoo.tables import markdown_table
 
 CHUNK = 32
 """Images that a worker process is given at a time."""

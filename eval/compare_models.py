@@ -18,9 +18,9 @@ from eval.measure import Setting, measure_model
 from eval.rows import Row
 from eval.store import stamp
 from eval.summary import summarise
+from ifd_zoo.common.errors import ZooError
+from ifd_zoo.common.files import replacing
 from ifd_zoo.datasets import load_dataset
-from ifd_zoo.errors import ZooError
-from ifd_zoo.files import replacing
 from ifd_zoo.hub import load_model
 from ifd_zoo.hub.comparison import comparison_tables
 from ifd_zoo.hub.listing import measure_size

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from ifd_zoo.common.errors import ZooError
 from ifd_zoo.datasets import DatasetError, Record, RecordDataset
-from ifd_zoo.errors import ZooError
 from ifd_zoo.models.inference import infer
 from ifd_zoo.transforms import EvalTransform
 

@@ -17,10 +17,10 @@ from tqdm import tqdm
 from eval.embedding import require_finite
 from eval.selection import Selection, select_pictures, select_split
 from eval.store import RowStore, stamp
-from ifd_zoo.choices import NO_MASKS
+from ifd_zoo.common.choices import NO_MASKS
+from ifd_zoo.common.files import replacing
 from ifd_zoo.datasets import DatasetError, Record, RecordDataset
 from ifd_zoo.datasets.base import UnreadableImage
-from ifd_zoo.files import replacing
 from ifd_zoo.models.batching import on_each_core
 from ifd_zoo.models.features import feature_of
 from ifd_zoo.models.fingerprint import hash_weights, model_name

@@ -34,7 +34,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     from eval.people import compare_rows, table
-    from ifd_zoo.files import replacing
+    from ifd_zoo.common.files import replacing
 
     rows = compare_rows(args)
     print(table(rows))

@@ -17,7 +17,7 @@ from eval.paper import reference
 from eval.report import distinct_records, markdown_report, measure
 from eval.rerank import Reranking
 from eval.validity import empty_protocols, nothing_to_measure
-from ifd_zoo.choices import LABEL_MAPS
+from ifd_zoo.common.choices import LABEL_MAPS
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
 from ifd_zoo.datasets.base import MODES
 from ifd_zoo.hub import LoadError, eval_transform, read_info

@@ -12,10 +12,10 @@ from tqdm import tqdm
 from eval.parsing import VIEWS
 from eval.parsing_figures import clothing_boundary, clothing_iou, confusion, figures, mean_of
 from eval.parsing_sheet import Case, draw_cases
+from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing.registry import HumanParser, load_parser, portable_name
 from ifd_zoo.parsing.sources import Source, SourceError, read_label_names, rendered_pairs, split_photos, target_lookup
-from ifd_zoo.tables import markdown_table
 
 CHUNK = 16
 MARGIN = 0.06  # of the box's height

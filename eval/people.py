@@ -10,9 +10,9 @@ import numpy as np
 
 from eval.measure import Setting, measure_model
 from eval.metrics import Scores, evaluate_embeddings, labels_of
+from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.hub import load_model
-from ifd_zoo.tables import markdown_table
 
 RESAMPLES = 2000
 LEVEL = 95  # percent

@@ -13,8 +13,8 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from ifd_zoo.choices import SIXTEEN_BITS
 from ifd_zoo.cli import ArgumentParser, add_data_flags, add_model_flags, entry_point
+from ifd_zoo.common.choices import SIXTEEN_BITS
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

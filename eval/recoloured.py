@@ -25,8 +25,8 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from ifd_zoo.choices import FEATURES
 from ifd_zoo.cli import ArgumentParser, entry_point, not_negative, positive
+from ifd_zoo.common.choices import FEATURES
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     from eval.parsing_sheet import COLUMNS, draw_cases
     from eval.recoloured_ranks import measure, table
-    from ifd_zoo.files import replacing
+    from ifd_zoo.common.files import replacing
 
     record, shown = measure(args)
     print(table(record))

@@ -8,10 +8,10 @@ from torch import nn
 from eval.embedding import extract
 from eval.metrics import Scores, evaluate_blocks, evaluate_embeddings, labels_of
 from eval.rerank import Reranking, rerank
+from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.hub.comparison import format_spread
 from ifd_zoo.parsing.coverage import coverage_text
-from ifd_zoo.tables import markdown_table
 from ifd_zoo.transforms import EvalTransform
 
 FIGURES = {'rank1': 'rank-1', 'rank5': 'rank-5', 'rank10': 'rank-10', 'mAP': 'mAP', 'mINP': 'mINP'}

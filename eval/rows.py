@@ -3,7 +3,7 @@
 import argparse
 from typing import NamedTuple
 
-from ifd_zoo.choices import FEATURES
+from ifd_zoo.common.choices import FEATURES
 
 FORM = '[LABEL=]MODEL[,MODEL...][=FEATURE]'
 

@@ -16,8 +16,8 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from ifd_zoo.choices import APPROXIMATE
 from ifd_zoo.cli import ArgumentParser, entry_point, positive
+from ifd_zoo.common.choices import APPROXIMATE
 
 PERSON = 20
 """Rows of a person."""
@@ -41,7 +41,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from eval.scale_index import cells, describe_machine, measure
-    from ifd_zoo.tables import markdown_row, markdown_table
+    from ifd_zoo.common.tables import markdown_row, markdown_table
 
     machine = describe_machine()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:

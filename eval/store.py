@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ifd_zoo.files import replacing
+from ifd_zoo.common.files import replacing
 
 
 class RowStore:

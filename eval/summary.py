@@ -3,7 +3,7 @@
 import statistics
 from typing import Any
 
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.errors import ZooError
 
 TITLES = {'cc': 'Clothes changed (cc)', 'sc': 'Same clothes (sc)', 'general': 'General'}
 """Mode to what it is called above a chart."""

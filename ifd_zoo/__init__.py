@@ -3,7 +3,7 @@
 Importing the package registers its architectures with timm: `timm.create_model('ifd_resnet50')`.
 """
 
-from ifd_zoo.lazy import import_with, lazy_names
+from ifd_zoo.common.lazy import import_with, lazy_names
 
 __getattr__, __all__ = lazy_names(__name__, {
     'hub': ('create_model', 'list_bundled', 'list_models', 'list_pretrained', 'load_model'),

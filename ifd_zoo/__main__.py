@@ -9,8 +9,8 @@ import json
 import sys
 from pathlib import Path
 
-from ifd_zoo.choices import STORED
 from ifd_zoo.cli import ArgumentParser, add_flags, entry_point, positive
+from ifd_zoo.common.choices import STORED
 
 
 def show_list(args: argparse.Namespace) -> str:

@@ -12,8 +12,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from ifd_zoo.choices import FEATURES, LABEL_MAPS, NO_MASKS, PRECISIONS
-from ifd_zoo.errors import REFUSED, ZooError
+from ifd_zoo.common.choices import FEATURES, LABEL_MAPS, NO_MASKS, PRECISIONS
+from ifd_zoo.common.errors import REFUSED, ZooError
 
 INTERRUPTED = 130
 """What a shell calls a command that was ended with Ctrl-C."""

@@ -10,12 +10,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from ifd_zoo.common.recent import Recent
 from ifd_zoo.explain.overlays import PhotoView, make_photo_view
 from ifd_zoo.images.loading import ImageError, load_image
 from ifd_zoo.models.batching import on_each_core, share_out
 from ifd_zoo.models.features import embedding_size
 from ifd_zoo.predictor import Predictor, rank_embeddings
-from ifd_zoo.recent import Recent
 
 EXAMPLES = Path(__file__).resolve().parent / 'examples'
 PHOTO_SIDE = 1024  # pixels; more than the networks see, and cheap to draw

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from ifd_zoo.files import replacing
+from ifd_zoo.common.files import replacing
 from ifd_zoo.labels import LABELS, PALETTE
 
 PARSER, LABEL_SET, VERSION, SOURCE = 'ifd-parser', 'ifd-labels', 'ifd-labels-version', 'ifd-image-bytes'

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ifd_zoo.choices import FILLS
+from ifd_zoo.common.choices import FILLS
 from ifd_zoo.labels import CLOTHING, LABELS, class_indices
 
 

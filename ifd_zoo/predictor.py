@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from ifd_zoo.choices import DEFAULT_MODEL
+from ifd_zoo.common.choices import DEFAULT_MODEL
 from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.hub.loading import warn_of_fresh
 from ifd_zoo.images.loading import load_image, shrink_like
@@ -59,7 +59,7 @@ class Predictor:
         batch_size: photos per pass; the results do not depend on it. None takes what memory allows.
         precision: of `ifd_zoo.models.inference.PRECISIONS`; `auto` is the fastest that keeps the answer, see
             `choose_precision`. With `fp32` a parser that is given by name computes in float32, too.
-        feature: test feature, of `ifd_zoo.choices.FEATURES`; None takes that of the model's release.
+        feature: test feature, of `ifd_zoo.common.choices.FEATURES`; None takes that of the model's release.
         flip: add the mirror image.
 
     Attributes:

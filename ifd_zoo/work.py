@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 
-from ifd_zoo.errors import ZooError, first_line
+from ifd_zoo.common.errors import ZooError, first_line
 
 Key = TypeVar('Key', bound=Hashable)
 Photo = TypeVar('Photo')

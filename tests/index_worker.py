@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.errors import ZooError
 from ifd_zoo.images.loading import load_image
 from ifd_zoo.index import GalleryIndex, IndexFile, fill, folder_files
 

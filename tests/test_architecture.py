@@ -14,8 +14,7 @@ MAY_IMPORT = {'ifd_zoo': set(), 'eval': {'ifd_zoo'}, 'train': {'ifd_zoo', 'eval'
 
 ORDER = (
     '__init__ __main__ synthetic page indexed index fig3 uploads gallery recolour predictor hub parsing releases cli '
-    'datasets transforms explain work models masks label_maps images labels tables files choices variants lazy '
-    'recent errors'
+    'datasets transforms explain work models masks label_maps images labels variants common'
 ).split()
 """Rooms and files of `ifd_zoo`, each of which imports only what is named after it."""
 

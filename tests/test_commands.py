@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ifd_zoo.cli import FLAGS, ArgumentParser, entry_point
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.errors import ZooError
 from tests.extraction import MODEL
 from tests.training import SMALL
 from tests.trees import write_folder_tree

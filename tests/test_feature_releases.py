@@ -16,7 +16,7 @@ from eval import run as eval_run
 from eval.figure3 import TRIPLE
 from ifd_zoo import Predictor, load_model
 from ifd_zoo.__main__ import main as zoo_main
-from ifd_zoo.choices import FEATURES
+from ifd_zoo.common.choices import FEATURES
 from ifd_zoo.gallery import PhotoFile, search
 from ifd_zoo.hub import LoadError, ReleaseError, save_release
 from ifd_zoo.hub.__main__ import main as hub_main

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ifd_zoo import Predictor
-from ifd_zoo.choices import FEATURES
+from ifd_zoo.common.choices import FEATURES
 from ifd_zoo.models.features import FeatureError, embedding_size, feature_name, feature_of, with_feature
 from ifd_zoo.models.inference import infer
 from tests.necks import SIZE, make_model

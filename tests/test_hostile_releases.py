@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ifd_zoo.files import hash_file
+from ifd_zoo.common.files import hash_file
 from ifd_zoo.hub import LoadError, ReleaseError, load_model
 from ifd_zoo.hub.__main__ import main
 from ifd_zoo.hub.check import check_release

@@ -12,7 +12,7 @@ from huggingface_hub import ModelCard
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from ifd_zoo.files import hash_file
+from ifd_zoo.common.files import hash_file
 from ifd_zoo.hub import LoadError, ReleaseError, fetch, load_model
 from ifd_zoo.hub.__main__ import main
 from ifd_zoo.hub.check import check_release

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ifd_zoo.choices import APPROXIMATE
+from ifd_zoo.common.choices import APPROXIMATE
 from ifd_zoo.index import GalleryIndex, GalleryIndexError, Only, Row, approximate, ranking
 from ifd_zoo.predictor import rank_embeddings
 

@@ -8,7 +8,7 @@ import timm
 import torch
 
 from eval.paper import TABLE_I
-from ifd_zoo.choices import NO_MASKS
+from ifd_zoo.common.choices import NO_MASKS
 from ifd_zoo.hub import save_release
 from ifd_zoo.variants import VARIANTS
 from tests.test_ablation import arguments

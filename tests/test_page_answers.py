@@ -5,8 +5,8 @@ import re
 import gradio as gr
 import pytest
 
-from ifd_zoo.choices import DEFAULT_BASELINE, DEFAULT_MODEL
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.choices import DEFAULT_BASELINE, DEFAULT_MODEL
+from ifd_zoo.common.errors import ZooError
 from ifd_zoo.fig3 import ROLES
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page import answers, evidence, first_sight

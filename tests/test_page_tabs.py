@@ -12,6 +12,7 @@ from gradio.data_classes import DataWithFiles
 from PIL import Image
 
 import app
+from ifd_zoo.common.recent import Recent
 from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import LoadError, save_release
 from ifd_zoo.hub.listing import catalogue
@@ -22,7 +23,6 @@ from ifd_zoo.page.answers import example_triples
 from ifd_zoo.page.edits import to_hex
 from ifd_zoo.page.hiding import hide
 from ifd_zoo.page.models import MAX_MODELS
-from ifd_zoo.recent import Recent
 from tests.page import BASELINE, IFD, items, make_shared, upload, uploads_folder
 
 QUERY = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ifd_zoo.errors import DIVERGED
+from ifd_zoo.common.errors import DIVERGED
 from ifd_zoo.variants import VARIANTS
 from tests.test_ablation import SMALL, arguments
 from tests.test_ablation_report import figures

@@ -2,7 +2,7 @@
 
 from threading import Thread
 
-from ifd_zoo.recent import Recent
+from ifd_zoo.common.recent import Recent
 
 
 def test_what_was_not_used_for_longest_goes_first():

@@ -13,7 +13,7 @@ from eval import recoloured, recoloured_ranks
 from eval.floors import ImageNetFeatures, MaskedStream
 from eval.photo_views import KINDS, Photo, Photos, make_view, make_views
 from eval.recoloured_ranks import Entry, embed_views, figures, rank_answers, share_backgrounds
-from ifd_zoo.choices import FEATURES
+from ifd_zoo.common.choices import FEATURES
 from ifd_zoo.hub import list_bundled
 from ifd_zoo.labels import LABELS
 from ifd_zoo.parsing import load_parser

@@ -15,7 +15,7 @@ from jinja2 import Environment
 from jinja2.meta import find_undeclared_variables
 from safetensors.torch import load_file, save_file
 
-from ifd_zoo.files import hash_file
+from ifd_zoo.common.files import hash_file
 from ifd_zoo.hub import LoadError, ReleaseError, list_bundled, save_release
 from ifd_zoo.hub.__main__ import main
 from ifd_zoo.hub.card import model_card

@@ -15,10 +15,10 @@ from eval.metrics import Labels, evaluate, labels_of
 from eval.paper import TABLE_I, TABLE_I_COLUMNS, reference
 from eval.report import distinct_records, evaluate_protocols, figure_lines, markdown_report, measure
 from eval.rerank import Reranking, rerank
+from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.datasets import Protocol, Record, load_dataset
 from ifd_zoo.hub import eval_transform, load_model, save_release
 from ifd_zoo.models.inference import precision
-from ifd_zoo.tables import markdown_table
 from ifd_zoo.transforms import EvalTransform
 from tests.trees import write_folder_tree, write_prcc_tree
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ifd_zoo.tables import markdown_table, read_table, write_table
+from ifd_zoo.common.tables import markdown_table, read_table, write_table
 
 
 def cells(path):

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from eval import run as eval_run
+from ifd_zoo.common.errors import DIVERGED, REFUSED
 from ifd_zoo.datasets.base import read_image, read_label_map
-from ifd_zoo.errors import DIVERGED, REFUSED
 from ifd_zoo.hub import load_model
 from ifd_zoo.parsing import load_parser
 from ifd_zoo.transforms import EvalTransform, Masking

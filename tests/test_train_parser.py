@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torchvision import tv_tensors
 
-from ifd_zoo.errors import DIVERGED
+from ifd_zoo.common.errors import DIVERGED
 from ifd_zoo.hub.check import check_release
 from ifd_zoo.labels import LABELS
 from ifd_zoo.parsing import load_parser

@@ -20,9 +20,9 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from eval.summary import summarise
-from ifd_zoo.choices import NO_MASKS
 from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative, positive
-from ifd_zoo.errors import DIVERGED
+from ifd_zoo.common.choices import NO_MASKS
+from ifd_zoo.common.errors import DIVERGED
 from train.ablation_pairs import Row, compare
 from train.ablation_report import FREE, build_report, markdown_block, shared_training, write_report
 from train.jobs import Interrupted, Job, JobError, run_jobs

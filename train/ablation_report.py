@@ -7,7 +7,7 @@ from typing import Any
 
 from eval.paper import TABLE_I, TABLE_I_COLUMNS, TABLE_I_SOURCE
 from eval.summary import SummaryError, first_by_mode, summarise
-from ifd_zoo.tables import markdown_table
+from ifd_zoo.common.tables import markdown_table
 from train.ablation_chart import draw_chart
 from train.ablation_pairs import pairs_block
 from train.rate_search import search_block

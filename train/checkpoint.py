@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from ifd_zoo.errors import ZooError
-from ifd_zoo.files import hash_file
+from ifd_zoo.common.errors import ZooError
+from ifd_zoo.common.files import hash_file
 
 KEPT = 2
 FILE_NAME = re.compile(r'stage\d-epoch\d{4}-step\d{6}-([0-9a-f]{16})\.pt')

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ifd_zoo import cli
-from ifd_zoo.choices import (
+from ifd_zoo.common.choices import (
     CLOTHING_RESIZES,
     DEFAULT_FEATURE,
     FEATURES,
@@ -17,8 +17,8 @@ from ifd_zoo.choices import (
     POOLS,
     PRECISIONS,
 )
+from ifd_zoo.common.errors import ZooError
 from ifd_zoo.datasets import DATASETS
-from ifd_zoo.errors import ZooError
 from ifd_zoo.labels import CLOTHING, class_indices
 from train.recipes import RECIPES, VARIANTS
 from train.sampler import PID_DRAWS, SAMPLERS

@@ -7,7 +7,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from ifd_zoo.files import hash_file
+from ifd_zoo.common.files import hash_file
 from ifd_zoo.models.backbone import fitting, read_weights
 from ifd_zoo.parsing.base import ParserError
 from ifd_zoo.parsing.network import ParsingNet

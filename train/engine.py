@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from ifd_zoo.errors import DivergedError
+from ifd_zoo.common.errors import DivergedError
 from ifd_zoo.models.inference import warn_of_emulation
 from train.config import Config, ConfigError
 from train.recipes import VARIANTS

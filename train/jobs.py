@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.errors import ZooError
 
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 10

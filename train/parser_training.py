@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from eval.parsing_figures import changed_pixels, measure
-from ifd_zoo.errors import DivergedError
+from ifd_zoo.common.errors import DivergedError
 from ifd_zoo.hub.parsers import save_parser
 from ifd_zoo.labels import LABELS
 from ifd_zoo.models.inference import warn_of_emulation

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eval.summary import SummaryError, summarise
-from ifd_zoo.tables import markdown_table
+from ifd_zoo.common.tables import markdown_table
 
 FACTORS = (1.0, 1 / 3, 3.0)
 """What a row's own rate is multiplied with; of equally good ones the first is taken."""

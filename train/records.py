@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.errors import ZooError
 
 MACHINE = ('root', 'output')
 UNDECIDING = ('tag', 'device', 'workers')

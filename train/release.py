@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from ifd_zoo.choices import FEATURES
+from ifd_zoo.common.choices import FEATURES
 from ifd_zoo.datasets import ReIDDataset
 from ifd_zoo.hub import save_release
 from ifd_zoo.hub.release import code_revision

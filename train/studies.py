@@ -5,7 +5,7 @@ import dataclasses
 import math
 from typing import Any
 
-from ifd_zoo.choices import NO_MASKS
+from ifd_zoo.common.choices import NO_MASKS
 from train.config import Config
 from train.recipes import VARIANTS
 

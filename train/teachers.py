@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
-from ifd_zoo.errors import first_line
-from ifd_zoo.files import hash_file
+from ifd_zoo.common.errors import first_line
+from ifd_zoo.common.files import hash_file
 from ifd_zoo.hub import eval_transform
 from ifd_zoo.labels import class_indices
 from ifd_zoo.models.features import embedding_size

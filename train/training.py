@@ -9,11 +9,11 @@ from timm.utils import ModelEmaV3
 from torch import nn
 
 from eval.report import evaluate_protocols, figure_lines
+from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.hub.release import as_stored
 from ifd_zoo.models.features import with_feature
 from ifd_zoo.parsing.coverage import count_coverage, coverage_text
 from ifd_zoo.parsing.mask_source import NO_MASKS
-from ifd_zoo.tables import markdown_table
 from ifd_zoo.transforms import EvalTransform, Masking
 from train.attention_pictures import AttentionPictures
 from train.build import (

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ifd_zoo.errors import ZooError
-from ifd_zoo.tables import markdown_table
+from ifd_zoo.common.errors import ZooError
+from ifd_zoo.common.tables import markdown_table
 
 
 class MissingExtra(ZooError, RuntimeError):

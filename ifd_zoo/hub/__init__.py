@@ -5,7 +5,7 @@ A release is a folder with `model.safetensors` (no classifier), `config.json` (t
 own is released in the same four files, with a config.json of its own form; `ifd_zoo.load_parser` loads it.
 """
 
-from ifd_zoo.lazy import lazy_names
+from ifd_zoo.common.lazy import lazy_names
 
 __getattr__, __all__ = lazy_names(__name__, {
     'ifd_zoo.releases.files': ('CARD', 'CONFIG', 'GOLDEN', 'WEIGHTS', 'LoadError', 'ReleaseError'),

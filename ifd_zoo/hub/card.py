@@ -6,6 +6,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.datasets import DATASETS
 from ifd_zoo.hub.comparison import comparison_tables
 from ifd_zoo.hub.release import release_name
@@ -13,7 +14,6 @@ from ifd_zoo.models.cfg import PAPER
 from ifd_zoo.models.features import recorded_feature
 from ifd_zoo.models.inference import keeps_answer
 from ifd_zoo.models.zoo import network_class
-from ifd_zoo.tables import markdown_table
 from ifd_zoo.variants import VARIANTS, Variant, split_name
 
 TASK = 'image-feature-extraction'

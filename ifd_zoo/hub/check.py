@@ -5,8 +5,8 @@ from pathlib import Path
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
-from ifd_zoo.errors import first_line
-from ifd_zoo.files import hash_file
+from ifd_zoo.common.errors import first_line
+from ifd_zoo.common.files import hash_file
 from ifd_zoo.hub.golden import ATOL
 from ifd_zoo.hub.kinds import read_release
 from ifd_zoo.parsing.base import ParserError

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ifd_zoo.tables import markdown_table
+from ifd_zoo.common.tables import markdown_table
 
 FIGURES = ('rank1', 'mAP')
 

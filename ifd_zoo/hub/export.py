@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ifd_zoo.files import replacing
+from ifd_zoo.common.files import replacing
 from ifd_zoo.hub.loading import eval_transform
 from ifd_zoo.hub.onnx_graph import ExportError, halve, write_graph
 from ifd_zoo.labels import LABELS, class_indices

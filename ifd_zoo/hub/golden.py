@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ifd_zoo.errors import first_line
+from ifd_zoo.common.errors import first_line
 from ifd_zoo.hub.loading import eval_transform, load_model
 from ifd_zoo.labels import LABELS
 from ifd_zoo.models.inference import infer

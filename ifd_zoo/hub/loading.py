@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from ifd_zoo.errors import first_line
+from ifd_zoo.common.errors import first_line
 from ifd_zoo.hub.model_schema import ModelConfig, PretrainedCfg
 from ifd_zoo.hub.names import default_tag, how_to_make, hub_source, is_known, list_bundled, list_cached, list_models
 from ifd_zoo.models.features import FeatureError, require_feature, with_feature
@@ -71,7 +71,7 @@ def load_model(source: str | Path, feature: str | None = None) -> nn.Module:
     Warns of a release that holds fresh weights.
 
     Args:
-        feature: test feature, of `ifd_zoo.choices.FEATURES`, in place of that of the release.
+        feature: test feature, of `ifd_zoo.common.choices.FEATURES`, in place of that of the release.
     """
     model = build(find_release(source), num_classes=0).eval()
     warn_of_fresh(model)

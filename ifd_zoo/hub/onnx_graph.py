@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.errors import ZooError
 
 REQUIRED = ('onnx', 'onnxscript', 'onnxruntime')
 OPSETS = range(18, 24)

@@ -6,9 +6,9 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.labels import CLOTHING
 from ifd_zoo.parsing.base import MOST_CHANGED
-from ifd_zoo.tables import markdown_table
 
 TASK = 'image-segmentation'
 SOURCES = {'rendered': 'rendered people', 'photos': 'photos in the layout of Clothing Co-Parsing'}

@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ifd_zoo.files import hash_file, replacing
+from ifd_zoo.common.files import hash_file, replacing
 from ifd_zoo.hub.golden import make_pictures
 from ifd_zoo.hub.release import write_card
 from ifd_zoo.labels import LABELS

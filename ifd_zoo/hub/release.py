@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from timm.models._hub import save_config_for_hf  # timm's only writer of the config without the weights
 from torch import nn
 
-from ifd_zoo.choices import STORED
-from ifd_zoo.files import hash_file, replacing
+from ifd_zoo.common.choices import STORED
+from ifd_zoo.common.files import hash_file, replacing
 from ifd_zoo.hub.golden import make_golden
 from ifd_zoo.hub.loading import find_release, loading_fields
 from ifd_zoo.hub.model_schema import ModelConfig
@@ -43,7 +43,7 @@ def save_release(
         folder: made when missing; existing files are replaced.
         tag: names the training run, as in `ifd_resnet10t.synthetic`.
         info: JSON values: `input_size` (3, H, W), command, seed, data, figures; `feature`, the test feature as in
-            `ifd_zoo.choices.FEATURES`; `license` of the weights, by default
+            `ifd_zoo.common.choices.FEATURES`; `license` of the weights, by default
             that of the release the model was loaded from, and none for a new training.
         precision: of the stored weights, `fp16` or `fp32`.
 

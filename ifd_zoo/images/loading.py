@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.errors import ZooError
 from ifd_zoo.images.formats import FORMATS, HEAD_BYTES, fault_of, picture_suffix
 from ifd_zoo.images.sparing import SparingReader, TooManySteps
 

@@ -6,7 +6,7 @@
 An index is a table of LanceDB, in a folder or at an address such as s3://bucket/folder: one for each model and setting.
 """
 
-from ifd_zoo.lazy import lazy_names
+from ifd_zoo.common.lazy import lazy_names
 
 __getattr__, __all__ = lazy_names(__name__, {
     'approximate': (),

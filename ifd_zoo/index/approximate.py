@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ifd_zoo.choices import APPROXIMATE
+from ifd_zoo.common.choices import APPROXIMATE
 from ifd_zoo.index.engine import AGAIN, GalleryIndexError, told, vectors_of
 from ifd_zoo.index.ranking import BATCH
 

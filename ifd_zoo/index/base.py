@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import Any, NamedTuple
 
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.errors import ZooError
 
 
 class GalleryIndexError(ZooError, ValueError):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ifd_zoo.files import hash_file
+from ifd_zoo.common.files import hash_file
 from ifd_zoo.images.formats import SUFFIXES, list_pictures
 from ifd_zoo.images.loading import ImageError
 from ifd_zoo.index.base import GalleryIndexError

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ifd_zoo.errors import first_line
+from ifd_zoo.common.errors import first_line
 from ifd_zoo.index.base import GalleryIndexError
 
 KEY = b'ifd_zoo.key'

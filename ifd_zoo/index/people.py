@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ifd_zoo.choices import FOLDER_LABELS
+from ifd_zoo.common.choices import FOLDER_LABELS
 from ifd_zoo.datasets.folder import FILE_NAME
 from ifd_zoo.index.base import GalleryIndexError
 from ifd_zoo.uploads.labels import Label

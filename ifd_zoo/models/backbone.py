@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from timm.models._features import FeatureGetterNet  # not public; features_only has no way to keep the final norm
 from torch import Tensor, nn
 
-from ifd_zoo.choices import LAST_STRIDES
-from ifd_zoo.errors import first_line
+from ifd_zoo.common.choices import LAST_STRIDES
+from ifd_zoo.common.errors import first_line
 from ifd_zoo.models.tensors import describe_unusable
 
 

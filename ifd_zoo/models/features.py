@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ifd_zoo.choices import DEFAULT_FEATURE, FEATURES
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.choices import DEFAULT_FEATURE, FEATURES
+from ifd_zoo.common.errors import ZooError
 from ifd_zoo.models.fingerprint import model_name
 from ifd_zoo.models.layers import IFDOutput
 

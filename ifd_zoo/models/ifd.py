@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ifd_zoo.choices import CLOTHING_RESIZES
+from ifd_zoo.common.choices import CLOTHING_RESIZES
 from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.models.layers import HeadOutput, IdentityHead, IFDOutput
 from ifd_zoo.models.network import Network

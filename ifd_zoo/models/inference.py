@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ifd_zoo.choices import PRECISIONS, SIXTEEN_BITS
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.choices import PRECISIONS, SIXTEEN_BITS
+from ifd_zoo.common.errors import ZooError
 from ifd_zoo.models.features import raw_parts, unite
 from ifd_zoo.models.fingerprint import model_name
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ifd_zoo.choices import POOLS
+from ifd_zoo.common.choices import POOLS
 
 
 class GlobalPool(nn.Module):

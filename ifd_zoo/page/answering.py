@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.errors import ZooError
 from ifd_zoo.explain.evidence import REGIONS, evidence_shares
 from ifd_zoo.fig3 import heatmaps
 from ifd_zoo.gallery import example_photos

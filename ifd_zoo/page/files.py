@@ -17,6 +17,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from PIL import Image
 
+from ifd_zoo.common.tables import write_table
 from ifd_zoo.gallery import PhotoFile, example_gallery, shorten
 from ifd_zoo.hub import LoadError
 from ifd_zoo.images.loading import ImageError
@@ -25,7 +26,6 @@ from ifd_zoo.models.inference import DeviceError
 from ifd_zoo.page.quota import NO_ROOM
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.parsing import ParserError
-from ifd_zoo.tables import write_table
 from ifd_zoo.uploads import Gallery, check_photo, collect
 
 PICTURE_TYPES = ['image']

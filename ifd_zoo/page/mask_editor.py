@@ -7,8 +7,8 @@ from fastapi import HTTPException
 from gradio.components.base import server
 from gradio.data_classes import DataWithFiles
 
+from ifd_zoo.common.recent import Recent
 from ifd_zoo.labels import LABELS, PALETTE
-from ifd_zoo.recent import Recent
 from ifd_zoo.recolour.colour import to_hex
 
 EDITED_SIDE = 640  # pixels of the picture to paint on

@@ -8,6 +8,7 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
+from ifd_zoo.common.recent import Recent
 from ifd_zoo.explain.overlays import PhotoView
 from ifd_zoo.gallery import PHOTO_SIDE, Embed, PhotoFile, Progress, RememberedEmbeddings, hash_content, make_photo_views
 from ifd_zoo.hub import LoadError, list_bundled, list_tagged, load_model
@@ -17,7 +18,6 @@ from ifd_zoo.indexed import IndexedFolder
 from ifd_zoo.parsing import list_parsers, load_parser
 from ifd_zoo.parsing.registry import PARSERS, portable_name
 from ifd_zoo.predictor import Predictor
-from ifd_zoo.recent import Recent
 
 MAX_MODELS = 8  # each stays in memory until the page stops
 PHOTOS_KNOWN = 24  # photos with their label maps; 2 MB each at most

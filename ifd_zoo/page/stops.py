@@ -1,6 +1,6 @@
 """Which visitors do not want to wait any longer. Knows no gradio."""
 
-from ifd_zoo.recent import Recent
+from ifd_zoo.common.recent import Recent
 
 MOST = 1_000  # who has asked before so many others is forgotten: their work has ended, or they have left
 STOPPED = 'Stopped. Nothing was changed.'

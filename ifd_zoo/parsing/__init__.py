@@ -1,6 +1,6 @@
 """Human parsing: which pixel is hair, face, arms, a coat ...."""
 
-from ifd_zoo.lazy import lazy_names
+from ifd_zoo.common.lazy import lazy_names
 
 __getattr__, __all__ = lazy_names(__name__, {
     'base': ('ParserError',),

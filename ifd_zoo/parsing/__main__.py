@@ -11,8 +11,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ifd_zoo.choices import MAPS_AT_ONCE
 from ifd_zoo.cli import ArgumentParser, add_data_flags, add_flags, entry_point
+from ifd_zoo.common.choices import MAPS_AT_ONCE
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.errors import ZooError
+from ifd_zoo.common.recent import Recent
 from ifd_zoo.models.batching import on_each_core, share_out
 from ifd_zoo.models.fingerprint import hash_weights
 from ifd_zoo.models.inference import precision
-from ifd_zoo.recent import Recent
 
 MAX_SIDE = 1024  # class scores are never enlarged beyond this: a 12-megapixel photo would need 700 MB for them
 MOST_CHANGED = 0.005  # share of a picture's pixels that may get another class when they are computed in 16 bits

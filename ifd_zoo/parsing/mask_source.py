@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ifd_zoo.choices import LABEL_MAPS, NO_MASKS
+from ifd_zoo.common.choices import LABEL_MAPS, NO_MASKS
 from ifd_zoo.datasets.base import DatasetError, Record
 from ifd_zoo.parsing.base import ParserError
 from ifd_zoo.parsing.cache import check_origin, parser_id, point_to_maps, with_parsed_maps

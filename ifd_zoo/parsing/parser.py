@@ -14,7 +14,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.tv_tensors import Mask
 
-from ifd_zoo.errors import first_line
+from ifd_zoo.common.errors import first_line
 from ifd_zoo.labels import LABELS
 from ifd_zoo.models.batching import of_one_size, stack_images
 from ifd_zoo.models.fuse_bn import fold_norms

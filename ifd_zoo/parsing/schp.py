@@ -25,7 +25,7 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from ifd_zoo.errors import first_line
+from ifd_zoo.common.errors import first_line
 from ifd_zoo.models.tensors import describe_unusable
 from ifd_zoo.parsing.base import NetworkParser, ParserError
 from ifd_zoo.parsing.labelsets import LABEL_SETS, label_lookup

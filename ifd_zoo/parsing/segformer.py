@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ifd_zoo.errors import first_line
+from ifd_zoo.common.errors import first_line
 from ifd_zoo.labels import LABELS
 from ifd_zoo.models.tensors import describe_unusable
 from ifd_zoo.parsing.base import NetworkParser, ParserError, classes_at

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ifd_zoo.common.errors import ZooError
 from ifd_zoo.datasets.base import DatasetError, read_image, read_label_map
-from ifd_zoo.errors import ZooError
 from ifd_zoo.images.formats import list_pictures
 from ifd_zoo.labels import CLOTHING, LABELS
 

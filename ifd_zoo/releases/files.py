@@ -9,8 +9,8 @@ from typing import Any
 
 from safetensors import safe_open
 
-from ifd_zoo.errors import ZooError
-from ifd_zoo.files import hash_file
+from ifd_zoo.common.errors import ZooError
+from ifd_zoo.common.files import hash_file
 from ifd_zoo.releases.schema import Part, describe_fault
 
 CONFIG, WEIGHTS, CARD, GOLDEN = 'config.json', 'model.safetensors', 'README.md', 'golden.safetensors'

@@ -15,7 +15,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from ifd_zoo.errors import first_line
+from ifd_zoo.common.errors import first_line
 from ifd_zoo.releases.files import CONFIG, PREFIX, WEIGHTS, LoadError
 
 HUB_ERRORS = (HTTPError, OSError, ValueError)

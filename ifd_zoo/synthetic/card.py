@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ifd_zoo.files import replacing
+from ifd_zoo.common.files import replacing
+from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.synthetic import GENERATOR_VERSION
 from ifd_zoo.synthetic.flags import command
 from ifd_zoo.synthetic.metadata import FIRST, METADATA, Row
@@ -21,7 +22,6 @@ from ifd_zoo.synthetic.statistics import (
     one_row_each,
     summarise_column,
 )
-from ifd_zoo.tables import markdown_table
 
 CARD = 'README.md'
 SHEET, PEOPLE_SHEET, REALISM_SHEET = 'sheets/contact.jpg', 'sheets/people.jpg', 'sheets/realism.jpg'

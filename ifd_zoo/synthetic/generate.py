@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ifd_zoo.files import replacing
+from ifd_zoo.common.files import replacing
 from ifd_zoo.synthetic import GENERATOR_VERSION
 from ifd_zoo.synthetic.card import CARD, PEOPLE_SHEET, REALISM_SHEET, SHEET, write_card
 from ifd_zoo.synthetic.flags import flag, flatten

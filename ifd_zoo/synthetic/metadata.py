@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ifd_zoo.files import replacing
-from ifd_zoo.tables import read_table, write_table
+from ifd_zoo.common.files import replacing
+from ifd_zoo.common.tables import read_table, write_table
 
 METADATA, JOURNAL = 'metadata.csv', '.journal.jsonl'
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ifd_zoo.recent import Recent
+from ifd_zoo.common.recent import Recent
 from ifd_zoo.synthetic.bodies.assets import load_assets
 from ifd_zoo.synthetic.bodies.body import Body, skinned
 from ifd_zoo.synthetic.bodies.hair import wear_hair

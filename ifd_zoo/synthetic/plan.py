@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from ifd_zoo.errors import ZooError
+from ifd_zoo.common.errors import ZooError
 from ifd_zoo.synthetic.bodies.identity import draw_shape
 from ifd_zoo.synthetic.options import Options
 from ifd_zoo.synthetic.streams import stream

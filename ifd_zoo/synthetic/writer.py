@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ifd_zoo.errors import ZooError
-from ifd_zoo.files import replacing
+from ifd_zoo.common.errors import ZooError
+from ifd_zoo.common.files import replacing
 from ifd_zoo.label_maps import write_label_map
 from ifd_zoo.labels import LABELS
 from ifd_zoo.synthetic import GENERATOR_VERSION
@@ -146,6 +146,6 @@ def advice(error: OSError) -> str:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of a run that was killed (see `ifd_zoo.files`)."""
+    """Remove the temporary files of a run that was killed (see `ifd_zoo.common.files`)."""
     for path in folder.glob('.*.tmp'):
         path.unlink(missing_ok=True)

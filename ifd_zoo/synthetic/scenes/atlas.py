@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ifd_zoo.files import replacing
-from ifd_zoo.recent import Recent
+from ifd_zoo.common.files import replacing
+from ifd_zoo.common.recent import Recent
 from ifd_zoo.synthetic.streams import stream
 
 VARIANTS = 30
