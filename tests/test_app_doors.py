@@ -33,7 +33,7 @@ def paths_elsewhere(page, release):
     yield from (ROOT / 'app.py', EXAMPLES / '../page/models.py', f'{EXAMPLES}%2f..%2fpage%2fmodels.py')
     yield from (release / 'config.json', release / 'model.safetensors')
     yield from (f'{Path(page.good["path"]).parent}/../../../../../../../../etc/passwd', '/proc/self/environ')
-    yield from (ROOT / 'ifd_zoo' / 'app.css', page.running.log_file, f'http://127.0.0.1:{page.running.port}/config')
+    yield from (ROOT / 'ifd_zoo' / 'page' / 'app.css', page.running.log_file, f'http://127.0.0.1:{page.running.port}/config')
 
 
 def test_only_the_files_of_the_page_can_be_fetched(page, release):

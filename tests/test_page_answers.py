@@ -70,6 +70,13 @@ def test_the_example_is_there_without_any_model():
     assert first.value == first_sight.draw(answers.read_answers()) and not models._predictors
 
 
+def test_the_page_compares_the_models_that_its_example_shows():
+    sources = dict.fromkeys([DEFAULT_MODEL, 'ifd_baseline_other', DEFAULT_BASELINE, 'another'], 'no_such_model')
+    assert Models(sources, 'none', 'cpu').pair() == [DEFAULT_MODEL, DEFAULT_BASELINE]
+    del sources[DEFAULT_BASELINE]
+    assert Models(sources, 'none', 'cpu').pair() == [DEFAULT_MODEL, 'ifd_baseline_other']
+
+
 # Examples of Compare
 
 

@@ -8,6 +8,7 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
+from ifd_zoo.common.choices import DEFAULT_BASELINE
 from ifd_zoo.common.recent import Recent
 from ifd_zoo.explain.overlays import PhotoView
 from ifd_zoo.gallery import PHOTO_SIDE, Embed, PhotoFile, Progress, RememberedEmbeddings, hash_content, make_photo_views
@@ -66,7 +67,8 @@ class Models:
     def pair(self) -> list[str]:
         """A model with attention stream and one without, if both are known, for comparisons."""
         first = next((name for name in self.names if BASELINE not in name), self.names[0])
-        second = next((name for name in self.names if BASELINE in name), self.names[-1])
+        others = [name for name in self.names if BASELINE in name]
+        second = DEFAULT_BASELINE if DEFAULT_BASELINE in others else next(iter(others), self.names[-1])
         return list(dict.fromkeys([first, second]))
 
     def require(self, *names: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 
-CSS = Path(__file__).resolve().parents[1] / 'app.css'
+CSS = Path(__file__).with_name('app.css')
 JS = CSS.with_suffix('.js')
 COLOURS = gr.themes.colors.indigo
 # Darker where text stands on it, or is of it: enough contrast for those who see less.
