@@ -117,11 +117,13 @@ def test_a_single_stream_is_refused_attention_wherever_it_is_asked_for(baseline,
     commands = [
         (eval_run.main, ['--model', str(baseline), *small(root, tmp_path / 'a', '--workers', '0')]),
         (eval_extract.main, ['--model', str(baseline), *small(root, tmp_path / 'b')]),
-        (eval_compare.main, ['--models', f'one={baseline}', *small(root, tmp_path / 'c', '--workers', '0')]),
         (hub_main, ['save', '--model', str(baseline), '--output', str(tmp_path / 'd')]),
     ]
+    row = f'{baseline}=pooled+attention'
+    commands = [(main, [*argv, '--feature', 'pooled+attention']) for main, argv in commands]
+    commands.append((eval_compare.main, ['--models', row, *small(root, tmp_path / 'c', '--workers', '0')]))
     for main, argv in commands:
-        assert main([*argv, '--feature', 'pooled+attention']) == 2
+        assert main(argv) == 2
         assert 'has no attention stream; take neck or pooled' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         train_run.main(arguments(root, tmp_path / 'e', '--variant', 'baseline', '--feature', 'pooled+attention'))
@@ -214,12 +216,12 @@ def test_a_comparison_keeps_features_apart(releases, root, tmp_path, capsys):
     argv = [*small(root, tmp_path / 'out', '--workers', '0'), '--masks', 'label-maps']
     assert eval_compare.main(['--models', f'a={releases / "old"}', *argv]) == 0
     assert 'Test features: a neck, colour histogram neck, untrained network neck.' in capsys.readouterr().out
-    assert eval_compare.main(['--models', f'a={releases / "old"}', *argv, '--feature', 'pooled']) == 0
+    assert eval_compare.main(['--models', f'a={releases / "old"}=pooled', *argv]) == 0
     assert 'Test features: a pooled, colour histogram neck, untrained network pooled.' in capsys.readouterr().out
     assert eval_compare.main(['--models', f'a={releases / "neck"},{releases / "pooled"}', *argv]) == 2
     assert 'their test features differ (neck, pooled)' in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        eval_compare.main(['--models', f'a={releases / "old"}', *argv, '--feature', 'pooled', '--record'])
+        eval_compare.main(['--models', f'a={releases / "old"}=pooled', *argv, '--record'])
 
 
 def test_figure_3_is_drawn_with_the_feature_that_is_asked_for(releases, root, tmp_path, capsys):

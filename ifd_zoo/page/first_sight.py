@@ -3,9 +3,9 @@
 import functools
 
 import gradio as gr
-from PIL import Image
 
 from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.images.loading import load_image
 from ifd_zoo.page import texts
 from ifd_zoo.page.answers import Answers, marks, read_answers, right_ranks, telling_query
 from ifd_zoo.page.html import address_of, render
@@ -40,5 +40,4 @@ def draw(answers: Answers) -> str:
 
 @functools.cache
 def _picture(kind: str, name: str) -> str:
-    with Image.open(EXAMPLES / kind / name) as photo:
-        return address_of(photo)
+    return address_of(load_image(EXAMPLES / kind / name))
