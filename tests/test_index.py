@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eval.scale import PERSON
+from eval.scale_index import people
 from ifd_zoo.common.choices import APPROXIMATE
 from ifd_zoo.index import GalleryIndex, GalleryIndexError, Only, Row, approximate, ranking
 from ifd_zoo.predictor import rank_embeddings
@@ -180,7 +182,7 @@ def test_models_have_tables_of_their_own_and_another_key_is_refused_with_what_di
 
 @pytest.mark.parametrize('kind', APPROXIMATE)
 def test_approximate_search_finds_most_with_exact_similarities_and_rows_come_and_go(tmp_path, kind):
-    vectors = random_unit(1500, 16)
+    vectors = people(0, 1500 // PERSON, 64)
     index = filled(tmp_path, vectors[:-1])
     with pytest.raises(GalleryIndexError, match='has no approximate index; make one by'):
         index.search(vectors[0], near=True)
