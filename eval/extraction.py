@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
-from tqdm import tqdm
 
 from eval.embedding import require_finite
 from eval.selection import Selection, select_pictures, select_split
@@ -28,7 +27,7 @@ from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.transforms import EvalTransform
-from ifd_zoo.work import cluster_at, work_through
+from ifd_zoo.work import bar, cluster_at, work_through
 
 LABELS = ('pid', 'camid', 'clothes_id')
 
@@ -149,8 +148,7 @@ def _embed(
         store.write({key: row for key, row in found.items() if key not in unreadable})
 
     work, cluster = Embedding(predictor, args.on_error == 'skip'), cluster_at(args.ray, predictor.device)
-    with tqdm(total=len(records), desc='extract', unit=' images', disable=len(done) == len(records)) as bar:
-        tell = lambda number: bar.update(number - bar.n)  # noqa: E731
+    with bar(len(records), 'extract', disable=len(done) == len(records)) as tell:
         work_through(work, records, write, done, args.batch_size, args.group, cluster, tell)
     return unreadable
 

@@ -44,7 +44,7 @@ class Setting(NamedTuple):
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> Self:
-        """That of a command line; what it has no flag for is as above."""
+        """Take the setting of a command line; what it has no flag for stays at its default."""
         return cls(**{name: value for name, value in vars(args).items() if name in cls._fields})
 
 

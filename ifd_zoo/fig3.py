@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ifd_zoo.explain.evidence import evidence_shares
+from ifd_zoo.explain.evidence import mean_evidence
 from ifd_zoo.explain.gradcam import gradcam
 from ifd_zoo.explain.overlays import attention_overlay, resize_map
 from ifd_zoo.predictor import Predictor
@@ -26,7 +26,7 @@ class Comparison(NamedTuple):
     pictures: list[Image.Image]
     """Grad-CAM over the photos: of their similarity to the anchor, and of the anchor's to the positive."""
     shares: dict[str, float]
-    """What Grad-CAM over the anchor lies on, as of `evidence_shares`; empty where no place raises the similarity."""
+    """What makes anchor and positive alike: `mean_evidence` of their Grad-CAM."""
 
 
 class Movement(NamedTuple):
@@ -85,7 +85,7 @@ def compare(
         maps = heatmaps(predictor, photos, label_maps, embeddings[[1, 0, 0]])
         pictures = [attention_overlay(*pair, opacity) for pair in zip(photos, maps, strict=True)]
         positive, negative = (embeddings[1:] @ embeddings[0]).tolist()
-        shares = evidence_shares(maps[0], label_maps[0]) if maps[0].any() else {}
+        shares = mean_evidence(maps[:2], label_maps[:2])
         results.append(Comparison(name, (positive, negative), pictures, shares))
     return results
 

@@ -8,10 +8,12 @@ import logging
 import os
 import pickle
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
+from tqdm import tqdm
 
 from ifd_zoo.common.errors import ZooError, first_line
 
@@ -35,9 +37,9 @@ class Cluster(NamedTuple):
     """Machines that Ray holds together. They share the folders of this one, and have the project at the same path."""
 
     address: str
-    """Of the head; empty for the one that Ray finds, or one on this machine for as long as it takes."""
+    """Address of the head; empty for the cluster that Ray finds, or one on this machine for as long as it takes."""
     device: torch.device
-    """Of its type each actor gets one: a GPU, or as many cores as torch has threads here."""
+    """Each actor gets one of this type: a GPU, or as many cores as torch has threads here."""
 
     def map(self, work: Work, batches: Sequence[list[Photo]]) -> Iterator[tuple[int, Sequence[Result]]]:
         """For each batch its position and its results, in the order in which they are done.
@@ -114,6 +116,13 @@ def work_through(
         progress(len(photos) - missing)
     if missing:
         raise RayError(f'{missing} of {len(photos)} photos were not done; give the same command again')
+
+
+@contextmanager
+def bar(total: int, title: str, **options: Any) -> Iterator[Callable[[int], None]]:
+    """A progress bar as the `progress` of `work_through`; options as for `tqdm`."""
+    with tqdm(total=total, desc=title, unit=' images', **options) as shown:
+        yield lambda number: shown.update(number - shown.n)
 
 
 def cut_batches(keys: Sequence[Key], done: Collection[Key], size: int) -> list[list[Key]]:

@@ -10,7 +10,7 @@ from eval import attention
 from eval import run as eval_run
 from eval.evidence import attention_of, best_matches, replacements
 from ifd_zoo.datasets import Protocol, Record
-from ifd_zoo.explain.evidence import REGIONS, evidence_shares
+from ifd_zoo.explain.evidence import REGIONS, evidence_shares, mean_evidence
 from ifd_zoo.hub import create_model
 from ifd_zoo.labels import LABELS
 from tests.extraction import MODEL
@@ -42,6 +42,14 @@ def test_no_weight_and_other_sizes_are_refused():
 def model():
     torch.manual_seed(0)
     return create_model('ifd_resnet10t').eval()
+
+
+def test_photos_count_alike_and_those_without_weight_do_not():
+    head, clothing = np.full((1, 4), LABELS.index('hair')), np.full((1, 4), LABELS.index('upper'))
+    weights = [np.array([[9.0, 0, 0, 0]]), np.array([[1.0, 1, 1, 1]]), np.zeros((1, 4))]
+    mean = mean_evidence(weights, [head, clothing, clothing])
+    assert mean == {'head': 0.5, 'skin': 0.0, 'clothing': 0.5, 'background': 0.0}
+    assert mean_evidence(weights[2:], [head]) == {}
 
 
 def test_a_model_with_its_own_maps_put_in_gives_what_it_gave(model):

@@ -3,6 +3,7 @@
 import re
 
 import gradio as gr
+import numpy as np
 import pytest
 
 from ifd_zoo.common.choices import DEFAULT_BASELINE, DEFAULT_MODEL
@@ -11,11 +12,11 @@ from ifd_zoo.fig3 import ROLES
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page import answers, evidence, first_sight
 from ifd_zoo.page.__main__ import main
-from ifd_zoo.page.answering import LEAST_MARGIN, MOST_BACKGROUND, Triple, choose_triples
+from ifd_zoo.page.answering import LEAST_MARGIN, MOST_BACKGROUND, Triple, choose_triples, telling_pairs
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.site import build_demo
-from ifd_zoo.uploads import mark, read_label
+from ifd_zoo.uploads import Mark, mark, read_label
 
 QUERIES, GALLERY = ({path.name for path in (EXAMPLES / kind).glob('*.jpg')} for kind in ('query', 'gallery'))
 
@@ -92,6 +93,13 @@ def triple(name, head, background):
     return Triple((name, name, name), shares(head, 0.0, 1 - head - background, background))
 
 
+def test_examples_are_right_with_the_one_model_and_wrong_with_the_other_by_a_margin():
+    said = [Mark.RIGHT, Mark.WRONG, Mark.RIGHT, Mark.WRONG, Mark.UNKNOWN, Mark.RIGHT]
+    first = np.array([0.6, 0.7, 0.5, 0.4, 0.9, 0.41])
+    second = np.array([0.5, 0.4, 0.6, 0.65, 0.9, 0.1])
+    assert telling_pairs(said, first, second) == [(0, 3), (2, 3)]  # not the last, which is right by 0.01
+
+
 def test_examples_have_their_evidence_on_the_person():
     assert 0 < LEAST_MARGIN < MOST_BACKGROUND < 1
     best, other, behind = triple('a', 0.5, 0.2), triple('b', 0.3, 0.1), triple('c', 0.1, 0.9)
@@ -125,5 +133,3 @@ def test_bars_show_the_shares_and_nothing_without_evidence():
         ('head and hair', '40.0'), ('other skin', '10.0'), ('clothing', '20.0'), ('background', '30.0')
     ]  # fmt: skip
     assert evidence.bars('Title', {}) == ''
-    mean = evidence.mean_shares([shares(0.4, 0.1, 0.2, 0.3), {}, shares(0.2, 0.1, 0.4, 0.3)])
-    assert mean == pytest.approx(shares(0.3, 0.1, 0.3, 0.3)) and evidence.mean_shares([{}]) == {}

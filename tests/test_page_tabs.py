@@ -20,7 +20,7 @@ from ifd_zoo.labels import LABELS
 from ifd_zoo.masks import class_mask
 from ifd_zoo.page import change, compare, endpoints, mask_editor, masks, models_tab, rank_tab, site
 from ifd_zoo.page.answers import example_triples
-from ifd_zoo.page.edits import to_hex
+from ifd_zoo.page.edits import picked_colour
 from ifd_zoo.page.hiding import hide
 from ifd_zoo.page.models import MAX_MODELS
 from tests.page import BASELINE, IFD, items, make_shared, upload, uploads_folder
@@ -84,9 +84,9 @@ def test_bad_edits_are_told(shared, photo, uploads):
 
 
 def test_colours_of_the_picker_are_read():
-    assert to_hex('rgba(255, 0.4, 16.0, 1)') == '#ff0010' and to_hex('rgb(1,2,3)') == '#010203'
-    assert to_hex('#abcdef') == '#abcdef' and to_hex('blue') == 'blue'
-    assert to_hex(f'rgb({"9" * 400},2,3)') == '#ff0203' and to_hex('rgb(1.2.3,2,3)') == 'rgb(1.2.3,2,3)'
+    assert picked_colour('rgba(255, 0.4, 16.0, 1)') == '#ff0010' and picked_colour('rgb(1,2,3)') == '#010203'
+    assert picked_colour('#abcdef') == '#abcdef' and picked_colour('blue') == 'blue'
+    assert picked_colour(f'rgb({"9" * 400},2,3)') == '#ff0203' and picked_colour('rgb(1.2.3,2,3)') == 'rgb(1.2.3,2,3)'
 
 
 def gallery_of(uploads):

@@ -27,6 +27,7 @@ from train.recipes import VARIANTS
 from train.sampler import SAMPLERS, Draw, IdentitySampler, PhotoSampler
 from train.schedule import seed_everything
 from train.task import AttentionTask
+from train.teachers import Teacher
 from train.variation import Variation, VariedDataset
 
 
@@ -218,16 +219,19 @@ def build_loader(
     )
 
 
-def build_stages(model: nn.Module, config: Config, dataset: ReIDDataset) -> list[Stage]:
+def build_stages(
+    model: nn.Module, config: Config, dataset: ReIDDataset, teacher: Teacher | None = None
+) -> list[Stage]:
     """Stage 1, if the variant has an attention stream and the config epochs for it, and stage 2.
 
     Args:
         model: with the weights that it starts from.
         dataset: the one that is trained on.
+        teacher: of a student.
     """
     seed_everything(config.seed, 0, 1)
     stages = []
     if config.streams == 2 and config.stage1_epochs:
         stages.append(Stage(1, AttentionTask(model, config), config.stage1_epochs, config.stage1_lr_drops, config))
-    task = resolve_name(VARIANTS[config.variant].task)
-    return [*stages, Stage(2, task(model, config, dataset), config.epochs, config.lr_drops, config)]
+    task, taught = resolve_name(VARIANTS[config.variant].task), [teacher] if teacher else []
+    return [*stages, Stage(2, task(model, config, dataset, *taught), config.epochs, config.lr_drops, config)]

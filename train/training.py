@@ -68,7 +68,7 @@ class Run:
         masking = Masking(config.mask_classes, config.clothing_classes, config.fill)
         self.transform = EvalTransform(self.size, masking=masking)
         self.model = place_model(model, config, self.accelerator)
-        self.stages = build_stages(self.model, config, self.dataset)
+        self.stages = build_stages(self.model, config, self.dataset, self.teacher)
         self.average = self._follow_weights()
         self.position = self._restore(state) if state else Position(self.stages[0].number)
         photos = parse_photos(photos, config, self.accelerator)

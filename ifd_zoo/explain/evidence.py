@@ -1,5 +1,7 @@
 """What a map of attention lies on: head, skin, clothing or background."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ifd_zoo.labels import CLOTHING, class_indices
@@ -30,3 +32,16 @@ def evidence_shares(weights: np.ndarray, label_map: np.ndarray) -> dict[str, flo
         raise ValueError('there is no weight to share out')
     masks = {name: np.isin(label_map, class_indices(classes)) for name, classes in REGIONS.items()}
     return {name: float(weights[mask].sum(dtype=np.float64)) / total for name, mask in masks.items()}
+
+
+def mean_evidence(weights: Sequence[np.ndarray], label_maps: Sequence[np.ndarray]) -> dict[str, float]:
+    """Mean of `evidence_shares` over photos, each of which counts alike; those without weight are left out.
+
+    Args:
+        weights, label_maps: of each photo, as for `evidence_shares`.
+
+    Returns:
+        the shares; empty where no photo has weight.
+    """
+    shares = [evidence_shares(*pair) for pair in zip(weights, label_maps, strict=True) if pair[0].any()]
+    return {name: sum(one[name] for one in shares) / len(shares) for name in REGIONS} if shares else {}

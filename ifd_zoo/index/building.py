@@ -123,10 +123,8 @@ def fill(
     """
     if len({file.name for file in files}) < len(files):
         raise ValueError('two files have the same name in the index; give each another')
-    known, found = {row.name: row for row in index.rows()}, {}
-    helpers = cluster if len(files) > HERE else None
-    hashing = {'size': HASHED, 'cluster': helpers, 'progress': lambda done: progress(0)}
-    work_through(_rows_of, dict(enumerate(files)), found.update, **hashing)
+    known = {row.name: row for row in index.rows()}
+    found = _hash(files, cluster if len(files) > HERE else None, progress)
     rows = {place: row for place, row in sorted(found.items()) if isinstance(row, Row)}
     wanted = [row for row in rows.values() if known.get(row.name) != row]
     new = _copy_known(index, wanted, {row.sha256 for row in known.values()}, group)
@@ -149,6 +147,16 @@ def fill(
         index.tidy(loose=LOOSE)
     skipped = [text for _, text in sorted(found.items()) if isinstance(text, str)]
     return IndexStats(added, len(new) - len(faults), len(rows) - len(wanted), len(gone), skipped)
+
+
+def _hash(
+    files: Sequence[IndexFile], cluster: Cluster | None, progress: Callable[[int], None]
+) -> dict[int, Row | str]:
+    """For the position of each file what is to be in the index of it, or why it cannot be used."""
+    found: dict[int, Row | str] = {}
+    step = lambda done: progress(0)  # noqa: E731  (which may stop)
+    work_through(_rows_of, dict(enumerate(files)), found.update, size=HASHED, cluster=cluster, progress=step)
+    return found
 
 
 def _rows_of(files: Sequence[IndexFile]) -> list[Row | str]:

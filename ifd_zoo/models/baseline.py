@@ -55,9 +55,19 @@ class Baseline(Network):
     def forward(self, image: Tensor, masked: Tensor | None = None, clothing: Tensor | None = None) -> IFDOutput:
         """Same call as `IFD.forward`, of which one of the two images is looked at."""
         maps = self.main_stream.backbone(self.seen(image, masked))  # F_g (B, C, h, w)
+        attention = self.attend(maps)
+        maps = maps if attention is None else attention * maps  # F_rg
         main = self.main_stream.head(maps)
         clothing_features = self.cbd(maps, clothing) if self.cbd is not None and clothing is not None else None
-        return IFDOutput(main.embedding, None, main.logits, None, clothing_features, main.pooled, None)
+        return IFDOutput(main.embedding, attention, main.logits, None, clothing_features, main.pooled, None)
+
+    def attend(self, maps: Tensor) -> Tensor | None:
+        """W_I (B, 1, h, w) from F_g; None without attention."""
+        return None
+
+    def weigh(self, maps: Tensor, image: Tensor, masked: Tensor | None) -> Tensor:
+        attention = self.attend(maps)
+        return maps if attention is None else attention * maps
 
     def seen(self, image: Tensor, masked: Tensor | None) -> Tensor:
         return masked if self.needs_mask and masked is not None else image

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from ifd_zoo.models.baseline import Baseline
-from ifd_zoo.models.layers import IFDOutput
 
 
 class AttentionHead(nn.Module):
@@ -59,14 +58,5 @@ class Student(Baseline):
         super().__init__(backbone, num_classes, in_chans, pool, cbd, **options)
         self.ikt = AttentionHead(self.main_stream.backbone.num_features, ikt_kernel)
 
-    def forward(self, image: Tensor, masked: Tensor | None = None, clothing: Tensor | None = None) -> IFDOutput:
-        """Same call as `IFD.forward`; `masked` is not looked at."""
-        maps = self.main_stream.backbone(image)  # F_g (B, C, h, w)
-        attention = self.ikt(maps)
-        maps = attention * maps  # F_rg
-        main = self.main_stream.head(maps)
-        clothing_features = self.cbd(maps, clothing) if self.cbd is not None and clothing is not None else None
-        return IFDOutput(main.embedding, attention, main.logits, None, clothing_features, main.pooled, None)
-
-    def weigh(self, maps: Tensor, image: Tensor, masked: Tensor | None) -> Tensor:
-        return self.ikt(maps) * maps
+    def attend(self, maps: Tensor) -> Tensor:
+        return self.ikt(maps)

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from ifd_zoo.common.errors import ZooError
-from ifd_zoo.explain.evidence import REGIONS, evidence_shares
+from ifd_zoo.explain.evidence import REGIONS, mean_evidence
 from ifd_zoo.fig3 import heatmaps
 from ifd_zoo.gallery import example_photos
 from ifd_zoo.images.loading import load_image
@@ -21,14 +21,22 @@ MOST_BACKGROUND = 0.7
 """Share of the evidence on the background from which on a right answer is no example of finding a person."""
 
 NOWHERE = dict.fromkeys(REGIONS, 0.0) | {'background': 1.0}
-"""Evidence where no place of the anchor raises the similarity."""
+"""Evidence where no place raises the similarity."""
+
+
+class Seen(NamedTuple):
+    """A photo, and what is known of it."""
+
+    photo: Image.Image
+    label_map: np.ndarray
+    embedding: np.ndarray
 
 
 class Triple(NamedTuple):
     names: tuple[str, str, str]
-    """Of anchor, positive and negative."""
+    """File names of anchor, positive and negative."""
     evidence: dict[str, float]
-    """What the likeness of anchor and positive lies on to the first model, as of `evidence_shares`; of the anchor."""
+    """What the likeness of anchor and positive lies on to the first model, see `mean_evidence`."""
 
     @property
     def on_person(self) -> float:
@@ -46,45 +54,44 @@ def answer(model: str, baseline: str, parser: object = 'bundled', device: str | 
     Raises:
         ZooError: a model cannot be loaded, or there is no example for Compare.
     """
-    kinds = (example_photos(kind) for kind in ('query', 'gallery'))
-    queries, gallery = ({Path(path).name: load_image(path) for path in paths} for paths in kinds)
+    queries, gallery = (list(map(Path, example_photos(kind))) for kind in ('query', 'gallery'))
+    paths, first_row = [*queries, *gallery], len(queries)
+    photos = [load_image(path) for path in paths]
     first = Predictor(model, parser, device, precision='fp32')  # every machine gives the same file
     second = Predictor(baseline, first.parser, device, precision='fp32')
-    label_maps = first.parser.parse([*queries.values(), *gallery.values()])
-    embeddings = [one.embed([*queries.values(), *gallery.values()], label_maps) for one in (first, second)]
-    cosines = [values[: len(queries)] @ values[len(queries) :].T for values in embeddings]
-    names, rankings, triples = list(gallery), {}, []
-    for row, (query, photo) in enumerate(queries.items()):
-        found = [values[row] for values in cosines]
-        rankings[query] = [[names[i] for i in np.argsort(-values, kind='stable')] for values in found]
-        references = embeddings[0][len(queries) :]
-        triples.append(_triples(first, (query, photo, label_maps[row]), names, found, references))
+    label_maps = first.parser.parse(photos)
+    embeddings = [one.embed(photos, label_maps) for one in (first, second)]
+    seen = list(map(Seen, photos, label_maps, embeddings[0]))
+    names, rankings, triples = [path.name for path in gallery], {}, []
+    for row, query in enumerate(queries):
+        found = [values[first_row:] @ values[row] for values in embeddings]
+        rankings[query.name] = [[names[i] for i in np.argsort(-values, kind='stable')] for values in found]
+        pairs = telling_pairs(marks(query.name, names), *found)
+        evidence = [_evidence(first, seen[row], seen[first_row + positive]) for positive, _ in pairs]
+        pictures = [(query.name, names[positive], names[negative]) for positive, negative in pairs]
+        triples.append(list(map(Triple, pictures, evidence)))
     return Answers([model, baseline], rankings, _test(first, second), [list(t.names) for t in choose_triples(triples)])
 
 
-def _triples(
-    predictor: Predictor,
-    anchor: tuple[str, Image.Image, np.ndarray],
-    names: list[str],
-    cosines: list[np.ndarray],
-    references: np.ndarray,
-) -> list[Triple]:
-    """Triples of an anchor (name, photo, label map) on which the first model is right and the second wrong.
+def telling_pairs(said: list[Mark], first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
+    """Positives and negatives of an anchor on which the first model is right and the second wrong.
 
     The negative is the stranger whom the second model takes for the anchor most of all.
+
+    Args:
+        said: which of N photos show the anchor's person.
+        first, second: (N,), the models' similarities of these photos to the anchor.
     """
-    query, photo, label_map = anchor
-    said = marks(query, names)
     right, wrong = ([i for i, one in enumerate(said) if one == kind] for kind in (Mark.RIGHT, Mark.WRONG))
-    negative = max(wrong, key=lambda i: cosines[1][i])
-    found = []
-    for positive in right:
-        first, second = (float(values[positive] - values[negative]) for values in cosines)
-        if min(first, -second) >= LEAST_MARGIN:
-            heatmap = heatmaps(predictor, [photo], [label_map], references[[positive]])[0]
-            evidence = evidence_shares(heatmap, label_map) if heatmap.any() else NOWHERE
-            found.append(Triple((query, names[positive], names[negative]), evidence))
-    return found
+    negative = max(wrong, key=lambda i: second[i])
+    least = LEAST_MARGIN
+    return [(i, negative) for i in right if min(first[i] - first[negative], second[negative] - second[i]) >= least]
+
+
+def _evidence(predictor: Predictor, anchor: Seen, positive: Seen) -> dict[str, float]:
+    photos, label_maps, embeddings = zip(anchor, positive, strict=True)
+    maps = heatmaps(predictor, photos, label_maps, np.stack(embeddings[::-1]))
+    return mean_evidence(maps, label_maps) or NOWHERE
 
 
 def choose_triples(triples: list[list[Triple]]) -> list[Triple]:

@@ -12,7 +12,7 @@ from ifd_zoo.page import texts
 from ifd_zoo.page.answers import example_triples
 from ifd_zoo.page.cancel import cancel_button, stop_with
 from ifd_zoo.page.evidence import bars, sentence
-from ifd_zoo.page.files import error, handing_over, one_photo, user_errors
+from ifd_zoo.page.files import error, handing_over, one_photo, plain, user_errors
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.rank_layout import model_choices
 from ifd_zoo.page.session import Sessions
@@ -60,10 +60,8 @@ def _shown(one: Comparison) -> tuple[str, list, str]:
     verdict = 'ranks the **same person** first' if right else 'ranks the **other person** first'
     numbers = f'same person {positive:.3f}, other person {negative:.3f}, margin {positive - negative:+.3f}'
     captions = (ROLES[0], f'{ROLES[1]}: {positive:.3f}', f'{ROLES[2]}: {negative:.3f}')
-    # Names of models may hold Markdown, so they are code here, without what would end it.
-    name = one.name.replace('`', '')
     mark = '\u2713' if right else '\u2717'
-    text = f'{mark} `{name}` {verdict}: {numbers}. {sentence(one.shares)}'
+    text = f'{mark} {plain(one.name)} {verdict}: {numbers}. {sentence(one.shares)}'
     return text, list(zip(one.pictures, captions, strict=True)), bars(BARS, one.shares)
 
 

@@ -17,12 +17,11 @@ def make_edit(classes: list[str], colour: str, pattern: str, second: str, scale:
         return Swap(TOP, BOTTOM)
     if not classes:
         raise error('Choose what to change: at least one kind of clothes.')
-    return Recolour(
-        tuple(classes), to_hex(colour), pattern, None if pattern == 'plain' else to_hex(second), float(scale)
-    )
+    other = None if pattern == 'plain' else picked_colour(second)
+    return Recolour(tuple(classes), picked_colour(colour), pattern, other, float(scale))
 
 
-def to_hex(colour: str) -> str:
+def picked_colour(colour: str) -> str:
     """`#rrggbb` of what a gr.ColorPicker gives, which may also be `rgba(12.3, 4, 5, 1)`; other text stays as it is."""
     number = r'\s*(\d+(?:\.\d*)?)\s*'
     match = re.fullmatch(rf'rgba?\({number},{number},{number}(?:,[\s\d.]+)?\)', str(colour))

@@ -1,18 +1,12 @@
 """What makes two photos alike to a model, in one sentence and as bars: both made of the same numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ifd_zoo.page.html import render
 
 NAMES = {'head': 'head and hair', 'skin': 'other skin', 'clothing': 'clothing', 'background': 'background'}
 """How the regions of `evidence_shares` go on the page."""
 NO_EVIDENCE = 'No place of the photo raises the similarity, so there is no evidence to show.'
-
-
-def mean_shares(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Shares over several photos, of which each counts alike; those without evidence are left out."""
-    known = [one for one in shares if one]
-    return {name: sum(one[name] for one in known) / len(known) for name in NAMES} if known else {}
 
 
 def sentence(shares: Mapping[str, float]) -> str:

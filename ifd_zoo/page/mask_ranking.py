@@ -10,11 +10,10 @@ from ifd_zoo.gallery import PhotoFile, QueryResult, search
 from ifd_zoo.masks import class_mask
 from ifd_zoo.page.answers import right_ranks
 from ifd_zoo.page.cancel import stoppable
-from ifd_zoo.page.files import error, save_picture, take_gallery_or_examples, tell_skipped, user_errors
+from ifd_zoo.page.files import error, plain, save_picture, take_gallery_or_examples, tell_skipped, user_errors
 from ifd_zoo.page.hiding import PARTS, hide
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.rank_state import TOLD
-from ifd_zoo.page.rank_views import plain_name
 from ifd_zoo.page.session import Sessions
 
 SHOWN = 10  # lines of the table
@@ -76,7 +75,7 @@ def rank_hidden(
         photo, label_map = models.parse(*parsed)
         hidden = save_picture(sessions, hide(photo, label_map, part))
     classes = ', '.join(PARTS[part])
-    text = f'Hidden from `{plain_name(model)}`: the **{part}** ({classes}), in the colour of the rest.'
+    text = f'Hidden from {plain(model)}: the **{part}** ({classes}), in the colour of the rest.'
     files = parsed.file, PhotoFile(hidden, parsed.file.name)
     return _rank_twice(models, sessions, Twice(model, files, (label_map, label_map)), places, text)
 

@@ -46,7 +46,7 @@ class Settings(NamedTuple):
     opens: gr.Accordion
     """Holds the threshold, which is none until it is opened."""
     meaning: gr.Markdown
-    """Of the threshold."""
+    """Says in words what the threshold means."""
 
 
 def input_column(models: Models, folder: Gallery | None) -> Form:

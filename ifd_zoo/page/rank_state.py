@@ -6,13 +6,12 @@ from dataclasses import InitVar, dataclass, field, replace
 import numpy as np
 from PIL import Image
 
-from ifd_zoo.explain.evidence import evidence_shares
+from ifd_zoo.explain.evidence import mean_evidence
 from ifd_zoo.explain.overlays import PhotoView, draw, masked_picture, shrink, side_by_side, views
 from ifd_zoo.fig3 import heatmaps
 from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, QueryResult, stamp
 from ifd_zoo.images.loading import ImageError, load_image
 from ifd_zoo.masks import class_mask
-from ifd_zoo.page.evidence import mean_shares
 from ifd_zoo.page.models import Models
 from ifd_zoo.uploads import Label, Mark, mark, read_label
 
@@ -85,7 +84,7 @@ class Ranking:
         """Query and match at a place of the ranking, large, each in the chosen view and under its Grad-CAM.
 
         Returns:
-            the picture; and the shares of `evidence_shares` over both photos, empty where none raises the similarity.
+            the picture; and the `mean_evidence` of both photos.
         """
         found = self.queries[options.chosen].ranking[place]
         view = replace(options, view='photo' if options.view in ('side by side', 'Grad-CAM') else options.view)
@@ -98,9 +97,9 @@ class Ranking:
             reference = predictor.embed([other.photo], [other.label_map])
             (heatmap,) = heatmaps(predictor, [seen.photo], [seen.label_map], reference)
         shown = [draw(seen, view.view, options.opacity), draw(seen, 'Grad-CAM', options.opacity, heatmap)]
-        maps = (heatmap, seen), (self.heatmaps[options.chosen, found.index].astype(np.float32), other)
-        shares = [evidence_shares(values, one.label_map) if values.any() else {} for values, one in maps]
-        return side_by_side([*shown, match, match_heat], 420, 12), mean_shares(shares)
+        maps = [heatmap, self.heatmaps[options.chosen, found.index].astype(np.float32)]
+        shares = mean_evidence(maps, [seen.label_map, other.label_map])
+        return side_by_side([*shown, match, match_heat], 420, 12), shares
 
     def seen(self, options: DisplayOptions) -> list[tuple[Image.Image, str]]:
         """The query, as the model sees it."""

@@ -16,6 +16,7 @@ from ifd_zoo.page.files import (
     handing_over,
     many_photos,
     photo_file,
+    plain,
     take_gallery,
     tell_skipped,
     user_errors,
@@ -24,7 +25,7 @@ from ifd_zoo.page.models import Models
 from ifd_zoo.page.narrowing import narrowed
 from ifd_zoo.page.rank_layout import DRAWN, RESULTS, WHY, Form, Settings, input_column, output_column, settings
 from ifd_zoo.page.rank_state import Ranking
-from ifd_zoo.page.rank_views import check_view, explain_threshold, offer_threshold, plain_name, redraw, show_pair
+from ifd_zoo.page.rank_views import check_view, explain_threshold, offer_threshold, redraw, show_pair
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.theme import LIGHT, NETWORK, scroll_to
 from ifd_zoo.predictor import Predictor
@@ -88,14 +89,11 @@ def rank(
         Ranking(name, result.queries, found.files, found.labels, watched=watched)
         for name, result in zip(names, results, strict=True)
     ]
-    result, by = results[0], ' and '.join(f'`{plain_name(name)}`' for name in names)
-    status = [f'**Ranked {result.searched:,} photos** by {by} in {time.monotonic() - started:.1f} s.']
-    status += _remarks(models.get(model), result.searched)
-    status += tell_skipped(found.skipped + result.skipped, len(found.files) + len(found.skipped))
-    names = [(f'{place}: {one.name}', place - 1) for place, one in enumerate(result.queries, 1)]
-    chosen = gr.Dropdown(names, value=0, visible=len(names) > 1)
+    status = _status(names, models.get(model), found, results[0], time.monotonic() - started)
+    places = [(f'{place}: {one.name}', place - 1) for place, one in enumerate(results[0].queries, 1)]
+    chosen = gr.Dropdown(places, value=0, visible=len(places) > 1)
     shown = redraw(models, sessions, rankings, 0, view, opacity, top_k, threshold)
-    return '\n\n'.join(status), gr.Column(visible=True), *shown, chosen, rankings, gr.Column(visible=False)
+    return status, gr.Column(visible=True), *shown, chosen, rankings, gr.Column(visible=False)
 
 
 def _search(
@@ -126,13 +124,16 @@ def _take_queries(sessions: Sessions, queries: list | None) -> list[PhotoFile]:
     return [checked(photo, BAD_QUERY) for photo in photos]
 
 
-def _remarks(predictor: Predictor, searched: int) -> list[str]:
-    remarks = []
-    if searched > LISTED:
+def _status(names: list[str], predictor: Predictor, found: Gallery, result: SearchResult, seconds: float) -> str:
+    """Say what was searched by which models, and what to know of it."""
+    by = ' and '.join(map(plain, names))
+    remarks = [f'**Ranked {result.searched:,} photos** by {by} in {seconds:.1f} s.']
+    if result.searched > LISTED:
         remarks.append(f'The best {LISTED:,} are listed.')
-    if not predictor.model.needs_mask:
+    if not predictor.model.gives_attention:
         remarks.append('This model has no attention stream, so there is no attention map.')
-    return remarks
+    remarks += tell_skipped(found.skipped + result.skipped, len(found.files) + len(found.skipped))
+    return '\n\n'.join(remarks)
 
 
 def build(models: Models, sessions: Sessions) -> RankTab:

@@ -6,7 +6,7 @@ import gradio as gr
 
 from ifd_zoo.explain.overlays import VIEWS
 from ifd_zoo.page.evidence import bars, sentence
-from ifd_zoo.page.files import error, save_picture, user_errors, write_results
+from ifd_zoo.page.files import error, plain, save_picture, user_errors, write_results
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.rank_state import HEADS, OFF, DisplayOptions, Ranking
 from ifd_zoo.page.session import Sessions
@@ -27,7 +27,7 @@ def redraw(models: Models, sessions: Sessions, rankings: Sequence[Ranking] | Non
     with user_errors():
         pictures = [one.pictures(models, options) for one in rankings]
         rows = [row for one in rankings for row in one.rows(options)]
-        said = [f'`{plain_name(one.model)}`: {one.summary(options)}' for one in rankings]
+        said = [f'{plain(one.model)}: {one.summary(options)}' for one in rankings]
     files = write_results(sessions, rows, [head.lower() for head in HEADS], sum(pictures, []))
     beside = gr.Column(visible=len(rankings) > 1)
     others = (pictures[1], said[1]) if len(rankings) > 1 else ([], '')
@@ -55,7 +55,7 @@ def show_pair(
     with user_errors():
         picture, shares = ranking.pair(models, options, place)
     label = f'Query, and #{place + 1}: {found.name}'
-    text = f'## Why this match?\n`{plain_name(ranking.model)}` finds the two **{found.similarity:.3f}** alike. '
+    text = f'## Why this match?\n{plain(ranking.model)} finds the two **{found.similarity:.3f}** alike. '
     image = labelled(save_picture(sessions, picture), visible=True, label=label)
     return gr.Column(visible=True), image, text + sentence(shares), bars('What makes the two alike', shares)
 
@@ -70,11 +70,6 @@ def offer_threshold(models: Models, rankings: Sequence[Ranking] | None) -> tuple
 
 def explain_threshold(models: Models, rankings: Sequence[Ranking] | None, value: float) -> str:
     return told(models, rankings[0].model if rankings else None, float(value))
-
-
-def plain_name(model: str) -> str:
-    """The name of a model as code in Markdown, without what would end it."""
-    return model.replace('`', '')
 
 
 def display_options(

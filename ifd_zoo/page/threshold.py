@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ifd_zoo.gallery import PhotoFile, example_photos
+from ifd_zoo.page.files import plain
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.rank_state import OFF
 from ifd_zoo.uploads import Mark, mark, read_label
@@ -46,5 +47,4 @@ def told(models: Models, model: str | None, threshold: float) -> str:
     known = different_people(models, model)
     count = int((known >= threshold).sum())
     share = f'{count} of {len(known)} pairs of different people ({100 * count / len(known):.1f} in 100)'
-    by = model.replace('`', '')
-    return f'Among the example photos {share} reach {threshold:.2f} by `{by}`. Other photos may differ.'
+    return f'Among the example photos {share} reach {threshold:.2f} by {plain(model)}. Other photos may differ.'

@@ -5,14 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
-from tqdm import tqdm
 
 from ifd_zoo.cli import is_main
 from ifd_zoo.common.choices import MAPS_AT_ONCE
 from ifd_zoo.datasets.base import DatasetError, Record, read_image
 from ifd_zoo.label_maps import PARSER, SOURCE, label_fault, write_label_map
 from ifd_zoo.parsing.registry import HumanParser
-from ifd_zoo.work import Cluster, work_through
+from ifd_zoo.work import Cluster, bar, work_through
 
 
 def parser_id(parser: HumanParser) -> str:
@@ -62,8 +61,7 @@ class MapFolder:
         photos = {record.label_map: record for record in records}
         done = {path for path, record in photos.items() if self._has_map(record)}
         idle = len(done) == len(photos) or not is_main()
-        with tqdm(total=len(photos), desc='parse', unit=' images', leave=False, disable=idle) as bar:
-            tell = lambda number: bar.update(number - bar.n)  # noqa: E731
+        with bar(len(photos), 'parse', leave=False, disable=idle) as tell:
             work_through(self._parse, photos, lambda found: None, done, batch_size, cluster=cluster, progress=tell)
 
     def _has_map(self, record: Record) -> bool:

@@ -22,7 +22,7 @@ from train.losses import IdentityLoss
 from train.methods.cal import SCALE, CosineClassifier
 from train.studies import TAUGHT
 from train.task import JointTask
-from train.teachers import load_teacher
+from train.teachers import Teacher
 
 
 class LogitDistillation(nn.Module):
@@ -83,9 +83,9 @@ class StudentTask(JointTask):
     there by a linear map that is learnt and not released.
     """
 
-    def __init__(self, model: nn.Module, config: Config, dataset: ReIDDataset) -> None:
+    def __init__(self, model: nn.Module, config: Config, dataset: ReIDDataset, teacher: Teacher) -> None:
         super().__init__(model, config, dataset)
-        self.teacher = load_teacher(config, next(model.parameters()).device)  # no module: neither trained nor saved
+        self.teacher = teacher  # no module: neither trained nor saved
         self.weights = {term: getattr(config, f'{term}_weight') for term in TAUGHT}
         self.terms = nn.ModuleDict({
             'logit': LogitDistillation(config.logit_T),
