@@ -20,6 +20,37 @@ _FROM_SCRATCH_ON_CPU: dict[str, Any] = {
     'tag': 'synthetic',
 }
 
+_OUTFITS: dict[str, Any] = {
+    **_FROM_SCRATCH_ON_CPU,
+    'init': 'ifd_resnet10t.synthetic',
+    'lr': 2e-3,
+    'num_pids': 16,
+    'num_images': 4,
+    'stage1_epochs': 0,
+    'epochs': 8,
+    'person_weight': 1.0,
+    'ccl_warmup': 0.3,
+    'crop': 0.5,
+    'tag': 'outfits',
+}
+
+# Positives in the same clothes, too, and less weight on those in others: both kinds of search are wanted.
+_PHOTOS: dict[str, Any] = {
+    **_OUTFITS,
+    'init': 'ifd_resnet10t.outfits',
+    'epochs': 6,
+    'max_appearances': 2,
+    'ccl_warmup': 0.0,
+    'ccl_weight': 0.4,
+    'off_person_weight': 1.0,
+    'num_photos': 6,
+    'camera': 0.3,
+    'recolour': 0.2,
+    'background': 0.2,
+    'feature': 'neck+pooled+attention',
+    'tag': 'photos',
+}
+
 RECIPES: dict[str, dict[str, Any]] = {
     # The defaults are the paper's setting: ResNet-50 with ImageNet weights at 384x192, batches of 64.
     'paper': {},
@@ -41,19 +72,11 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     # From there, on 2,000 people in eight outfits, two views of each, with exact masks: made by `python -m
     # ifd_zoo.synthetic --ids 2000 --test-ids 0 --outfits 8 --views 2`.
-    'outfits': {
-        **_FROM_SCRATCH_ON_CPU,
-        'init': 'ifd_resnet10t.synthetic',
-        'lr': 2e-3,
-        'num_pids': 16,
-        'num_images': 4,
-        'stage1_epochs': 0,
-        'epochs': 8,
-        'person_weight': 1.0,
-        'ccl_warmup': 0.3,
-        'crop': 0.5,
-        'tag': 'outfits',
-    },
+    'outfits': _OUTFITS,
+    # From there, with `--photos DIR`: each photo is a person in two outfits, and rendered people look as cameras see them.
+    'photos': _PHOTOS,
+    # From a run of that, `--init OUTPUT`: no release of it is bundled.
+    'photos_192': {**_PHOTOS, 'init': '', 'size': (192, 96), 'lr': 1e-3, 'epochs': 3, 'ccl_weight': 0.25},
     # Five variants times three seeds on two cores in an afternoon.
     'ablation': {**_FROM_SCRATCH_ON_CPU, 'stage1_epochs': 5, 'epochs': 20, 'tag': 'ablation'},
     # One start for every row of a study, and the loss over persons in all of them: without both, 1,000 steps do not
