@@ -48,6 +48,22 @@ def test_a_run_starts_from_all_but_the_classifiers_of_a_trained_model(root, firs
             assert torch.equal(value, expected), name
 
 
+def test_the_classifiers_of_a_run_on_the_same_images_are_kept(root, first, tmp_path):
+    state = torch.load(max((first / 'checkpoints').iterdir()), weights_only=True)['model']
+    flags = ['--epochs', '1', '--stage1-epochs', '0', '--lr', '1e-9', '--init', str(first)]
+    assert train_run.main(arguments(root, tmp_path / 'same', *flags)) == 0
+    assert 'all: weights of ifd_resnet10t.folder' in (tmp_path / 'same/log.txt').read_text()
+    others = shutil.copytree(root, tmp_path / 'others')
+    first_image = min((others / 'train').rglob('*.jpg'))
+    first_image.write_bytes(first_image.read_bytes() + b' ')
+    assert train_run.main(arguments(others, tmp_path / 'other', *flags)) == 0
+    assert 'all but the classifiers' in (tmp_path / 'other/log.txt').read_text()
+    names = [name for name in state if '.classifier.' in name]
+    for folder, kept in (('same', True), ('other', False)):
+        after = torch.load(max((tmp_path / folder / 'checkpoints').iterdir()), weights_only=True)['model']
+        assert names and all(torch.allclose(after[name], state[name], atol=1e-6) == kept for name in names)
+
+
 def test_the_release_says_what_it_started_from(root, first, tmp_path):
     flags = [*arguments(root, tmp_path, '--epochs', '1', '--stage1-epochs', '0', '--lr', '1e-9'), '--init', str(first)]
     assert train_run.main(flags) == 0

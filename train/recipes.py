@@ -73,10 +73,12 @@ RECIPES: dict[str, dict[str, Any]] = {
     # From there, on 2,000 people in eight outfits, two views of each, with exact masks: made by `python -m
     # ifd_zoo.synthetic --ids 2000 --test-ids 0 --outfits 8 --views 2`.
     'outfits': _OUTFITS,
-    # From there, with `--photos DIR`: each photo is a person in two outfits, and rendered people look as cameras see them.
+    # From there, with `--photos DIR`, each a person in two outfits; rendered people look as cameras see them.
     'photos': _PHOTOS,
     # From a run of that, `--init OUTPUT`: no release of it is bundled.
-    'photos_192': {**_PHOTOS, 'init': '', 'size': (192, 96), 'lr': 1e-3, 'epochs': 3, 'ccl_weight': 0.25},
+    'photos_192': {
+        **_PHOTOS, 'init': '', 'size': (192, 96), 'lr': 1e-3, 'warmup_epochs': 0, 'epochs': 3, 'ccl_weight': 0.25,
+    },
     # Five variants times three seeds on two cores in an afternoon.
     'ablation': {**_FROM_SCRATCH_ON_CPU, 'stage1_epochs': 5, 'epochs': 20, 'tag': 'ablation'},
     # One start for every row of a study, and the loss over persons in all of them: without both, 1,000 steps do not

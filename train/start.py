@@ -1,5 +1,6 @@
 """What a run starts from: weights of the backbones, or a trained model of the zoo."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -10,7 +11,9 @@ from ifd_zoo.models.fingerprint import hash_weights, model_name
 from ifd_zoo.parsing import load_parser
 from ifd_zoo.parsing.parser import BUNDLED
 from ifd_zoo.releases.files import describe_mismatch
+from train.checkpoint import Checkpoints
 from train.config import Config, ConfigError
+from train.trained_on import describe_change
 
 
 def open_trained(source: str, field: str) -> nn.Module:
@@ -54,6 +57,26 @@ def load_trained(model: nn.Module, source: str) -> dict[str, str | None]:
     model.load_state_dict(weights, strict=False)
     command = trained.release_info.get('command')
     return {'name': model_name(trained), 'sha256': hash_weights(trained), 'command': command}
+
+
+def load_classifiers(model: nn.Module, source: str, trained_on: str, log: Callable[[str], None]) -> bool:
+    """Fill the classifiers, too, if the trained model comes from a run on the same images; returns whether it does.
+
+    Args:
+        model: of a run.
+        source: as for `load_trained`; only the output folder of a run holds classifiers, in its checkpoints.
+        trained_on: of the run, see `train.trained_on.describe_records`.
+        log: gets a line for each checkpoint that is not used.
+
+    Raises:
+        CheckpointError: there are checkpoints, and none of them is good.
+    """
+    state = Checkpoints(Path(source).expanduser() / 'checkpoints').load(log)
+    if not state or not state.get('trained_on') or describe_change(state['trained_on'], trained_on):
+        return False
+    weights = state['average'] or state['model']
+    model.load_state_dict({key: value for key, value in weights.items() if '.classifier.' in key}, strict=False)
+    return True
 
 
 ADVICE = {

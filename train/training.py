@@ -32,7 +32,7 @@ from train.checks import check_flags
 from train.config import Config, ConfigError
 from train.engine import Engine, Position, Stage, make_accelerator, place_model
 from train.release import Outcome, write_release
-from train.start import load_backbone_weights, load_trained
+from train.start import load_backbone_weights, load_classifiers, load_trained
 from train.teachers import load_teacher
 from train.tracker import EpochReport, Tracker
 from train.trained_on import describe_records, require_same
@@ -99,7 +99,8 @@ class Run:
         history = {'teacher': self.teacher.record} if self.teacher else {}
         if self.config.init:
             history['init'] = load_trained(model, self.config.init)
-            self.log(f'all but the classifiers: weights of {history["init"]["name"]}')
+            same_people = load_classifiers(model, self.config.init, self.trained_on, self.log)
+            self.log(f'{"all" if same_people else "all but the classifiers"}: weights of {history["init"]["name"]}')
         elif self.teacher and self.teacher.start(model):
             self.log(f'main stream: weights of {self.teacher.record["name"]}')
         else:
