@@ -83,7 +83,7 @@ class Config:
     variant: str = option('ifd', "row of the paper's Table II, or another method")
     backbone: str = option('resnet50', 'of ifd_zoo.list_models(), behind ifd_, or any that timm has')
     backbone_weights: str = option('imagenet', 'imagenet (timm, Hub), parser (encoder), none, a file, a trained model')
-    init: str = option('', 'start from a trained model, a name, folder or hf-hub:org/name; classifiers only from a run on the same data')
+    init: str = option('', 'start from a trained model: a name, folder (also of a run) or hf-hub:org/name')
     data: str = option('folder', 'data set reader')
     masks: str = option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, a parser, or a folder of maps')
     maps: Path = option(Path(), 'folder that keeps the label maps of --masks; default: OUTPUT/maps', here=True)
