@@ -102,12 +102,12 @@ class App:
 
 
 @contextmanager
-def open_browser(path):
+def open_browser(path, *flags):
     """The browser at `path`, for any number of pages."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        with playwright.chromium.launch(executable_path=path, args=list(BROWSER_FLAGS)) as browser:
+        with playwright.chromium.launch(executable_path=path, args=[*BROWSER_FLAGS, *flags]) as browser:
             yield browser
 
 

@@ -26,6 +26,7 @@ from ifd_zoo.page import answers, evidence, texts
 from ifd_zoo.page.measuring import TOP_SHOWN
 from tests.browser import ROOT, App, act_until, browser_or_skip, open_browser, open_page
 from tests.screenshots import open_tab
+from tests.test_clips import write_clip
 from tests.zips import write_zip
 
 QUERIES = sorted((EXAMPLES / 'query').glob('*.jpg'))
@@ -171,6 +172,23 @@ def paint(page):
     page.mouse.move(box['x'] + box['width'] * 0.52, box['y'] + box['height'] * 0.6, steps=8)
     page.mouse.up()
     page.wait_for_timeout(1500)
+
+
+def test_a_photo_of_the_webcam_is_looked_for_in_a_video(server, tmp_path):
+    clip = write_clip(tmp_path / 'yard.mp4', 3)
+    flags = ('--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream')
+    with open_browser(browser_or_skip(), *flags) as browser, open_page(browser, server.url) as page:
+        page.click('#query button[aria-label="Capture from camera"]')
+        page.get_by_text('Click to Access Webcam').click()
+        page.click('#query button[aria-label="capture photo"]')
+        page.wait_for_selector('#query img')
+        page.set_input_files('#gallery input[type=file]', clip)
+        page.wait_for_selector('#gallery .thumbnail-item, #gallery .gallery-item')
+        page.click('#run')
+        wait_for_result(page, 'Ranked 3 photos')
+        captions = page.text_content('#matches')
+        assert all(f'yard.mp4 0:0{second}' in captions for second in range(3))
+        assert not page.errors
 
 
 def test_a_mask_is_painted_and_ranked_with(page, server):

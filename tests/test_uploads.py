@@ -54,7 +54,6 @@ REFUSED = {
     'text.jpg': (b'no picture\n', 'is not a picture; supported are JPEG'),
     'IMG_1.HEIC': (b'\0\0\0\x18ftypheic' + bytes(99), 'is a HEIC photo.*install.*save it as JPEG'),
     'a.avif': (b'\0\0\0\x18ftypavif' + bytes(99), 'is damaged or incomplete'),
-    'a.mp4': (b'\0\0\0\x18ftypisom' + bytes(99), 'is a video.*save a frame of it'),
     'a.svg': (
         b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>',
         'is an SVG drawing.*export it as PNG',

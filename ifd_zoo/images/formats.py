@@ -85,6 +85,12 @@ def is_zip(head: bytes) -> bool:
     return head.startswith(ZIP)
 
 
+def is_video(head: bytes) -> bool:
+    """Whether a file that begins so is an MP4, a MOV or another video of that family."""
+    brands = _brands(head)
+    return bool(brands) and not brands & (AVIF_BRANDS | HEIF_BRANDS)
+
+
 def picture_suffix(head: bytes) -> str | None:
     """`.jpg`, `.png` ... when a file that begins so may be a picture that is decoded here."""
     if head.startswith(b'RIFF') and head[8:12] == b'WEBP':
@@ -102,10 +108,10 @@ def fault_of(head: bytes, name: str) -> str | None:
         return None
     if not head:
         return 'is empty (0 bytes); copy it again'
-    if brands := _brands(head):
-        if brands & HEIF_BRANDS:
-            return 'is a HEIC photo, for which pillow-heif must be installed here; or save it as JPEG or PNG'
-        return 'is a video, which is not supported; save a frame of it as JPEG or PNG'
+    if is_video(head):
+        return 'is a video; give it to the gallery by itself, or save a frame of it as JPEG or PNG'
+    if _brands(head):
+        return 'is a HEIC photo, for which pillow-heif must be installed here; or save it as JPEG or PNG'
     if b'<svg' in head[:HEAD_BYTES]:
         return 'is an SVG drawing, which is not supported; export it as PNG or JPEG'
     if head.startswith(b'%PDF'):

@@ -29,7 +29,8 @@ from ifd_zoo.parsing import ParserError
 from ifd_zoo.uploads import Gallery, check_photo, collect
 
 PICTURE_TYPES = ['image']
-ARCHIVE_TYPES = ['.zip', 'image']
+GALLERY_TYPES = ['image', 'video']
+ARCHIVE_TYPES = ['.zip', *GALLERY_TYPES]
 
 
 def error(message: str) -> gr.Error:

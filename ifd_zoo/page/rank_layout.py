@@ -9,7 +9,7 @@ from ifd_zoo.gallery import example_photos
 from ifd_zoo.hub import list_bundled
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button
-from ifd_zoo.page.files import ARCHIVE_TYPES, PICTURE_TYPES
+from ifd_zoo.page.files import ARCHIVE_TYPES, GALLERY_TYPES, PICTURE_TYPES
 from ifd_zoo.page.models import BASELINE, Models
 from ifd_zoo.page.narrowing import narrowing_fields
 from ifd_zoo.page.rank_state import HEADS, MAX_SHOWN, OFF
@@ -58,15 +58,18 @@ def input_column(models: Models, folder: Gallery | None) -> Form:
     with gr.Row():
         with gr.Column(min_width=120, scale=2):
             gr.Markdown('## Query')
-            query = gr.Gallery(file_types=PICTURE_TYPES, label='Query photos', buttons=[], elem_id='query', **UPLOAD)
+            query = gr.Gallery(
+                sources=['upload', 'webcam', 'clipboard'], file_types=PICTURE_TYPES, label='Query photos', buttons=[],
+                elem_id='query', **UPLOAD,
+            )
         with gr.Column(min_width=150, scale=3):
             gr.Markdown('## Gallery')
             gallery = gr.Gallery(
-                file_types=PICTURE_TYPES, label='Gallery photos', buttons=[], elem_id='gallery', **UPLOAD
+                file_types=GALLERY_TYPES, label='Gallery photos', buttons=[], elem_id='gallery', **UPLOAD
             )
-    with gr.Accordion('A gallery as ZIP, or many files', open=False):
+    with gr.Accordion('A gallery as ZIP, a short video, or many files', open=False):
         archives = gr.File(
-            label='ZIP archives and photos, at most 250 MB each',
+            label='ZIP archives, videos and photos, at most 250 MB each',
             file_count='multiple',
             file_types=ARCHIVE_TYPES,
             height=140,

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ifd_zoo.gallery import PhotoFile
-from ifd_zoo.images.formats import fault_of, is_zip
+from ifd_zoo.images.formats import fault_of, is_video, is_zip
 from ifd_zoo.images.loading import ImageError
 from ifd_zoo.uploads.archives import entry_name, extract, is_folder, open_archive
+from ifd_zoo.uploads.clips import extract_frames
 from ifd_zoo.uploads.content import Contents, check_bytes, check_picture, read_head, reading
 from ifd_zoo.uploads.labels import Label, read_label
 from ifd_zoo.uploads.limits import DEFAULT_LIMITS, Budget, LimitReached, Limits
@@ -74,13 +75,13 @@ class Intake:
 
 
 def collect(uploads: Sequence[str | Path | PhotoFile], into: Path, limits: Limits = DEFAULT_LIMITS) -> Gallery:
-    """Pictures and the pictures in ZIP archives, in the order they come in.
+    """Pictures, the pictures in ZIP archives, and one of each second of videos, in the order they come in.
 
-    What a file is, its first bytes say. Pictures stay where they are; those in a ZIP are written below `into` under
-    random names, so that no name of an upload is ever a path. Of files with equal content the first is kept and the
-    others are named in `skipped`; other files of one name are numbered, as in `a (2).jpg`. What an operating system
-    adds (`__MACOSX/`, `._a.jpg`, `.DS_Store`, `Thumbs.db`, `desktop.ini`) and, in a ZIP, hidden files are left out
-    silently. Links, encrypted files and ZIPs within ZIPs are not followed or opened.
+    What a file is, its first bytes say. Pictures stay where they are; those in a ZIP or a video are written below
+    `into` under random names, so that no name of an upload is ever a path. Of files with equal content the first is
+    kept and the others are named in `skipped`; other files of one name are numbered, as in `a (2).jpg`. What an
+    operating system adds (`__MACOSX/`, `._a.jpg`, `.DS_Store`, `Thumbs.db`, `desktop.ini`) and, in a ZIP, hidden files
+    are left out silently. Links, encrypted files and ZIPs within ZIPs are not followed or opened.
 
     Args:
         uploads: a PhotoFile is a file with the name that its user knows it by.
@@ -136,10 +137,22 @@ def _take(intake: Intake, path: Path, name: str, into: Path, written: list[Path]
     if is_zip(head):
         return _take_archive(intake, path, into, written)
     budget.add_entry()
+    if is_video(head):
+        return _take_clip(intake, path, into, written)
     if fault := fault_of(head, name):
         raise ImageError(shown, fault)
     budget.add_bytes(check_bytes(path, shown, budget.limits))
     intake.keep(path, name, read_label(name))
+
+
+def _take_clip(intake: Intake, path: Path, into: Path, written: list[Path]) -> None:
+    clip = intake.at
+    for seconds, file in extract_frames(path, clip, into, intake.budget):
+        written.append(file)
+        intake.at = f'{clip} {seconds // 60}:{seconds % 60:02d}'
+        with intake.skipping():
+            intake.keep(file, intake.at, None)
+    intake.at = clip
 
 
 def _take_archive(intake: Intake, path: Path, into: Path, written: list[Path]) -> None:
