@@ -5,7 +5,8 @@ sees parts of one. So the boxes are chosen in steps:
 
 1. The photo is parsed as it is, letterboxed into the parser's input. Where the crop of the largest person would take
    `FILLED` of the photo or more, the photo is a crop already, and stays.
-2. Else the parser also looks into upright windows, as high as the photo and half as high, each half beside the next.
+2. Else the parser also looks into upright windows as high as the photo, each half beside the next; and where all that
+   follows finds nobody in them, into such that are half as high.
 3. In each window, what is not background falls into connected parts. Those of the shape of somebody are candidates.
 4. Each candidate is looked at as a crop of its own, which moves its box onto the person, and is dropped where that
    shows no head above a body. Of the boxes on one place, that on which most agree stays.
@@ -105,7 +106,15 @@ def _find(image: Image.Image, label_map: np.ndarray, parser: HumanParser) -> lis
     found = _parts(label_map, (0, 0, *image.size))
     if found and _area(crop_box(found[0].box, image.size)) >= FILLED * image.width * image.height:
         return [(0, 0, *image.size)]
-    found += [part for _, parts in _look(image, _windows(image.size), parser) for part in parts[:MOST]]
+    for scale in SCALES:
+        found += [part for _, parts in _look(image, _windows(image.size, scale), parser) for part in parts[:MOST]]
+        if people := _people_of(image, found, parser):
+            return people
+    return []
+
+
+def _people_of(image: Image.Image, found: Sequence[_Part], parser: HumanParser) -> list[Box]:
+    """Boxes of the crops of those candidates that turn out to be people, the largest first."""
     found = [part for part in found if _has_shape(part.box, image.size)]
     seen = _one_each([part for part in _seen_closer(image, found, parser) if part])
     again = _seen_closer(image, seen, parser)
@@ -120,21 +129,19 @@ def _seen_closer(image: Image.Image, parts: Sequence[_Part], parser: HumanParser
     return [part if part and _has_shape(part.box, image.size) else None for part in closer]
 
 
-def _windows(size: tuple[int, int]) -> Iterator[Box]:
-    for scale in SCALES:
-        height = scale * size[1]
-        sides = min(size[0], height / SHAPE), height
-        # Each half beside the next, or nearer, so that the last one ends with the photo.
-        numbers = (1 + min(ROW, math.ceil(2 * (a / b - 1))) for a, b in zip(size, sides, strict=True))
-        across, down = (np.linspace(0, a - b, n) for a, b, n in zip(size, sides, numbers, strict=True))
-        yield from (_rounded((x, y, x + sides[0], y + sides[1])) for y in down for x in across)
+def _windows(size: tuple[int, int], scale: float) -> list[Box]:
+    height = scale * size[1]
+    sides = min(size[0], height / SHAPE), height
+    # Each half beside the next, or nearer, so that the last one ends with the photo.
+    numbers = (1 + min(ROW, math.ceil(2 * (a / b - 1))) for a, b in zip(size, sides, strict=True))
+    across, down = (np.linspace(0, a - b, n) for a, b, n in zip(size, sides, numbers, strict=True))
+    return [_rounded((x, y, x + sides[0], y + sides[1])) for y in down for x in across]
 
 
 def _look(
-    image: Image.Image, windows: Sequence[Box] | Iterator[Box], parser: HumanParser
+    image: Image.Image, windows: Sequence[Box], parser: HumanParser
 ) -> Iterator[tuple[np.ndarray, list[_Part]]]:
     """For each window its label map, and the parts of it at their place in the photo."""
-    windows = list(windows)
     crops = [image.crop(window) for window in windows]
     for crop in crops:
         crop.thumbnail((SEEN, SEEN))
