@@ -1,12 +1,13 @@
 """Embeddings of the images of a data set, or of any folder of pictures, as one file.
 
     python eval/extract.py --model NAME|DIR --data prcc --root DIR [--split train] [--masks bundled] --output FILE
-    python eval/extract.py --model NAME|DIR --images DIR --masks bundled --output FILE [--ray [ADDRESS]]
+    python eval/extract.py --model NAME|DIR --images DIR --masks bundled --output FILE [--crop] [--ray [ADDRESS]]
 
 FILE is in the form of safetensors: `embeddings` (N, D) float32 of unit length, and of a data set `pid`, `camid` and
 `clothes_id` (N,) int64. In its metadata, each as JSON: `paths` (relative, one for each row), `splits` (likewise),
-`model`, `weights_sha256`, `masks`, `feature` (parts and weights), `flip`, `precision`, `data`, `split`,
-`unreadable` (images left out, and why) and `key` (a hash of all that decides what is in the file).
+`model`, `weights_sha256`, `masks`, `feature` (parts and weights), `flip`, `precision`, `data`, `split`, `crop` (where
+photos are cut down to their person), `unreadable` (images left out, and why) and `key` (a hash of all that decides what
+is in the file).
 
 A run that was stopped goes on where it was: what is done is kept in FILE.unfinished until FILE is written; called again
 after that, with the same images and flags, it does nothing. With `--ray` the machines of a Ray cluster, which share the
@@ -29,7 +30,7 @@ GROUP = 512
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/extract.py', description='Embed images.')
-    add_model_flags(parser, 'feature', 'flip', 'ray', precision='auto')
+    add_model_flags(parser, 'feature', 'flip', 'crop', 'ray', precision='auto')
     add_data_flags(parser, 'masks', 'batch-size', root=None)
     parser.add_argument('--images', type=Path, help='any folder of pictures, in place of a data set')
     parser.add_argument('--split', default=ALL, help='all, train, or a split of the data set such as query or "test A"')

@@ -20,11 +20,14 @@ from ifd_zoo.common.choices import NO_MASKS
 from ifd_zoo.common.files import replacing
 from ifd_zoo.datasets import DatasetError, Record, RecordDataset
 from ifd_zoo.datasets.base import UnreadableImage
+from ifd_zoo.images.loading import ImageError
 from ifd_zoo.models.batching import on_each_core
 from ifd_zoo.models.features import feature_of
 from ifd_zoo.models.fingerprint import hash_weights, model_name
 from ifd_zoo.models.inference import pick_device
+from ifd_zoo.parsing import NoParser
 from ifd_zoo.parsing.mask_source import MaskSource
+from ifd_zoo.parsing.people import cut_people, require_sight
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.transforms import EvalTransform
 from ifd_zoo.work import bar, cluster_at, work_through
@@ -48,6 +51,8 @@ class Embedding(NamedTuple):
 
     predictor: Predictor
     skip: bool
+    crop: bool = False
+    """To the largest person. Photos without one are left out."""
 
     def __call__(self, records: Sequence[Record]) -> list[np.ndarray | str]:
         results = list(on_each_core(self._load, records, self.predictor.device))
@@ -66,6 +71,11 @@ class Embedding(NamedTuple):
             if not self.skip:
                 raise
             return str(error)
+        if self.crop:
+            try:
+                (image,) = cut_people([image], [str(record.path)], self.predictor.parser)
+            except ImageError as error:
+                return str(error)
         image.filename = str(record.path)  # as Pillow does; label maps on disk are found by it
         return image, label_map
 
@@ -77,6 +87,8 @@ def run(args: argparse.Namespace) -> str:
         raise DatasetError(f'{output}: is a folder; give the name of a file')
     device = pick_device(args.device)
     source = MaskSource(args.masks, device)
+    if args.crop:
+        require_sight(source.parser or NoParser())
     flags = args.batch_size, args.precision, args.feature, args.flip
     predictor = Predictor(args.model, source.parser or NO_MASKS, device, *flags)
     selection = select_pictures(args.images) if args.images else select_split(args.data, args.root, args.split)
@@ -110,6 +122,7 @@ def _describe(args: argparse.Namespace, predictor: Predictor, source: MaskSource
         'precision': predictor.precision,
         'data': None if args.images else args.data,
         'split': None if args.images else args.split,
+        **({'crop': True} if args.crop else {}),
     }
 
 
@@ -147,7 +160,7 @@ def _embed(
         unreadable.update({key: reason for key, reason in found.items() if isinstance(reason, str)})
         store.write({key: row for key, row in found.items() if key not in unreadable})
 
-    work, cluster = Embedding(predictor, args.on_error == 'skip'), cluster_at(args.ray, predictor.device)
+    work, cluster = Embedding(predictor, args.on_error == 'skip', args.crop), cluster_at(args.ray, predictor.device)
     with bar(len(records), 'extract', disable=len(done) == len(records)) as tell:
         work_through(work, records, write, done, args.batch_size, args.group, cluster, tell)
     return unreadable
@@ -205,7 +218,7 @@ def write_joined(path: Path, selection: Selection, part: Part, info: dict[str, A
     _sort_metadata(path)
     for reason in part.unreadable.values():
         print(f'left out: {reason}', file=sys.stderr)
-    left_out = f'{len(part.unreadable)} of {len(relative)} images could not be read and are left out'
+    left_out = f'{len(part.unreadable)} of {len(relative)} images cannot be used and are left out'
     number, length = part.embeddings.shape
     return f'{number} embeddings of length {length}; {left_out if part.unreadable else "no image left out"}'
 

@@ -130,9 +130,9 @@ def recolour(photo: Photo, rng: np.random.Generator) -> Photo:
 
 def make_view(photo: Photo, other: Photo, rng: np.random.Generator) -> Image.Image:
     """The person of a photo before the background of another one."""
-    person = _reshape(_cut_out(photo), rng)
+    person = _reshape(cut_out(photo), rng)
     alpha = person[3].numpy()
-    ground = np.asarray(_backdrop(other, alpha.shape[::-1], rng))
+    ground = np.asarray(backdrop(other, alpha.shape[::-1], rng))
     pixels = person[:3].permute(1, 2, 0).numpy() + (1 - alpha[..., None]) * ground
     left, top, right, bottom = box = _crop(alpha > 0.5, rng)
     scale = rng.uniform(*SCALES)
@@ -154,7 +154,7 @@ def _new_colour(old: np.ndarray, rng: np.random.Generator) -> tuple[int, int, in
             return tuple(colour.tolist())
 
 
-def _cut_out(photo: Photo) -> Tensor:
+def cut_out(photo: Photo) -> Tensor:
     """The person, colours in [0, 255] times alpha, and alpha: (4, H, W) float32."""
     mask = Image.fromarray((photo.label_map > 0).astype(np.uint8) * 255)
     inside = np.asarray(mask.filter(ImageFilter.MinFilter(7))) > 0
@@ -178,7 +178,7 @@ def _reshape(person: Tensor, rng: np.random.Generator) -> Tensor:
     return F.grid_sample(person[None], grid[None].float(), padding_mode='border', align_corners=False)[0]
 
 
-def _backdrop(photo: Photo, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+def backdrop(photo: Photo, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
     """A blurred part of a photo without its person, at (width, height)."""
     small = photo.image.reduce(4)
     free = Image.fromarray((photo.label_map == 0).astype(np.uint8) * 255).reduce(4)

@@ -77,6 +77,7 @@ FLAGS: dict[str, dict[str, Any]] = {
         'help': f'where clothing masks come from: {LABEL_MAPS} (of the data set), {NO_MASKS}, a parser (bundled, a '
         'folder), or a folder of label maps by python -m ifd_zoo.parsing',
     },
+    'crop': {'action': 'store_true', 'help': 'cut each photo down to its largest person; leave out those without one'},
     'batch-size': {'type': positive, 'default': 64, 'help': 'images at once'},
     'ray': {
         'nargs': '?',

@@ -1,5 +1,6 @@
 """`Predictor`: photos in; embeddings, attention maps, clothing masks and rankings out."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from ifd_zoo.models.features import embedding_size, with_feature
 from ifd_zoo.models.inference import choose_precision, infer, pick_device, precision
 from ifd_zoo.parsing import NoParser, load_parser
 from ifd_zoo.parsing.base import NetworkParser
+from ifd_zoo.parsing.people import cut_people, require_sight
 
 ImageSource = Image.Image | np.ndarray | str | Path
 """What `ifd_zoo.images.loading.load_image` reads."""
@@ -29,7 +31,7 @@ Images = ImageSource | Sequence[ImageSource]
 
 
 class Analysis(NamedTuple):
-    """One photo of H x W pixels, as `load_image` returns it."""
+    """One photo of H x W pixels, as `load_image` returns it, or the crop of its person."""
 
     embedding: np.ndarray
     """(D,) float32, unit length; see `ifd_zoo.models.features`."""
@@ -61,6 +63,8 @@ class Predictor:
             `choose_precision`. With `fp32` a parser that is given by name computes in float32, too.
         feature: test feature, of `ifd_zoo.common.choices.FEATURES`; None takes that of the model's release.
         flip: add the mirror image.
+        crop: photos are cut down to their largest person first, unless that fills them; see
+            `ifd_zoo.parsing.people`. A photo without one is an ImageError.
 
     Attributes:
         precision: in which the model computes.
@@ -69,7 +73,8 @@ class Predictor:
         LoadError: there is no such model.
         DeviceError: there is no such device.
         ParserError: there is no such parser.
-        ValueError: there is no such precision, or no such feature of this model.
+        ValueError: there is no such precision, or no such feature of this model; or a parser that cannot look for
+            people is to crop.
     """
 
     def __init__(
@@ -81,8 +86,9 @@ class Predictor:
         precision: str = 'auto',
         feature: str | None = None,
         flip: bool = True,
+        crop: bool = False,
     ) -> None:
-        self.device, self.flip = pick_device(device), flip
+        self.device, self.flip, self.crop = pick_device(device), flip, crop
         if isinstance(model, nn.Module):
             warn_of_fresh(model)
         else:
@@ -99,6 +105,8 @@ class Predictor:
             self.parser = load_parser(parser, self.device)
             if precision == 'fp32' and isinstance(self.parser, NetworkParser):
                 self.parser.precision = precision
+        if crop:
+            require_sight(self.parser)
         self.transform = eval_transform(model)
         self.batch_size = batch_size or batch_size_for(self.model, self.transform.size)
 
@@ -111,7 +119,7 @@ class Predictor:
 
         Args:
             images: see `load_image`.
-            label_maps: for each photo (H, W) in `LABELS`, upright; instead of the parser's.
+            label_maps: for each photo (H, W) in `LABELS`, upright; instead of the parser's. Nothing is cropped then.
 
         Raises:
             ImageError: a photo cannot be used; the message names it.
@@ -160,6 +168,9 @@ class Predictor:
 
         def work(part: slice) -> object:
             batch = [_load(image, part.start + i) for i, image in enumerate(images[part])]
+            if self.crop and label_maps is None:
+                names = [os.path.basename(one.filename) or f'image {part.start + i}' for i, one in enumerate(batch)]
+                batch = cut_people(batch, names, self.parser)
             return function(batch, None if label_maps is None else list(map(_shrunk, label_maps[part], batch)))
 
         return on_each_core(work, share_out(len(images), self.batch_size, self.device), self.device)

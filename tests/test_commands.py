@@ -27,6 +27,7 @@ COMMANDS = (
     'eval/bench.py',
     'eval/check_data.py',
     'eval/compare.py',
+    'eval/crop.py',
     'eval/extract.py',
     'eval/figure3.py',
     'eval/attention.py',

@@ -63,7 +63,7 @@ def test_an_unreadable_image_is_left_out_by_choice_and_the_others_stay_as_they_a
     assert eval_extract.main(flags(root, output, '--masks', masks, '--on-error', 'skip')) == 0
     printed = capsys.readouterr()
     assert 'going on: 4 of 12' in printed.err
-    assert '11 embeddings' in printed.out and '1 of 12 images could not be read and are left out' in printed.out
+    assert '11 embeddings' in printed.out and '1 of 12 images cannot be used and are left out' in printed.out
     assert f'left out: {root / broken}: image cannot be read' in printed.err
     info, before = info_of(output), info_of(whole)
     assert [entry['path'] for entry in info['unreadable']] == [broken]
@@ -137,7 +137,7 @@ def test_the_output_may_be_among_the_pictures(tmp_path, capsys):
     assert eval_extract.main([*command, '--batch-size', '1', '--group', '1']) == 2
     assert list((tmp_path / 'out.safetensors.unfinished').rglob('*.parquet'))
     assert eval_extract.main([*command, '--on-error', 'skip']) == 0
-    assert '1 of 3 images could not be read' in capsys.readouterr().out
+    assert '1 of 3 images cannot be used' in capsys.readouterr().out
 
 
 def test_hidden_folders_of_pictures_are_left_out(tmp_path):

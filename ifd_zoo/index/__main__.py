@@ -1,7 +1,7 @@
 """A gallery on disk, and the people in it.
 
-    python -m ifd_zoo.index build --index DIR --images DIR [--labels folders] [--prune] [--ray [ADDRESS]]
-    python -m ifd_zoo.index search --index DIR --query FILE ... [--top-k 10] [--pid P ...] [--camid C ...] [--json]
+    python -m ifd_zoo.index build --index DIR --images DIR [--labels folders] [--crop] [--prune] [--ray [ADDRESS]]
+    python -m ifd_zoo.index search --index DIR --query FILE ... [--crop] [--top-k 10] [--pid P ...] [--json]
     python -m ifd_zoo.index info --index DIR
     python -m ifd_zoo.index check --index DIR
     python -m ifd_zoo.index remove --index DIR [--name NAME ...] [--pid P ...]
@@ -82,6 +82,7 @@ def _add_model(command: ArgumentParser) -> None:
     command.add_argument('--parser', default='bundled', help='human parser, see python -m ifd_zoo.parsing')
     command.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     command.add_argument('--precision', default='auto', choices=PRECISIONS, help='an index is searched as it was built')
+    add_flags(command, 'crop')
 
 
 @entry_point('stopped; `build` goes on from here when it is given again')

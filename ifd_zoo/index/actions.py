@@ -20,7 +20,7 @@ from ifd_zoo.predictor import Predictor
 def build_index(args: argparse.Namespace) -> str:
     files = folder_files(args.images, args.labels)
     model = load_trained(args.model, args.fresh_weights)
-    predictor = Predictor(model, args.parser, args.device, precision=args.precision)
+    predictor = Predictor(model, args.parser, args.device, precision=args.precision, crop=args.crop)
     with tqdm(total=len(files), desc='index', unit=' images', leave=False) as bar:
         progress = lambda done: bar.update(done - bar.n)  # noqa: E731
         index, built = build(args.index, predictor, files, progress, () if args.prune else None, args.ray)
@@ -34,7 +34,7 @@ def build_index(args: argparse.Namespace) -> str:
 
 
 def search_index(args: argparse.Namespace) -> str:
-    predictor = Predictor(args.model, args.parser, args.device, precision=args.precision)
+    predictor = Predictor(args.model, args.parser, args.device, precision=args.precision, crop=args.crop)
     index = GalleryIndex.open(args.index, index_key(predictor))
     search = index.search_people if args.people else index.search
     only = Only(args.pid, args.camid, args.since, args.until)

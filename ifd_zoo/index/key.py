@@ -12,13 +12,13 @@ from ifd_zoo.predictor import Predictor
 def index_key(predictor: Predictor) -> dict[str, Any]:
     """JSON values that are the same for predictors with the same embeddings.
 
-    A parser counts only for a model that needs its masks.
+    A parser counts only for a model that needs its masks, and where it crops.
     """
     transform = predictor.transform
     values = {
         'model': model_name(predictor.model),
         'weights_sha256': hash_weights(predictor.model),
-        'parser': predictor.parser.identify() if predictor.model.needs_mask else 'none',
+        'parser': predictor.parser.identify() if predictor.model.needs_mask or predictor.crop else 'none',
         'input_size': list(transform.size),
         'mean': list(transform.mean),
         'std': list(transform.std),
@@ -26,6 +26,7 @@ def index_key(predictor: Predictor) -> dict[str, Any]:
         'feature': feature_of(predictor.model),
         'precision': predictor.precision,
         **({} if predictor.flip else {'flip': False}),
+        **({'crop': True} if predictor.crop else {}),
     }
     return as_json(values)
 

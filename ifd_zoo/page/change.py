@@ -11,6 +11,7 @@ from ifd_zoo.gallery import example_photos
 from ifd_zoo.labels import LABELS
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button, stop_with
+from ifd_zoo.page.cropping import add_cropping
 from ifd_zoo.page.edits import make_edit
 from ifd_zoo.page.files import handing_over, one_photo, user_errors
 from ifd_zoo.page.measuring import MAX_COMPARED, measure
@@ -106,6 +107,7 @@ def build(models: Models, sessions: Sessions, ranking: RankTab) -> tuple[gr.Tab,
         with gr.Row(elem_classes=['places', 'changing']):
             with gr.Column(elem_classes='place-form'):
                 examples, photo = _input()
+                add_cropping(models, sessions, [photo])
             with gr.Column(elem_classes='place-result'):
                 with gr.Row():
                     edited = labelled(label='In other clothes', elem_id='edited', min_width=100, **RESULT)

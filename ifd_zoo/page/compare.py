@@ -11,6 +11,7 @@ from ifd_zoo.images.loading import load_image
 from ifd_zoo.page import texts
 from ifd_zoo.page.answers import example_triples
 from ifd_zoo.page.cancel import cancel_button, stop_with
+from ifd_zoo.page.cropping import add_cropping
 from ifd_zoo.page.evidence import bars, sentence
 from ifd_zoo.page.files import error, handing_over, one_photo, plain, user_errors
 from ifd_zoo.page.models import Models
@@ -81,6 +82,7 @@ def build(models: Models, sessions: Sessions) -> tuple[gr.Tab, list[gr.Dropdown]
                 labelled(label=role.capitalize(), elem_id=f'compare_{key}', min_width=100, **PHOTO)
                 for role, key in zip(ROLES, ('anchor', 'positive', 'negative'), strict=True)
             ]
+        add_cropping(models, sessions, photos)
         chosen = _model_lists(models)
         with gr.Row():
             button = gr.Button('Compare', variant='primary', size='lg', elem_id='compare_run')

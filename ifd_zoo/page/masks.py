@@ -11,6 +11,7 @@ from ifd_zoo.gallery import example_photos
 from ifd_zoo.labels import LABELS
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button, stop_with
+from ifd_zoo.page.cropping import add_cropping
 from ifd_zoo.page.files import error, handing_over, one_photo, user_errors
 from ifd_zoo.page.hiding import PARTS
 from ifd_zoo.page.mask_editor import EDITED_SIDE, mask_editor
@@ -67,6 +68,7 @@ def build(models: Models, sessions: Sessions, ranking: RankTab) -> gr.Tab:
                     show_label=False, elem_id='mask_examples', elem_classes='examples',
                 )
                 photo = labelled(label='Photo', elem_id='mask_photo', **PHOTO)
+                add_cropping(models, sessions, [photo])
                 parser = gr.Dropdown(
                     models.parsers, value=models.parsers[0], label='Parser', info=texts.PARSERS, elem_id='mask_parser'
                 )

@@ -17,6 +17,7 @@ from ifd_zoo.hub.listing import Entry, catalogue
 from ifd_zoo.images.loading import load_image
 from ifd_zoo.indexed import IndexedFolder
 from ifd_zoo.parsing import list_parsers, load_parser
+from ifd_zoo.parsing.people import find_people, require_sight
 from ifd_zoo.parsing.registry import PARSERS, portable_name
 from ifd_zoo.predictor import Predictor
 
@@ -143,6 +144,18 @@ class Models:
         photo = load_image(file.path, file.name, PHOTO_SIDE)
         parsed = self._photos[key] = photo, self._parser(key[0]).parse([photo])[0]
         return parsed
+
+    def people(self, file: PhotoFile) -> list[Image.Image] | None:
+        """Crops of the people in a photo, the largest first; None where one person fills it.
+
+        Raises:
+            ImageError: the photo cannot be used.
+            ParserError: the parser of the page cannot look for people.
+        """
+        photo, parser = load_image(file.path, file.name), self._parser(self.parsers[0])
+        require_sight(parser)
+        (boxes,) = find_people([photo], parser)
+        return None if boxes == [(0, 0, *photo.size)] else [photo.crop(box) for box in boxes]
 
     def photo_views(self, model: str, files: Sequence[PhotoFile]) -> list[PhotoView]:
         """What a model sees in each photo; looked at once, and known by its content for a while.

@@ -9,12 +9,13 @@ from ifd_zoo.gallery import example_photos
 from ifd_zoo.hub import list_bundled
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button
+from ifd_zoo.page.cropping import add_cropping
 from ifd_zoo.page.files import ARCHIVE_TYPES, GALLERY_TYPES, PICTURE_TYPES
 from ifd_zoo.page.models import BASELINE, Models
 from ifd_zoo.page.narrowing import narrowing_fields
 from ifd_zoo.page.rank_state import HEADS, MAX_SHOWN, OFF
+from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.theme import PICTURES, STILL, UPLOAD, labelled
-from ifd_zoo.uploads import Gallery
 
 DRAWN = ('seen', 'matches', 'summary', 'table', 'csv', 'zip', 'beside', 'others', 'other_summary')
 """Outputs that change when something else of a ranking is to be seen, in the order of what `redraw` returns."""
@@ -49,8 +50,8 @@ class Settings(NamedTuple):
     """Says in words what the threshold means."""
 
 
-def input_column(models: Models, folder: Gallery | None) -> Form:
-    """The form; the folder is that of the start."""
+def input_column(models: Models, sessions: Sessions) -> Form:
+    folder = sessions.folder
     gr.Markdown(texts.EXAMPLES_HEADING, elem_classes='small')
     samples = [[path] for path in example_photos('query')]
     thumbnail = gr.Image(render=False, label='Query photo')
@@ -67,6 +68,7 @@ def input_column(models: Models, folder: Gallery | None) -> Form:
             gallery = gr.Gallery(
                 file_types=GALLERY_TYPES, label='Gallery photos', buttons=[], elem_id='gallery', **UPLOAD
             )
+    add_cropping(models, sessions, [query, gallery], all_in='gallery')
     with gr.Accordion('A gallery as ZIP, a short video, or many files', open=False):
         archives = gr.File(
             label='ZIP archives, videos and photos, at most 250 MB each',

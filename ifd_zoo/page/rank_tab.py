@@ -142,7 +142,7 @@ def build(models: Models, sessions: Sessions) -> RankTab:
         first_sight.build()
         with gr.Row(elem_id='search', elem_classes='places'):
             with gr.Column(elem_classes='place-form'):
-                form = input_column(models, sessions.folder)
+                form = input_column(models, sessions)
             with gr.Column(elem_classes='place-result'):
                 outputs = output_column()
             with gr.Column(elem_classes='place-settings'):

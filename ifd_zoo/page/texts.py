@@ -10,6 +10,7 @@ KEPT = """Your photos stay on the computer that runs this page: sent nowhere, de
 EXAMPLES_HEADING = """## Try an example
 Rendered people. The gallery shows each of them in three other outfits, and strangers in similar clothes; the number
 after *p* in a file name is the person."""
+CROP = 'Crop what I upload to the person'
 WELCOME = """**Your results appear here.** Click an example, or give a photo of one person and a gallery to look for
 that person in.
 1. **Clothing.** A human parser finds what each person wears.

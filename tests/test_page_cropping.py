@@ -1,0 +1,81 @@
+"""Uploads are cut down to the people in them."""
+
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from PIL import Image
+
+from ifd_zoo.page.cropping import choose, crop_uploads
+from ifd_zoo.page.session import Sessions
+from ifd_zoo.parsing.people import find_people
+from tests.page import items, make_models, upload, uploads_folder
+from tests.scenes import LARGE, SMALL, ColourParser, scene
+
+
+@pytest.fixture(scope='module')
+def models():
+    models = make_models()
+    models.parser = ColourParser()
+    return models
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    return uploads_folder(monkeypatch, tmp_path)
+
+
+def given(folder, name, *boxes, size=(320, 240)):
+    (folder / 'disk').mkdir(exist_ok=True)
+    scene(*boxes, size=size).save(folder / 'disk' / f'{name}.png')
+    return upload(folder, folder / 'disk' / f'{name}.png')
+
+
+def test_a_photo_becomes_the_crop_of_its_person_under_its_own_name(models, folder):
+    photo = given(folder, 'p7_o1_c2', SMALL)
+    path, people, said = crop_uploads(models, Sessions(), False, False, True, photo)
+    ((box,),) = find_people([scene(SMALL)], ColourParser())
+    assert Path(path).stem == 'p7_o1_c2' and Image.open(path).size == (box[2] - box[0], box[3] - box[1])
+    assert not people['visible'] and said == '`p7_o1_c2.png` is cut down to its person.'
+    again = {'path': path, 'orig_name': Path(path).name}
+    assert crop_uploads(models, Sessions(), True, True, True, items(again))[0] == gr.skip()
+
+
+def test_of_several_people_one_is_chosen(models, folder):
+    path, people, said = crop_uploads(models, Sessions(), False, False, True, given(folder, 'a', SMALL, LARGE))
+    sizes = [Image.open(one).size for one in people['value']]
+    assert len(sizes) == 2 and sizes[0] == Image.open(path).size > sizes[1]
+    assert people['visible'] and said == '2 people in `a.png`: click the one you mean.'
+
+
+def test_a_click_takes_the_crop_and_there_are_no_others():
+    crops = items({'path': '/a/1.jpg'}, {'path': '/a/2.jpg'})
+    assert choose(crops, 1) == '/a/2.jpg'
+    with pytest.raises(gr.Error, match='no person 3'):
+        choose(crops, 2)
+
+
+def test_a_gallery_takes_everybody_and_sets_photos_of_nobody_aside_with_a_word(models, folder):
+    photos = items(given(folder, 'two', SMALL, LARGE), given(folder, 'nobody'))
+    paths, people, said = crop_uploads(models, Sessions(), True, True, True, photos)
+    assert [Path(path).name for path in paths] == ['two.jpg', 'two (2).jpg'] and not people['visible']
+    assert said == '2 people in `two.png`.\n\n**no person found** in `nobody.png`: set aside.'
+
+
+@pytest.mark.parametrize(
+    ('wanted', 'box', 'size'), [(False, SMALL, (320, 240)), (True, (10, 10, 110, 230), (120, 240))]
+)
+def test_photos_stay_where_nothing_is_to_be_cut(models, folder, wanted, box, size):
+    photo = given(folder, 'a', box, size=size)
+    for many, value in ((False, photo), (True, items(photo))):
+        value, people, said = crop_uploads(models, Sessions(), many, False, wanted, value)
+        assert value == gr.skip() and not people['visible'] and said == ''
+
+
+def test_a_photo_that_cannot_be_read_stays_to_be_named_where_it_is_used(models, folder):
+    bad = folder / 'disk' / 'bad.jpg'
+    photos = items(given(folder, 'a', SMALL))
+    bad.write_text('no picture')
+    photos += items(upload(folder, bad))
+    paths, *_ = crop_uploads(models, Sessions(), True, True, True, photos)
+    assert [Path(path).name for path in paths] == ['a.jpg', 'bad.jpg']
