@@ -2,32 +2,17 @@
 
 import av
 import pytest
-from PIL import Image
 
 from ifd_zoo.gallery import PhotoFile
 from ifd_zoo.images.loading import ImageError, load_image
 from ifd_zoo.uploads import Limits, check_photo, collect
 from ifd_zoo.uploads.clips import MAX_SECONDS
+from tests.clips import GREYS, write_clip
 from tests.zips import write_zip
 
 UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 QUARTER = (0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
 """To be turned clockwise, as phones that are held upright write it."""
-
-
-GREYS = [20 + 3 * (second * 23 % 64) for second in range(64)]
-
-
-def write_clip(path, seconds, size=(64, 96), rate=5):
-    """A video whose grey is another one in each second."""
-    with av.open(str(path), 'w', format='mp4') as container:
-        stream = container.add_stream('mpeg4', rate=rate)
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = *size, 'yuv420p', 1_000_000
-        for number in range(int(seconds * rate)):
-            picture = Image.new('L', size, GREYS[number // rate]).convert('RGB')
-            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
-        container.mux(stream.encode())
-    return path
 
 
 def turned(path):
@@ -44,7 +29,7 @@ def turned(path):
 def test_a_clip_is_one_picture_a_second_named_by_file_and_time(tmp_path):
     clip = write_clip(tmp_path / 'upload', 3.4)
     result = collect([PhotoFile(clip, 'yard.mp4')], tmp_path / 'in')
-    assert [file.name for file in result.files] == [f'yard.mp4 0:0{second}' for second in range(4)]
+    assert [file.name for file in result.files] == [f'yard.mp4 0m0{second}s' for second in range(4)]
     assert result.labels == [None] * 4 and result.skipped == []
     pictures = [load_image(*file) for file in result.files]
     assert [picture.size for picture in pictures] == [(64, 96)] * 4
@@ -62,15 +47,15 @@ def test_a_phone_held_upright_gives_upright_pictures(tmp_path):
 def test_what_follows_a_minute_is_left_out(tmp_path):
     long = write_clip(tmp_path / 'long.mp4', MAX_SECONDS + 2, rate=1)
     result = collect([long], tmp_path / 'in')
-    seconds = [file.name.rpartition(':')[2] for file in result.files]
-    assert len(result.files) == MAX_SECONDS and seconds[-1] == '59'
+    seconds = [file.name.rpartition('m')[2] for file in result.files]
+    assert len(result.files) == MAX_SECONDS and seconds[-1] == '59s'
     assert result.skipped == ['long.mp4: is looked at for 60 seconds only: a clip lasts at most a minute; cut it']
 
 
 def test_a_video_of_more_pixels_than_a_minute_has_is_not_decoded_to_its_end(tmp_path, monkeypatch):
     monkeypatch.setattr('ifd_zoo.uploads.clips.MAX_DECODED', 7 * 64 * 96)  # of 15 pictures
     result = collect([write_clip(tmp_path / 'a.mp4', 3)], tmp_path / 'in')
-    assert [file.name for file in result.files] == ['a.mp4 0:00', 'a.mp4 0:01']
+    assert [file.name for file in result.files] == ['a.mp4 0m00s', 'a.mp4 0m01s']
     assert 'is looked at for 2 seconds only' in result.skipped[0]
 
 

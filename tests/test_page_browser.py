@@ -25,8 +25,8 @@ from ifd_zoo.hub import save_release
 from ifd_zoo.page import answers, evidence, texts
 from ifd_zoo.page.measuring import TOP_SHOWN
 from tests.browser import ROOT, App, act_until, browser_or_skip, open_browser, open_page
+from tests.clips import write_clip
 from tests.screenshots import open_tab
-from tests.test_clips import write_clip
 from tests.zips import write_zip
 
 QUERIES = sorted((EXAMPLES / 'query').glob('*.jpg'))
@@ -187,7 +187,7 @@ def test_a_photo_of_the_webcam_is_looked_for_in_a_video(server, tmp_path):
         page.click('#run')
         wait_for_result(page, 'Ranked 3 photos')
         captions = page.text_content('#matches')
-        assert all(f'yard.mp4 0:0{second}' in captions for second in range(3))
+        assert all(f'yard.mp4 0m0{second}s' in captions for second in range(3))
         assert not page.errors
 
 

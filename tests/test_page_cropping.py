@@ -9,6 +9,7 @@ from PIL import Image
 from ifd_zoo.page.cropping import choose, crop_uploads
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.parsing.people import find_people
+from tests.clips import write_pictures
 from tests.page import items, make_models, upload, uploads_folder
 from tests.scenes import LARGE, SMALL, ColourParser, scene
 
@@ -79,3 +80,19 @@ def test_a_photo_that_cannot_be_read_stays_to_be_named_where_it_is_used(models, 
     photos += items(upload(folder, bad))
     paths, *_ = crop_uploads(models, Sessions(), True, True, True, photos)
     assert [Path(path).name for path in paths] == ['a.jpg', 'bad.jpg']
+
+
+def test_a_video_becomes_one_crop_for_each_person_and_second(models, folder):
+    pictures = [scene(SMALL, LARGE), scene(LARGE), scene()]
+    photos = items(upload(folder, write_pictures(folder / 'clip', pictures), 'yard.mp4'))
+    paths, people, said = crop_uploads(models, Sessions(), True, True, True, photos)
+    assert [Path(path).name for path in paths] == [
+        'yard.mp4 0m00s.jpg', 'yard.mp4 0m00s (2).jpg', 'yard.mp4 0m01s.jpg',
+    ]  # fmt: skip
+    assert not people['visible'] and '**no person found** in `yard.mp4 0m02s`' in said
+
+
+def test_a_crop_of_a_photo_with_a_very_long_name_can_be_written(models, folder):
+    photo = given(folder, 'a', SMALL) | {'orig_name': '\U0001f9e5' * 200 + '.png'}
+    path, *_ = crop_uploads(models, Sessions(), False, False, True, photo)
+    assert Path(path).is_file()

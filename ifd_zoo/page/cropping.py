@@ -7,7 +7,8 @@ from pathlib import Path
 import gradio as gr
 
 from ifd_zoo.gallery import PhotoFile
-from ifd_zoo.images.loading import ImageError
+from ifd_zoo.images.formats import is_video
+from ifd_zoo.images.loading import ImageError, load_image
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import stoppable
 from ifd_zoo.page.door import Clicked
@@ -16,10 +17,14 @@ from ifd_zoo.page.models import Models
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.theme import LIGHT, NETWORK, PICTURES
 from ifd_zoo.parsing.people import NOBODY
-from ifd_zoo.uploads import check_photo
+from ifd_zoo.uploads import Gallery, check_photo, collect
+from ifd_zoo.uploads.content import read_head
+from ifd_zoo.uploads.names import shorten_middle
 
 CUT = 'person_'
 """How folders of crops begin: what is in them is not cut again."""
+LONGEST_STEM = 50
+"""Characters of an upload's name in that of a crop; most systems allow 255 bytes."""
 
 
 def add_cropping(models: Models, sessions: Sessions, photos: Sequence[gr.Image | gr.Gallery], all_in: str = '') -> None:
@@ -63,7 +68,7 @@ def crop_uploads(
 
     Args:
         many: the value is that of a gr.Gallery.
-        everybody: all people of a photo are taken, and there is nothing to choose.
+        everybody: all people of a photo are taken, and there is nothing to choose; videos are cut up, too.
 
     Raises:
         gr.Error: the parser of the page cannot look for people, or there is no room for the crops.
@@ -72,40 +77,60 @@ def crop_uploads(
     nothing = gr.skip(), gr.update(value=[], visible=False), ''
     if not wanted or not value:
         return nothing
-    files = many_photos(value) if many else [photo_file(value)]
-    sessions.claim(*(file.path for file in files))
+    given = many_photos(value) if many else [photo_file(value)]
+    sessions.claim(*(file.path for file in given))
+    files, skipped = _frames(sessions, given) if everybody else (given, [])
     tell, found = stoppable(sessions, 'Looking for people', len(files)), []
     for place, file in enumerate(files):
         tell(place)
-        found.append(_people(models, sessions, file))
-    if found == [[file] for file in files]:
+        found.append(_people(models, sessions, file, file not in given))
+    if found == [[file] for file in given]:
         return nothing
     taken = [str(one.path) for people in found for one in (people if everybody else people[:1])]
     several = [] if everybody else [str(one.path) for people in found if len(people) > 1 for one in people]
     new = taken if many else next(iter(taken), None)
-    return new, gr.update(value=several, visible=bool(several)), _told(files, found, bool(several))
+    told = '\n\n'.join([*map(plain, skipped), *_told(files, found, bool(several))])
+    return new, gr.update(value=several, visible=bool(several)), told
 
 
-def _people(models: Models, sessions: Sessions, file: PhotoFile) -> list[PhotoFile]:
-    """Files of the crops of the people in a photo, the largest first; the photo itself where one fills it."""
+def _frames(sessions: Sessions, files: Sequence[PhotoFile]) -> tuple[list[PhotoFile], list[str]]:
+    """The files with the pictures of each video in its place, and what is wrong with videos."""
+    taken, skipped = [], []
+    for file in files:
+        with user_errors():
+            clip = is_video(read_head(Path(file.path), file.name))
+            frames = collect([file], new_folder(sessions, 'frames_')) if clip else Gallery([file], [], [])
+        sessions.keep(*(frame.path for frame in frames.files if clip))
+        taken += frames.files
+        skipped += frames.skipped
+    return taken, skipped
+
+
+def _people(models: Models, sessions: Sessions, file: PhotoFile, from_clip: bool) -> list[PhotoFile]:
+    """Files of the crops of the people in a photo, the largest first; the photo itself where one fills it.
+
+    Args:
+        from_clip: the file has a random name, which nobody is to be shown.
+    """
     if Path(file.path).parent.name.startswith(CUT):
         return [file]
     with user_errors():
         try:
-            name, crops = Path(check_photo(file).name).stem, models.people(file)
+            name, crops = check_photo(file).name, models.people(file)
         except ImageError:  # told where the photo is used
             return [file]
-    if crops is None:
+    if crops is None and not from_clip:
         return [file]
-    folder = new_folder(sessions, CUT)
-    paths = [folder / f'{name}{f" ({number})" if number > 1 else ""}.jpg' for number in range(1, len(crops) + 1)]
+    crops = [load_image(*file)] if crops is None else crops
+    folder, stem = new_folder(sessions, CUT), shorten_middle(name if from_clip else Path(name).stem, LONGEST_STEM)
+    paths = [folder / f'{stem}{f" ({number})" if number > 1 else ""}.jpg' for number in range(1, len(crops) + 1)]
     for path, crop in zip(paths, crops, strict=True):
         crop.save(path, quality=95, subsampling=0)
     sessions.keep(*paths)
     return [PhotoFile(path, path.name) for path in paths]
 
 
-def _told(files: Sequence[PhotoFile], found: Sequence[Sequence[PhotoFile]], choose: bool) -> str:
+def _told(files: Sequence[PhotoFile], found: Sequence[Sequence[PhotoFile]], choose: bool) -> list[str]:
     lines = []
     for file, people in zip(files, found, strict=True):
         if not people:
@@ -114,4 +139,4 @@ def _told(files: Sequence[PhotoFile], found: Sequence[Sequence[PhotoFile]], choo
             lines.append(f'{len(people)} people in {plain(file.name)}{": click the one you mean" if choose else ""}.')
         elif people != [file]:
             lines.append(f'{plain(file.name)} is cut down to its person.')
-    return '\n\n'.join(lines)
+    return lines

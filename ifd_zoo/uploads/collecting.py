@@ -149,7 +149,7 @@ def _take_clip(intake: Intake, path: Path, into: Path, written: list[Path]) -> N
     clip = intake.at
     for seconds, file in extract_frames(path, clip, into, intake.budget):
         written.append(file)
-        intake.at = f'{clip} {seconds // 60}:{seconds % 60:02d}'
+        intake.at = f'{clip} {seconds // 60}m{seconds % 60:02d}s'
         with intake.skipping():
             intake.keep(file, intake.at, None)
     intake.at = clip
