@@ -63,8 +63,7 @@ class Predictor:
             `choose_precision`. With `fp32` a parser that is given by name computes in float32, too.
         feature: test feature, of `ifd_zoo.common.choices.FEATURES`; None takes that of the model's release.
         flip: add the mirror image.
-        crop: photos are cut down to their largest person first, unless that fills them; see
-            `ifd_zoo.parsing.people`. A photo without one is an ImageError.
+        crop: to the largest person, unless that fills the photo, see `ifd_zoo.parsing.people`; nobody is an ImageError.
 
     Attributes:
         precision: in which the model computes.
@@ -72,9 +71,8 @@ class Predictor:
     Raises:
         LoadError: there is no such model.
         DeviceError: there is no such device.
-        ParserError: there is no such parser.
-        ValueError: there is no such precision, or no such feature of this model; or a parser that cannot look for
-            people is to crop.
+        ParserError: there is no such parser, or it cannot look for people and is to crop.
+        ValueError: there is no such precision, or no such feature of this model.
     """
 
     def __init__(

@@ -84,7 +84,8 @@ def test_a_photo_that_cannot_be_read_stays_to_be_named_where_it_is_used(models, 
 
 def test_a_video_becomes_one_crop_for_each_person_and_second(models, folder):
     pictures = [scene(SMALL, LARGE), scene(LARGE), scene()]
-    photos = items(upload(folder, write_pictures(folder / 'clip', pictures), 'yard.mp4'))
+    (folder / 'disk').mkdir()
+    photos = items(upload(folder, write_pictures(folder / 'disk' / 'clip', pictures), 'yard.mp4'))
     paths, people, said = crop_uploads(models, Sessions(), True, True, True, photos)
     assert [Path(path).name for path in paths] == [
         'yard.mp4 0m00s.jpg', 'yard.mp4 0m00s (2).jpg', 'yard.mp4 0m01s.jpg',
