@@ -8,6 +8,7 @@ from PIL import Image
 
 from ifd_zoo.page.cropping import choose, crop_uploads
 from ifd_zoo.page.session import Sessions
+from ifd_zoo.parsing import NoParser
 from ifd_zoo.parsing.people import find_people
 from tests.clips import write_pictures
 from tests.page import items, make_models, upload, uploads_folder
@@ -71,6 +72,18 @@ def test_photos_stay_where_nothing_is_to_be_cut(models, folder, wanted, box, siz
     for many, value in ((False, photo), (True, items(photo))):
         value, people, said = crop_uploads(models, Sessions(), many, False, wanted, value)
         assert value == gr.skip() and not people['visible'] and said == ''
+
+
+def test_photos_as_upright_as_crops_are_taken_as_they_come(models, folder):
+    photo = given(folder, 'a', (20, 60, 40, 120), size=(60, 130))
+    assert len(find_people([Image.open(photo['path'])], ColourParser())[0]) == 1
+    assert crop_uploads(models, Sessions(), False, False, True, photo)[0] == gr.skip()
+
+
+def test_without_a_parser_that_looks_nothing_is_cut(models, folder, monkeypatch):
+    monkeypatch.setattr(models.get(models.names[0]), 'parser', NoParser())
+    photo = given(folder, 'a', SMALL)
+    assert crop_uploads(models, Sessions(), False, False, True, photo)[0] == gr.skip()
 
 
 def test_a_photo_that_cannot_be_read_stays_to_be_named_where_it_is_used(models, folder):

@@ -33,7 +33,7 @@ def add_cropping(models: Models, sessions: Sessions, photos: Sequence[gr.Image |
     Args:
         all_in: elem_id of the one that takes all people of a photo. In the others stands the largest.
     """
-    wanted = gr.Checkbox(False, label=texts.CROP, elem_id=f'{photos[0].elem_id}_crop')
+    wanted = gr.Checkbox(True, label=texts.CROP, elem_id=f'{photos[0].elem_id}_crop')
     for photo in photos:
         many = isinstance(photo, gr.Gallery)
         said = gr.Markdown(elem_id=f'{photo.elem_id}_said', elem_classes='small')
@@ -71,7 +71,7 @@ def crop_uploads(
         everybody: all people of a photo are taken, and there is nothing to choose; videos are cut up, too.
 
     Raises:
-        gr.Error: the parser of the page cannot look for people, or there is no room for the crops.
+        gr.Error: there is no room for the crops.
     """
     sessions.begin()
     nothing = gr.skip(), gr.update(value=[], visible=False), ''

@@ -17,7 +17,7 @@ from ifd_zoo.hub.listing import Entry, catalogue
 from ifd_zoo.images.loading import load_image
 from ifd_zoo.indexed import IndexedFolder
 from ifd_zoo.parsing import list_parsers, load_parser
-from ifd_zoo.parsing.people import find_people, require_sight
+from ifd_zoo.parsing.people import find_people, has_sight
 from ifd_zoo.parsing.registry import PARSERS, portable_name
 from ifd_zoo.predictor import Predictor
 
@@ -25,6 +25,7 @@ MAX_MODELS = 8  # each stays in memory until the page stops
 PHOTOS_KNOWN = 24  # photos with their label maps; 2 MB each at most
 VIEWS_KNOWN = 128  # of all visitors; half a megabyte each
 BASELINE = 'baseline'
+UPRIGHT = 0.6  # width over height of a photo up to which it is taken for a crop
 
 
 class Models:
@@ -146,14 +147,17 @@ class Models:
         return parsed
 
     def people(self, file: PhotoFile) -> list[Image.Image] | None:
-        """Crops of the people in a photo, the largest first; None where one person fills it.
+        """Crops of the people in a photo, the largest first; None where it is a crop already.
+
+        That is one which a person fills, or any that is as upright as crops are; and where the parser of the page
+        cannot look for people, all are taken as they come.
 
         Raises:
             ImageError: the photo cannot be used.
-            ParserError: the parser of the page cannot look for people.
         """
         photo, parser = load_image(file.path, file.name), self._parser(self.parsers[0])
-        require_sight(parser)
+        if photo.width <= UPRIGHT * photo.height or not has_sight(parser):
+            return None
         (boxes,) = find_people([photo], parser)
         return None if boxes == [(0, 0, *photo.size)] else [photo.crop(box) for box in boxes]
 

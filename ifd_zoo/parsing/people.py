@@ -91,9 +91,14 @@ def cut_people(images: Sequence[Image.Image], names: Sequence[str], parser: Huma
     return crops
 
 
+def has_sight(parser: HumanParser) -> bool:
+    """Whether a parser looks at photos, as label maps on disk do not, nor `none`."""
+    return not isinstance(parser, (NoParser, LabelMaps))
+
+
 def require_sight(parser: HumanParser) -> None:
-    """Raise ParserError: the parser cannot look at parts of photos, as label maps on disk cannot, nor `none`."""
-    if isinstance(parser, (NoParser, LabelMaps)):
+    """Raise ParserError where a parser does not look at photos."""
+    if not has_sight(parser):
         raise ParserError(f'people are found by a parser that looks at photos, not by {parser.identify()}')
 
 
