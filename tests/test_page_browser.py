@@ -191,6 +191,36 @@ def test_a_photo_of_the_webcam_is_looked_for_in_a_video(server, tmp_path):
         assert not page.errors
 
 
+def whole_photo(path, *examples):
+    """Examples side by side before a plain wall, each half as high as it."""
+    wall = Image.new('RGB', (960, 720), (150, 160, 170))
+    for place, example in enumerate(examples):
+        with Image.open(example) as person:
+            wall.paste(person.resize((192, 384)), (160 + 420 * place, 240))
+    wall.save(path)
+    return path
+
+
+def test_a_whole_photo_is_cropped_to_its_people_and_another_is_chosen_by_a_click(page, tmp_path):
+    page.set_input_files('#query input[type=file]', whole_photo(tmp_path / 'wall.png', *QUERIES[:2]))
+    page.wait_for_selector('#query_people .gallery-item:nth-child(2) img')
+    assert '2 people in' in page.inner_text('#query_said')
+    before = page.get_attribute('#query img', 'src')
+    page.click('#query_people .gallery-item >> nth=1')
+    page.wait_for_function("src => document.querySelector('#query img').src !== src", arg=before)
+    page.set_input_files('#gallery input[type=file]', GALLERY[:3])
+    page.wait_for_selector('#gallery .gallery-item:nth-child(3)')
+    page.click('#run')
+    wait_for_result(page, 'Ranked 3 photos')
+    assert not page.errors
+
+
+def test_a_photo_of_nobody_is_set_aside_with_a_word(page, tmp_path):
+    page.set_input_files('#query input[type=file]', whole_photo(tmp_path / 'wall.png'))
+    page.wait_for_function("document.querySelector('#query_said').innerText.includes('no person found')")
+    assert not page.locator('#query img').count() and not page.errors
+
+
 def test_a_mask_is_painted_and_ranked_with(page, server):
     open_tab(page, 'Masks')
     page.click('#mask_examples button >> nth=0')
