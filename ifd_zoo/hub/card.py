@@ -196,9 +196,9 @@ def _precisions_text(checks: dict[str, dict[str, Any]]) -> str:
 def _limits(info: dict[str, Any]) -> str:
     if info.get('data', {}).get('name') == 'folder':
         return (
-            'Trained on the folder of pictures named above, not on a public benchmark. The `synthetic` runs of the zoo '
-            'know\nrendered people, and street photos through the parser whose encoder they start from. None was '
-            'measured on\nphotographs of other people.'
+            'Trained on the folder of pictures named above, not on a public benchmark. The bundled runs of the zoo '
+            'know rendered\npeople, and street photos through the parser whose encoder they start from; `photos` took '
+            'each photo for a person of\nits own, too. None was measured on photographs of one person in two outfits.'
         )
     return 'Trained and measured on the data set named above only; expect less on other cameras, clothes and people.'
 
