@@ -14,9 +14,10 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from ifd_zoo.cli import ArgumentParser, add_data_flags, add_flags, entry_point
+from ifd_zoo.common.choices import DEFAULT_BASELINE, DEFAULT_MODEL
 
 TRIPLE = ('anchor', 'positive', 'negative')
-MODELS = ('ifd_resnet10t.synthetic', 'ifd_baseline_resnet10t.synthetic')
+MODELS = (DEFAULT_MODEL, DEFAULT_BASELINE)
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ifd_zoo import Predictor, create_model
+from ifd_zoo.common.choices import DEFAULT_MODEL
 from ifd_zoo.hub import LoadError, ReleaseError, eval_transform, list_bundled, load_model, save_release
 from ifd_zoo.labels import CLOTHING
 from ifd_zoo.models.cfg import WEIGHTS_DIR
@@ -85,9 +86,9 @@ def test_create_model_gives_fresh_weights_for_a_name_and_trained_ones_on_demand(
     torch.manual_seed(0)
     fresh, other, trained = (create_model('ifd_resnet10t', pretrained=value) for value in (False, False, True))
     assert not torch.equal(embed(fresh), embed(other))
-    assert torch.equal(embed(trained), embed(load_model('ifd_resnet10t.synthetic')))
+    assert torch.equal(embed(trained), embed(load_model(DEFAULT_MODEL)))
     assert fresh.release_info == {} and trained.release_info['figures']
-    tagged = create_model('ifd_resnet10t.synthetic')
+    tagged = create_model(DEFAULT_MODEL)
     assert torch.equal(embed(tagged), embed(trained))
 
 
@@ -242,7 +243,10 @@ def test_an_unreachable_hub_is_one_readable_error():
 
 
 def test_the_bundled_pair_differs_in_nothing_but_the_method():
-    assert list_bundled() == ['ifd_baseline_resnet10t.synthetic', 'ifd_resnet10t.outfits', 'ifd_resnet10t.synthetic']
+    assert list_bundled() == [
+        'ifd_baseline_resnet10t.photos', 'ifd_baseline_resnet10t.synthetic', 'ifd_resnet10t.outfits',
+        'ifd_resnet10t.photos', 'ifd_resnet10t.synthetic',
+    ]
     names = 'ifd_baseline_resnet10t.synthetic', 'ifd_resnet10t.synthetic'
     baseline, ifd = (load_model(name).release_info for name in names)
     differ = {key for key in ifd['training'] if ifd['training'][key] != baseline['training'][key]}

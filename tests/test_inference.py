@@ -16,7 +16,7 @@ from eval import precision as eval_precision
 from eval.measure import compare_embeddings
 from ifd_zoo.datasets import Record
 from ifd_zoo.gallery import example_photos
-from ifd_zoo.hub import load_model, save_release
+from ifd_zoo.hub import list_bundled, load_model, save_release
 from ifd_zoo.images.loading import load_image
 from ifd_zoo.models import inference
 from ifd_zoo.models.backbone import ImageConv2d
@@ -27,7 +27,7 @@ from tests.trees import write_folder_tree
 
 CPU = torch.device('cpu')
 GOOD = {'min_cosine': 0.9995, 'rank1_change': -0.1}
-BUNDLED = ['ifd_resnet10t.synthetic', 'ifd_resnet10t.outfits', 'ifd_baseline_resnet10t.synthetic']
+BUNDLED = list_bundled()
 
 
 @pytest.fixture(scope='module')

@@ -93,11 +93,12 @@ def triple(name, head, background):
     return Triple((name, name, name), shares(head, 0.0, 1 - head - background, background))
 
 
-def test_examples_are_right_with_the_one_model_and_wrong_with_the_other_by_a_margin():
+def test_examples_are_right_with_the_one_model_by_more_than_with_the_other():
     said = [Mark.RIGHT, Mark.WRONG, Mark.RIGHT, Mark.WRONG, Mark.UNKNOWN, Mark.RIGHT]
     first = np.array([0.6, 0.7, 0.5, 0.4, 0.9, 0.41])
     second = np.array([0.5, 0.4, 0.6, 0.65, 0.9, 0.1])
     assert telling_pairs(said, first, second) == [(0, 3), (2, 3)]  # not the last, which is right by 0.01
+    assert telling_pairs(said, first, np.array([0.69, 0.4, 0.74, 0.65, 0.9, 0.1])) == [(0, 3)]  # 0.2 for 0.04
 
 
 def test_examples_have_their_evidence_on_the_person():

@@ -2,8 +2,8 @@
 
 import math
 
-DEFAULT_MODEL = 'ifd_resnet10t.synthetic'
-DEFAULT_BASELINE = 'ifd_baseline_resnet10t.synthetic'
+DEFAULT_MODEL = 'ifd_resnet10t.photos'
+DEFAULT_BASELINE = 'ifd_baseline_resnet10t.photos'
 """What it is shown beside."""
 
 SIXTEEN_BITS = ('bf16', 'fp16')

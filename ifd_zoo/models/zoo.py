@@ -37,6 +37,14 @@ METHOD_BACKBONES = ('resnet10t', 'resnet50')
 """Keys of `BACKBONES`."""
 
 TRAINED: dict[str, dict[str, Any]] = {
+    # The first of an architecture is what its bare name stands for.
+    'ifd_resnet10t.photos': {
+        **bundled('ifd_resnet10t.photos'), **trained('--recipe photos_192 --init RUN --photos DIR', RENDERED),
+    },
+    'ifd_baseline_resnet10t.photos': {
+        **bundled('ifd_baseline_resnet10t.photos'),
+        **trained('--recipe photos_192 --variant baseline --init RUN --photos DIR --feature neck', RENDERED),
+    },
     'ifd_resnet10t.synthetic': {**bundled('ifd_resnet10t.synthetic'), **trained('--recipe synthetic', RENDERED)},
     'ifd_resnet10t.outfits': {
         **bundled('ifd_resnet10t.outfits'),

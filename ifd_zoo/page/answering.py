@@ -16,7 +16,7 @@ from ifd_zoo.predictor import Predictor
 from ifd_zoo.uploads import Mark
 
 LEAST_MARGIN = 0.02
-"""By which an example has to be right with the one model, and wrong with the other."""
+"""By which an example has to be right with the one model, and more so than with the other."""
 MOST_BACKGROUND = 0.7
 """Share of the evidence on the background from which on a right answer is no example of finding a person."""
 
@@ -74,9 +74,9 @@ def answer(model: str, baseline: str, parser: object = 'bundled', device: str | 
 
 
 def telling_pairs(said: list[Mark], first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
-    """Positives and negatives of an anchor on which the first model is right and the second wrong.
+    """Positives and negatives of an anchor on which the first model is right, and by more than the second.
 
-    The negative is the stranger whom the second model takes for the anchor most of all.
+    The second may be wrong or right. The negative is the stranger whom the second model takes for the anchor most of all.
 
     Args:
         said: which of N photos show the anchor's person.
@@ -84,8 +84,8 @@ def telling_pairs(said: list[Mark], first: np.ndarray, second: np.ndarray) -> li
     """
     right, wrong = ([i for i, one in enumerate(said) if one == kind] for kind in (Mark.RIGHT, Mark.WRONG))
     negative = max(wrong, key=lambda i: second[i])
-    least = LEAST_MARGIN
-    return [(i, negative) for i in right if min(first[i] - first[negative], second[negative] - second[i]) >= least]
+    margins = {i: (first[i] - first[negative], second[i] - second[negative]) for i in right}
+    return [(i, negative) for i, (ours, theirs) in margins.items() if min(ours, ours - theirs) >= LEAST_MARGIN]
 
 
 def _evidence(predictor: Predictor, anchor: Seen, positive: Seen) -> dict[str, float]:
@@ -101,14 +101,14 @@ def choose_triples(triples: list[list[Triple]]) -> list[Triple]:
     the background are left out, unless all are: then the one with least of it stays.
 
     Args:
-        triples: for each anchor those on which the first model is right and the second is wrong.
+        triples: for each anchor those of `telling_pairs`.
 
     Raises:
         ZooError: there is none.
     """
     best = [max(some, key=lambda one: one.on_person) for some in triples if some]
     if not best:
-        raise ZooError('there is no example on which the first model is right and the second wrong: take other models')
+        raise ZooError('there is no example on which the first model is right by more than the second: take other models')
     fitting = [one for one in best if one.evidence['background'] < MOST_BACKGROUND]
     chosen = fitting or [min(best, key=lambda one: one.evidence['background'])]
     return sorted(chosen, key=lambda one: -one.on_person)

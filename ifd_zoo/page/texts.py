@@ -31,8 +31,8 @@ wardrobe and all gallery photos *g*, S = 1/(E·G) · Σₑ Σ_g | cos(f(qₑ), f
 does not heed clothes at all."""
 COMPARE = """# The same person, or the same clothes?
 Three photos, two models. The colours are Grad-CAM: which places make a photo similar to the anchor (of the anchor
-itself: to the same person). Each example is one that IFD gets right and the baseline wrong; the bars say what that
-decision rests on."""
+itself: to the same person). In each example IFD tells the two people apart by more than the baseline does; the bars
+say what that decision rests on."""
 MASKS = """# What does the model need?
 The parser's classes lie over the photo. **Hide** the face, the clothes or the background, and see whether the right
 person is still found. Or correct the mask: paint with the colour of a class to correct it, black where there is only
