@@ -39,7 +39,8 @@ METHOD_BACKBONES = ('resnet10t', 'resnet50')
 TRAINED: dict[str, dict[str, Any]] = {
     # The first of an architecture is what its bare name stands for.
     'ifd_resnet10t.photos': {
-        **bundled('ifd_resnet10t.photos'), **trained('--recipe photos_192 --init RUN --photos DIR', RENDERED),
+        **bundled('ifd_resnet10t.photos'),
+        **trained('--recipe photos_192 --init RUN --photos DIR --feature pooled+attention', RENDERED),
     },
     'ifd_baseline_resnet10t.photos': {
         **bundled('ifd_baseline_resnet10t.photos'),
