@@ -106,7 +106,7 @@ def test_examples_have_their_evidence_on_the_person():
     best, other, behind = triple('a', 0.5, 0.2), triple('b', 0.3, 0.1), triple('c', 0.1, 0.9)
     assert choose_triples([[other, triple('b', 0.2, 0.0)], [], [behind], [best]]) == [best, other]
     assert choose_triples([[behind], [triple('d', 0.05, 0.95)]]) == [behind]
-    with pytest.raises(ZooError, match='no example'):
+    with pytest.raises(ZooError, match='on no example'):
         choose_triples([[], []])
 
 

@@ -76,7 +76,7 @@ def answer(model: str, baseline: str, parser: object = 'bundled', device: str | 
 def telling_pairs(said: list[Mark], first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
     """Positives and negatives of an anchor on which the first model is right, and by more than the second.
 
-    The second may be wrong or right. The negative is the stranger whom the second model takes for the anchor most of all.
+    The second may be wrong or right. The negative is the stranger whom it takes for the anchor most of all.
 
     Args:
         said: which of N photos show the anchor's person.
@@ -108,7 +108,7 @@ def choose_triples(triples: list[list[Triple]]) -> list[Triple]:
     """
     best = [max(some, key=lambda one: one.on_person) for some in triples if some]
     if not best:
-        raise ZooError('there is no example on which the first model is right by more than the second: take other models')
+        raise ZooError('on no example is the first model right by more than the second: take other models')
     fitting = [one for one in best if one.evidence['background'] < MOST_BACKGROUND]
     chosen = fitting or [min(best, key=lambda one: one.evidence['background'])]
     return sorted(chosen, key=lambda one: -one.on_person)
