@@ -81,7 +81,7 @@ def input_column(models: Models, sessions: Sessions) -> Form:
     use_folder = gr.Checkbox(value=bool(folder), label=text, visible=bool(folder), elem_id='folder')
     part = narrowing_fields()
     model = gr.Radio(model_choices(models), value=models.names[0], label='Model', elem_id='model')
-    beside = gr.Dropdown(beside_choices(models), value='', label='Beside it', elem_id='beside')
+    beside = gr.Dropdown(beside_choices(models), value='', label='Second model', elem_id='beside')
     with gr.Row():
         button = gr.Button('Find matches', variant='primary', size='lg', elem_id='run', min_width=160)
         cancel = cancel_button('run')

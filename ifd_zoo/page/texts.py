@@ -4,9 +4,9 @@ KEEP_SECONDS = 3600  # uploads of this age are deleted every so many seconds, an
 
 TITLE = 'Same person, other clothes'
 INTRO = f"""# {TITLE}
-Two models look for one person among photos of many. **IFD** is trained to go by *who* is seen, whatever they wear; the
-**baseline** is the same network without IFD's attention. This example is answered already:"""
-KEPT = """Your photos stay on the computer that runs this page: sent nowhere, deleted soon after you leave."""
+Two models look for one person among photos of many. **IFD** (Identity-aware Feature Decoupling) is trained to go by
+*who* is seen, whatever they wear; the **baseline** is such a network without it. This example is answered already:"""
+KEPT = """Your photos go to the computer that runs this page and no further, and are deleted soon after you leave."""
 EXAMPLES_HEADING = """## Try an example
 Rendered people. The gallery shows each of them in three other outfits, and strangers in similar clothes; the number
 after *p* in a file name is the person."""
