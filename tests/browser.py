@@ -22,6 +22,8 @@ BROWSER_FLAGS = (
     '--disable-component-update',
     '--disable-sync',
     '--no-first-run',
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',  # a webcam
     '--enable-unsafe-swiftshader',  # the mask editor draws with WebGL, which is not to depend on a graphics card
 )
 START_SECONDS = 120  # generous: a machine that runs tests may be busy; what is promised is measured by itself
@@ -102,12 +104,12 @@ class App:
 
 
 @contextmanager
-def open_browser(path, *flags):
+def open_browser(path):
     """The browser at `path`, for any number of pages."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        with playwright.chromium.launch(executable_path=path, args=[*BROWSER_FLAGS, *flags]) as browser:
+        with playwright.chromium.launch(executable_path=path, args=list(BROWSER_FLAGS)) as browser:
             yield browser
 
 

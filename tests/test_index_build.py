@@ -10,6 +10,7 @@ import pytest
 import timm
 from PIL import Image
 
+from ifd_zoo.common.choices import DEFAULT_MODEL
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import save_release
 from ifd_zoo.index import GalleryIndex, GalleryIndexError, IndexFile, Only, build, fill, folder_files, index_key
@@ -136,7 +137,7 @@ def predictor():
 def test_the_key_tells_models_and_parsers_apart(predictor):
     key = index_key(predictor)
     assert key == json.loads(json.dumps(key)) == index_key(Predictor(device='cpu'))
-    assert key['model'] == 'ifd_resnet10t.synthetic' and key['parser'] == predictor.parser.identify()
+    assert key['model'] == DEFAULT_MODEL and key['parser'] == predictor.parser.identify()
     bare = index_key(Predictor(parser=NoParser(), device='cpu'))
     assert {name for name in key if key[name] != bare[name]} == {'parser'}
     baseline = [Predictor('ifd_baseline_resnet10t.synthetic', parser, 'cpu') for parser in ('bundled', NoParser())]
@@ -182,7 +183,7 @@ def test_the_commands_build_search_describe_and_remove(tmp_path, capsys):
     assert main(['check', '--index', index]) == 0 and ': 2 rows are as they were written' in capsys.readouterr().out
     assert main(['info', '--index', index]) == 0
     (about,) = json.loads(capsys.readouterr().out)
-    assert about | {'images': 2, 'people': 2, 'cameras': 2, 'dim': 512, 'approximate': []} == about
+    assert about | {'images': 2, 'people': 2, 'cameras': 2, 'dim': 1024, 'approximate': []} == about
 
 
 def test_the_command_for_an_approximate_index_prints_its_recall(tmp_path, capsys):

@@ -174,21 +174,19 @@ def paint(page):
     page.wait_for_timeout(1500)
 
 
-def test_a_photo_of_the_webcam_is_looked_for_in_a_video(server, tmp_path):
+def test_a_photo_of_the_webcam_is_looked_for_in_a_video(page, tmp_path):
     clip = write_clip(tmp_path / 'yard.mp4', 3)
-    flags = ('--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream')
-    with open_browser(browser_or_skip(), *flags) as browser, open_page(browser, server.url) as page:
-        page.click('#query button[aria-label="Capture from camera"]')
-        page.get_by_text('Click to Access Webcam').click()
-        page.click('#query button[aria-label="capture photo"]')
-        page.wait_for_selector('#query img')
-        page.set_input_files('#gallery input[type=file]', clip)
-        page.wait_for_selector('#gallery .thumbnail-item, #gallery .gallery-item')
-        page.click('#run')
-        wait_for_result(page, 'Ranked 3 photos')
-        captions = page.text_content('#matches')
-        assert all(f'yard.mp4 0m0{second}s' in captions for second in range(3))
-        assert not page.errors
+    page.click('#query button[aria-label="Capture from camera"]')
+    page.get_by_text('Click to Access Webcam').click()
+    page.click('#query button[aria-label="capture photo"]')
+    page.wait_for_selector('#query img')
+    page.set_input_files('#gallery input[type=file]', clip)
+    page.wait_for_selector('#gallery .thumbnail-item, #gallery .gallery-item')
+    page.click('#run')
+    wait_for_result(page, 'Ranked 3 photos')
+    captions = page.text_content('#matches')
+    assert all(f'yard.mp4 0m0{second}s' in captions for second in range(3))
+    assert not page.errors
 
 
 def whole_photo(path, *examples):

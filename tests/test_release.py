@@ -48,7 +48,7 @@ def release(saved, tmp_path):
 @pytest.mark.parametrize('name', list_bundled())
 def test_bundled_weights_are_whole_releases_with_the_answers_of_their_training_machine(name):
     assert 'as released; embedding within' in check_release(WEIGHTS_DIR / name)
-    assert (WEIGHTS_DIR / name / 'golden.safetensors').stat().st_size < 100_000
+    assert (WEIGHTS_DIR / name / 'golden.safetensors').stat().st_size < 200_000
 
 
 def test_a_saved_release_passes_its_own_check(release):

@@ -47,7 +47,6 @@ _PHOTOS: dict[str, Any] = {
     'camera': 0.3,
     'recolour': 0.2,
     'background': 0.2,
-    'feature': 'neck+pooled+attention',
     'tag': 'photos',
 }
 
