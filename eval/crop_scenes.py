@@ -21,10 +21,9 @@ from ifd_zoo.predictor import Predictor
 SIZES = (640, 480), (480, 640)
 """Width and height of the photos."""
 HEIGHTS = (0.25, 0.8)
-"""Of the people, of the photo's height."""
+"""Least and largest height of the people, as a share of the photo's."""
 RIGHT = 0.5
 """Intersection over union with the true box from which on a box is right."""
-
 
 Finder = Callable[[Sequence[Image.Image]], list[list[people.Box]]]
 HEADS = ('| photos | number | people | right in percent | others in a photo |', '|---|---|---|---|---|')
@@ -33,7 +32,7 @@ HEADS = ('| photos | number | people | right in percent | others in a photo |', 
 class Scene(NamedTuple):
     image: Image.Image
     boxes: list[people.Box]
-    """Of what is seen of each person, without margin."""
+    """Boxes of what is seen of each person, without margin."""
 
 
 class Found(NamedTuple):
@@ -128,7 +127,7 @@ def count_found(scenes: Sequence[Scene], found: Sequence[list[people.Box]]) -> F
 
 
 def choose_records(root: Path, number: int) -> tuple[list[Record], list[Record]]:
-    """Of each of the first test people a query, and two gallery images before other cameras and in other clothes.
+    """Choose a query and two gallery images, of other cameras and in other clothes, of each of the first test people.
 
     Raises:
         DatasetError: there are not so many people.

@@ -1,5 +1,8 @@
 """Videos of a gallery: one picture for each second, and everything that is wrong with them has a name."""
 
+import random
+import re
+
 import av
 import pytest
 
@@ -71,6 +74,26 @@ def test_a_damaged_clip_is_named_and_leaves_nothing(content, tmp_path):
     assert result.files == [] and len(result.skipped) == 1
     assert result.skipped[0].startswith('a.mp4: is a ') and 'video' in result.skipped[0]
     assert list((tmp_path / 'in').iterdir()) == []
+
+
+def test_any_change_of_bytes_leaves_pictures_or_a_reason(tmp_path):
+    content, rng = write_clip(tmp_path / 'good.mp4', 2).read_bytes(), random.Random(0)
+    for number in range(150):
+        changed = bytearray(content)
+        for _ in range(rng.choice([1, 4, 30])):
+            changed[rng.randrange(12, len(changed))] = rng.randrange(256)
+        path = tmp_path / f'{number}.mp4'
+        path.write_bytes(changed)
+        result = collect([path], tmp_path / 'in')
+        assert result.files or result.skipped
+        assert all(re.match(rf'{number}\.mp4( \dm\d\ds)?: ', line) for line in result.skipped)
+
+
+def test_a_list_of_addresses_is_not_followed(tmp_path):
+    path = tmp_path / 'a.mp4'
+    path.write_bytes(b'\0\0\0\x18ftypisom' + bytes(12) + b'\n#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:1/a.ts\n')
+    (said,) = collect([path], tmp_path / 'in').skipped
+    assert said.startswith('a.mp4: is a ') and 'video' in said
 
 
 def test_pictures_that_are_too_large_or_too_many_are_refused(tmp_path):

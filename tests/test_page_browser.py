@@ -178,6 +178,8 @@ def test_a_photo_of_the_webcam_is_looked_for_in_a_video(page, tmp_path):
     clip = write_clip(tmp_path / 'yard.mp4', 3)
     page.click('#query button[aria-label="Capture from camera"]')
     page.get_by_text('Click to Access Webcam').click()
+    # Before the first frame has come the button takes no picture.
+    page.wait_for_function("document.querySelector('#query video')?.videoWidth > 0")
     page.click('#query button[aria-label="capture photo"]')
     page.wait_for_selector('#query img')
     page.set_input_files('#gallery input[type=file]', clip)

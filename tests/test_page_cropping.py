@@ -4,7 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from ifd_zoo.page.cropping import choose, crop_uploads
 from ifd_zoo.page.session import Sessions
@@ -78,6 +78,18 @@ def test_photos_as_upright_as_crops_are_taken_as_they_come(models, folder):
     photo = given(folder, 'a', (20, 60, 40, 120), size=(60, 130))
     assert len(find_people([Image.open(photo['path'])], ColourParser())[0]) == 1
     assert crop_uploads(models, Sessions(), False, False, True, photo)[0] == gr.skip()
+
+
+def test_a_gallery_of_crops_is_told_by_its_headers(models, folder, monkeypatch):
+    photo, turned = given(folder, 'a', (20, 60, 40, 120), size=(60, 130)), folder / 'disk' / 'turned.jpg'
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    scene(SMALL).rotate(90, expand=True).save(turned, exif=exif, quality=95)  # stored upright, shown 320 x 240
+    monkeypatch.setattr('ifd_zoo.page.models.load_image', lambda *told: pytest.fail('pixels are decoded'))
+    assert crop_uploads(models, Sessions(), True, True, True, items(photo))[0] == gr.skip()
+    monkeypatch.undo()
+    path, *_ = crop_uploads(models, Sessions(), False, False, True, upload(folder, turned))
+    assert Path(path).stem == 'turned'
 
 
 def test_without_a_parser_that_looks_nothing_is_cut(models, folder, monkeypatch):

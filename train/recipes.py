@@ -76,7 +76,12 @@ RECIPES: dict[str, dict[str, Any]] = {
     'photos': _PHOTOS,
     # From a run of that, `--init OUTPUT`: no release of it is bundled.
     'photos_192': {
-        **_PHOTOS, 'init': '', 'size': (192, 96), 'lr': 5e-4, 'epochs': 3, 'ccl_weight': 0.25,
+        **_PHOTOS,
+        'init': '',
+        'size': (192, 96),
+        'lr': 5e-4,
+        'epochs': 3,
+        'ccl_weight': 0.25,
     },
     # Five variants times three seeds on two cores in an afternoon.
     'ablation': {**_FROM_SCRATCH_ON_CPU, 'stage1_epochs': 5, 'epochs': 20, 'tag': 'ablation'},

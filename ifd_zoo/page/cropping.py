@@ -17,7 +17,7 @@ from ifd_zoo.page.models import Models
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.theme import LIGHT, NETWORK, PICTURES
 from ifd_zoo.parsing.people import NOBODY
-from ifd_zoo.uploads import Gallery, check_photo, collect
+from ifd_zoo.uploads import check_photo, collect
 from ifd_zoo.uploads.content import read_head
 from ifd_zoo.uploads.names import shorten_middle
 
@@ -80,10 +80,11 @@ def crop_uploads(
     given = many_photos(value) if many else [photo_file(value)]
     sessions.claim(*(file.path for file in given))
     files, skipped = _frames(sessions, given) if everybody else (given, [])
-    tell, found = stoppable(sessions, 'Looking for people', len(files)), []
+    own, found = set(given), []
+    tell = stoppable(sessions, 'Looking for people', len(files))
     for place, file in enumerate(files):
         tell(place)
-        found.append(_people(models, sessions, file, file not in given))
+        found.append(_people(models, sessions, file, file not in own))
     if found == [[file] for file in given]:
         return nothing
     taken = [str(one.path) for people in found for one in (people if everybody else people[:1])]
@@ -98,9 +99,11 @@ def _frames(sessions: Sessions, files: Sequence[PhotoFile]) -> tuple[list[PhotoF
     taken, skipped = [], []
     for file in files:
         with user_errors():
-            clip = is_video(read_head(Path(file.path), file.name))
-            frames = collect([file], new_folder(sessions, 'frames_')) if clip else Gallery([file], [], [])
-        sessions.keep(*(frame.path for frame in frames.files if clip))
+            if not is_video(read_head(Path(file.path), file.name)):
+                taken.append(file)
+                continue
+            frames = collect([file], new_folder(sessions, 'frames_'))
+        sessions.keep(*(frame.path for frame in frames.files))
         taken += frames.files
         skipped += frames.skipped
     return taken, skipped

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from ifd_zoo.common.choices import DEFAULT_BASELINE
 from ifd_zoo.common.recent import Recent
@@ -14,7 +14,7 @@ from ifd_zoo.explain.overlays import PhotoView
 from ifd_zoo.gallery import PHOTO_SIDE, Embed, PhotoFile, Progress, RememberedEmbeddings, hash_content, make_photo_views
 from ifd_zoo.hub import LoadError, list_bundled, list_tagged, load_model
 from ifd_zoo.hub.listing import Entry, catalogue
-from ifd_zoo.images.loading import load_image
+from ifd_zoo.images.loading import load_image, open_image
 from ifd_zoo.indexed import IndexedFolder
 from ifd_zoo.parsing import list_parsers, load_parser
 from ifd_zoo.parsing.people import find_people, has_sight
@@ -155,9 +155,12 @@ class Models:
         Raises:
             ImageError: the photo cannot be used.
         """
-        photo, parser = load_image(file.path, file.name), self._parser(self.parsers[0])
-        if photo.width <= UPRIGHT * photo.height or not has_sight(parser):
+        with open_image(Path(file.path), file.name) as header:  # pixels of a gallery of crops are not looked at
+            turned = header.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            width, height = header.size[::-1] if turned else header.size
+        if width <= UPRIGHT * height or not has_sight(parser := self._parser(self.parsers[0])):
             return None
+        photo = load_image(file.path, file.name)
         (boxes,) = find_people([photo], parser)
         return None if boxes == [(0, 0, *photo.size)] else [photo.crop(box) for box in boxes]
 

@@ -62,7 +62,7 @@ class _Part(NamedTuple):
     box: Box
     """In the photo, without margin."""
     pixels: float
-    """Of the photo, that are not background."""
+    """Number of the photo's pixels that are not background."""
 
 
 def find_people(images: Sequence[Image.Image], parser: HumanParser) -> list[list[Box]]:
@@ -191,7 +191,7 @@ def _shows_person(label_map: np.ndarray) -> bool:
 
 
 def _one_each(parts: Sequence[_Part]) -> list[_Part]:
-    """Of parts on one place that on which most agree; the order decides between equals."""
+    """Keep, of the parts on one place, that on which most agree; the order decides between equals."""
     votes = [sum(overlap(one.box, other.box) >= SAME for other in parts) for one in parts]
     kept: list[_Part] = []
     for place in sorted(range(len(parts)), key=lambda place: -votes[place]):

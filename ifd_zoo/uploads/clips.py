@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MAX_SECONDS = 60
 """What is looked at of a clip."""
+NO_PICTURES = 'is a video without pictures; give another one'
 MAX_DECODED = 30 * MAX_SECONDS * 3840 * 2160
 """Pixels that are decoded of a clip, whatever times its pictures tell of themselves."""
 
@@ -35,7 +36,7 @@ def extract_frames(path: Path, name: str, into: Path, budget: Budget) -> Iterato
     import av  # only when there is a clip: it takes a while
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), format='mov') as container:  # no list of other files or addresses
             yield from _write_frames(container, name, into, budget)
     except ImageError:
         raise
@@ -46,13 +47,14 @@ def extract_frames(path: Path, name: str, into: Path, budget: Budget) -> Iterato
 def _write_frames(
     container: 'av.container.InputContainer', name: str, into: Path, budget: Budget
 ) -> Iterator[tuple[int, Path]]:
-    if not container.streams.video:
-        raise ImageError(name, 'is a video without pictures; give another one')
-    stream, following = container.streams.video[0], 0
+    readable = [stream for stream in container.streams.video if stream.codec_context]  # None: an unknown codec
+    if not readable:
+        raise ImageError(name, NO_PICTURES)
+    stream, following = readable[0], 0
     _check_size(stream.width, stream.height, name, budget)
     stream.thread_type = 'AUTO'
     for number, frame in enumerate(container.decode(stream)):
-        seconds = (frame.time or 0) - (stream.start_time or 0) * stream.time_base
+        seconds = (frame.time or 0) - (stream.start_time or 0) * (stream.time_base or 0)
         if seconds >= MAX_SECONDS or number * frame.width * frame.height >= MAX_DECODED:
             raise ImageError(name, f'is looked at for {following} seconds only: a clip lasts at most a minute; cut it')
         if seconds >= following:
@@ -63,6 +65,8 @@ def _write_frames(
             budget.add_bytes(file.stat().st_size)
             yield int(seconds), file
             following = int(seconds) + 1
+    if not following:
+        raise ImageError(name, NO_PICTURES)
 
 
 def _check_size(width: int, height: int, name: str, budget: Budget) -> None:

@@ -147,6 +147,7 @@ def _take(intake: Intake, path: Path, name: str, into: Path, written: list[Path]
 
 def _take_clip(intake: Intake, path: Path, into: Path, written: list[Path]) -> None:
     clip = intake.at
+    intake.budget.add_bytes(path.stat().st_size)
     for seconds, file in extract_frames(path, clip, into, intake.budget):
         written.append(file)
         intake.at = f'{clip} {seconds // 60}m{seconds % 60:02d}s'
