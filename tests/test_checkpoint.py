@@ -1,12 +1,17 @@
 """Checkpoints: the last two, written whole or not at all, told from torn ones."""
 
 import resource
+import subprocess
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import torch
 
 from train.checkpoint import CheckpointError, Checkpoints
+
+REPOSITORY = Path(__file__).parents[1]
 
 
 def state(epoch, stage=1, step=0):
@@ -83,6 +88,20 @@ def test_a_full_disk_is_a_clear_error_that_leaves_the_last_good_checkpoint(check
     assert '\n' not in message
     assert load(checkpoints)[0]['epoch'] == 1
     assert len(list(checkpoints.folder.iterdir())) == 1
+
+
+def test_a_folder_is_claimed_by_one_process_until_it_ends(checkpoints):
+    code = (
+        'import sys; from pathlib import Path; from train.checkpoint import Checkpoints;'
+        'there = Checkpoints(Path(sys.argv[1])); there.claim(); print("claimed", flush=True); sys.stdin.read()'
+    )
+    command = [sys.executable, '-c', code, str(checkpoints.folder)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b'claimed\n'
+        with pytest.raises(CheckpointError, match=f'{checkpoints.folder.parent}: another process is training here'):
+            checkpoints.claim()
+        other.kill()
+    checkpoints.claim()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

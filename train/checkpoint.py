@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 
 from ifd_zoo.common.errors import ZooError
 from ifd_zoo.common.files import hash_file
@@ -26,11 +27,27 @@ class Checkpoints:
     altered file is told from a good one.
 
     Args:
-        folder: made on the first save.
+        folder: made on the first save or claim.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._claim = FileLock(folder / '.claim')
+
+    def claim(self) -> None:
+        """Keep other processes from writing here, until this object or its process ends.
+
+        Raises:
+            CheckpointError: another process has it.
+            OSError: the folder cannot be written to.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._claim.acquire(blocking=False)
+        except Timeout as error:
+            raise CheckpointError(
+                f'{self.folder.parent}: another process is training here; wait for its end, or give another --output'
+            ) from error
 
     def paths(self) -> list[Path]:
         """Checkpoints on disk, the newest first."""

@@ -203,6 +203,7 @@ def run(config: Config) -> None:
     share = config.photo_share if config.photos else 0.0
     loader = train_loader(train, config, share)
     training = Training(config, train)
+    training.checkpoints.claim()
     if not (config.resume and training.load()):
         training.start()
     while training.epoch < config.epochs:

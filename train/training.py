@@ -60,6 +60,8 @@ class Run:
         model = build_model(config, dataset.num_pids)
         self.size = input_size(model, config)
         self.teacher = load_teacher(config, self.accelerator.device) if config.teacher else None
+        if self.accelerator.is_main_process:
+            self.checkpoints.claim()
         self.tracker = Tracker(config.output) if self.accelerator.is_main_process else None
         state = self._load_state(go_on == 'extend') if go_on else None
         self.history: dict[str, Any] = state.get('history', {}) if state else self._start(model)
