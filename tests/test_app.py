@@ -76,7 +76,7 @@ def test_a_search_gives_pictures_table_and_csv(client, server):
     status, seen, matches, summary, table, path, packed = rank(client, QUERIES[:1], [*GALLERY[:4], QUERIES[0]])
     assert 'Ranked 5 photos' in status
     captions = [re.sub(r'[\d.]+', '0', one['caption']) for one in seen]
-    assert captions == ['photo', 'attention 0 to 0', 'clothing', 'masked input']
+    assert captions == ['photo', 'attention 0 to 0', 'clothing', 'clothes erased']
     assert len(matches) == 3
     assert matches[0]['caption'].split() == ['#1', '1.000', QUERIES[0].name, '\u2713', 'right']
     assert 'ifd_resnet10t' in summary and 'by the file names' in summary.lower()

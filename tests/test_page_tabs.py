@@ -19,7 +19,7 @@ from ifd_zoo.hub.listing import catalogue
 from ifd_zoo.labels import LABELS
 from ifd_zoo.masks import class_mask
 from ifd_zoo.page import change, compare, endpoints, mask_editor, masks, models_tab, rank_tab, site
-from ifd_zoo.page.answers import example_triples
+from ifd_zoo.page.answers import example_triples, right_ranks
 from ifd_zoo.page.edits import picked_colour
 from ifd_zoo.page.hiding import hide
 from ifd_zoo.page.models import MAX_MODELS
@@ -105,6 +105,9 @@ def test_both_models_are_measured_over_the_examples(shared, photo, uploads):
     before = [row[1] for row in rank_tab.rank(
         *shared, items(photo), items(*gallery_of(uploads)), None, False, IFD, 'photo', 0.5, 3, -1)[5]]
     assert re.findall(r'Rank \d+: ([\w.]+)', rows[0]) == before[: len(re.findall('<li', rows[0]))]
+    assert f'right at ranks <b>{", ".join(map(str, right_ranks(photo["orig_name"], before)))}</b>' in rows[0]
+    assert all(f'those of `{name}` by **{value}**' in numbers for name, value in zip(
+        (IFD, BASELINE), re.findall(r'S = (0\.\d{3})<', bars), strict=True))
     with pytest.raises(gr.Error, match='Choose one to 3 models'):
         change.measure(*shared, photo, *PLAIN, [], None, None, False)
 

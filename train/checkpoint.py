@@ -27,21 +27,21 @@ class Checkpoints:
     altered file is told from a good one.
 
     Args:
-        folder: made on the first save or claim.
+        folder: in that of the run; made on the first save.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._claim = FileLock(folder / '.claim')
+        self._claim = FileLock(folder.parent / '.claim')
 
     def claim(self) -> None:
-        """Keep other processes from writing here, until this object or its process ends.
+        """Keep other runs from writing to the folder of this one, until this object or its process ends.
 
         Raises:
             CheckpointError: another process has it.
             OSError: the folder cannot be written to.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._claim.acquire(blocking=False)
         except Timeout as error:

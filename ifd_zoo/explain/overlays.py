@@ -15,7 +15,7 @@ CLOTHING_COLOUR = (20, 200, 255)
 DRAWN_SIDE = 384
 """Pixels of the longer side of a `PhotoView`: enough for a page, and little enough to keep many."""
 
-VIEWS = ('side by side', 'photo', 'attention', 'clothing', 'masked input', 'Grad-CAM')
+VIEWS = ('side by side', 'photo', 'attention', 'clothing', 'clothes erased', 'Grad-CAM')
 """What `draw` can show of a photo."""
 
 OPAQUE = 128  # alpha from which on a pixel of a painted layer counts
@@ -190,7 +190,7 @@ def draw(photo_view: PhotoView, view: str, opacity: float = 0.5, heatmap: np.nda
         return side_by_side([picture for picture, _ in views(photo, photo_view.attention, clothing, opacity)])
     if view == 'clothing':
         return mask_overlay(photo, clothing, opacity=opacity)
-    if view == 'masked input':
+    if view == 'clothes erased':
         return masked_picture(photo, clothing)
     if view == 'attention' and photo_view.attention is not None:
         return attention_overlay(photo, photo_view.attention, opacity, stretch=True)

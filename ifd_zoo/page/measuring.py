@@ -7,11 +7,13 @@ from ifd_zoo.fig3 import Movement, movement
 from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile
 from ifd_zoo.images.loading import load_image
 from ifd_zoo.page import texts
+from ifd_zoo.page.answers import right_ranks
 from ifd_zoo.page.cancel import stoppable
 from ifd_zoo.page.edits import make_edit
-from ifd_zoo.page.files import error, one_photo, take_gallery_or_examples, tell_skipped, user_errors
+from ifd_zoo.page.files import error, one_photo, plain, take_gallery_or_examples, tell_skipped, user_errors
 from ifd_zoo.page.html import address_of, render
 from ifd_zoo.page.models import Models
+from ifd_zoo.page.rank_state import TOLD
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.recolour import movement_chart
 from ifd_zoo.uploads import mark, read_label
@@ -71,16 +73,17 @@ def _tops(query: PhotoFile, files: list[PhotoFile], similarities: dict[tuple[str
     """The best matches of each model before and after the change, as HTML; marked where names tell who is right."""
     label, rows = read_label(query.name), []
     for (model, when), values in similarities.items():
-        best = [files[index] for index in np.argsort(-values, kind='stable')[:TOP_SHOWN]]
+        ranking = [files[index] for index in np.argsort(-values, kind='stable')]
         shown = [
             {
                 'name': one.name,
                 'said': str(mark(label, read_label(one.name))),
                 'picture': address_of(load_image(one.path, one.name, PHOTO_SIDE)),
             }
-            for one in best
+            for one in ranking[:TOP_SHOWN]
         ]
-        rows.append({'title': when.capitalize(), 'model': model, 'shown': shown})
+        right = right_ranks(query.name, [one.name for one in ranking])[:TOLD]
+        rows.append({'title': when.capitalize(), 'model': model, 'right': right, 'shown': shown})
     return render('strips', title='Best matches before and after the change', rows=rows)
 
 
@@ -92,4 +95,6 @@ def _bars(sensitivity: dict[str, float]) -> str:
 
 def _numbers(result: Movement, count: int) -> str:
     left = f'\n\nLeft out, since they do not apply here: {", ".join(result.left_out)}.' if result.left_out else ''
-    return f'{texts.MEASURED}\n\nOver {count} gallery photos.{left}'
+    told = [f'those of {plain(name)} by **{value:.3f}**' for name, value in result.sensitivity.items()]
+    moved = f'{texts.WARDROBE} {", ".join(told)}.'
+    return f'{moved}\n\n{texts.MEASURED}\n\nOver {count} gallery photos.{left}'

@@ -107,7 +107,7 @@ class Ranking:
         clothing = class_mask(photo_view.label_map)
         pictures = views(photo_view.photo, photo_view.attention, clothing, options.opacity)
         if photo_view.attention is not None:
-            pictures.append((masked_picture(photo_view.photo, clothing), 'masked input'))
+            pictures.append((masked_picture(photo_view.photo, clothing), 'clothes erased'))
         return pictures
 
     def summary(self, options: DisplayOptions) -> str:

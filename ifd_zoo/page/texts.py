@@ -16,7 +16,8 @@ that person in.
 1. **Clothing.** A human parser finds what each person wears.
 2. **Attention.** One stream of the network sees the photo without the clothing, and learns where identity is.
 3. **Ranking.** The other stream sees the whole photo through it; its features are compared."""
-LEGEND = """Attention (contrast stretched per photo) and Grad-CAM, from ignored to attended; clothing is tinted blue."""
+LEGEND = """*Attention* is where the model looks for who it is, *Grad-CAM* what makes a photo a match: dark is ignored,
+bright attended, on a scale of each photo's own. Clothing is tinted blue."""
 PRIVACY = f"""Photos stay on the machine that runs this page: they lie in a temporary folder for at most
 {2 * KEEP_SECONDS // 3600} hours and are sent nowhere. A high similarity is a hint and no proof of identity: search only
 for people who agreed to it, never to find out who a stranger is, and let a human decide."""
@@ -26,6 +27,7 @@ Colours and patterns are put on what the parser takes for clothing; folds and sh
 similarities move: those of a model that looks at people should hardly."""
 MEASURE = """How far do the similarities move? The gallery is that of the tab Rank, or the examples when nothing is
 there."""
+WARDROBE = 'Over a fixed set of twelve changes of clothes the similarities move, on average,'
 MEASURED = """**Clothing sensitivity** S: the mean absolute change of similarity over the changes *e* of a fixed
 wardrobe and all gallery photos *g*, S = 1/(E·G) · Σₑ Σ_g | cos(f(qₑ), f(g)) − cos(f(q), f(g)) |. 0 is a model that
 does not heed clothes at all."""
@@ -38,7 +40,7 @@ The parser's classes lie over the photo. **Hide** the face, the clothes or the b
 person is still found. Or correct the mask: paint with the colour of a class to correct it, black where there is only
 background; the eraser takes back what you painted. Then rank again and see what it changes."""
 MASK_KEY = 'Brush colours, in the order of the palette:'
-PARSERS = 'Others than the first are fetched from the Hub when they are chosen.'
+PARSERS = 'The network that tells clothes from skin and hair. Others than the first are fetched when they are chosen.'
 MODELS = """# Models
 Load another one: click it in the table, or give the folder of a release, or `hf-hub:organisation/name`.
  Until it is there, and if it fails, the others keep working."""
