@@ -12,7 +12,7 @@ from pathlib import Path
 from ifd_zoo.cli import ArgumentParser, add_model_flags, entry_point
 from ifd_zoo.common.choices import DEFAULT_MODEL
 from ifd_zoo.common.errors import ZooError
-from ifd_zoo.page.hosts import in_space, is_loopback
+from ifd_zoo.page.guard.hosts import in_space, is_loopback
 
 INDEX = Path(os.getenv('XDG_CACHE_HOME', '~/.cache')) / 'ifd_zoo' / 'galleries'
 AUTH = 'IFD_AUTH'

@@ -16,7 +16,7 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.rows import add_rows
+from eval.reports.rows import add_rows
 from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
 from ifd_zoo.common.choices import LABEL_MAPS
 

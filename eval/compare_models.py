@@ -13,11 +13,11 @@ from torch import nn
 from tqdm import tqdm
 
 from eval.benchmarks.rows import best_seconds
+from eval.embeddings.store import stamp
 from eval.floors import ColourHistogram, untrained_twin
 from eval.measure import Setting, measure_model
-from eval.rows import Row
-from eval.store import stamp
-from eval.summary import summarise
+from eval.reports.rows import Row
+from eval.reports.summary import summarise
 from ifd_zoo.common.errors import ZooError
 from ifd_zoo.common.files import replacing
 from ifd_zoo.datasets import load_dataset
@@ -136,7 +136,7 @@ def summarise_rows(measured: Sequence[tuple[str, str, str, dict[str, Any]]]) -> 
 
     Returns:
         One for each row, test and masks, in that order: these three, `seeds`, `weights` (SHA-256) and `figures` (mode
-        to what `eval.summary.summarise` gives).
+        to what `eval.reports.summary.summarise` gives).
     """
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row, test, masks, report in measured:

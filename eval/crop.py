@@ -40,7 +40,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 @entry_point()
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    from eval.crop_scenes import measure
+    from eval.photos.crop_scenes import measure
 
     for line in measure(args):
         print(line, flush=True)

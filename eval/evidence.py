@@ -13,11 +13,11 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from eval.embedding import extract, split_rows
+from eval.embeddings.loop import extract, split_rows
 from eval.measure import Setting, load_protocols
 from eval.metrics import judge, labels_of
 from eval.people import answer_protocols, paired_rows
-from eval.report import distinct_records
+from eval.reports.figures import distinct_records
 from ifd_zoo.datasets import Protocol, Record, RecordDataset
 from ifd_zoo.explain.evidence import REGIONS, evidence_shares
 from ifd_zoo.explain.gradcam import gradcam

@@ -21,7 +21,7 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.selection import ALL
+from eval.embeddings.selection import ALL
 from ifd_zoo.cli import ArgumentParser, add_data_flags, add_model_flags, entry_point, positive
 
 GROUP = 512
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from safetensors import SafetensorError
 
-    from eval.extraction import run
+    from eval.embeddings.extraction import run
 
     try:
         print(run(args))

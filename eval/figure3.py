@@ -38,7 +38,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 @entry_point()
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from eval.figure3_study import draw_figure
+    from eval.fig3.study import draw_figure
 
     picture, text = draw_figure(args)
     args.output.parent.mkdir(parents=True, exist_ok=True)

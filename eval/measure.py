@@ -10,11 +10,11 @@ from typing import NamedTuple, Self
 import numpy as np
 from torch import nn
 
-from eval.embedding import extract
+from eval.embeddings.loop import extract
 from eval.metrics import evaluate_embeddings, labels_of
-from eval.page import write_html
-from eval.paper import reference
-from eval.report import distinct_records, markdown_report, measure
+from eval.reports.figures import distinct_records, markdown_report, measure
+from eval.reports.page import write_html
+from eval.reports.paper import reference
 from eval.rerank import Reranking
 from eval.validity import empty_protocols, nothing_to_measure
 from ifd_zoo.common.choices import LABEL_MAPS

@@ -7,7 +7,7 @@ default those whose number ends in 1, which the bundled parser has not seen. `--
 images of a data set in the `folder` layout, with its label maps.
 
 Prints intersection over union for each class, on average, of clothing, of skin, and the boundary F-score of clothing
-(defined in `eval/parsing_figures.py`), for three views: the whole picture; the crop of the person (the box of the
+(defined in `eval/parsers/figures.py`), for three views: the whole picture; the crop of the person (the box of the
 labelled pixels and 6 % of its height on each side), stretched to the parser's input; and that crop passed through
 128x64 pixels. `--output` gets them as `figures.json` and `figures.md`, and `contact_sheet.jpg` with the best, the worst
 and random persons. It shows the pictures: mind whose they are before you pass it on.
@@ -39,7 +39,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 @entry_point()
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from eval.parsing_views import run
+    from eval.parsers.views import run
 
     print(run(args))
 

@@ -4,10 +4,11 @@
 
 Gallery: a view of every photo. Queries: another view of it, in its own clothes (`same clothes`) and with all clothes
 recoloured (`recoloured`). Each view has its own background, outline, crop, size, light and noise
-(`eval/photo_views.py`), which `--seed` fixes; those of a query are the same in both kinds. What the models are told of
-clothing comes from a parser on the finished view (`--masks`). The same parser cuts the photos out where there are no
-`--labels`. Backgrounds come from the photos that are not chosen, if there are any. Of Clothing Co-Parsing `--ending 1`
-is for reporting and `--ending 6` for choosing: the bundled parsers were trained on all photos but those ending in 1.
+(`eval/photos/photo_views.py`), which `--seed` fixes; those of a query are the same in both kinds. What the models are
+told of clothing comes from a parser on the finished view (`--masks`). The same parser cuts the photos out where there
+are no `--labels`. Backgrounds come from the photos that are not chosen, if there are any. Of Clothing Co-Parsing
+`--ending 1` is for reporting and `--ending 6` for choosing: the bundled parsers were trained on all photos but those
+ending in 1.
 
 Prints rank-1, rank-10 and mAP in percent with intervals of 95 % over photos (bootstrap; of rank-1 and mAP), for each
 model with each test feature it can give (`--features`), for one of its streams that sees the masked image alone, for a
@@ -50,8 +51,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 @entry_point()
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    from eval.parsing_sheet import COLUMNS, draw_cases
-    from eval.recoloured_ranks import measure, table
+    from eval.parsers.sheet import COLUMNS, draw_cases
+    from eval.photos.recoloured_ranks import measure, table
     from ifd_zoo.common.files import replacing
 
     record, shown = measure(args)

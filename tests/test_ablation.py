@@ -13,9 +13,9 @@ import pytest
 from tests.test_ablation_report import figures
 from tests.trees import write_folder_tree
 from train import ablation
-from train.jobs import Job, JobError, run_jobs
 from train.recipes import RECIPES
-from train.studies import ARMS, STUDIES, settings
+from train.studies.jobs import Job, JobError, run_jobs
+from train.studies.rows import ARMS, STUDIES, settings
 
 SCRIPT = Path(ablation.__file__)
 SMALL = (

@@ -7,13 +7,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from eval.summary import SummaryError, summarise
+from eval.reports.summary import SummaryError, summarise
 from ifd_zoo.hub.comparison import format_spread
-from train.ablation_chart import draw_chart
-from train.ablation_report import build_report, markdown_block, write_report
 from train.recipes import RECIPES
-from train.records import RecordError, agrees, parse_flags
-from train.studies import STUDIES, settings
+from train.studies.chart import draw_chart
+from train.studies.records import RecordError, agrees, parse_flags
+from train.studies.report import build_report, markdown_block, write_report
+from train.studies.rows import STUDIES, settings
 
 
 def figures(values, queries=240):

@@ -14,7 +14,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from ifd_zoo.gallery import EXAMPLES
-from ifd_zoo.page.uploads import GRACE
+from ifd_zoo.page.guard.uploads import GRACE
 from ifd_zoo.predictor import Predictor
 from tests.visitor import MODEL, start, write_release
 from tests.zips import write_zip

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from eval.charts import curve_chart, histogram_chart
+from eval.reports.charts import curve_chart, histogram_chart
 from ifd_zoo.explain.charts import COLOURS, svg_chart, writable
 from ifd_zoo.recolour import Series, movement_chart
 

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from eval import crop
-from eval.crop_scenes import Scene, count_found, make_scene
-from eval.photo_views import Photo
+from eval.photos.crop_scenes import Scene, count_found, make_scene
+from eval.photos.photo_views import Photo
 from ifd_zoo.parsing.people import crop_box
 from tests.scenes import ColourParser, full_scene, scene
 

@@ -11,7 +11,7 @@ from ifd_zoo.models.backbone import Backbone, fitting
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import normalise
-from train.encoder_weights import adapt_to_inputs, start_encoder
+from train.parsers.encoder_weights import adapt_to_inputs, start_encoder
 
 NAME = 'tf_efficientnet_lite0'
 

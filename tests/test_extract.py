@@ -13,9 +13,9 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from eval import embedding
 from eval import extract as eval_extract
-from eval.selection import select_split
+from eval.embeddings import loop as embedding
+from eval.embeddings.selection import select_split
 from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
 from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.models.inference import choose_precision, infer

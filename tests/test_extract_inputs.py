@@ -10,8 +10,8 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from eval import extract as eval_extract
-from eval import extraction
-from eval.selection import select_pictures
+from eval.embeddings import extraction
+from eval.embeddings.selection import select_pictures
 from ifd_zoo.predictor import Predictor
 from tests.extraction import LABELS, MODEL, flags, info_of
 from tests.trees import draw_person, write_folder_tree

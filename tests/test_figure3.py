@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from eval import figure3
+from eval.fig3.sheet import BOX, RIGHT, WRONG, ModelRow, draw_sheet, fit
 from eval.figure3 import TRIPLE
-from eval.figure3_sheet import BOX, RIGHT, WRONG, ModelRow, draw_sheet, fit
 from eval.triples import Features, find_triple
 from ifd_zoo.datasets import DatasetError, Protocol, Record
 from tests.trees import write_folder_tree

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from eval.check_data import main as check_data
-from eval.selection import select_pictures
+from eval.embeddings.selection import select_pictures
 from ifd_zoo.datasets import load_dataset
 from ifd_zoo.images.formats import FORMATS, SUFFIXES
 from ifd_zoo.images.loading import load_image

@@ -8,7 +8,7 @@ import pytest
 from eval import intervals
 from eval import run as eval_run
 from eval.people import over_people
-from eval.rows import Row, read_row
+from eval.reports.rows import Row, read_row
 from tests.extraction import MODEL
 from tests.trees import write_folder_tree
 

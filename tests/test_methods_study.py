@@ -7,7 +7,7 @@ import pytest
 import timm
 import torch
 
-from eval.paper import TABLE_I
+from eval.reports.paper import TABLE_I
 from ifd_zoo.common.choices import NO_MASKS
 from ifd_zoo.hub import save_release
 from ifd_zoo.variants import VARIANTS
@@ -16,7 +16,7 @@ from tests.test_ablation_report import figures
 from tests.trees import write_folder_tree
 from train import ablation
 from train.flags import parse_args
-from train.studies import STUDIES
+from train.studies.rows import STUDIES
 
 ROWS = STUDIES['methods']
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from eval import run as eval_run
-from eval.page import Pictures, _data_url
+from eval.reports.page import Pictures, _data_url
 from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
 from ifd_zoo.datasets.base import read_image, read_label_map
 from ifd_zoo.images.loading import MAX_SIDE, load_image
@@ -21,7 +21,7 @@ OWN_FILES = {
     'ifd_zoo/images/loading.py': 'the decoder',
     'ifd_zoo/datasets/base.py': 'label maps',
     'ifd_zoo/parsing/cache.py': 'label maps',
-    'train/camera.py': 'what was compressed a line before',
+    'train/pictures/camera.py': 'what was compressed a line before',
     'eval/benchmarks/pictures.py': 'pictures that it has made',
     'eval/benchmarks/training.py': 'the plain loop that is compared with',
 }

@@ -10,12 +10,13 @@ from ifd_zoo.common.choices import DEFAULT_BASELINE, DEFAULT_MODEL
 from ifd_zoo.common.errors import ZooError
 from ifd_zoo.fig3 import ROLES
 from ifd_zoo.gallery import EXAMPLES
-from ifd_zoo.page import answers, evidence, first_sight
 from ifd_zoo.page.__main__ import main
-from ifd_zoo.page.answering import LEAST_MARGIN, MOST_BACKGROUND, Triple, choose_triples, telling_pairs
 from ifd_zoo.page.models import Models
+from ifd_zoo.page.opening import answers, first_sight
+from ifd_zoo.page.opening.compute import LEAST_MARGIN, MOST_BACKGROUND, Triple, choose_triples, telling_pairs
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.site import build_demo
+from ifd_zoo.page.tabs import evidence
 from ifd_zoo.uploads import Mark, mark, read_label
 
 QUERIES, GALLERY = ({path.name for path in (EXAMPLES / kind).glob('*.jpg')} for kind in ('query', 'gallery'))

@@ -22,8 +22,10 @@ from PIL import Image
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import save_release
-from ifd_zoo.page import answers, evidence, texts
-from ifd_zoo.page.measuring import TOP_SHOWN
+from ifd_zoo.page import texts
+from ifd_zoo.page.opening import answers
+from ifd_zoo.page.tabs import evidence
+from ifd_zoo.page.tabs.sensitivity import TOP_SHOWN
 from tests.browser import ROOT, App, act_until, browser_or_skip, open_browser, open_page
 from tests.clips import write_clip
 from tests.screenshots import open_tab

@@ -6,8 +6,8 @@ import gradio as gr
 import pytest
 from PIL import ExifTags, Image
 
-from ifd_zoo.page.cropping import choose, crop_uploads
 from ifd_zoo.page.session import Sessions
+from ifd_zoo.page.tabs.cropping import choose, crop_uploads
 from ifd_zoo.parsing import NoParser
 from ifd_zoo.parsing.people import find_people
 from tests.clips import write_pictures

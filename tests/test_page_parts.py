@@ -14,13 +14,13 @@ from starlette.middleware import Middleware
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import save_release
 from ifd_zoo.page import files, session
-from ifd_zoo.page import rank_tab as page
+from ifd_zoo.page.guard.quota import UploadsInRoom
+from ifd_zoo.page.guard.requests import OwnFilesOnly, is_elsewhere
+from ifd_zoo.page.guard.uploads import Keeping, most_bytes
 from ifd_zoo.page.models import Models
-from ifd_zoo.page.quota import UploadsInRoom
-from ifd_zoo.page.security import OwnFilesOnly, is_elsewhere
 from ifd_zoo.page.site import build_demo
 from ifd_zoo.page.stops import Stopped, Stops
-from ifd_zoo.page.uploads import Keeping, most_bytes
+from ifd_zoo.page.tabs import rank_tab as page
 from ifd_zoo.parsing import ParserError
 from tests.page import BASELINE, IFD, items, make_models, make_shared, upload, uploads_folder
 
@@ -104,7 +104,7 @@ def test_a_sweep_that_fails_is_logged_and_the_next_one_comes(keeping, monkeypatc
         rounds.append(1)
         raise PermissionError('resists')
 
-    monkeypatch.setattr('ifd_zoo.page.uploads.ROUND', 0.01)
+    monkeypatch.setattr('ifd_zoo.page.guard.uploads.ROUND', 0.01)
     monkeypatch.setattr(keeping, 'sweep', fail)
     keeping.start()
     deadline = time.monotonic() + 10
@@ -144,7 +144,7 @@ def test_what_nobody_claimed_goes_by_age_and_the_pages_own_files_stay(tmp_path):
 
 
 def test_visitors_who_never_leave_are_forgotten_when_there_are_many(keeping, tmp_path, monkeypatch):
-    monkeypatch.setattr('ifd_zoo.page.uploads.MOST_VISITORS', 10)
+    monkeypatch.setattr('ifd_zoo.page.guard.uploads.MOST_VISITORS', 10)
     first, last = make_file(tmp_path / 'a' / 'first', age=60), make_file(tmp_path / 'b' / 'last', age=60)
     keeping.claim('first', [first])
     for number in range(100):
@@ -186,7 +186,7 @@ def test_the_files_of_all_may_take_half_of_the_disk_and_no_more_than_ten_gigabyt
 @pytest.mark.anyio
 async def test_an_upload_is_refused_where_there_is_no_room_also_when_it_has_begun(monkeypatch, tmp_path):
     folder = uploads_folder(monkeypatch, tmp_path)
-    monkeypatch.setattr('ifd_zoo.page.quota.STEP', 1000)
+    monkeypatch.setattr('ifd_zoo.page.guard.quota.STEP', 1000)
     rooms, demo = [], build_demo(*make_shared())
     demo.max_file_size, own = None, {*folder.rglob('*')}
     fence = Middleware(UploadsInRoom, has_room=lambda: rooms.pop(0))

@@ -12,13 +12,13 @@ import pytest
 
 from ifd_zoo.explain.overlays import VIEWS
 from ifd_zoo.gallery import EXAMPLES
-from ifd_zoo.page import change, masks
-from ifd_zoo.page import rank_tab as page
-from ifd_zoo.page.rank_layout import RESULTS
-from ifd_zoo.page.rank_state import ABOVE, BELOW, MAX_SHOWN, OFF, DisplayOptions
-from ifd_zoo.page.rank_views import offer_threshold
+from ifd_zoo.page.guard.uploads import Keeping
 from ifd_zoo.page.site import build_demo
-from ifd_zoo.page.uploads import Keeping
+from ifd_zoo.page.tabs import change, masks
+from ifd_zoo.page.tabs import rank_tab as page
+from ifd_zoo.page.tabs.rank_layout import RESULTS
+from ifd_zoo.page.tabs.rank_state import ABOVE, BELOW, MAX_SHOWN, OFF, DisplayOptions
+from ifd_zoo.page.tabs.rank_views import offer_threshold
 from ifd_zoo.uploads import collect_folder
 from tests.page import BASELINE, IFD, items, make_shared, upload, uploads_folder
 from tests.zips import write_zip

@@ -9,9 +9,9 @@ from starlette.middleware import Middleware
 
 import app
 from ifd_zoo.page import site
-from ifd_zoo.page.brake import ALL_TRIES, PAUSE, TRIES, LoginBrake
-from ifd_zoo.page.hosts import is_loopback
-from ifd_zoo.page.security import HUB, OwnSitesOnly, SafeHeaders
+from ifd_zoo.page.guard.hosts import is_loopback
+from ifd_zoo.page.guard.rate_limit import ALL_TRIES, PAUSE, TRIES, LoginBrake
+from ifd_zoo.page.guard.requests import HUB, OwnSitesOnly, SafeHeaders
 from ifd_zoo.page.session import Sessions
 
 

@@ -18,11 +18,12 @@ from ifd_zoo.hub import LoadError, save_release
 from ifd_zoo.hub.listing import catalogue
 from ifd_zoo.labels import LABELS
 from ifd_zoo.masks import class_mask
-from ifd_zoo.page import change, compare, endpoints, mask_editor, masks, models_tab, rank_tab, site
-from ifd_zoo.page.answers import example_triples, right_ranks
-from ifd_zoo.page.edits import picked_colour
-from ifd_zoo.page.hiding import hide
+from ifd_zoo.page import endpoints, site
 from ifd_zoo.page.models import MAX_MODELS
+from ifd_zoo.page.opening.answers import example_triples, right_ranks
+from ifd_zoo.page.tabs import change, compare, mask_editor, masks, models_tab, rank_tab
+from ifd_zoo.page.tabs.edits import picked_colour
+from ifd_zoo.page.tabs.hiding import hide
 from tests.page import BASELINE, IFD, items, make_shared, upload, uploads_folder
 
 QUERY = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ifd_zoo.page.temporary import MARK, PREFIX, own_folder, remove_abandoned
+from ifd_zoo.page.guard.temporary import MARK, PREFIX, own_folder, remove_abandoned
 from tests.visitor import Page, start, write_release
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from transformers import SegformerConfig, SegformerForSemanticSegmentation, SegformerImageProcessor
 
 import ifd_zoo
-from eval.parsing_figures import changed_pixels
+from eval.parsers.figures import changed_pixels
 from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.labels import LABELS
 from ifd_zoo.models.inference import native_precision

@@ -12,8 +12,8 @@ from tests.trees import write_ltcc_tree, write_prcc_tree
 from train import ablation
 from train import run as train_run
 from train.flags import parse_args
-from train.rate_search import FACTORS, candidates
-from train.studies import STUDIES
+from train.studies.rate_search import FACTORS, candidates
+from train.studies.rows import STUDIES
 
 ROWS = STUDIES['sampler']
 LARGEST = 1e-3 * max(FACTORS)

@@ -9,10 +9,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from eval import recoloured, recoloured_ranks
+from eval import recoloured
 from eval.floors import ImageNetFeatures, MaskedStream
-from eval.photo_views import KINDS, Photo, Photos, make_view, make_views
-from eval.recoloured_ranks import Entry, embed_views, figures, rank_answers, share_backgrounds
+from eval.photos import recoloured_ranks
+from eval.photos.photo_views import KINDS, Photo, Photos, make_view, make_views
+from eval.photos.recoloured_ranks import Entry, embed_views, figures, rank_answers, share_backgrounds
 from ifd_zoo.common.choices import FEATURES
 from ifd_zoo.hub import list_bundled
 from ifd_zoo.labels import LABELS

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from eval.metrics import Labels
-from eval.page import write_html
-from eval.ranklists import Sides, choose_queries, rank_lists
-from eval.report import distinct_records, measure
+from eval.reports.figures import distinct_records, measure
+from eval.reports.page import write_html
+from eval.reports.ranklists import Sides, choose_queries, rank_lists
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
 from tests.browser import browser_or_skip, open_browser, open_page
 from tests.trees import write_folder_tree

@@ -31,7 +31,7 @@ from train.methods.student import (
     SimilarityDistillation,
     one_answer,
 )
-from train.studies import STUDIES, TAUGHT
+from train.studies.rows import STUDIES, TAUGHT
 from train.teachers import load_teacher
 from train.training import Run
 

@@ -26,8 +26,8 @@ from ifd_zoo.parsing.sources import (
     target_lookup,
 )
 from train import parser as script
-from train import parser_training
-from train.parser_data import (
+from train.parsers import training as parser_training
+from train.parsers.data import (
     ColourCast,
     Compression,
     LowResolution,
@@ -37,7 +37,7 @@ from train.parser_data import (
     read_sources,
     train_loader,
 )
-from train.parser_metrics import MergedCrossEntropy, balanced_weights, exact_table
+from train.parsers.metrics import MergedCrossEntropy, balanced_weights, exact_table
 
 PERSON = ('hair', 'face', 'upper', 'lower', 'shoes')
 

@@ -9,7 +9,7 @@ from ifd_zoo.datasets import Record
 from ifd_zoo.labels import LABELS, class_indices
 from ifd_zoo.masks import class_mask
 from ifd_zoo.transforms import EvalTransform
-from train.variation import Variation, VariedDataset, new_outline, person_box, put_before, redress, shrunk
+from train.pictures.variation import Variation, VariedDataset, new_outline, person_box, put_before, redress, shrunk
 
 UPPER, LOWER, FACE = class_indices(('upper', 'lower', 'face'))
 

@@ -19,17 +19,17 @@ from typing import Any, NamedTuple
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.summary import summarise
+from eval.reports.summary import summarise
 from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative, positive
 from ifd_zoo.common.choices import NO_MASKS
 from ifd_zoo.common.errors import DIVERGED
-from train.ablation_pairs import Row, compare
-from train.ablation_report import FREE, build_report, markdown_block, shared_training, write_report
-from train.jobs import Interrupted, Job, JobError, run_jobs
-from train.rate_search import Trial, candidates, choose, has_diverged, note_diverged, score, search_block
 from train.recipes import RECIPES, VARIANTS
-from train.records import RecordError, parse_flags, read_finished
-from train.studies import ARMS, COMPARED, DEFAULTS, STUDIES, own_rate, rate, settings
+from train.studies.jobs import Interrupted, Job, JobError, run_jobs
+from train.studies.pairs import Row, compare
+from train.studies.rate_search import Trial, candidates, choose, has_diverged, note_diverged, score, search_block
+from train.studies.records import RecordError, parse_flags, read_finished
+from train.studies.report import FREE, build_report, markdown_block, shared_training, write_report
+from train.studies.rows import ARMS, COMPARED, DEFAULTS, STUDIES, own_rate, rate, settings
 
 TRAINER = Path(__file__).resolve().parent / 'run.py'
 
@@ -172,7 +172,7 @@ class Ablation:
         print(f'{what}, {figures} ({sum(one in self.finished for one in runs)} of {len(runs)})', flush=True)
 
     def report(self, study: str) -> dict:
-        """See `train.ablation_report.build_report`; every run must be finished."""
+        """See `train.studies.report.build_report`; every run must be finished."""
         rows = STUDIES[study]
         runs = {arm: [self.finished[run] for run in self.runs if run.arm == arm] for arm in rows}
         report = build_report(study, rows, runs, self._own_command(study), self.free)

@@ -19,16 +19,16 @@ from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.models.zoo import BACKBONES, arguments
 from ifd_zoo.parsing.mask_source import LABEL_MAPS, NO_MASKS, MaskSource
 from ifd_zoo.transforms import Masking
-from train.augmentation import Augmentation, TrainTransform
-from train.camera import surveillance
 from train.config import Config, ConfigError
 from train.engine import Stage
+from train.pictures.augmentation import Augmentation, TrainTransform
+from train.pictures.camera import surveillance
+from train.pictures.variation import Variation, VariedDataset
 from train.recipes import VARIANTS
 from train.sampler import SAMPLERS, Draw, IdentitySampler, PhotoSampler
 from train.schedule import seed_everything
 from train.task import AttentionTask
 from train.teachers import Teacher
-from train.variation import Variation, VariedDataset
 
 
 def build_data(config: Config) -> ReIDDataset:

@@ -80,7 +80,7 @@ def parse_args(argv: Sequence[str] | None) -> Config:
 @entry_point('stopped; the same command with --resume goes on from the last checkpoint')
 def main(argv: Sequence[str] | None = None) -> None:
     config = parse_args(argv)
-    from train.parser_training import run
+    from train.parsers.training import run
 
     run(config)
 

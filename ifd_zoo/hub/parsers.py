@@ -31,7 +31,7 @@ def save_parser(net: ParsingNet, folder: str | Path, config: dict) -> None:
         folder: made if it is not there.
         config: needs `backbone`, `width` and `size` (height, width); `labels`, `mean`, `std` and `sha256` are added.
             The card shows `command`, `images`, `epochs`, `minutes`, `seed`, `code_revision`, `init`, `figures` (by
-            source, of `eval.parsing_figures.measure`), `note`, `limits` and `license`, and its name has `tag`.
+            source, of `eval.parsers.figures.measure`), `note`, `limits` and `license`, and its name has `tag`.
 
     Raises:
         ParserError: a weight is not finite as float16.

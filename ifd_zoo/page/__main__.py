@@ -21,8 +21,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the file, and say what it holds."""
     args = parse_args(argv)
-    from ifd_zoo.page.answering import answer
-    from ifd_zoo.page.answers import ANSWERS, right_ranks, telling_query, write_answers
+    from ifd_zoo.page.opening.answers import ANSWERS, right_ranks, telling_query, write_answers
+    from ifd_zoo.page.opening.compute import answer
 
     output = args.output or ANSWERS
     answers = answer(args.model, args.baseline, args.parser, args.device)

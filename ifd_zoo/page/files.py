@@ -1,4 +1,4 @@
-"""Files in and out. What a visitor names has passed the door: it is an upload of this page, or a result.
+"""Files in and out. What a visitor names was checked by `guard/inputs.py`: it is an upload of this page, or a result.
 
 Events take gradio's raw values (`preprocess=False`): its own decoding of a bad picture ends in a message that helps no
 user.
@@ -23,7 +23,7 @@ from ifd_zoo.hub import LoadError
 from ifd_zoo.images.loading import ImageError
 from ifd_zoo.index import GalleryIndexError
 from ifd_zoo.models.inference import DeviceError
-from ifd_zoo.page.quota import NO_ROOM
+from ifd_zoo.page.guard.quota import NO_ROOM
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.uploads import Gallery, check_photo, collect

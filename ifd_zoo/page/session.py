@@ -9,8 +9,8 @@ from gradio.context import LocalContext
 
 from ifd_zoo.common.recent import Recent
 from ifd_zoo.gallery import PhotoFile, hash_content
+from ifd_zoo.page.guard.uploads import Keeping
 from ifd_zoo.page.stops import Stops
-from ifd_zoo.page.uploads import Keeping
 from ifd_zoo.uploads import Gallery
 
 GALLERIES_KNOWN = 32  # names and paths; their files go with the visitors

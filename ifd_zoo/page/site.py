@@ -15,18 +15,19 @@ from tqdm import tqdm
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import list_bundled
 from ifd_zoo.images.loading import ImageError
-from ifd_zoo.page import change, compare, endpoints, masks, models_tab, rank_tab
-from ifd_zoo.page.brake import BRAKED, LoginBrake, SharedPlaces
-from ifd_zoo.page.door import Page
-from ifd_zoo.page.hosts import in_space, is_loopback
+from ifd_zoo.page import endpoints
+from ifd_zoo.page.guard.hosts import in_space, is_loopback
+from ifd_zoo.page.guard.inputs import Page
+from ifd_zoo.page.guard.quota import UploadsInRoom
+from ifd_zoo.page.guard.rate_limit import BRAKED, LoginBrake, SharedPlaces
+from ifd_zoo.page.guard.requests import MISUNDERSTOOD, OwnFilesOnly, OwnSitesOnly, SafeHeaders
+from ifd_zoo.page.guard.temporary import own_folder, remove_abandoned
+from ifd_zoo.page.guard.uploads import Keeping, most_bytes
 from ifd_zoo.page.models import Models, short_name
-from ifd_zoo.page.quota import UploadsInRoom
-from ifd_zoo.page.security import MISUNDERSTOOD, OwnFilesOnly, OwnSitesOnly, SafeHeaders
 from ifd_zoo.page.session import Sessions
-from ifd_zoo.page.temporary import own_folder, remove_abandoned
+from ifd_zoo.page.tabs import change, compare, masks, models_tab, rank_tab
 from ifd_zoo.page.texts import KEEP_SECONDS, PRIVACY, TITLE
 from ifd_zoo.page.theme import LOOK
-from ifd_zoo.page.uploads import Keeping, most_bytes
 from ifd_zoo.uploads import Gallery, Limits, collect_folder
 
 HUGE = Limits(max_files=1_000_000, max_entries=2_000_000)

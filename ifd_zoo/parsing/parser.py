@@ -90,7 +90,7 @@ class Parser(NetworkParser):
     Args:
         net: classes in the order of `LABELS`.
         size: (height, width) of the network's input; images of other shapes are letterboxed, not stretched.
-        config: what is written beside the weights; of `sixteen_bits` (see `eval.parsing_figures.changed_pixels`) `most`
+        config: what is written beside the weights; of `sixteen_bits` (see `eval.parsers.figures.changed_pixels`) `most`
             decides on the precision.
     """
 

@@ -20,7 +20,7 @@ from train.config import Config
 from train.gather import gather
 from train.losses import IdentityLoss
 from train.methods.cal import SCALE, CosineClassifier
-from train.studies import TAUGHT
+from train.studies.rows import TAUGHT
 from train.task import JointTask
 from train.teachers import Teacher
 

@@ -1,0 +1,1 @@
+"""Embeddings of many images: which, by which loop, and where they are kept."""

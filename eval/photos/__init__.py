@@ -1,0 +1,1 @@
+"""People in photos: cropped to, and found again in other clothes."""

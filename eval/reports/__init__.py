@@ -1,0 +1,1 @@
+"""Figures as data, tables, charts and pages."""

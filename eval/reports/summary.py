@@ -1,0 +1,54 @@
+"""Figures of several runs, one for each seed, as mean and deviation."""
+
+import statistics
+from typing import Any
+
+from ifd_zoo.common.errors import ZooError
+
+TITLES = {'cc': 'Clothes changed (cc)', 'sc': 'Same clothes (sc)', 'general': 'General'}
+"""Mode to what it is called above a chart."""
+FIGURES = ('rank1', 'mAP')
+
+
+class SummaryError(ZooError, ValueError):
+    """Runs that cannot stand in one table; the message names the run and the field."""
+
+
+def summarise(runs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Figures over the seeds of one row.
+
+    Args:
+        runs: each with `name` and `figures`, the dicts of `eval.reports.figures.evaluate_protocols`; of one data set.
+
+    Returns:
+        Mode to `protocol`, `valid_queries`, `gallery` (images), and `rank1` and `mAP` as {'mean', 'std'} in percent;
+        std is the sample standard deviation (n - 1), None for a single run. Of several protocols with one mode the
+        first stands for it; modes without a valid query are left out.
+
+    Raises:
+        SummaryError: no figures at all.
+    """
+    by_run = [first_by_mode(run) for run in runs]
+    return {
+        mode: {
+            **{key: row[key] for key in ('protocol', 'valid_queries', 'gallery')},
+            **{name: _spread([modes[mode][name] for modes in by_run]) for name in FIGURES},
+        }
+        for mode, row in by_run[0].items()
+    }
+
+
+def first_by_mode(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The first row of figures of each mode that has valid queries. Raises SummaryError when there is none."""
+    modes = {}
+    for mode in TITLES:
+        rows = [row for row in run['figures'] if row['mode'] == mode and row['valid_queries']]
+        if rows:
+            modes[mode] = rows[0]
+    if not modes:
+        raise SummaryError(f'{run["name"]}: no figures; the data set needs queries with an answer in the gallery')
+    return modes
+
+
+def _spread(values: list[float]) -> dict[str, float | None]:
+    return {'mean': statistics.fmean(values), 'std': statistics.stdev(values) if len(values) > 1 else None}

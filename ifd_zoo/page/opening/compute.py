@@ -1,0 +1,124 @@
+"""Computes the answers that the page opens with, and chooses the examples of Compare by a rule."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from ifd_zoo.common.errors import ZooError
+from ifd_zoo.explain.evidence import REGIONS, mean_evidence
+from ifd_zoo.fig3 import heatmaps
+from ifd_zoo.gallery import example_photos
+from ifd_zoo.images.loading import load_image
+from ifd_zoo.page.opening.answers import Answers, Test, marks
+from ifd_zoo.predictor import Predictor
+from ifd_zoo.uploads import Mark
+
+LEAST_MARGIN = 0.02
+"""By which an example has to be right with the one model, and more so than with the other."""
+MOST_BACKGROUND = 0.7
+"""Share of the evidence on the background from which on a right answer is no example of finding a person."""
+
+NOWHERE = dict.fromkeys(REGIONS, 0.0) | {'background': 1.0}
+"""Evidence where no place raises the similarity."""
+
+
+class Seen(NamedTuple):
+    """A photo, and what is known of it."""
+
+    photo: Image.Image
+    label_map: np.ndarray
+    embedding: np.ndarray
+
+
+class Triple(NamedTuple):
+    names: tuple[str, str, str]
+    """File names of anchor, positive and negative."""
+    evidence: dict[str, float]
+    """What the likeness of anchor and positive lies on to the first model, see `mean_evidence`."""
+
+    @property
+    def on_person(self) -> float:
+        """Share of the evidence on head and skin, in [0, 1]."""
+        return self.evidence['head'] + self.evidence['skin']
+
+
+def answer(model: str, baseline: str, parser: object = 'bundled', device: str | None = None) -> Answers:
+    """Rank the example gallery for each example query by both models.
+
+    Args:
+        model, baseline: names, folders or `hf-hub:` sources, as for `load_model`.
+        parser, device: as for `Predictor`.
+
+    Raises:
+        ZooError: a model cannot be loaded, or there is no example for Compare.
+    """
+    queries, gallery = (list(map(Path, example_photos(kind))) for kind in ('query', 'gallery'))
+    paths, first_row = [*queries, *gallery], len(queries)
+    photos = [load_image(path) for path in paths]
+    first = Predictor(model, parser, device, precision='fp32')  # every machine gives the same file
+    second = Predictor(baseline, first.parser, device, precision='fp32')
+    label_maps = first.parser.parse(photos)
+    embeddings = [one.embed(photos, label_maps) for one in (first, second)]
+    seen = list(map(Seen, photos, label_maps, embeddings[0]))
+    names, rankings, triples = [path.name for path in gallery], {}, []
+    for row, query in enumerate(queries):
+        found = [values[first_row:] @ values[row] for values in embeddings]
+        rankings[query.name] = [[names[i] for i in np.argsort(-values, kind='stable')] for values in found]
+        pairs = telling_pairs(marks(query.name, names), *found)
+        evidence = [_evidence(first, seen[row], seen[first_row + positive]) for positive, _ in pairs]
+        pictures = [(query.name, names[positive], names[negative]) for positive, negative in pairs]
+        triples.append(list(map(Triple, pictures, evidence)))
+    return Answers([model, baseline], rankings, _test(first, second), [list(t.names) for t in choose_triples(triples)])
+
+
+def telling_pairs(said: list[Mark], first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
+    """Positives and negatives of an anchor on which the first model is right, and by more than the second.
+
+    The second may be wrong or right. The negative is the stranger whom it takes for the anchor most of all.
+
+    Args:
+        said: which of N photos show the anchor's person.
+        first, second: (N,), the models' similarities of these photos to the anchor.
+    """
+    right, wrong = ([i for i, one in enumerate(said) if one == kind] for kind in (Mark.RIGHT, Mark.WRONG))
+    negative = max(wrong, key=lambda i: second[i])
+    margins = {i: (first[i] - first[negative], second[i] - second[negative]) for i in right}
+    return [(i, negative) for i, (ours, theirs) in margins.items() if min(ours, ours - theirs) >= LEAST_MARGIN]
+
+
+def _evidence(predictor: Predictor, anchor: Seen, positive: Seen) -> dict[str, float]:
+    photos, label_maps, embeddings = zip(anchor, positive, strict=True)
+    maps = heatmaps(predictor, photos, label_maps, np.stack(embeddings[::-1]))
+    return mean_evidence(maps, label_maps) or NOWHERE
+
+
+def choose_triples(triples: list[list[Triple]]) -> list[Triple]:
+    """Pick the examples of Compare: one for each anchor, that with most evidence on head and skin first.
+
+    Of an anchor it is the triple with most evidence on head and skin. Those with `MOST_BACKGROUND` of their evidence on
+    the background are left out, unless all are: then the one with least of it stays.
+
+    Args:
+        triples: for each anchor those of `telling_pairs`.
+
+    Raises:
+        ZooError: there is none.
+    """
+    best = [max(some, key=lambda one: one.on_person) for some in triples if some]
+    if not best:
+        raise ZooError('on no example is the first model right by more than the second: take other models')
+    fitting = [one for one in best if one.evidence['background'] < MOST_BACKGROUND]
+    chosen = fitting or [min(best, key=lambda one: one.evidence['background'])]
+    return sorted(chosen, key=lambda one: -one.on_person)
+
+
+def _test(first: Predictor, second: Predictor) -> Test | None:
+    """The clothing-changing test of both releases, if they were measured on the same photos."""
+    infos = [getattr(one.model, 'release_info', {}) for one in (first, second)]
+    rows = [next((row for row in info.get('figures', []) if row['protocol'] == 'cc'), None) for info in infos]
+    places = {info.get('data', {}).get('folder') for info in infos}
+    if None in rows or len(places) > 1 or rows[0]['valid_queries'] != rows[1]['valid_queries']:
+        return None
+    return Test(rows[0]['valid_queries'], [round(row['rank1'], 1) for row in rows])

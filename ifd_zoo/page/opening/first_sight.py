@@ -1,0 +1,43 @@
+"""What a visitor sees first: an example query, answered by two models before either of them is loaded."""
+
+import functools
+
+import gradio as gr
+
+from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.images.loading import load_image
+from ifd_zoo.page import texts
+from ifd_zoo.page.html import address_of, render
+from ifd_zoo.page.opening.answers import Answers, marks, read_answers, right_ranks, telling_query
+from ifd_zoo.page.theme import scroll_to
+
+SHOWN = 8  # answers of each model
+
+
+def build() -> None:
+    """The example, and the button that leads to one's own photos."""
+    gr.HTML(draw(read_answers()), elem_id='first', apply_default_css=False)
+    with gr.Row(elem_id='first_next'):
+        button = gr.Button('Try your own photos', variant='primary', size='lg', elem_id='try', scale=0, min_width=220)
+        gr.Markdown(texts.KEPT, elem_classes='small')
+    button.click(fn=None, js=scroll_to('search'))
+
+
+def draw(answers: Answers) -> str:
+    """HTML of the query on which the models differ most, and of the best answers of both."""
+    query = telling_query(answers)
+    rows = [
+        {
+            'title': title,
+            'model': model,
+            'right': right_ranks(query, ranking),
+            'shown': list(zip(ranking, marks(query, ranking), strict=True))[:SHOWN],
+        }
+        for title, model, ranking in zip(('IFD', 'Baseline'), answers.models, answers.rankings[query], strict=True)
+    ]
+    return render('first_sight', query=query, rows=rows, test=answers.test, picture=_picture)
+
+
+@functools.cache
+def _picture(kind: str, name: str) -> str:
+    return address_of(load_image(EXAMPLES / kind / name))

@@ -1,0 +1,136 @@
+"""Ranks a gallery twice: by a photo as it is, and with another mask or with a part of it hidden."""
+
+from typing import NamedTuple
+
+import gradio as gr
+import numpy as np
+
+from ifd_zoo.explain.overlays import views
+from ifd_zoo.gallery import PhotoFile, QueryResult, search
+from ifd_zoo.masks import class_mask
+from ifd_zoo.page.cancel import stoppable
+from ifd_zoo.page.files import error, plain, save_picture, take_gallery_or_examples, tell_skipped, user_errors
+from ifd_zoo.page.models import Models
+from ifd_zoo.page.opening.answers import right_ranks
+from ifd_zoo.page.session import Sessions
+from ifd_zoo.page.tabs.hiding import PARTS, hide
+from ifd_zoo.page.tabs.rank_state import TOLD
+
+SHOWN = 10  # lines of the table
+NO_MASK = 'There is no mask to rank with: give a photo, and wait for its classes.'
+HEADS = ('Moved', 'File', 'Rank before', 'Rank after', 'Similarity before', 'Similarity after')
+
+
+class Parsed(NamedTuple):
+    """A photo on which masks are painted."""
+
+    file: PhotoFile
+    parser: str
+
+
+def rank_again(
+    models: Models,
+    sessions: Sessions,
+    parsed: Parsed | None,
+    label_map: np.ndarray | None,
+    model: str,
+    *places: object,
+) -> tuple[str, list, list, list]:
+    """What the corrected mask changes: in words, as pictures before and after, and in the ranking.
+
+    Args:
+        label_map: by `corrected_map`.
+        places: gallery photos, archives and whether to use the folder of the start.
+
+    Raises:
+        gr.Error: something is missing or unusable.
+    """
+    with user_errors():
+        models.require(model)
+    if parsed is None or label_map is None:
+        raise error(NO_MASK)
+    with user_errors():
+        original = models.parse(*parsed)[1]
+    share = float((label_map != original).mean())
+    text = f'**{share:.1%}** of the photo has another class than the parser gave it.'
+    if not models.get(model).model.needs_mask:
+        text += ' This model does not use the mask, so nothing moves: choose one with attention in the tab Rank.'
+    asked = Twice(model, (parsed.file, parsed.file), (original, label_map))
+    return _rank_twice(models, sessions, asked, places, text)
+
+
+def rank_hidden(
+    models: Models, sessions: Sessions, part: str, parsed: Parsed | None, model: str, *places: object
+) -> tuple[str, list, list, list]:
+    """The same where a part of the photo, of `PARTS`, is hidden from both streams of the model.
+
+    Raises:
+        gr.Error: something is missing or unusable, or the photo does not show that part.
+    """
+    sessions.begin()
+    if parsed is None:
+        raise error(NO_MASK)
+    with user_errors():
+        models.require(model)
+        photo, label_map = models.parse(*parsed)
+        hidden = save_picture(sessions, hide(photo, label_map, part))
+    classes = ', '.join(PARTS[part])
+    text = f'Hidden from {plain(model)}: the **{part}** ({classes}), in the colour of the rest.'
+    files = parsed.file, PhotoFile(hidden, parsed.file.name)
+    return _rank_twice(models, sessions, Twice(model, files, (label_map, label_map)), places, text)
+
+
+class Twice(NamedTuple):
+    """What is ranked by, before and after."""
+
+    model: str
+    queries: tuple[PhotoFile, PhotoFile]
+    label_maps: tuple[np.ndarray, np.ndarray]
+
+
+def _rank_twice(
+    models: Models, sessions: Sessions, asked: Twice, places: tuple, text: str
+) -> tuple[str, list, list, list]:
+    """Ranking before and after, with what there is to tell."""
+    gr.Progress()(0, desc='Ranking twice')
+    files, _, skipped = take_gallery_or_examples(sessions, *places)
+    with user_errors():
+        predictor = models.get(asked.model)
+        tell = stoppable(sessions, 'Looking at the gallery', len(files))
+        if places[2]:
+            models.update_index(predictor, tell)
+        with models.busy:
+            result = search(predictor, asked.queries, files, tell, models.embed, asked.label_maps)
+    before, after = result.queries
+    right = [_right(one) for one in (before, after)]
+    if all(right):
+        were, are = (', '.join(ranks) for ranks in right)
+        text += f' The right answers were at **{were}**, and are at **{are}** with the change.'
+    told = tell_skipped(skipped + result.skipped, len(files) + len(skipped))
+    return '\n\n'.join([text, *told]), _views(before), _views(after), _rows(before, after)
+
+
+def _right(one: QueryResult) -> list[str]:
+    """Ranks of the first right answers, where names tell them."""
+    ranks = right_ranks(one.name, [found.name for found in one.ranking])
+    return [str(rank) for rank in ranks[:TOLD]]
+
+
+def _views(one: QueryResult) -> list:
+    return views(one.photo_view.photo, one.photo_view.attention, class_mask(one.photo_view.label_map))
+
+
+def _rows(before: QueryResult, after: QueryResult) -> list[list]:
+    """List the best of the ranking after, under `HEADS`."""
+    old = {found.index: (place, found.similarity) for place, found in enumerate(before.ranking, 1)}
+    return [
+        [
+            _arrow(old[found.index][0] - place), found.name, old[found.index][0], place,
+            f'{old[found.index][1]:.4f}', f'{found.similarity:.4f}',
+        ]
+        for place, found in enumerate(after.ranking[:SHOWN], 1)
+    ]  # fmt: skip
+
+
+def _arrow(up: int) -> str:
+    return f'\u2191 {up}' if up > 0 else f'\u2193 {-up}' if up else '='

@@ -1,0 +1,1 @@
+"""What training changes in pictures and their label maps."""
