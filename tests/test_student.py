@@ -146,8 +146,9 @@ def test_both_views_of_a_photo_have_one_answer_and_people_keep_theirs():
 
 
 def test_the_teacher_is_shown_the_same_view_in_its_own_colours(root, teacher, tmp_path):
-    config, _ = parse_args(flags(root, tmp_path, teacher, '--recolour', '1', '--background', '0.5', '--erasing', '1'))
-    plain, _ = parse_args(flags(root, tmp_path, teacher, '--recolour', '0', '--background', '0', '--erasing', '1'))
+    changing, as_is = ['--recolour', '1', '--background', '0.5'], ['--recolour', '0', '--background', '0']
+    config, _ = parse_args(flags(root, tmp_path / 'a', teacher, *changing, '--erasing', '1'))
+    plain, _ = parse_args(flags(root, tmp_path / 'b', teacher, *as_is, '--erasing', '1'))
     batches = []
     for one in (config, plain):
         state = Run(one, '')
