@@ -6,7 +6,8 @@ Prints rank-1 and mAP in percent for each protocol and row with an interval of 9
 first one, query by query. A row is a model, or a model and a test feature, as in `ifd_resnet10t.synthetic=pooled`; or
 several trainings of one model, as in `seed0/release,seed1/release`, of which the mean is told. People are drawn anew
 (bootstrap), since the queries of one person are answered alike, and trainings where a row has several; a few of these
-say little of what others would give, and what other cameras would give is in no interval.
+say little of what others would give, and what other cameras would give is in no interval. `--wrong SHARE` gives so
+many of the images another image's label map, as a parser does that fails: what masks are worth to a model.
 """
 
 import argparse
@@ -19,13 +20,14 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from eval.reports.rows import add_rows
-from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point
+from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, share
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/intervals.py', description=__doc__)
     add_rows(parser, '; differences are to the first one')
     add_data_flags(parser, 'masks', 'workers', 'device')
+    parser.add_argument('--wrong', type=share, default=0.0, help='of the images, whose masks are of other images')
     parser.add_argument('--json', type=Path, help='file for the figures')
     return parser.parse_args(argv)
 

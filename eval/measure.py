@@ -4,10 +4,12 @@ import argparse
 import json
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
+from PIL import Image
 from torch import nn
 
 from eval.embeddings.loop import extract
@@ -41,6 +43,8 @@ class Setting(NamedTuple):
     workers: int = 2
     flip: bool = True
     rerank: bool = False
+    wrong: float = 0.0
+    """Share of the images that get the label map of another one."""
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> Self:
@@ -64,7 +68,31 @@ def load_protocols(setting: Setting, masks: MaskSource, maps: Path) -> tuple[Pro
     if reasons := nothing_to_measure(dataset):
         raise DatasetError('\n'.join(reasons))
     records = distinct_records(dataset.protocols)
-    return dataset.with_records(dict(zip(records, masks.apply(records, root, maps), strict=True))).protocols
+    masked = with_wrong_maps(masks.apply(records, root, maps), setting.wrong)
+    return dataset.with_records(dict(zip(records, masked, strict=True))).protocols
+
+
+def with_wrong_maps(records: Sequence[Record], share: float, seed: int = 0) -> list[Record]:
+    """Records of which a share, drawn at random, has label maps of each other.
+
+    Raises:
+        DatasetError: there are no label maps, or they differ in size.
+    """
+    chosen = np.random.default_rng(seed).permutation(len(records))[: round(share * len(records))]
+    maps = [records[index].label_map for index in chosen]
+    sizes = {}
+    for record in (records[index] for index in chosen):
+        if record.label_map is None:
+            raise DatasetError(f'--wrong: {record.path} has no label map')
+        with Image.open(record.label_map) as label_map:
+            sizes[label_map.size] = record.path
+    if len(sizes) > 1:
+        first, second = list(sizes.values())[:2]
+        raise DatasetError(f'--wrong: images must be of one size, as {first} and {second} are not')
+    result = list(records)
+    for index, label_map in zip(chosen, maps[1:] + maps[:1], strict=True):
+        result[index] = replace(records[index], label_map=label_map)
+    return result
 
 
 def measure_model(model: nn.Module, setting: Setting, maps: Path | None = None) -> Measurement:

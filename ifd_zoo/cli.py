@@ -4,6 +4,7 @@ Nothing here, and nothing that a command imports before its flags are parsed, im
 """
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -53,6 +54,17 @@ def not_negative(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f'a whole number of at least 0, got {text!r}')
     return int(text)
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1; raises argparse.ArgumentTypeError for others."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f'must be a number from 0 to 1, got {text!r}')
+    return value
 
 
 def size(text: str) -> tuple[int, int]:

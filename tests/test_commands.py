@@ -26,6 +26,7 @@ COMMANDS = (
     'train/ablation.py',
     'eval/bench.py',
     'eval/check_data.py',
+    'eval/clothing.py',
     'eval/compare.py',
     'eval/crop.py',
     'eval/extract.py',

@@ -1,14 +1,17 @@
 """Intervals over people: against a slow loop, and through the script."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from eval import intervals
 from eval import run as eval_run
+from eval.measure import with_wrong_maps
 from eval.people import over_people
 from eval.reports.rows import Row, read_row
+from ifd_zoo.datasets import load_dataset
 from tests.extraction import MODEL
 from tests.trees import write_folder_tree
 
@@ -80,6 +83,39 @@ def test_the_script_has_the_figures_of_eval_run_and_no_difference_to_itself(root
             assert row[figure]['low'] <= row[figure]['value'] <= row[figure]['high']
     assert all(set(row['mAP_difference'].values()) == {0.0} for row in rows[1::3])
     assert '| cc | ' in capsys.readouterr().out
+
+
+def test_a_share_of_the_masks_is_exchanged_and_each_is_another_images(root):
+    records = load_dataset('folder', root).protocols[0].gallery
+    wrong = with_wrong_maps(records, 0.5)
+    moved = [one.label_map != own.label_map for one, own in zip(wrong, records, strict=True)]
+    assert sum(moved) == round(len(records) / 2) and sorted(one.label_map for one in wrong) == sorted(
+        one.label_map for one in records)
+    assert [replace(one, label_map=None) for one in wrong] == [replace(one, label_map=None) for one in records]
+    assert with_wrong_maps(records, 0) == list(records)
+
+
+def test_wrong_masks_change_the_answers_of_models_that_use_masks_alone(root, tmp_path):
+    flags = ['--root', str(root), '--workers', '0', '--device', 'cpu', '--json', str(tmp_path / 'x.json')]
+    found = []
+    for share in ('0', '1'):
+        assert intervals.main(['--models', MODEL, 'ifd_baseline_resnet10t.synthetic', *flags, '--wrong', share]) == 0
+        found.append(json.loads((tmp_path / 'x.json').read_text()))
+    own, other = ([[row['mAP'] for row in rows[place::2]] for rows in found] for place in (0, 1))
+    assert own[0] != own[1] and other[0] == other[1]
+
+
+@pytest.mark.parametrize('flags, words', [
+    (['--wrong', '1.5'], "must be a number from 0 to 1, got '1.5'"),
+    (['--wrong', 'nan'], "must be a number from 0 to 1, got 'nan'"),
+    (['--wrong', '0.5', '--masks', 'none'], '--wrong: '),
+])
+def test_wrong_masks_that_cannot_be_are_refused(flags, words, root, capsys):
+    try:
+        assert intervals.main(['--models', MODEL, '--root', str(root), *flags]) == 2
+    except SystemExit as stopped:
+        assert stopped.code == 2
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('text, expected', [

@@ -1,0 +1,52 @@
+"""What clothes do to models on photos of which each shows another person, and where their attention lies.
+
+    python eval/clothing.py --models MODEL[=FEATURE] ... --photos DIR [--labels DIR] [--ending 1] [--json FILE]
+
+Prints for each model the clothing sensitivity S of `ifd_zoo.recolour` with an interval of 95 % over photos: each photo
+in the fixed set of other clothes, against all photos. S is in units of the cosine: `spread`, the standard deviation of
+the similarities between photos, says how much that is to a model. Of models that give W_I also its share on head, skin,
+clothing and background, and how alike it is to that of the first such model: the correlation over the places of a
+photo, mean over photos. Photos are cut to their person.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __name__ == '__main__':
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from eval.reports.rows import add_rows
+from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = ArgumentParser('eval/clothing.py', description=__doc__)
+    add_rows(parser, '; W_I is compared with that of the first')
+    parser.add_argument('--photos', type=Path, required=True, help='folder of photos, each of another person')
+    parser.add_argument('--labels', type=Path, help='folder of their label maps, <same path>.png')
+    parser.add_argument('--masks', default='bundled', help='parser of photos without --labels')
+    parser.add_argument('--ending', choices=list('0123456789'), help='only photos whose number ends so')
+    parser.add_argument('--json', type=Path, help='file for the figures')
+    add_flags(parser, 'device')
+    return parser.parse_args(argv)
+
+
+@entry_point()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    from eval.photos.clothing import lines, measure
+    from ifd_zoo.common.files import replacing
+    from ifd_zoo.common.tables import markdown_table
+
+    rows = measure(args)
+    print(markdown_table(lines(rows)))
+    if args.json:
+        with replacing(args.json) as temporary:
+            temporary.write_text(json.dumps(rows, indent=1) + '\n')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""What clothes do to models on photos, and where their attention lies, for `eval/clothing.py`."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from eval.embeddings.selection import select_pictures
+from eval.people import over_people
+from eval.photos.photo_views import Photo, Photos
+from eval.photos.recoloured_ranks import choose_photos
+from ifd_zoo.datasets import DatasetError
+from ifd_zoo.explain.evidence import REGIONS, mean_evidence
+from ifd_zoo.hub import load_model
+from ifd_zoo.models.inference import pick_device
+from ifd_zoo.parsing import load_parser
+from ifd_zoo.predictor import Predictor
+from ifd_zoo.recolour import WARDROBE, clothing_sensitivity
+
+MARGIN = 0.03  # around the person, of its height
+
+
+def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """One dict for each row of the command line: `row`, `photos`, `S` with `value`, `low` and `high`, `spread`, and of
+    models with an attention stream `W_I` (shares) and `agreement`, in [-1, 1].
+
+    Raises:
+        DatasetError: photos or their label maps cannot be used.
+        LoadError: a model is unavailable.
+    """
+    folder, records, *_ = select_pictures(args.photos)
+    chosen = choose_photos([record.path for record in records], None, args.ending)
+    parser = load_parser(args.masks, pick_device(args.device))
+    photos = Photos(folder, args.labels and args.labels.expanduser(), parser)
+    photos.check(chosen, worn=True)
+    people = [cut_to_person(photo) for photo in photos.load(chosen)]
+    if bare := [one.name for one in people if not any(change.edit.applies(one.label_map) for change in WARDROBE)]:
+        raise DatasetError(f'{args.photos / bare[0]}: its label map shows no clothes that could be changed')
+    rows, first = [], None
+    for row in args.models:
+        if len(row.models) > 1:
+            raise DatasetError(f'--models: {row.label} has {len(row.models)} trainings; give one')
+        predictor = Predictor(load_model(row.models[0], row.feature), parser, args.device, precision='fp32')
+        found, maps = measure_model(predictor, people)
+        if maps is not None:
+            first = maps if first is None else first
+            found['agreement'] = float(np.mean([correlation(*pair) for pair in zip(first, maps, strict=True)]))
+        rows.append({'row': row.label, 'photos': len(people), **found})
+    return rows
+
+
+def measure_model(predictor: Predictor, people: Sequence[Photo]) -> tuple[dict[str, Any], list[np.ndarray] | None]:
+    """S, spread and shares of one model; and W_I (H, W) of each photo, where it has an attention stream."""
+    images, label_maps = [one.image for one in people], [one.label_map for one in people]
+    told = predictor.analyze(images, label_maps)
+    gallery = np.stack([one.embedding for one in told])
+    moved = [clothing_sensitivity(predictor, one.image, gallery, one.label_map).value for one in people]
+    interval = over_people(np.array(moved), np.arange(len(people)))
+    others = (gallery @ gallery.T)[~np.eye(len(gallery), dtype=bool)]
+    found: dict[str, Any] = {'S': interval._asdict(), 'spread': float(others.std())}
+    if not predictor.model.gives_attention:
+        return found, None
+    maps = [one.attention for one in told]
+    return found | {'W_I': mean_evidence(maps, label_maps)}, maps
+
+
+def cut_to_person(photo: Photo) -> Photo:
+    """The part of a photo around its person."""
+    rows, columns = (np.flatnonzero((photo.label_map > 0).any(axis)) for axis in (1, 0))
+    margin = round(MARGIN * (rows[-1] - rows[0]))
+    top, left = max(rows[0] - margin, 0), max(columns[0] - margin, 0)
+    bottom, right = rows[-1] + 1 + margin, columns[-1] + 1 + margin
+    label_map = photo.label_map[top:bottom, left:right]
+    return photo._replace(image=photo.image.crop((left, top, left + label_map.shape[1], top + label_map.shape[0])),
+                          label_map=label_map)
+
+
+def correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Pearson's correlation of two maps over their places; 0 where one of them is the same everywhere."""
+    first, second = (one.ravel() - one.mean(dtype=np.float64) for one in (first, second))
+    norm = np.linalg.norm(first) * np.linalg.norm(second)
+    return float(first @ second / norm) if norm else 0.0
+
+
+def lines(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """Cells of a table, with a header."""
+    result = [['model', 'S', 'spread', *(f'W_I on {name}, %' for name in REGIONS), 'agreement of W_I']]
+    for row in rows:
+        shares = row.get('W_I')
+        cells = [f'{100 * shares[name]:.1f}' for name in REGIONS] if shares else ['-'] * len(REGIONS)
+        agreement = f'{row["agreement"]:.3f}' if shares else '-'
+        result.append([row['row'], '{value:.3f} [{low:.3f}, {high:.3f}]'.format(**row['S']), f'{row["spread"]:.3f}',
+                       *cells, agreement])
+    return result

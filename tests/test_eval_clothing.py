@@ -1,0 +1,69 @@
+"""What clothes do to models on photos: figures against slow ones, and the script."""
+
+import json
+
+import numpy as np
+import pytest
+
+from eval import clothing
+from eval.photos.clothing import correlation, cut_to_person
+from eval.photos.photo_views import Photos
+from ifd_zoo.explain.evidence import evidence_shares
+from ifd_zoo.predictor import Predictor
+from ifd_zoo.recolour import clothing_sensitivity
+from tests.test_recoloured import PEOPLE, draw_people
+
+IFD, BASELINE = 'ifd_resnet10t.synthetic', 'ifd_baseline_resnet10t.synthetic'
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    return draw_people(tmp_path_factory.mktemp('clothing'))
+
+
+def measure(data, path, *models):
+    words = ['--photos', data / 'photos', '--labels', data / 'labels', '--masks', 'none', '--device', 'cpu']
+    return clothing.main([*map(str, words), '--json', str(path), '--models', *models])
+
+
+def test_figures_are_those_of_each_photo_by_itself(data, tmp_path, capsys):
+    assert measure(data, tmp_path / 'x.json', BASELINE, IFD, f'again={IFD}') == 0
+    baseline, ifd, again = json.loads((tmp_path / 'x.json').read_text())
+    assert ifd['photos'] == PEOPLE and 'W_I' not in baseline and 'agreement' not in baseline
+    assert again == {**ifd, 'row': 'again'} and ifd['agreement'] == pytest.approx(1)
+    predictor = Predictor(IFD, 'none', 'cpu', precision='fp32')
+    photos = Photos(data / 'photos', data / 'labels', None).load(sorted((data / 'photos').iterdir()))
+    people = [cut_to_person(photo) for photo in photos]
+    gallery = np.concatenate([predictor.embed([one.image], [one.label_map]) for one in people])
+    moved = [clothing_sensitivity(predictor, one.image, gallery, one.label_map).value for one in people]
+    assert ifd['S']['value'] == pytest.approx(np.mean(moved), abs=1e-5)
+    pairs = [first @ second for place, first in enumerate(gallery) for second in np.delete(gallery, place, 0)]
+    assert ifd['spread'] == pytest.approx(np.std(pairs), abs=1e-5)
+    shares = [
+        evidence_shares(predictor.analyze([one.image], [one.label_map])[0].attention, one.label_map) for one in people
+    ]
+    assert ifd['W_I'] == pytest.approx({name: np.mean([one[name] for one in shares]) for name in shares[0]}, abs=1e-5)
+    assert f'| {BASELINE} | {baseline["S"]["value"]:.3f} [' in capsys.readouterr().out
+
+
+def test_a_person_is_cut_out_with_a_margin(data):
+    (photo,) = Photos(data / 'photos', data / 'labels', None).load(sorted((data / 'photos').iterdir())[:1])
+    person = cut_to_person(photo)
+    assert person.image.size == person.label_map.shape[::-1]
+    assert (person.label_map > 0).sum() == (photo.label_map > 0).sum()
+    rows = np.flatnonzero((person.label_map > 0).any(1))
+    assert rows[0] <= 0.05 * person.image.height and person.image.height < photo.image.height
+
+
+@pytest.mark.parametrize('first, second, expected', [
+    (np.arange(6.0).reshape(2, 3), np.arange(6.0).reshape(2, 3) * 3 + 1, 1),
+    (np.arange(6.0).reshape(2, 3), -np.arange(6.0).reshape(2, 3), -1),
+    (np.ones((2, 3)), np.arange(6.0).reshape(2, 3), 0),
+])
+def test_maps_agree_as_far_as_they_correlate(first, second, expected):
+    assert correlation(first, second) == pytest.approx(expected)
+
+
+def test_several_trainings_in_a_row_are_refused(data, tmp_path, capsys):
+    assert measure(data, tmp_path / 'x.json', f'{IFD},{BASELINE}') == 2
+    assert 'has 2 trainings; give one' in capsys.readouterr().err
