@@ -10,12 +10,13 @@ from ifd_zoo.hub import list_bundled
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button
 from ifd_zoo.page.files import ARCHIVE_TYPES, GALLERY_TYPES, PICTURE_TYPES
-from ifd_zoo.page.models import BASELINE, Models
+from ifd_zoo.page.models import Models
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.tabs.cropping import add_cropping
 from ifd_zoo.page.tabs.gallery_filter import narrowing_fields
 from ifd_zoo.page.tabs.rank_state import HEADS, MAX_SHOWN, OFF
 from ifd_zoo.page.theme import PICTURES, STILL, UPLOAD, labelled
+from ifd_zoo.variants import VARIANTS, split_name
 
 DRAWN = ('seen', 'matches', 'summary', 'table', 'csv', 'zip', 'beside', 'others', 'other_summary')
 """Outputs that change when something else of a ranking is to be seen, in the order of what `redraw` returns."""
@@ -164,4 +165,5 @@ def model_choices(models: Models) -> list[tuple[str, str]]:
 def _label(name: str) -> str:
     if name not in list_bundled():
         return name
-    return f'{"Baseline" if BASELINE in name else "IFD"} \u2003 {name}'
+    label = VARIANTS[split_name(name.split('.')[0])[0]].label
+    return f'{label[0].upper()}{label[1:]} \u2003 {name}'
