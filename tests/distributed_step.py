@@ -19,7 +19,7 @@ from train.flags import parse_args
 
 def one_step(root: Path, variant: str) -> dict:
     """Losses of the global batch and gradients of all parameters; the same dict on every process."""
-    flags = f'--variant {variant} --backbone resnet10t --size 64x32 --device cpu --workers 0 --erasing 0'
+    flags = f'--variant {variant} --backbone test_resnet --size 64x32 --device cpu --workers 0 --erasing 0'
     config, _ = parse_args([*flags.split(), '--root', str(root), '--output', str(root)])
     accelerator = make_accelerator(config)
     dataset = build_data(config)  # with label maps of its own

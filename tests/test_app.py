@@ -10,7 +10,7 @@ from threading import Event, Semaphore
 import httpx
 import numpy as np
 import pytest
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from PIL import Image
 
 import app
@@ -18,6 +18,7 @@ from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page import site
 from ifd_zoo.page.texts import TITLE
 from tests.browser import App, browser_or_skip, free_port, open_browser, open_page
+from tests.client import connect
 from tests.hostile import BAD
 from tests.page import make_shared, uploads_folder
 from tests.visitor import write_release
@@ -40,7 +41,7 @@ def server(release, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def client(server, tmp_path_factory):
-    return Client(server.url, verbose=False, download_files=str(tmp_path_factory.mktemp('downloads')))
+    return connect(server.url, tmp_path_factory.mktemp('downloads'))
 
 
 @pytest.fixture(scope='module')
@@ -175,7 +176,7 @@ def test_the_page_is_there_before_the_model_and_a_search_waits_for_it(monkeypatc
         code = pool.submit(site._serve, demo, *shared, args)
         try:
             assert asked.acquire(timeout=60), 'the start does not ask for the model'
-            client = Client(f'http://127.0.0.1:{args.port}', verbose=False, download_files=str(tmp_path / 'downloads'))
+            client = connect(f'http://127.0.0.1:{args.port}', tmp_path / 'downloads')
             search = pool.submit(rank, client, QUERIES[:1], GALLERY[:2])
             assert asked.acquire(timeout=60) and not search.done()
             ready.set()
@@ -197,7 +198,7 @@ def test_a_gallery_folder_is_indexed_once_and_searched_and_nothing_else_is_left(
     for start in ('first', 'second'):
         running = App(tmp_path / start, *flags, '--index', str(index))
         try:
-            client = Client(running.url, verbose=False, download_files=str(tmp_path / 'downloads'))
+            client = connect(running.url, tmp_path / 'downloads')
             assert f'Ranked {len(GALLERY)} photos' in rank(client, QUERIES[:1], [], use_folder=True)[0]
             assert_healthy(running)
             assert files_in(running.temporary)

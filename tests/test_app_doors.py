@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from gradio_client import Client
 
 from ifd_zoo.gallery import EXAMPLES
 from tests.browser import ROOT
+from tests.client import connect
 from tests.visitor import MODEL, PHOTO, Page, start, write_release
 from tests.zips import picture
 
@@ -127,7 +127,7 @@ def test_a_password_is_asked_for_and_guesses_are_slowed_down(release, tmp_path):
         assert (answers, log_in('right', '192.0.2.1')) == ([400] * 5 + [429], 429)
         assert log_in('right', '192.0.2.2') == 200
         assert 'wait 5 minutes' in httpx.get(running.url).text
-        client = Client(running.url, auth=('me', 'right'), verbose=False, download_files=str(tmp_path / 'downloads'))
+        client = connect(running.url, tmp_path / 'downloads', auth=('me', 'right'))
         assert MODEL in client.predict(api_name='/models')['loaded']
     finally:
         running.stop()

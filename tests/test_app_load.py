@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page.guard.uploads import GRACE
 from ifd_zoo.predictor import Predictor
+from tests.client import connect
 from tests.visitor import MODEL, start, write_release
 from tests.zips import write_zip
 
@@ -50,8 +51,7 @@ class User:
 
     def __init__(self, url, known, seed, folder):
         self.known, self.random, self.folder = known, random.Random(seed), folder
-        options = {'verbose': False, 'httpx_kwargs': {'timeout': MAX_SECONDS}}
-        self.client = Client(url, download_files=str(folder / 'downloads'), **options)
+        self.client = connect(url, folder / 'downloads', httpx_kwargs={'timeout': MAX_SECONDS})
         self.answered, self.errors = [], []
         bad = [*BAD, *BAD]
         self.wishes = [*GOOD, *bad[seed % len(BAD) :][: REQUESTS - len(GOOD)]]

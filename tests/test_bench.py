@@ -26,22 +26,23 @@ def test_the_table_has_ratios_of_real_measurements(tmp_path, capsys):
     assert f'{rows[0]["ratio"]:.2f}' in capsys.readouterr().out
 
 
-def test_parsing_is_measured_against_two_floors(tmp_path, capsys):
+def test_parsing_is_measured_against_two_floors(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(networks, 'BATCH', 2)
     root = write_folder_tree(tmp_path / 'data', train=2, test=1)
     assert bench.main(['--only', 'parsing', '--root', str(root), '--rounds', '1']) == 0
     lines = capsys.readouterr().out.splitlines()[2:]
-    assert len(lines) == 2 and all('| parse 16 crops 256x128' in line and ' crops/s ' in line for line in lines)
+    assert len(lines) == 2 and all('| parse 2 crops 256x128' in line and ' crops/s ' in line for line in lines)
     assert 'floor: bare network;' in lines[0] and 'floor: float32, one by one, ' in lines[1]
 
 
 def test_embedding_and_ranking_are_measured_with_and_without_what_is_known(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(networks, 'CROPS', 4)
+    monkeypatch.setattr(networks, 'CROPS', 2)
     monkeypatch.setattr(ranking, 'GALLERY', 3)
     root = make_pictures(tmp_path / 'data', people=2, views=1)
     assert bench.main(['--only', 'embedding', 'ranking', '--root', str(root), '--rounds', '1']) == 0
     lines = capsys.readouterr().out.splitlines()[2:]
     names = [line.split(' | ')[0].removeprefix('| ') for line in lines]
-    embed = 'embed 4 crops, mirror images too'
+    embed = 'embed 2 crops, mirror images too'
     assert names == [embed, embed, f'parse and {embed}', 'rank 1 x 3 known', 'rank 1 x 3 new']
     assert 'both bare backbones;' in lines[0] and 'one by one' in lines[1] and 'all three' in lines[2]
 

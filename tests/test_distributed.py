@@ -55,7 +55,7 @@ def test_two_processes_have_the_losses_and_gradients_of_one_with_all_images(vari
 
 
 def test_two_processes_train_resume_and_leave_one_release(root, tmp_path):
-    small = '--backbone resnet10t --backbone-weights none --size 64x32 --num-pids 4 --num-images 4 --device cpu'
+    small = '--backbone test_resnet --backbone-weights none --size 64x32 --num-pids 4 --num-images 4 --device cpu'
     flags = [*small.split(), '--stage1-epochs', '1', '--workers', '0', '--root', root, '--output', tmp_path]
     done = torchrun('train/run.py', *flags, '--epochs', '2')
     assert done.returncode == 0, done.stderr

@@ -34,7 +34,8 @@ def test_writers_killed_at_any_moment_leave_whole_groups_and_the_next_call_compl
     if kind == 'upsert':
         fill_from(place, photos, Embedder())
     context, rng, seen = multiprocessing.get_context('forkserver'), random.Random(0), set()
-    context.set_forkserver_preload(['tests.index_worker'])
+    # What lancedb imports, but not itself: its threads would not be there after a fork.
+    context.set_forkserver_preload(['tests.index_worker', 'lance_namespace', 'pyarrow.dataset'])
     for _ in range(10):
         begins = context.Event()
         writer = context.Process(target=write_for_ever, args=(kind, place, photos, begins))

@@ -15,7 +15,7 @@ import pytest
 import timm
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
@@ -27,6 +27,7 @@ from ifd_zoo.page.opening import answers
 from ifd_zoo.page.tabs import evidence
 from ifd_zoo.page.tabs.sensitivity import TOP_SHOWN
 from tests.browser import ROOT, App, act_until, browser_or_skip, open_browser, open_page
+from tests.client import connect
 from tests.clips import write_clip
 from tests.screenshots import open_tab
 from tests.zips import write_zip
@@ -408,7 +409,7 @@ def test_pictures_of_a_search_have_a_text_and_its_controls_are_reached_by_the_ke
 
 
 def test_clothes_are_changed_by_an_endpoint(server, tmp_path):
-    client = Client(server.url, verbose=False, download_files=str(tmp_path))
+    client = connect(server.url, tmp_path)
     values = ['upper', 'dress', 'coat'], '#0000ff', 'plain', '#ffffff', 0.05, False
     picture, found = client.predict(handle_file(QUERIES[0]), *values, api_name='/recolour')
     assert 'upper' in found
@@ -440,7 +441,7 @@ def test_each_endpoint_has_an_example_of_a_few_lines_in_the_readme():
     ('/models', 'ifd_resnet10t.synthetic bundled'),
 ])
 def test_the_examples_of_the_readme_run(server, photos, capsys, tmp_path, name, printed):
-    client = Client(server.url, verbose=False, download_files=str(tmp_path / 'downloads'))
+    client = connect(server.url, tmp_path / 'downloads')
     exec(README_LINES[name], {'client': client, 'handle_file': handle_file})
     assert printed in capsys.readouterr().out
 

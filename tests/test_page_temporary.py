@@ -51,15 +51,7 @@ def release(tmp_path_factory):
     return write_release(tmp_path_factory.mktemp('release'))
 
 
-def test_nothing_is_left_when_the_terminal_closes(release, tmp_path):
-    running = start(tmp_path, release)
-    Page(running).assert_healthy()
-    running.process.send_signal(signal.SIGHUP)
-    assert running.stop(signal.SIGHUP) == 0  # terminals send it twice
-    assert left_by(running) == set()
-
-
-def test_photos_of_a_page_that_was_killed_go_with_the_next_start(release, tmp_path):
+def test_photos_of_a_killed_page_go_with_the_next_start_and_its_own_when_the_terminal_closes(release, tmp_path):
     killed = start(tmp_path, release)
     path = Page(killed).good['path']
     killed.stop(signal.SIGKILL)
@@ -69,6 +61,8 @@ def test_photos_of_a_page_that_was_killed_go_with_the_next_start(release, tmp_pa
     try:
         (there,) = running.temporary.glob(f'{PREFIX}*')
         assert there != left and f'removed {left}' in running.log()
+        Page(running).assert_healthy()
+        running.process.send_signal(signal.SIGHUP)
     finally:
-        code = running.stop()
+        code = running.stop(signal.SIGHUP)  # terminals send it twice
     assert code == 0 and left_by(running) == set()

@@ -55,9 +55,9 @@ def one_thread():
 
 @pytest.fixture
 def root(tmp_path):
-    """A data set of 23 images without label maps."""
-    root = write_folder_tree(tmp_path / 'data', train=3, test=1, views=3)
-    (root / 'gallery/0003/1/c3_2.jpg').unlink()
+    """A data set of 15 images without label maps."""
+    root = write_folder_tree(tmp_path / 'data', train=3, test=1, views=2)
+    (root / 'gallery/0003/1/c2_1.jpg').unlink()
     shutil.rmtree(root / 'parsing')
     return root
 
@@ -85,7 +85,7 @@ def test_a_caller_that_is_killed_goes_on_and_writes_the_bytes_of_one_process(clu
     assert caller.wait() == -signal.SIGKILL and not (tmp_path / 'two').exists()
     assert eval_extract.main([*command, '--ray', cluster]) == 0
     printed = capsys.readouterr()
-    assert 'going on: ' in printed.err and '23 embeddings of length 512; no image left out' in printed.out
+    assert 'going on: ' in printed.err and '15 embeddings of length 512; no image left out' in printed.out
     assert eval_extract.main(flags(root, tmp_path / 'one', '--masks', 'bundled')) == 0
     assert (tmp_path / 'two').read_bytes() == (tmp_path / 'one').read_bytes() and not unfinished.exists()
 
@@ -94,7 +94,7 @@ def test_label_maps_are_those_of_one_process_and_an_unreadable_image_is_named(cl
     for output, more in ((tmp_path / 'one', []), (tmp_path / 'two', ['--ray', cluster])):
         command = ['--root', str(root), '--output', str(output), '--device', 'cpu', '--batch-size', '5', *more]
         assert parsing_main(command) == 0
-    assert len(files(tmp_path / 'two')) == 23 and files(tmp_path / 'two') == files(tmp_path / 'one')
+    assert len(files(tmp_path / 'two')) == 15 and files(tmp_path / 'two') == files(tmp_path / 'one')
     broken = root / 'train/0000/0/c0_0.jpg'
     broken.write_bytes(b'')
     shutil.rmtree(tmp_path / 'two')

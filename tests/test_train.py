@@ -82,7 +82,7 @@ def test_losses_of_each_stage_are_logged(default_run):
 
 
 def test_training_lowers_the_loss(root, tmp_path):
-    fast = '--epochs 10 --lr 2e-3 --schedule cosine --erasing 0'.split()
+    fast = '--backbone resnet10t --epochs 10 --lr 2e-3 --schedule cosine --erasing 0'.split()
     train_run.main(arguments(root, tmp_path, *fast))
     losses = [float(line.split('id_main ')[1].split()[0]) for line in _log(tmp_path) if 'id_main' in line]
     assert losses[-1] < 0.7 * losses[0]
@@ -202,7 +202,7 @@ def test_the_attention_is_drawn_at_intervals(root, tmp_path):
 
 
 def test_backbone_weights_come_from_a_file_of_timm(root, tmp_path):
-    weights = timm.create_model('resnet10t', num_classes=10).state_dict()
+    weights = timm.create_model('test_resnet', num_classes=10).state_dict()
     save_file(weights, tmp_path / 'weights.safetensors')
     torch.save(weights, tmp_path / 'weights.pth')
     for name in ('weights.safetensors', 'weights.pth'):
@@ -214,7 +214,7 @@ def test_backbone_weights_come_from_a_file_of_timm(root, tmp_path):
 
 
 def test_backbone_weights_come_from_the_encoder_of_the_bundled_parser(root, tmp_path):
-    config, _ = parse_args(arguments(root, tmp_path, '--backbone-weights', 'parser'))
+    config, _ = parse_args(arguments(root, tmp_path, '--backbone', 'resnet10t', '--backbone-weights', 'parser'))
     model, encoder = build_model(config, 3), load_parser('bundled_resnet10t').net.encoder.state_dict()
     assert 'parser' in load_backbone_weights(model, config)
     for stream in model.streams():
@@ -223,7 +223,7 @@ def test_backbone_weights_come_from_the_encoder_of_the_bundled_parser(root, tmp_
 
 def test_a_trained_model_gives_the_backbone_of_its_main_stream_to_every_stream(root, tmp_path, capsys):
     name = 'ifd_baseline_resnet10t.synthetic'
-    config, _ = parse_args(arguments(root, tmp_path, '--backbone-weights', name))
+    config, _ = parse_args(arguments(root, tmp_path, '--backbone', 'resnet10t', '--backbone-weights', name))
     model, weights = build_model(config, 3), load_model(name).main_stream.backbone.net.state_dict()
     assert name in load_backbone_weights(model, config)
     assert len(model.streams()) == 2
@@ -241,7 +241,7 @@ def test_an_encoder_of_another_architecture_is_refused(root, tmp_path, capsys):
 
 
 def test_backbone_weights_that_do_not_fit_or_hide_code_are_refused(root, tmp_path, capsys):
-    save_file(timm.create_model('resnet18').state_dict(), tmp_path / 'other.safetensors')
+    save_file(timm.create_model('test_efficientnet').state_dict(), tmp_path / 'other.safetensors')
     torch.save({'conv1.weight': print}, tmp_path / 'code.pth')
     for name, word in (('other.safetensors', 'do not fit'), ('code.pth', 'cannot be read'), ('no.pth', 'No such file')):
         path = str(tmp_path / name)

@@ -16,6 +16,7 @@ from train.build import build_model
 from train.flags import parse_args
 from train.start import load_trained
 
+NAME = 'ifd_resnet50.test_resnet_folder'
 FIRST, SECOND = 'main_stream.backbone.net.conv1.0.weight', 'attention_stream.backbone.net.conv1.0.weight'
 
 
@@ -52,7 +53,7 @@ def test_the_classifiers_of_a_run_on_the_same_images_are_kept(root, first, tmp_p
     state = torch.load(max((first / 'checkpoints').iterdir()), weights_only=True)['model']
     flags = ['--epochs', '1', '--stage1-epochs', '0', '--lr', '1e-9', '--init', str(first)]
     assert train_run.main(arguments(root, tmp_path / 'same', *flags)) == 0
-    assert 'all: weights of ifd_resnet10t.folder' in (tmp_path / 'same/log.txt').read_text()
+    assert f'all: weights of {NAME}' in (tmp_path / 'same/log.txt').read_text()
     others = shutil.copytree(root, tmp_path / 'others')
     first_image = min((others / 'train').rglob('*.jpg'))
     first_image.write_bytes(first_image.read_bytes() + b' ')
@@ -71,7 +72,7 @@ def test_the_release_says_what_it_started_from(root, first, tmp_path):
     assert torch.equal(before[FIRST], after[FIRST]) and torch.equal(before[SECOND], after[SECOND])
     training = record(tmp_path)['training']
     init = training['history']['init']
-    assert init['name'] == 'ifd_resnet10t.folder' and init['command'] == record(first)['command']
+    assert init['name'] == NAME and init['command'] == record(first)['command']
     assert training['init'] == first.name and str(first) not in (tmp_path / 'release' / 'config.json').read_text()
     card = (tmp_path / 'release' / 'README.md').read_text()
     assert f'- started from: {init["name"]} (SHA-256 {init["sha256"][:12]}...), `{init["command"]}`' in card
@@ -94,7 +95,8 @@ def test_a_name_of_the_zoo_takes_the_place_of_the_weights_of_the_recipe(root, tm
     (['--init', 'ifd_resnet10t.synthetic', '--backbone-weights', 'parser'], ['leave --backbone-weights out']),
 ])
 def test_a_trained_model_that_cannot_be_started_from_is_named(flags, words, root, tmp_path, capsys):
-    assert train_run.main([*arguments(root, tmp_path), '--backbone-weights', 'none', *flags]) == 2
+    own = ['--backbone', 'resnet10t', '--backbone-weights', 'none']
+    assert train_run.main([*arguments(root, tmp_path), *own, *flags]) == 2
     error = capsys.readouterr().err
     assert all(word in error for word in ['error: init: ', *words]) and 'Traceback' not in error
 

@@ -3,8 +3,8 @@
 import json
 
 SMALL = (
-    '--backbone resnet10t --backbone-weights none --size 64x32 --num-pids 3 --num-images 4 --device cpu '
-    '--stage1-epochs 1 --epochs 2'
+    '--backbone test_resnet --backbone-weights none --size 64x32 --num-pids 3 --num-images 4 --device cpu '
+    '--stage1-epochs 1 --epochs 2 --picture-epochs 0'
 ).split()
 
 

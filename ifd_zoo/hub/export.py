@@ -38,12 +38,15 @@ class Embedder(nn.Module):
 
     def forward(self, image: Tensor, masked: Tensor | None = None) -> tuple[Tensor, ...]:
         """Embedding (B, D) of unit length and, for two streams, W_I (B, 1, h, w); of I and M (B, 3, H, W)."""
-        outputs = [self.model(image, masked)]
-        if self.flip:
-            outputs.append(self.model(image.flip(-1), None if masked is None else masked.flip(-1)))
-        embedding = unite(self.model, [raw_parts(self.model, output) for output in outputs])
-        attention = outputs[0].attention
-        return (embedding,) if attention is None else (embedding, attention)
+        number = image.shape[0]
+        if self.flip:  # in one batch, as the graph would be twice as long with the network in it twice
+            image = torch.cat([image, image.flip(-1)])
+            masked = None if masked is None else torch.cat([masked, masked.flip(-1)])
+        output = self.model(image, masked)
+        parts = raw_parts(self.model, output)
+        views = [[part[:number] for part in parts], [part[number:] for part in parts]]
+        embedding = unite(self.model, views if self.flip else views[:1])
+        return (embedding,) if output.attention is None else (embedding, output.attention[:number])
 
 
 class ParsingEmbedder(nn.Module):

@@ -1,6 +1,8 @@
 """What the zoo has: every architecture and every training run, with size, figures and where the weights are."""
 
+import functools
 import math
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,13 +97,18 @@ def cached_folder(source: str) -> Path | None:
     return Path(path).parent if isinstance(path, str) else None
 
 
-def measure_size(model: str, input_size: tuple[int, int, int]) -> Size:
+def measure_size(model: str, input_size: Sequence[int]) -> Size:
     """Size of an architecture, counted on a network without numbers in it.
 
     Args:
         model: name of the architecture.
         input_size: (3, H, W).
     """
+    return _count(model, tuple(input_size))
+
+
+@functools.cache  # runs of one architecture differ in their weights alone
+def _count(model: str, input_size: tuple[int, ...]) -> Size:
     from ifd_zoo.models.flops import count_flops  # not for every import of the zoo
 
     with torch.device('meta'):
