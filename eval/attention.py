@@ -32,8 +32,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 @entry_point()
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    from eval.evidence import study_attention
-    from eval.people import table
+    from eval.attention_study import study_attention
+    from eval.bootstrap import table
     from ifd_zoo.common.files import replacing
     from ifd_zoo.common.tables import markdown_table
 

@@ -24,7 +24,7 @@ if __name__ == '__main__':
 
 from tqdm import tqdm
 
-from eval.validity import fewest_valid, nothing_to_measure, reason_text
+from eval.valid_queries import fewest_valid, nothing_to_measure, reason_text
 from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative
 from ifd_zoo.common.files import hash_file
 from ifd_zoo.common.tables import markdown_table

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from eval.benchmarks.rows import best_seconds
 from eval.embeddings.store import stamp
-from eval.floors import ColourHistogram, untrained_twin
 from eval.measure import Setting, measure_model
+from eval.reference_models import ColourHistogram, untrained_twin
 from eval.reports.rows import Row
 from eval.reports.summary import summarise
 from ifd_zoo.common.errors import ZooError

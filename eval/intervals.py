@@ -35,7 +35,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 @entry_point()
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    from eval.people import compare_rows, table
+    from eval.bootstrap import compare_rows, table
     from ifd_zoo.common.files import replacing
 
     rows = compare_rows(args)

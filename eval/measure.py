@@ -14,11 +14,11 @@ from torch import nn
 
 from eval.embeddings.loop import extract
 from eval.metrics import evaluate_embeddings, labels_of
-from eval.reports.figures import distinct_records, markdown_report, measure
+from eval.reports.metric_tables import distinct_records, markdown_report, measure
 from eval.reports.page import write_html
 from eval.reports.paper import reference
 from eval.rerank import Reranking
-from eval.validity import empty_protocols, nothing_to_measure
+from eval.valid_queries import empty_protocols, nothing_to_measure
 from ifd_zoo.common.choices import LABEL_MAPS
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
 from ifd_zoo.datasets.base import MODES

@@ -34,7 +34,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from eval.measure import Setting, find_own_record, measure_model, record_figures, write_output
-    from eval.reports.figures import markdown_report
+    from eval.reports.metric_tables import markdown_report
     from ifd_zoo.hub import load_model
 
     folder = find_own_record(args) if args.record else None

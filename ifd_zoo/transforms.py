@@ -2,7 +2,7 @@
 
 One geometric transform moves the image and its masks, all with antialiasing, so that of a mask the share of clothing in
 each pixel is left. The masked image is made *after* it, so the three can never be out of line. Until then everything is
-bytes, so that little goes to a device. `train/pictures/augmentation.py` adds what training draws at random.
+bytes, so that little goes to a device. `train/augmentation/geometry_and_colour.py` adds what training draws at random.
 """
 
 from collections.abc import Iterable, Sequence

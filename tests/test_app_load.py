@@ -14,7 +14,7 @@ from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
 from ifd_zoo.gallery import EXAMPLES
-from ifd_zoo.page.guard.uploads import GRACE
+from ifd_zoo.page.guard.upload_retention import GRACE
 from ifd_zoo.predictor import Predictor
 from tests.client import connect
 from tests.visitor import MODEL, start, write_release

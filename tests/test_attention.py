@@ -8,9 +8,9 @@ import torch
 
 from eval import attention
 from eval import run as eval_run
-from eval.evidence import attention_of, best_matches, replacements
+from eval.attention_study import attention_of, best_matches, replacements
 from ifd_zoo.datasets import Protocol, Record
-from ifd_zoo.explain.evidence import REGIONS, evidence_shares, mean_evidence
+from ifd_zoo.explain.region_shares import REGIONS, evidence_shares, mean_evidence
 from ifd_zoo.hub import create_model
 from ifd_zoo.labels import LABELS
 from tests.extraction import MODEL

@@ -9,7 +9,7 @@ import timm
 import torch
 
 from eval import compare, compare_models, run
-from eval.floors import ColourHistogram, untrained_twin
+from eval.reference_models import ColourHistogram, untrained_twin
 from ifd_zoo.hub import load_model, save_release
 from ifd_zoo.models.fingerprint import hash_weights
 from tests.trees import write_folder_tree

@@ -8,7 +8,7 @@ import pytest
 from eval import clothing
 from eval.photos.clothing import correlation, cut_to_person
 from eval.photos.photo_views import Photos
-from ifd_zoo.explain.evidence import evidence_shares
+from ifd_zoo.explain.region_shares import evidence_shares
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.recolour import clothing_sensitivity
 from tests.test_recoloured import PEOPLE, draw_people

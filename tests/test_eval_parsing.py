@@ -10,7 +10,7 @@ from eval import parsing as script
 from eval.parsers import views as parsing_views
 from eval.parsers.figures import boundary_score, clothing_boundary, confusion, figures, mean_of
 from ifd_zoo.labels import LABELS
-from ifd_zoo.parsing.sources import BODY, CLOTHING_CO_PARSING, TARGETS, target_lookup
+from ifd_zoo.parsing.training_sources import BODY, CLOTHING_CO_PARSING, TARGETS, target_lookup
 from tests.trees import write_folder_tree
 
 

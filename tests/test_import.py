@@ -35,7 +35,7 @@ def refuse(*args, **kwargs):
 
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 from ifd_zoo import *
-import ifd_zoo.parsing.making
+import ifd_zoo.parsing.parse_dataset
 assert 'transformers' not in sys.modules
 list_models(), list_pretrained(), load_model('ifd_resnet10t.synthetic')
 """

@@ -8,8 +8,8 @@ import pytest
 
 from eval import intervals
 from eval import run as eval_run
+from eval.bootstrap import over_people
 from eval.measure import with_wrong_maps
-from eval.people import over_people
 from eval.reports.rows import Row, read_row
 from ifd_zoo.datasets import load_dataset
 from tests.extraction import MODEL

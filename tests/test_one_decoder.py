@@ -12,7 +12,7 @@ from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
 from ifd_zoo.datasets.base import read_image, read_label_map
 from ifd_zoo.images.loading import MAX_SIDE, load_image
 from ifd_zoo.parsing.cache import with_parsed_maps
-from ifd_zoo.parsing.sources import Source
+from ifd_zoo.parsing.training_sources import Source
 from ifd_zoo.transforms import EvalTransform
 from tests.test_architecture import PRODUCT, REPOSITORY
 from tests.trees import draw_person, write_folder_tree
@@ -21,7 +21,7 @@ OWN_FILES = {
     'ifd_zoo/images/loading.py': 'the decoder',
     'ifd_zoo/datasets/base.py': 'label maps',
     'ifd_zoo/parsing/cache.py': 'label maps',
-    'train/pictures/camera.py': 'what was compressed a line before',
+    'train/augmentation/camera.py': 'what was compressed a line before',
     'eval/benchmarks/pictures.py': 'pictures that it has made',
     'eval/benchmarks/training.py': 'the plain loop that is compared with',
 }

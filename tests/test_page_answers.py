@@ -8,15 +8,15 @@ import pytest
 
 from ifd_zoo.common.choices import DEFAULT_BASELINE, DEFAULT_MODEL
 from ifd_zoo.common.errors import ZooError
-from ifd_zoo.fig3 import ROLES
 from ifd_zoo.gallery import EXAMPLES
+from ifd_zoo.model_comparison import ROLES
 from ifd_zoo.page.__main__ import main
 from ifd_zoo.page.models import Models
-from ifd_zoo.page.opening import answers, first_sight
+from ifd_zoo.page.opening import answers, example_result
 from ifd_zoo.page.opening.compute import LEAST_MARGIN, MOST_BACKGROUND, Triple, choose_triples, telling_pairs
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.site import build_demo
-from ifd_zoo.page.tabs import evidence
+from ifd_zoo.page.tabs import why_match
 from ifd_zoo.uploads import Mark, mark, read_label
 
 QUERIES, GALLERY = ({path.name for path in (EXAMPLES / kind).glob('*.jpg')} for kind in ('query', 'gallery'))
@@ -50,11 +50,11 @@ def test_the_page_opens_with_the_query_on_which_the_models_differ_most(known):
 
 
 def test_what_is_seen_first_marks_each_answer_and_tells_all_right_ranks(known):
-    query, drawn = answers.telling_query(known), first_sight.draw(known)
+    query, drawn = answers.telling_query(known), example_result.draw(known)
     rows = drawn.split('<ol>')[1:]
     for row, ranking in zip(rows, known.rankings[query], strict=True):
         told = re.findall(r'<li class="(\w+)">.*?alt="Rank (\d+), (\w+).*?<span[^>]*>(\d+) (.)</span>', row, re.DOTALL)
-        expected = [str(said) for said in answers.marks(query, ranking)][: first_sight.SHOWN]
+        expected = [str(said) for said in answers.marks(query, ranking)][: example_result.SHOWN]
         assert [said for said, *_ in told] == [said for _, _, said, *_ in told] == expected
         assert [said == 'right' for said, *_ in told] == [sign == '\u2713' for *_, sign in told]
     says = re.sub(r'<[^>]+>', '', drawn[drawn.index('first-says') :])
@@ -62,14 +62,14 @@ def test_what_is_seen_first_marks_each_answer_and_tells_all_right_ranks(known):
         assert ', '.join(map(str, answers.right_ranks(query, ranking))) in says
     assert all(name in drawn for name in known.models) and 'src="data:image/webp' in drawn
     assert ('such searches' in says) == (known.test is not None)
-    assert 'such searches' not in first_sight.draw(known._replace(test=None))
+    assert 'such searches' not in example_result.draw(known._replace(test=None))
 
 
 def test_the_example_is_there_without_any_model():
     models = Models({'never': 'no_such_model'}, 'none', 'cpu')
     blocks = build_demo(models, Sessions()).blocks.values()
     (first,) = [one for one in blocks if isinstance(one, gr.HTML) and one.elem_id == 'first']
-    assert first.value == first_sight.draw(answers.read_answers()) and not models._predictors
+    assert first.value == example_result.draw(answers.read_answers()) and not models._predictors
 
 
 def test_the_page_compares_the_models_that_its_example_shows():
@@ -126,12 +126,12 @@ def shares(head, skin, clothing, background):
     ({}, 'no evidence', '%'),
 ])  # fmt: skip
 def test_a_sentence_says_what_its_figures_show(given, said, unsaid):
-    assert said in evidence.sentence(given) and unsaid not in evidence.sentence(given)
+    assert said in why_match.explain_match(given) and unsaid not in why_match.explain_match(given)
 
 
 def test_bars_show_the_shares_and_nothing_without_evidence():
-    drawn = evidence.bars('Title', shares(0.4, 0.1, 0.2, 0.3))
+    drawn = why_match.bars('Title', shares(0.4, 0.1, 0.2, 0.3))
     assert re.findall(r'<dt>(.*?)</dt>.*?width: ([\d.]+)%', drawn) == [
         ('head and hair', '40.0'), ('other skin', '10.0'), ('clothing', '20.0'), ('background', '30.0')
     ]  # fmt: skip
-    assert evidence.bars('Title', {}) == ''
+    assert why_match.bars('Title', {}) == ''

@@ -24,7 +24,7 @@ from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import save_release
 from ifd_zoo.page import texts
 from ifd_zoo.page.opening import answers
-from ifd_zoo.page.tabs import evidence
+from ifd_zoo.page.tabs import why_match
 from ifd_zoo.page.tabs.sensitivity import TOP_SHOWN
 from tests.browser import ROOT, App, act_until, browser_or_skip, open_browser, open_page
 from tests.client import connect
@@ -119,7 +119,7 @@ def test_a_click_on_a_match_opens_the_pair_and_views_are_switched(page, server):
     page.wait_for_function("src => document.querySelector('#matches .gallery-item img').src !== src", arg=before)
     act_until(page, lambda: page.click('#matches .gallery-item >> nth=1'), '#pair img')
     assert '#2' in page.inner_text('#pair') and 'ifd_resnet10t' in page.inner_text('#because')
-    assert page.locator('#evidence dt').all_inner_texts() == list(evidence.NAMES.values())
+    assert page.locator('#evidence dt').all_inner_texts() == list(why_match.NAMES.values())
     act_until(page, lambda: page.click('#others .gallery-item >> nth=0'), '#because :text("baseline")')
     page.click('#model label >> nth=1')
     assert page.locator('#results.stale').count(), 'results of another model than the chosen one look like its own'

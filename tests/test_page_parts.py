@@ -16,7 +16,7 @@ from ifd_zoo.hub import save_release
 from ifd_zoo.page import files, session
 from ifd_zoo.page.guard.quota import UploadsInRoom
 from ifd_zoo.page.guard.requests import OwnFilesOnly, is_elsewhere
-from ifd_zoo.page.guard.uploads import Keeping, most_bytes
+from ifd_zoo.page.guard.upload_retention import UploadRetention, most_bytes
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.site import build_demo
 from ifd_zoo.page.stops import Stopped, Stops
@@ -30,7 +30,7 @@ GALLERY = sorted((EXAMPLES / 'gallery').glob('*.jpg'))
 
 @pytest.fixture
 def keeping(tmp_path):
-    return Keeping(tmp_path, 3600)
+    return UploadRetention(tmp_path, 3600)
 
 
 def make_file(path, age=0.0):
@@ -104,7 +104,7 @@ def test_a_sweep_that_fails_is_logged_and_the_next_one_comes(keeping, monkeypatc
         rounds.append(1)
         raise PermissionError('resists')
 
-    monkeypatch.setattr('ifd_zoo.page.guard.uploads.ROUND', 0.01)
+    monkeypatch.setattr('ifd_zoo.page.guard.upload_retention.ROUND', 0.01)
     monkeypatch.setattr(keeping, 'sweep', fail)
     keeping.start()
     deadline = time.monotonic() + 10
@@ -132,7 +132,7 @@ def test_a_file_that_was_just_given_to_another_visitor_waits_for_the_claim(keepi
 
 def test_what_nobody_claimed_goes_by_age_and_the_pages_own_files_stay(tmp_path):
     own = make_file(tmp_path / 'own', age=7200)
-    keeping = Keeping(tmp_path, 3600)
+    keeping = UploadRetention(tmp_path, 3600)
     keeping.start()
     keeping.stop()
     old, new = make_file(tmp_path / 'old', age=7200), make_file(tmp_path / 'new')
@@ -144,7 +144,7 @@ def test_what_nobody_claimed_goes_by_age_and_the_pages_own_files_stay(tmp_path):
 
 
 def test_visitors_who_never_leave_are_forgotten_when_there_are_many(keeping, tmp_path, monkeypatch):
-    monkeypatch.setattr('ifd_zoo.page.guard.uploads.MOST_VISITORS', 10)
+    monkeypatch.setattr('ifd_zoo.page.guard.upload_retention.MOST_VISITORS', 10)
     first, last = make_file(tmp_path / 'a' / 'first', age=60), make_file(tmp_path / 'b' / 'last', age=60)
     keeping.claim('first', [first])
     for number in range(100):
@@ -160,7 +160,7 @@ def test_visitors_who_never_leave_are_forgotten_when_there_are_many(keeping, tmp
 
 
 def test_paths_of_files_that_are_gone_are_forgotten(tmp_path):
-    keeping = Keeping(tmp_path, 3600)
+    keeping = UploadRetention(tmp_path, 3600)
     old, there = make_file(tmp_path / 'a' / 'old', age=7200), make_file(tmp_path / 'a' / 'there')
     keeping.claim('me', [old, there])
     keeping.sweep()
@@ -170,7 +170,7 @@ def test_paths_of_files_that_are_gone_are_forgotten(tmp_path):
 def test_where_there_is_no_room_what_nobody_claimed_goes_soon(tmp_path):
     half, claimed, fresh = (make_file(tmp_path / name, age=age) for name, age in (('a', 600), ('b', 600), ('c', 10)))
     for most, left in ((4, {half, claimed, fresh}), (3, {claimed, fresh})):
-        keeping = Keeping(tmp_path, 3600, most)
+        keeping = UploadRetention(tmp_path, 3600, most)
         keeping.claim('me', [claimed])
         assert keeping.has_room() == (most == 4)
         keeping.sweep()
@@ -286,7 +286,7 @@ def test_a_search_that_is_stopped_says_so_and_the_next_one_works(monkeypatch, tm
 
 def test_what_is_drawn_is_handed_over_as_files_of_the_visitor(monkeypatch, tmp_path):
     folder = uploads_folder(monkeypatch, tmp_path)
-    shared = make_shared(keeping=Keeping(folder, 3600))
+    shared = make_shared(keeping=UploadRetention(folder, 3600))
     monkeypatch.setattr(session, 'visitor', lambda: 'me')
     query = items(upload(folder, QUERY))
     values = files.handing_over(shared.sessions, lambda *given: page.rank(*shared, *given))(

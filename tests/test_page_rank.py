@@ -12,7 +12,7 @@ import pytest
 
 from ifd_zoo.explain.overlays import VIEWS
 from ifd_zoo.gallery import EXAMPLES
-from ifd_zoo.page.guard.uploads import Keeping
+from ifd_zoo.page.guard.upload_retention import UploadRetention
 from ifd_zoo.page.site import build_demo
 from ifd_zoo.page.tabs import change, masks
 from ifd_zoo.page.tabs import rank_tab as page
@@ -109,7 +109,7 @@ def test_nothing_is_unpacked_for_a_model_that_is_not_there(shared, uploads):
 
 
 def test_nothing_is_written_where_there_is_no_room(uploads, monkeypatch):
-    shared = make_shared(keeping=Keeping(uploads, 3600, most_bytes=10_000_000))
+    shared = make_shared(keeping=UploadRetention(uploads, 3600, most_bytes=10_000_000))
     path = write_zip(uploads / 'd.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
     query, archive = items(upload(uploads, QUERIES[0])), [{'path': str(path), 'orig_name': 'photos.zip'}]
     assert 'Ranked 3 photos' in rank(shared, query, None, archive)['status']

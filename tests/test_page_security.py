@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 import app
 from ifd_zoo.page import site
 from ifd_zoo.page.guard.hosts import is_loopback
-from ifd_zoo.page.guard.rate_limit import ALL_TRIES, PAUSE, TRIES, LoginBrake
+from ifd_zoo.page.guard.rate_limit import ALL_TRIES, PAUSE, TRIES, LoginRateLimit
 from ifd_zoo.page.guard.requests import HUB, OwnSitesOnly, SafeHeaders
 from ifd_zoo.page.session import Sessions
 
@@ -73,7 +73,7 @@ def test_a_page_for_anybody_may_be_used_by_other_sites_and_no_other_page(monkeyp
         kinds[' '.join(flags)] = [one.cls.__name__ for one in site._middleware(app.parse_args(flags), Sessions())]
     assert list(map(len, kinds.values())) == [2, 4, 3, 4]
     assert ['OwnSitesOnly' in found for found in kinds.values()] == [False, True, True, True]
-    assert ['LoginBrake' in found for found in kinds.values()] == [False, True, False, True]
+    assert ['LoginRateLimit' in found for found in kinds.values()] == [False, True, False, True]
 
 
 @pytest.mark.parametrize(('in_space', 'ancestors'), [(False, "'self'"), (True, f"'self' {HUB}")])
@@ -115,7 +115,7 @@ def clock():
 @pytest.fixture
 def page(clock):
     """A page whose password is `right`."""
-    page = FastAPI(middleware=[Middleware(LoginBrake, clock)])
+    page = FastAPI(middleware=[Middleware(LoginRateLimit, clock)])
 
     @page.post('/login')
     @page.post('/login/')

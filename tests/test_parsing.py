@@ -16,7 +16,7 @@ from ifd_zoo.masks import class_mask
 from ifd_zoo.parsing import ParserError, list_parsers, load_parser
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import BUNDLED, WEIGHTS, Letterbox, Parser, normalise
-from ifd_zoo.parsing.sources import (
+from ifd_zoo.parsing.training_sources import (
     CLOTHING_CO_PARSING,
     TARGETS,
     allowed_table,

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from eval import extract as eval_extract
-from ifd_zoo import work
+from ifd_zoo import batch_jobs
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.index import GalleryIndex, building
 from ifd_zoo.index.__main__ import main as index_main
@@ -30,7 +30,7 @@ CPU = torch.device('cpu')
 @pytest.fixture(scope='module')
 def cluster():
     """Address of two machines with a core each, as far as Ray can tell."""
-    pytest.importorskip('ray', reason=f'Ray is not installed: pip install "{work.REQUIRED}"')
+    pytest.importorskip('ray', reason=f'Ray is not installed: pip install "{batch_jobs.REQUIRED}"')
     import ray
     from ray.cluster_utils import Cluster
 
@@ -66,7 +66,8 @@ def root(tmp_path):
 def test_one_of_two_workers_is_slow_or_killed_and_all_is_done_once(cluster, tmp_path, fault):
     numbers, written = range(20), []
     odd = Unequal(tmp_path, fault, len(numbers))
-    work.work_through(odd, {str(n): n for n in numbers}, written.append, size=1, cluster=work.Cluster(cluster, CPU))
+    own = batch_jobs.Cluster(cluster, CPU)
+    batch_jobs.work_through(odd, {str(n): n for n in numbers}, written.append, size=1, cluster=own)
     results = [(key, *result) for group in written for key, result in group.items()]
     assert sorted(int(key) for key, *_ in results) == [*numbers]
     assert all(square == int(key) ** 2 for key, square, _ in results)
@@ -124,20 +125,20 @@ def test_an_index_has_the_rows_of_one_process(cluster, tmp_path, capsys, monkeyp
 def test_without_ray_the_package_to_install_is_named(root, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, 'ray', None)
     assert eval_extract.main(flags(root, tmp_path / 'two', '--masks', 'none', '--ray')) == 2
-    assert f'pip install "{work.REQUIRED}"' in capsys.readouterr().err
+    assert f'pip install "{batch_jobs.REQUIRED}"' in capsys.readouterr().err
 
 
 def test_a_cluster_without_room_for_an_actor_is_refused():
     nodes = [{'Alive': True, 'Resources': {'CPU': 4.0}}, {'Alive': False, 'Resources': {'CPU': 64.0, 'GPU': 8.0}}]
     nodes.append({'Alive': True, 'Resources': {'CPU': 9.0, 'GPU': 2.0}})
-    assert [work._count_places(nodes, *need) for need in ((1, 0), (4, 0), (9, 0), (1, 1))] == [13, 3, 1, 2]
-    with pytest.raises(work.RayError, match='has 10 cores; set OMP_NUM_THREADS to fewer'):
-        work._count_places(nodes, 10, 0)
+    assert [batch_jobs._count_places(nodes, *need) for need in ((1, 0), (4, 0), (9, 0), (1, 1))] == [13, 3, 1, 2]
+    with pytest.raises(batch_jobs.RayError, match='has 10 cores; set OMP_NUM_THREADS to fewer'):
+        batch_jobs._count_places(nodes, 10, 0)
 
 
 @pytest.mark.parametrize('done', [set(), {4, 5}, {4, 8}, {0, 1, 2, 3, 4, 5, 6, 7, 8}])
 def test_batches_of_what_is_left_are_those_of_the_first_run(done):
-    batches = work.cut_batches(range(9), done, 2)
+    batches = batch_jobs.cut_batches(range(9), done, 2)
     assert sorted(sum(batches, [])) == sorted({*range(9)} - done) and max(map(len, batches), default=0) <= 2
     whole = [[start, start + 1] for start in range(0, 8, 2) if not done & {start, start + 1}]
     assert batches[: len(whole)] == whole
@@ -145,4 +146,4 @@ def test_batches_of_what_is_left_are_those_of_the_first_run(done):
 
 def test_photos_without_a_result_are_told():
     with pytest.raises(ValueError, match='zip'):
-        work.work_through(lambda batch: batch[1:], {0: 0, 1: 1}, lambda found: None)
+        batch_jobs.work_through(lambda batch: batch[1:], {0: 0, 1: 1}, lambda found: None)

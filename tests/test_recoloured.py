@@ -10,10 +10,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from eval import recoloured
-from eval.floors import ImageNetFeatures, MaskedStream
 from eval.photos import recoloured_ranks
 from eval.photos.photo_views import KINDS, Photo, Photos, make_view, make_views
 from eval.photos.recoloured_ranks import Entry, embed_views, figures, rank_answers, share_backgrounds
+from eval.reference_models import ImageNetFeatures, MaskedStream
 from ifd_zoo.common.choices import FEATURES
 from ifd_zoo.hub import list_bundled
 from ifd_zoo.labels import LABELS

@@ -12,7 +12,7 @@ import torch
 from eval import run as eval_run
 from eval.embeddings.loop import extract
 from eval.metrics import Labels, evaluate, labels_of
-from eval.reports.figures import distinct_records, evaluate_protocols, figure_lines, markdown_report, measure
+from eval.reports.metric_tables import distinct_records, evaluate_protocols, figure_lines, markdown_report, measure
 from eval.reports.paper import TABLE_I, TABLE_I_COLUMNS, reference
 from eval.rerank import Reranking, rerank
 from ifd_zoo.common.tables import markdown_table

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from eval.metrics import Labels
-from eval.reports.figures import distinct_records, measure
+from eval.reports.metric_tables import distinct_records, measure
 from eval.reports.page import write_html
 from eval.reports.ranklists import Sides, choose_queries, rank_lists
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ifd_zoo.images.bounded_reader import HEADER_READS, PIXEL_READS, BoundedReader
 from ifd_zoo.images.loading import ImageError, load_image
-from ifd_zoo.images.sparing import HEADER_READS, PIXEL_READS, SparingReader
 from ifd_zoo.uploads import collect
 
 MANY = 400_000
@@ -86,8 +86,8 @@ SLOW = {
 @pytest.mark.parametrize('name', SLOW)
 def test_a_picture_of_many_pieces_is_refused(name, tmp_path, monkeypatch):
     steps = []
-    read = SparingReader.read
-    monkeypatch.setattr(SparingReader, 'read', lambda self, size=-1: steps.append(size) or read(self, size))
+    read = BoundedReader.read
+    monkeypatch.setattr(BoundedReader, 'read', lambda self, size=-1: steps.append(size) or read(self, size))
     (tmp_path / name).write_bytes(SLOW[name]())
     with pytest.raises(ImageError, match=f'^{name}: is made of more pieces than a photo, and would take long to read'):
         load_image(tmp_path / name)

@@ -18,11 +18,11 @@ from tests.training import arguments, metrics
 from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree
 from train import run as train_run
 from train import training
+from train.augmentation.geometry_and_colour import Augmentation, TrainTransform
 from train.build import build_data, build_model, build_stages
 from train.config import Config
 from train.engine import make_accelerator
 from train.flags import parse_args, to_flags
-from train.pictures.augmentation import Augmentation, TrainTransform
 from train.recipes import RECIPES, VARIANTS
 from train.sampler import SAMPLERS, equal_shares
 from train.schedule import learning_rate_factor

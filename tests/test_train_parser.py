@@ -16,7 +16,7 @@ from ifd_zoo.common.errors import DIVERGED
 from ifd_zoo.hub.check import check_release
 from ifd_zoo.labels import LABELS
 from ifd_zoo.parsing import load_parser
-from ifd_zoo.parsing.sources import (
+from ifd_zoo.parsing.training_sources import (
     BODY,
     CLOTHING_CO_PARSING,
     TARGETS,
@@ -37,7 +37,7 @@ from train.parsers.data import (
     read_sources,
     train_loader,
 )
-from train.parsers.metrics import MergedCrossEntropy, balanced_weights, exact_table
+from train.parsers.losses import MergedCrossEntropy, balanced_weights, exact_table
 
 PERSON = ('hair', 'face', 'upper', 'lower', 'shoes')
 

@@ -10,7 +10,7 @@ from ifd_zoo.labels import LABELS
 from ifd_zoo.masks import FILLS, class_mask, erase
 from ifd_zoo.transforms import EvalTransform, Masking
 from tests.trees import draw_person
-from train.pictures.augmentation import Augmentation, TrainTransform
+from train.augmentation.geometry_and_colour import Augmentation, TrainTransform
 
 PLAIN = dict(mean=(0, 0, 0), std=(1, 1, 1))
 

@@ -9,7 +9,15 @@ from ifd_zoo.datasets import Record
 from ifd_zoo.labels import LABELS, class_indices
 from ifd_zoo.masks import class_mask
 from ifd_zoo.transforms import EvalTransform
-from train.pictures.variation import Variation, VariedDataset, new_outline, person_box, put_before, redress, shrunk
+from train.augmentation.clothes_and_background import (
+    Variation,
+    VariedDataset,
+    new_outline,
+    person_box,
+    put_before,
+    redress,
+    shrunk,
+)
 
 UPPER, LOWER, FACE = class_indices(('upper', 'lower', 'face'))
 

@@ -19,11 +19,11 @@ from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.models.zoo import BACKBONES, arguments
 from ifd_zoo.parsing.mask_source import LABEL_MAPS, NO_MASKS, MaskSource
 from ifd_zoo.transforms import Masking
+from train.augmentation.camera import surveillance
+from train.augmentation.clothes_and_background import Variation, VariedDataset
+from train.augmentation.geometry_and_colour import Augmentation, TrainTransform
 from train.config import Config, ConfigError
 from train.engine import Stage
-from train.pictures.augmentation import Augmentation, TrainTransform
-from train.pictures.camera import surveillance
-from train.pictures.variation import Variation, VariedDataset
 from train.recipes import VARIANTS
 from train.sampler import SAMPLERS, Draw, IdentitySampler, PhotoSampler
 from train.schedule import seed_everything

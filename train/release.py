@@ -18,7 +18,7 @@ class Outcome(NamedTuple):
     """What a run has found."""
 
     figures: list[dict]
-    """Rows of `eval.reports.figures.evaluate_protocols`."""
+    """Rows of `eval.reports.metric_tables.evaluate_protocols`."""
     coverage: dict[str, int] | None
     """Training images without person or clothing, of `count_coverage`; None where no masks were used."""
     seconds: float

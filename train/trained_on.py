@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ifd_zoo.datasets import Record
 from ifd_zoo.parsing.mask_source import LABEL_MAPS, MaskSource
-from ifd_zoo.parsing.sources import Source
+from ifd_zoo.parsing.training_sources import Source
 from train.checkpoint import CheckpointError
 
 FIELDS = ('person', 'outfit', 'camera', 'size', 'label map')

@@ -8,7 +8,7 @@ from typing import Any
 from timm.utils import ModelEmaV3
 from torch import nn
 
-from eval.reports.figures import evaluate_protocols, figure_lines
+from eval.reports.metric_tables import evaluate_protocols, figure_lines
 from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.hub.release import as_stored
 from ifd_zoo.models.features import with_feature

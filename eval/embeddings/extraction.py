@@ -16,6 +16,7 @@ from safetensors.numpy import save_file
 from eval.embeddings.loop import require_finite
 from eval.embeddings.selection import Selection, select_pictures, select_split
 from eval.embeddings.store import RowStore, stamp
+from ifd_zoo.batch_jobs import bar, cluster_at, work_through
 from ifd_zoo.common.choices import NO_MASKS
 from ifd_zoo.common.files import replacing
 from ifd_zoo.datasets import DatasetError, Record, RecordDataset
@@ -30,7 +31,6 @@ from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.parsing.people import cut_people, require_sight
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.transforms import EvalTransform
-from ifd_zoo.work import bar, cluster_at, work_through
 
 LABELS = ('pid', 'camid', 'clothes_id')
 

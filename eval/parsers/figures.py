@@ -1,6 +1,6 @@
 """How well label maps agree with those by people, where a pixel's target may be a set of labels.
 
-Targets are positions in `ifd_zoo.parsing.sources.TARGETS`.
+Targets are positions in `ifd_zoo.parsing.training_sources.TARGETS`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, Subset
 from ifd_zoo.labels import CLOTHING, LABELS, class_indices
 from ifd_zoo.parsing.base import NetworkParser
 from ifd_zoo.parsing.registry import HumanParser
-from ifd_zoo.parsing.sources import BODY, TARGETS, allowed_table, clothing_targets
+from ifd_zoo.parsing.training_sources import BODY, TARGETS, allowed_table, clothing_targets
 
 CHUNK = 64  # pictures held in memory at a time while measuring
 TOLERANCE = 0.0075  # of the diagonal, as in Csurka et al.

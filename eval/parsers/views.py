@@ -15,7 +15,14 @@ from eval.parsing import VIEWS
 from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing.registry import HumanParser, load_parser, portable_name
-from ifd_zoo.parsing.sources import Source, SourceError, read_label_names, rendered_pairs, split_photos, target_lookup
+from ifd_zoo.parsing.training_sources import (
+    Source,
+    SourceError,
+    read_label_names,
+    rendered_pairs,
+    split_photos,
+    target_lookup,
+)
 
 CHUNK = 16
 MARGIN = 0.06  # of the box's height

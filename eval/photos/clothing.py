@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from eval.bootstrap import over_people
 from eval.embeddings.selection import select_pictures
-from eval.people import over_people
 from eval.photos.photo_views import Photo, Photos
 from eval.photos.recoloured_ranks import choose_photos
 from ifd_zoo.datasets import DatasetError
-from ifd_zoo.explain.evidence import REGIONS, mean_evidence
+from ifd_zoo.explain.region_shares import REGIONS, mean_evidence
 from ifd_zoo.hub import load_model
 from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing import load_parser

@@ -22,7 +22,7 @@ from ifd_zoo.images.loading import load_image
 from ifd_zoo.labels import CLOTHING, LABELS
 from ifd_zoo.masks import class_mask
 from ifd_zoo.parsing.registry import HumanParser
-from ifd_zoo.parsing.sources import TARGETS, read_label_names, target_lookup
+from ifd_zoo.parsing.training_sources import TARGETS, read_label_names, target_lookup
 from ifd_zoo.recolour import Recolour
 from ifd_zoo.recolour.colour import to_oklab
 from ifd_zoo.recolour.seams import continue_colours

@@ -14,10 +14,10 @@ from torch import nn
 from tqdm import tqdm
 
 from eval.embeddings.selection import select_pictures
-from eval.floors import ColourHistogram, ImageNetFeatures, MaskedStream
 from eval.metrics import Labels, evaluate_embeddings
 from eval.parsers.sheet import Case
 from eval.photos.photo_views import KINDS, Photos, make_views
+from eval.reference_models import ColourHistogram, ImageNetFeatures, MaskedStream
 from ifd_zoo.datasets import DatasetError
 from ifd_zoo.hub import list_bundled, load_model
 from ifd_zoo.models.batching import on_each_core

@@ -13,10 +13,10 @@ from PIL import Image
 
 from eval.metrics import RANKS
 from eval.reports.charts import KEYS, curve_chart, histogram_chart
-from eval.reports.figures import figure_lines, paper_lines, setting_texts
+from eval.reports.metric_tables import figure_lines, paper_lines, setting_texts
 from eval.reports.ranklists import RankList, Sides, choose_queries, rank_lists
 from eval.reports.summary import TITLES
-from eval.validity import NO_QUERIES, reason_text, unanswered
+from eval.valid_queries import NO_QUERIES, reason_text, unanswered
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.datasets.base import read_image
 
@@ -55,7 +55,7 @@ def write_html(
     Of protocols that share a name, which are repeated draws, the first is shown.
 
     Args:
-        report: as for `eval.reports.figures.markdown_report`.
+        report: as for `eval.reports.metric_tables.markdown_report`.
         records: those of the protocols, each once.
         embeddings: (N, D) of the records, unit length.
         seed: of the random queries.

@@ -18,7 +18,8 @@ def summarise(runs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Figures over the seeds of one row.
 
     Args:
-        runs: each with `name` and `figures`, the dicts of `eval.reports.figures.evaluate_protocols`; of one data set.
+        runs: of one data set, each with `name` and `figures`, the dicts of
+            `eval.reports.metric_tables.evaluate_protocols`.
 
     Returns:
         Mode to `protocol`, `valid_queries`, `gallery` (images), and `rank1` and `mAP` as {'mean', 'std'} in percent;

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ifd_zoo.common.errors import ZooError
+from ifd_zoo.images.bounded_reader import BoundedReader, TooManySteps
 from ifd_zoo.images.formats import FORMATS, HEAD_BYTES, fault_of, picture_suffix
-from ifd_zoo.images.sparing import SparingReader, TooManySteps
 
 MIN_SIDE = 8
 """Pixels. A smaller picture shows no person."""
@@ -103,7 +103,7 @@ def open_image(path: Path, name: str) -> Iterator[Image.Image]:
             raise ImageError(name, 'is a folder, not a picture; give the files in it')
         if not path.is_file():
             raise ImageError(name, 'no such file; it may have been moved or deleted')
-        with SparingReader(path) as file:
+        with BoundedReader(path) as file:
             head = file.peek(HEAD_BYTES)[:HEAD_BYTES]
             if fault := fault_of(head, name):
                 raise ImageError(name, fault)
@@ -184,7 +184,7 @@ def _check_exif(data: bytes | str) -> None:
         raise TooManySteps
 
 
-def _check_avif(file: SparingReader) -> None:
+def _check_avif(file: BoundedReader) -> None:
     """`_check_exif`, which for AVIF comes before Pillow: it goes through the EXIF data as it opens the file."""
     from PIL import _avif  # not in every build of Pillow
 

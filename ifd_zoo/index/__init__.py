@@ -12,8 +12,8 @@ __getattr__, __all__ = lazy_names(__name__, {
     'approximate': (),
     'base': ('GalleryIndexError', 'Only', 'moment'),
     'building': ('IndexFile', 'IndexStats', 'build', 'fill', 'folder_files'),
-    'engine': ('Row',),
     'key': ('index_key',),
+    'lancedb_tables': ('Row',),
     'ranking': ('IndexMatch',),
     'table': ('GalleryIndex',),
 })

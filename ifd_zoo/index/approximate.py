@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ifd_zoo.common.choices import APPROXIMATE
-from ifd_zoo.index.engine import AGAIN, GalleryIndexError, told, vectors_of
+from ifd_zoo.index.lancedb_tables import AGAIN, GalleryIndexError, told, vectors_of
 from ifd_zoo.index.ranking import BATCH
 
 LEAST = 1024  # rows

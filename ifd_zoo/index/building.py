@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ifd_zoo.batch_jobs import Cluster, cluster_at, work_through
 from ifd_zoo.common.files import hash_file
 from ifd_zoo.images.formats import SUFFIXES, list_pictures
 from ifd_zoo.images.loading import ImageError
 from ifd_zoo.index.base import GalleryIndexError
-from ifd_zoo.index.engine import Row
 from ifd_zoo.index.key import index_key
+from ifd_zoo.index.lancedb_tables import Row
 from ifd_zoo.index.people import read_people
 from ifd_zoo.index.table import LOOSE, GalleryIndex, is_text
 from ifd_zoo.models.features import embedding_size
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.uploads.labels import read_label
-from ifd_zoo.work import Cluster, cluster_at, work_through
 
 GROUP = 512
 """Files between two writes: what a stop may lose."""

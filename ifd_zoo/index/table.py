@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ifd_zoo.index import engine
+from ifd_zoo.index import lancedb_tables
 from ifd_zoo.index.approximate import propose
 from ifd_zoo.index.base import GalleryIndexError, Only
-from ifd_zoo.index.engine import AGAIN, Row, told
 from ifd_zoo.index.key import as_json, describe_difference
+from ifd_zoo.index.lancedb_tables import AGAIN, Row, told
 from ifd_zoo.index.ranking import BATCH, SEEN, IndexMatch, rank_batches
 
 LOOSE = 64
@@ -37,12 +37,12 @@ class GalleryIndex:
 
     def __init__(self, address: str, name: str, database: Any) -> None:
         self.address = address
-        self.table, self.key, self.dim = engine.open_table(database, name, address)
+        self.table, self.key, self.dim = lancedb_tables.open_table(database, name, address)
 
     @classmethod
     def all_at(cls, place: str | Path) -> list['GalleryIndex']:
         """The indexes of all models and settings in a folder; errors as of `open`."""
-        address, database, names = engine.connect(place)
+        address, database, names = lancedb_tables.connect(place)
         return [cls(address, name, database) for name in names]
 
     @classmethod
@@ -58,11 +58,11 @@ class GalleryIndex:
     @classmethod
     def open_or_create(cls, place: str | Path, key: dict[str, Any], dim: int) -> 'GalleryIndex':
         """The index of that key and embeddings (D,), made when missing; GalleryIndexError as of `open`."""
-        address, database, names = engine.connect(place, make=True)
-        key, name = as_json(key), engine.table_name(as_json(key))
+        address, database, names = lancedb_tables.connect(place, make=True)
+        key, name = as_json(key), lancedb_tables.table_name(as_json(key))
         if name not in names:
             with told(address, AGAIN):
-                database.create_table(name, schema=engine.schema(key, dim), exist_ok=True)
+                database.create_table(name, schema=lancedb_tables.schema(key, dim), exist_ok=True)
         index = cls(address, name, database)
         if index.dim != dim:
             raise GalleryIndexError(f'{address}: has embeddings of length {index.dim}, not {dim}; give another folder')
@@ -74,7 +74,7 @@ class GalleryIndex:
 
     def rows(self) -> list[Row]:
         """What is known of all pictures, in no certain order."""
-        return [row for batch in self._scan(Row._fields) for row in engine.rows_of(batch)]
+        return [row for batch in self._scan(Row._fields) for row in lancedb_tables.rows_of(batch)]
 
     def embeddings(self, column: str = 'name', values: Collection[str] | None = None) -> dict[str, np.ndarray]:
         """Embeddings (D,) float16 by name, or by what another column has.
@@ -86,7 +86,7 @@ class GalleryIndex:
 
         found, chosen = {}, None if values is None else col(column).isin(list(values))
         for batch in self._scan([column, 'vector'], chosen) if chosen is None or values else ():
-            found |= zip(batch[column].to_pylist(), engine.vectors_of(batch), strict=True)
+            found |= zip(batch[column].to_pylist(), lancedb_tables.vectors_of(batch), strict=True)
         return found
 
     def search(
@@ -156,7 +156,7 @@ class GalleryIndex:
         if rows:
             with told(self.address, AGAIN):
                 merge = self.table.merge_insert('name').when_matched_update_all().when_not_matched_insert_all()
-                merge.execute(engine.as_table(rows, embeddings, self.key))
+                merge.execute(lancedb_tables.as_table(rows, embeddings, self.key))
 
     def remove(self, names: Collection[str] = (), pids: Collection[str] = ()) -> int:
         """Take out pictures of these names, and all of these persons; returns how many there were."""
@@ -178,8 +178,9 @@ class GalleryIndex:
         number, damaged = 0, []
         with told(self.address):
             for batch in self._scan([*Row._fields, 'vector', 'checksum']):
-                found = zip(engine.rows_of(batch), engine.vectors_of(batch), batch['checksum'].to_pylist(), strict=True)
-                damaged += [row.name for row, vector, value in found if engine.checksum(row, vector) != value]
+                rows, vectors = lancedb_tables.rows_of(batch), lancedb_tables.vectors_of(batch)
+                found = zip(rows, vectors, batch['checksum'].to_pylist(), strict=True)
+                damaged += [row.name for row, vector, value in found if lancedb_tables.checksum(row, vector) != value]
                 number += len(batch)
             if damaged:
                 raise ValueError(f'{len(damaged)} of {number} rows are damaged, such as {damaged[0]!r}')

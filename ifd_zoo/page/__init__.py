@@ -2,5 +2,5 @@
 strangers within limits. `models` has what the tabs share, `session` what belongs to a visitor, and `files` takes
 uploads in.
 
-Only files here and `app.py` import gradio. What is computed or drawn has its function elsewhere in the package.
+Only files below here and `app.py` import gradio. What is computed or drawn has its function elsewhere in the package.
 """

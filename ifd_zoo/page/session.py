@@ -9,7 +9,7 @@ from gradio.context import LocalContext
 
 from ifd_zoo.common.recent import Recent
 from ifd_zoo.gallery import PhotoFile, hash_content
-from ifd_zoo.page.guard.uploads import Keeping
+from ifd_zoo.page.guard.upload_retention import UploadRetention
 from ifd_zoo.page.stops import Stops
 from ifd_zoo.uploads import Gallery
 
@@ -31,7 +31,7 @@ class Sessions:
         keeping: knows which files are whose, and deletes them; without it they stay.
     """
 
-    def __init__(self, folder: Gallery | None = None, keeping: Keeping | None = None) -> None:
+    def __init__(self, folder: Gallery | None = None, keeping: UploadRetention | None = None) -> None:
         self.folder, self.keeping = folder, keeping
         self.stops = Stops()
         self._galleries = Recent(GALLERIES_KNOWN)

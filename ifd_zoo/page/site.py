@@ -1,4 +1,4 @@
-"""The start and the frame of the page; its tabs are in the modules beside this one."""
+"""The start and the frame of the page; its tabs are in `ifd_zoo/page/tabs`."""
 
 import argparse
 import hashlib
@@ -19,10 +19,10 @@ from ifd_zoo.page import endpoints
 from ifd_zoo.page.guard.hosts import in_space, is_loopback
 from ifd_zoo.page.guard.inputs import Page
 from ifd_zoo.page.guard.quota import UploadsInRoom
-from ifd_zoo.page.guard.rate_limit import BRAKED, LoginBrake, SharedPlaces
+from ifd_zoo.page.guard.rate_limit import BRAKED, LoginRateLimit, SharedPlaces
 from ifd_zoo.page.guard.requests import MISUNDERSTOOD, OwnFilesOnly, OwnSitesOnly, SafeHeaders
 from ifd_zoo.page.guard.temporary import own_folder, remove_abandoned
-from ifd_zoo.page.guard.uploads import Keeping, most_bytes
+from ifd_zoo.page.guard.upload_retention import UploadRetention, most_bytes
 from ifd_zoo.page.models import Models, short_name
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.tabs import change, compare, masks, models_tab, rank_tab
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
         print(f'app.py: removed {left}, which a page that was killed had left', file=sys.stderr)
     with own_folder() as folder_of_uploads:
         os.environ['GRADIO_TEMP_DIR'] = str(folder_of_uploads)
-        keeping = Keeping(folder_of_uploads, 2 * KEEP_SECONDS, most_bytes(folder_of_uploads))
+        keeping = UploadRetention(folder_of_uploads, 2 * KEEP_SECONDS, most_bytes(folder_of_uploads))
         sessions = Sessions(folder, keeping)
         demo = build_demo(models, sessions)
         keeping.start()
@@ -148,7 +148,7 @@ def _middleware(args: argparse.Namespace, sessions: Sessions) -> list[Middleware
     if loopback or args.auth:
         found.append(Middleware(OwnSitesOnly, loopback, os.getenv('GRADIO_ROOT_PATH', '')))
     if args.auth:
-        found.append(Middleware(LoginBrake))
+        found.append(Middleware(LoginRateLimit))
     if sessions.keeping:
         found.append(Middleware(UploadsInRoom, has_room=sessions.has_room))
     return [*found, Middleware(OwnFilesOnly)]

@@ -26,7 +26,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 @entry_point('stopped; the same command goes on from here')
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from ifd_zoo.parsing.making import parse_dataset
+    from ifd_zoo.parsing.parse_dataset import parse_dataset
 
     print(parse_dataset(args))
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from ifd_zoo.batch_jobs import Cluster, bar, work_through
 from ifd_zoo.cli import is_main
 from ifd_zoo.common.choices import MAPS_AT_ONCE
 from ifd_zoo.datasets.base import DatasetError, Record, read_image
 from ifd_zoo.label_maps import PARSER, SOURCE, label_fault, write_label_map
 from ifd_zoo.parsing.registry import HumanParser
-from ifd_zoo.work import Cluster, bar, work_through
 
 
 def parser_id(parser: HumanParser) -> str:

@@ -9,11 +9,11 @@ from ifd_zoo.gallery import PhotoFile
 from ifd_zoo.images.formats import fault_of, is_video, is_zip
 from ifd_zoo.images.loading import ImageError
 from ifd_zoo.uploads.archives import entry_name, extract, is_folder, open_archive
-from ifd_zoo.uploads.clips import extract_frames
 from ifd_zoo.uploads.content import Contents, check_bytes, check_picture, read_head, reading
 from ifd_zoo.uploads.labels import Label, read_label
 from ifd_zoo.uploads.limits import DEFAULT_LIMITS, Budget, LimitReached, Limits
 from ifd_zoo.uploads.names import Names, clean, is_hidden, is_system, shorten_middle
+from ifd_zoo.uploads.video import extract_frames
 
 
 class Gallery(NamedTuple):

@@ -10,9 +10,16 @@ from torchvision.transforms import v2
 from torchvision.tv_tensors import Image, Mask
 
 from ifd_zoo.parsing.parser import Letterbox
-from ifd_zoo.parsing.sources import TARGETS, Source, read_label_names, rendered_pairs, split_photos, target_lookup
+from ifd_zoo.parsing.training_sources import (
+    TARGETS,
+    Source,
+    read_label_names,
+    rendered_pairs,
+    split_photos,
+    target_lookup,
+)
+from train.augmentation.camera import ColourCast, Compression, LowResolution
 from train.parser import Config
-from train.pictures.camera import ColourCast, Compression, LowResolution
 
 
 def read_sources(rendered: Path, photos: Path | None) -> tuple[dict[str, Source], dict[str, Source]]:

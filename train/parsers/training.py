@@ -25,7 +25,7 @@ from train.checkpoint import CheckpointError, Checkpoints
 from train.parser import Config
 from train.parsers.data import Source, read_sources, target_pixels, train_loader
 from train.parsers.encoder_weights import start_encoder
-from train.parsers.metrics import MergedCrossEntropy, balanced_weights, exact_table
+from train.parsers.losses import MergedCrossEntropy, balanced_weights, exact_table
 from train.trained_on import describe_sources, require_same
 
 KEPT = ('net', 'average', 'optimizer')  # parts of a training that a checkpoint holds

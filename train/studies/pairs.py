@@ -23,10 +23,10 @@ def compare(rows: list[Row], data: dict[str, Any]) -> dict[str, list[dict[str, A
         data: fields of `eval.measure.Setting` that all share.
 
     Returns:
-        `own` and `common`, each as of `eval.people.paired_rows`.
+        `own` and `common`, each as of `eval.bootstrap.paired_rows`.
     """
+    from eval.bootstrap import answer, paired_rows
     from eval.measure import Setting  # imports torch, which a command line's help need not wait for
-    from eval.people import answer, paired_rows
     from ifd_zoo.hub import load_model
 
     def answers(row: Row, feature: str | None) -> list[Any]:
@@ -40,7 +40,7 @@ def compare(rows: list[Row], data: dict[str, Any]) -> dict[str, list[dict[str, A
 
 def pairs_block(pairs: dict[str, list[dict[str, Any]]]) -> str:
     """Two tables with intervals of 95 % over people and seeds."""
-    from eval.people import table
+    from eval.bootstrap import table
 
     return (
         'Intervals are of 95 %, people and seeds drawn anew; differences are to the first row, query by query.\n\n'

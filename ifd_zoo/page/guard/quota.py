@@ -1,4 +1,4 @@
-"""Uploads end where all visitors together have as many files as they may."""
+"""A quota of files for all visitors together: uploads beyond it are refused."""
 
 from collections.abc import Awaitable, Callable
 

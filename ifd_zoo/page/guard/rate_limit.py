@@ -1,4 +1,4 @@
-"""Who wants too much: guesses of the password, and places in the queue."""
+"""Rate limits: guesses of the password, and places in the queue."""
 
 import asyncio
 import ipaddress
@@ -17,7 +17,7 @@ PLACES = 24
 """In the queue, of one address: twenty people behind one router are served, and others, too."""
 
 
-class LoginBrake:
+class LoginRateLimit:
     """ASGI middleware: answers 429 to who, or after too many have, tried wrong passwords lately.
 
     Args:

@@ -1,4 +1,4 @@
-"""What gradio would answer and this page does not."""
+"""Which requests are answered, and with which headers: gradio alone would answer more."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote, urlsplit

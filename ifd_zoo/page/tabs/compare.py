@@ -4,10 +4,10 @@ from functools import partial
 
 import gradio as gr
 
-from ifd_zoo.fig3 import ROLES, Comparison
-from ifd_zoo.fig3 import compare as compare_models
 from ifd_zoo.gallery import PHOTO_SIDE
 from ifd_zoo.images.loading import load_image
+from ifd_zoo.model_comparison import ROLES, Comparison
+from ifd_zoo.model_comparison import compare as compare_models
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button, stop_with
 from ifd_zoo.page.files import error, handing_over, one_photo, plain, user_errors
@@ -15,8 +15,8 @@ from ifd_zoo.page.models import Models
 from ifd_zoo.page.opening.answers import example_triples
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.tabs.cropping import add_cropping
-from ifd_zoo.page.tabs.evidence import bars, sentence
 from ifd_zoo.page.tabs.rank_layout import model_choices
+from ifd_zoo.page.tabs.why_match import bars, explain_match
 from ifd_zoo.page.theme import NETWORK, PHOTO, PICTURES, labelled, scroll_to
 
 BARS = 'What makes anchor and same person alike'
@@ -62,7 +62,7 @@ def _shown(one: Comparison) -> tuple[str, list, str]:
     numbers = f'same person {positive:.3f}, other person {negative:.3f}, margin {positive - negative:+.3f}'
     captions = (ROLES[0], f'{ROLES[1]}: {positive:.3f}', f'{ROLES[2]}: {negative:.3f}')
     mark = '\u2713' if right else '\u2717'
-    text = f'{mark} {plain(one.name)} {verdict}: {numbers}. {sentence(one.shares)}'
+    text = f'{mark} {plain(one.name)} {verdict}: {numbers}. {explain_match(one.shares)}'
     return text, list(zip(one.pictures, captions, strict=True)), bars(BARS, one.shares)
 
 

@@ -6,12 +6,12 @@ from dataclasses import InitVar, dataclass, field, replace
 import numpy as np
 from PIL import Image
 
-from ifd_zoo.explain.evidence import mean_evidence
 from ifd_zoo.explain.overlays import PhotoView, draw, masked_picture, shrink, side_by_side, views
-from ifd_zoo.fig3 import heatmaps
+from ifd_zoo.explain.region_shares import mean_evidence
 from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, QueryResult, stamp
 from ifd_zoo.images.loading import ImageError, load_image
 from ifd_zoo.masks import class_mask
+from ifd_zoo.model_comparison import heatmaps
 from ifd_zoo.page.models import Models
 from ifd_zoo.uploads import Label, Mark, mark, read_label
 

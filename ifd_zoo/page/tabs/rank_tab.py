@@ -22,7 +22,7 @@ from ifd_zoo.page.files import (
 )
 from ifd_zoo.page.guard.inputs import Clicked
 from ifd_zoo.page.models import Models
-from ifd_zoo.page.opening import first_sight
+from ifd_zoo.page.opening import example_result
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.tabs.gallery_filter import narrowed
 from ifd_zoo.page.tabs.rank_layout import DRAWN, RESULTS, WHY, Form, Settings, input_column, output_column, settings
@@ -140,7 +140,7 @@ def _status(names: list[str], predictor: Predictor, found: Gallery, result: Sear
 def build(models: Models, sessions: Sessions) -> RankTab:
     with gr.Tab('Rank', id='rank') as tab:
         gr.Markdown(texts.INTRO, elem_id='intro')
-        first_sight.build()
+        example_result.build()
         with gr.Row(elem_id='search', elem_classes='places'):
             with gr.Column(elem_classes='place-form'):
                 form = input_column(models, sessions)

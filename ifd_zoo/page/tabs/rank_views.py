@@ -8,9 +8,9 @@ from ifd_zoo.explain.overlays import VIEWS
 from ifd_zoo.page.files import error, plain, save_picture, user_errors, write_results
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.session import Sessions
-from ifd_zoo.page.tabs.evidence import bars, sentence
 from ifd_zoo.page.tabs.rank_state import HEADS, OFF, DisplayOptions, Ranking
 from ifd_zoo.page.tabs.threshold import calibrated, told
+from ifd_zoo.page.tabs.why_match import bars, explain_match
 from ifd_zoo.page.theme import labelled
 
 GONE = 'The results of this page are gone: rank again.'
@@ -57,7 +57,7 @@ def show_pair(
     label = f'Query, and #{place + 1}: {found.name}'
     text = f'## Why this match?\n{plain(ranking.model)} finds the two **{found.similarity:.3f}** alike. '
     image = labelled(save_picture(sessions, picture), visible=True, label=label)
-    return gr.Column(visible=True), image, text + sentence(shares), bars('What makes the two alike', shares)
+    return gr.Column(visible=True), image, text + explain_match(shares), bars('What makes the two alike', shares)
 
 
 def offer_threshold(models: Models, rankings: Sequence[Ranking] | None) -> tuple[float, str]:

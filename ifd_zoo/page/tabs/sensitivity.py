@@ -3,9 +3,9 @@
 import gradio as gr
 import numpy as np
 
-from ifd_zoo.fig3 import Movement, movement
 from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile
 from ifd_zoo.images.loading import load_image
+from ifd_zoo.model_comparison import Movement, movement
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import stoppable
 from ifd_zoo.page.files import error, one_photo, plain, take_gallery_or_examples, tell_skipped, user_errors

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ifd_zoo.explain.evidence import mean_evidence
 from ifd_zoo.explain.gradcam import gradcam
 from ifd_zoo.explain.overlays import attention_overlay, resize_map
+from ifd_zoo.explain.region_shares import mean_evidence
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.recolour import Edit, Series, clothing_sensitivity
 

@@ -9,7 +9,7 @@ import pytest
 from ifd_zoo.gallery import PhotoFile
 from ifd_zoo.images.loading import ImageError, load_image
 from ifd_zoo.uploads import Limits, check_photo, collect
-from ifd_zoo.uploads.clips import MAX_SECONDS
+from ifd_zoo.uploads.video import MAX_SECONDS
 from tests.clips import GREYS, write_clip
 from tests.zips import write_zip
 
@@ -56,7 +56,7 @@ def test_what_follows_a_minute_is_left_out(tmp_path):
 
 
 def test_a_video_of_more_pixels_than_a_minute_has_is_not_decoded_to_its_end(tmp_path, monkeypatch):
-    monkeypatch.setattr('ifd_zoo.uploads.clips.MAX_DECODED', 7 * 64 * 96)  # of 15 pictures
+    monkeypatch.setattr('ifd_zoo.uploads.video.MAX_DECODED', 7 * 64 * 96)  # of 15 pictures
     result = collect([write_clip(tmp_path / 'a.mp4', 3)], tmp_path / 'in')
     assert [file.name for file in result.files] == ['a.mp4 0m00s', 'a.mp4 0m01s']
     assert 'is looked at for 2 seconds only' in result.skipped[0]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ifd_zoo.batch_jobs import cluster_at
 from ifd_zoo.common.files import replacing
 from ifd_zoo.datasets import DatasetError, Record, load_dataset
 from ifd_zoo.datasets.base import read_label_map
@@ -16,7 +17,6 @@ from ifd_zoo.parsing.cache import MapFolder, check_origin
 from ifd_zoo.parsing.coverage import KINDS, contact_sheet, coverage_text, measure_coverage
 from ifd_zoo.parsing.mask_source import SUMMARY, read_summary
 from ifd_zoo.parsing.registry import load_parser, portable_name
-from ifd_zoo.work import cluster_at
 
 SHEET = 'contact_sheet.jpg'
 

@@ -13,15 +13,15 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from eval.bootstrap import answer_protocols, paired_rows
 from eval.embeddings.loop import extract, split_rows
 from eval.measure import Setting, load_protocols
 from eval.metrics import judge, labels_of
-from eval.people import answer_protocols, paired_rows
-from eval.reports.figures import distinct_records
+from eval.reports.metric_tables import distinct_records
 from ifd_zoo.datasets import Protocol, Record, RecordDataset
-from ifd_zoo.explain.evidence import REGIONS, evidence_shares
 from ifd_zoo.explain.gradcam import gradcam
 from ifd_zoo.explain.overlays import resize_map
+from ifd_zoo.explain.region_shares import REGIONS, evidence_shares
 from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing.mask_source import MaskSource
@@ -31,7 +31,7 @@ SEED = 0  # of whose map another image is given
 
 class AttentionStudy(NamedTuple):
     replaced: list[dict[str, Any]]
-    """Rows as of `eval.people.paired_rows`; none for a model without attention stream."""
+    """Rows as of `eval.bootstrap.paired_rows`; none for a model without attention stream."""
     shares: dict[str, dict[str, float]]
     """`area`, `Grad-CAM` and, where there is one, `W_I`, each to the share of the regions, in [0, 1]."""
     images: int

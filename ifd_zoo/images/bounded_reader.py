@@ -34,7 +34,7 @@ class TooManySteps(Exception):
     """A file takes more steps to read than pictures do."""
 
 
-class SparingReader(io.BufferedReader):
+class BoundedReader(io.BufferedReader):
     """A file that is read in a bounded number of steps, first for the header of a picture, then for its pixels.
 
     Raises:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ifd_zoo.parsing.sources import allowed_table
+from ifd_zoo.parsing.training_sources import allowed_table
 
 
 class MergedCrossEntropy(nn.Module):

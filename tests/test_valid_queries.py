@@ -9,7 +9,7 @@ import pytest
 from eval import run as eval_run
 from eval.check_data import main as check_data
 from eval.figure3 import main as figure3
-from eval.validity import OTHER_CAMERAS, SAME_CAMERA, STRANGER, empty_protocols, fewest_valid, unanswered
+from eval.valid_queries import OTHER_CAMERAS, SAME_CAMERA, STRANGER, empty_protocols, fewest_valid, unanswered
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
 from tests.trees import write_folder_tree
 

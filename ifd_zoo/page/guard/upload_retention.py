@@ -1,4 +1,4 @@
-"""Files of visitors: which are whose, and when they go. Knows no gradio.
+"""How long files of visitors are kept: which are whose, and when they go. Knows no gradio.
 
 Uploads and copies of examples are named by their content, so two visitors may share one; it goes when the last of them
 has left. Whoever gets one that is there already touches it first and claims it a little later, so a file that was just
@@ -30,7 +30,7 @@ SHORT = 300
 logger = logging.getLogger(__name__)
 
 
-class Keeping:
+class UploadRetention:
     """Safe between threads.
 
     Args:

@@ -9,7 +9,7 @@ NAMES = {'head': 'head and hair', 'skin': 'other skin', 'clothing': 'clothing', 
 NO_EVIDENCE = 'No place of the photo raises the similarity, so there is no evidence to show.'
 
 
-def sentence(shares: Mapping[str, float]) -> str:
+def explain_match(shares: Mapping[str, float]) -> str:
     """Say in Markdown where the evidence lies, and whether the person or the clothes have more of it.
 
     Args:
