@@ -4,8 +4,8 @@
 
 Prints for each model the clothing sensitivity S of `ifd_zoo.recolour` with an interval of 95 % over photos: each photo
 in the fixed set of other clothes, against all photos. S is in units of the cosine: `spread`, the standard deviation of
-the similarities between photos, says how much that is to a model. Of models that give W_I also its share on head, skin,
-clothing and background, and how alike it is to that of the first such model: the correlation over the places of a
+the similarities between photos, says how much that is to a model. Of models that give W_I also its share on head and
+skin, clothing and background, and how alike it is to that of the first such model: the correlation over the places of a
 photo, mean over photos. Photos are cut to their person.
 """
 

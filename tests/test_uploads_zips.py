@@ -149,13 +149,20 @@ def test_no_name_leads_out_of_the_folder(name, tmp_path, into):
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(name=st.text(st.characters(codec='utf-8'), min_size=1, max_size=100))
+@given(name=st.text(st.characters(codec='utf-8', exclude_characters='\0'), min_size=1, max_size=100))
 def test_any_name_is_written_inside_and_shown_clean(name, tmp_path):
     result = collect([write_zip(tmp_path / 'a.zip', {name: picture()})], tmp_path / 'into')
     for file in result.files:
         assert file.path.parent == tmp_path / 'into' and file.path.is_file()
         assert 0 < len(file.name) <= LONGEST and not any(ord(one) < 32 for one in file.name)
     assert {path.name for path in tmp_path.iterdir()} == {'a.zip', 'into'}
+
+
+def test_a_name_that_begins_with_a_zero_byte_does_no_harm(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {'Xb.png': picture(), 'c.png': picture(1)})
+    archive.write_bytes(archive.read_bytes().replace(b'Xb.png', b'\0b.png'))
+    names, skipped = collected(archive, into)
+    assert 'c.png' in names and len(names) + len(skipped) <= 2 and all(path.parent == into for path in into.iterdir())
 
 
 def test_a_zip_of_a_mac_without_the_flag_has_its_names(tmp_path, into):

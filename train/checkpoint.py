@@ -32,10 +32,10 @@ class Checkpoints:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._claim = FileLock(folder.parent / '.claim')
+        self._claim = FileLock(folder.parent / '.claim', is_singleton=True)  # two runs of one process share it
 
     def claim(self) -> None:
-        """Keep other runs from writing to the folder of this one, until this object or its process ends.
+        """Keep other processes from training in the folder of this run, until this one ends.
 
         Raises:
             CheckpointError: another process has it.

@@ -11,7 +11,7 @@ from eval.embeddings.selection import select_pictures
 from eval.photos.photo_views import Photo, Photos
 from eval.photos.recoloured_ranks import choose_photos
 from ifd_zoo.datasets import DatasetError
-from ifd_zoo.explain.region_shares import REGIONS, mean_evidence
+from ifd_zoo.explain.region_shares import mean_evidence
 from ifd_zoo.hub import load_model
 from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing import load_parser
@@ -19,6 +19,7 @@ from ifd_zoo.predictor import Predictor
 from ifd_zoo.recolour import WARDROBE, clothing_sensitivity
 
 MARGIN = 0.03  # around the person, of its height
+PARTS = ('head and skin', 'clothing', 'background')
 
 
 def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -62,7 +63,10 @@ def measure_model(predictor: Predictor, people: Sequence[Photo]) -> tuple[dict[s
     if not predictor.model.gives_attention:
         return found, None
     maps = [one.attention for one in told]
-    return found | {'W_I': mean_evidence(maps, label_maps)}, maps
+    shares = mean_evidence(maps, label_maps)
+    # Label maps of photos may have one class for all skin.
+    merged = {'head and skin': shares['head'] + shares['skin'], **{name: shares[name] for name in PARTS[1:]}}
+    return found | {'W_I': merged}, maps
 
 
 def cut_to_person(photo: Photo) -> Photo:
@@ -85,10 +89,10 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 def lines(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     """Cells of a table, with a header."""
-    result = [['model', 'S', 'spread', *(f'W_I on {name}, %' for name in REGIONS), 'agreement of W_I']]
+    result = [['model', 'S', 'spread', *(f'W_I on {name}, %' for name in PARTS), 'agreement of W_I']]
     for row in rows:
         shares = row.get('W_I')
-        cells = [f'{100 * shares[name]:.1f}' for name in REGIONS] if shares else ['-'] * len(REGIONS)
+        cells = [f'{100 * shares[name]:.1f}' for name in PARTS] if shares else ['-'] * len(PARTS)
         agreement = f'{row["agreement"]:.3f}' if shares else '-'
         result.append([row['row'], '{value:.3f} [{low:.3f}, {high:.3f}]'.format(**row['S']), f'{row["spread"]:.3f}',
                        *cells, agreement])

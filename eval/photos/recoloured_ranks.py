@@ -18,10 +18,11 @@ from eval.metrics import Labels, evaluate_embeddings
 from eval.parsers.sheet import Case
 from eval.photos.photo_views import KINDS, Photos, make_views
 from eval.reference_models import ColourHistogram, ImageNetFeatures, MaskedStream
+from ifd_zoo.common.choices import FEATURES
 from ifd_zoo.datasets import DatasetError
 from ifd_zoo.hub import list_bundled, load_model
 from ifd_zoo.models.batching import on_each_core
-from ifd_zoo.models.features import with_feature
+from ifd_zoo.models.features import has_parts, with_feature
 from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing import load_parser
 from ifd_zoo.parsing.registry import HumanParser, portable_name
@@ -78,8 +79,8 @@ def list_entries(args: argparse.Namespace, parser: HumanParser) -> list[Entry]:
     models: dict[str, nn.Module] = {}
     for source in args.models or list_bundled():
         model = load_model(source)
-        fitting = [feature for feature in args.features if 'attention' not in feature or model.gives_attention]
-        models |= {f'{source}, {feature}': with_feature(model, feature) for feature in fitting}
+        fitting = [name for name in args.features if has_parts(model, FEATURES[name])]
+        models |= {f'{source}, {name}': with_feature(model, name) for name in fitting}
         models[f'{source}, masked stream'] = MaskedStream(model)
     for text in args.imagenet:
         backbone, _, file = text.partition('=')

@@ -8,7 +8,7 @@ after the other, and the whole has unit length.
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
 from operator import add
 from typing import Any
@@ -80,6 +80,11 @@ def with_feature(model: nn.Module, name: str | None) -> nn.Module:
     return model
 
 
+def has_parts(model: nn.Module, feature: Collection[str]) -> bool:
+    """Whether a model has all parts of a feature: that of the attention stream wants two streams."""
+    return 'attention' not in feature or len(getattr(model, 'streams', tuple)()) > 1
+
+
 def require_feature(model: nn.Module) -> None:
     """Raises FeatureError: what the model's release records as its test feature is none, or none that it can give."""
     feature = feature_of(model)
@@ -87,7 +92,7 @@ def require_feature(model: nn.Module) -> None:
         raise FeatureError(f'feature: must give parts of {", ".join(PARTS)} weights above 0, got {feature!r}')
     if unknown := sorted(feature.keys() - PARTS.keys()):
         raise FeatureError(f'feature: no part {", ".join(unknown)}; there are {", ".join(PARTS)}')
-    if 'attention' in feature and len(getattr(model, 'streams', tuple)()) < 2:
+    if not has_parts(model, feature):
         raise FeatureError(f'feature {feature_name(model)}: {model_name(model)} has no attention stream; take {SINGLE}')
 
 
