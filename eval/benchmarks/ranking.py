@@ -81,7 +81,7 @@ def bench_search(root: Path, rounds: int, rows: int = ROWS) -> list[Row]:
     whole = torch.nn.functional.normalize(torch.randn(rows, DIM, generator=generator))
     query = torch.nn.functional.normalize(torch.randn(1, DIM, generator=generator))
     known = [index.Row(str(row), '', '', START, '') for row in range(rows)]
-    batches = index.engine.as_table(known, whole.numpy(), {}).to_batches(index.ranking.BATCH)
+    batches = index.lancedb_tables.as_table(known, whole.numpy(), {}).to_batches(index.ranking.BATCH)
     times = best_seconds(
         {
             'ours': lambda: index.ranking.rank_batches(batches, query.numpy(), 10),
