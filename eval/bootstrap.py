@@ -56,6 +56,11 @@ def over_people(values: np.ndarray, pids: np.ndarray, resamples: int = RESAMPLES
     return Interval(float(values.mean()), float(low), float(high))
 
 
+def in_percent(interval: Interval) -> dict[str, float]:
+    """`value`, `low` and `high` in percent, to two places."""
+    return {name: round(100 * value, 2) for name, value in interval._asdict().items()}
+
+
 class Answers(NamedTuple):
     """How one protocol was answered."""
 
@@ -90,11 +95,11 @@ def paired_rows(names: Sequence[str], trainings: Sequence[Sequence[Sequence[Answ
             row = {'protocol': reference.protocol, 'row': name}
             for figure, score in SCORES.items():
                 values, first = (np.stack([score(one) for one in side]).astype(float) for side in (scores, own[0]))
-                row[figure] = _percent(over_people(values, reference.pids))
+                row[figure] = in_percent(over_people(values, reference.pids))
                 if name != names[0]:
                     if len(values) != len(first):
                         values, first = values.mean(0), first.mean(0)
-                    row[f'{figure}_difference'] = _percent(over_people(values - first, reference.pids))
+                    row[f'{figure}_difference'] = in_percent(over_people(values - first, reference.pids))
             rows.append(row)
     return rows
 
@@ -127,10 +132,6 @@ def answer(model: Any, setting: Setting, maps: Path | None = None) -> list[Answe
         maps: folder that keeps the label maps of a parser.
     """
     return answer_protocols(*measure_model(model, setting, maps)[1:])
-
-
-def _percent(interval: Interval) -> dict[str, float]:
-    return {name: round(100 * value, 2) for name, value in interval._asdict().items()}
 
 
 def table(rows: list[dict[str, Any]]) -> str:

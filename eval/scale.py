@@ -41,6 +41,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from eval.scale_index import cells, describe_machine, measure
+    from ifd_zoo.common.files import replacing
     from ifd_zoo.common.tables import markdown_row, markdown_table
 
     machine = describe_machine()
@@ -48,11 +49,12 @@ def main(argv: list[str] | None = None) -> None:
         print(markdown_table([('what', 'measured', '')]))
         figures = []
         for figure in measure(Path(folder), args):
-            figures.append(figure)
+            figures.append(figure._asdict())
             print(markdown_row(cells(figure)), flush=True)
-    if args.json:
-        values = {'rows': args.rows, 'dim': args.dim, 'machine': machine, 'figures': [f._asdict() for f in figures]}
-        args.json.write_text(json.dumps(values, indent=2) + '\n')
+            if args.json:  # an index may take hours to build, and what was measured before it is kept
+                values = {'rows': args.rows, 'dim': args.dim, 'machine': machine, 'figures': figures}
+                with replacing(args.json) as temporary:
+                    temporary.write_text(json.dumps(values, indent=2) + '\n')
 
 
 if __name__ == '__main__':

@@ -44,3 +44,13 @@ def test_rows_of_a_person_are_alike_and_of_unit_length():
 def test_numbers_that_make_no_sense_are_refused(flags):
     with pytest.raises(SystemExit, match='2'):
         scale.main(flags)
+
+
+def test_what_was_measured_before_a_stop_is_kept(tmp_path, monkeypatch):
+    def stopped(folder, args):
+        yield scale_index.Figure('build', 2.0, 's')
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scale_index, 'measure', stopped)
+    assert scale.main(['--rows', '2400', '--json', str(tmp_path / 'x.json')]) != 0
+    assert figures_of(tmp_path / 'x.json')['build']['value'] == 2.0

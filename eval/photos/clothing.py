@@ -8,6 +8,7 @@ import numpy as np
 
 from eval.bootstrap import over_people
 from eval.embeddings.selection import select_pictures
+from eval.parsers.views import crop_person
 from eval.photos.photo_views import Photo, Photos
 from eval.photos.recoloured_ranks import choose_photos
 from ifd_zoo.datasets import DatasetError
@@ -18,7 +19,6 @@ from ifd_zoo.parsing import load_parser
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.recolour import WARDROBE, clothing_sensitivity
 
-MARGIN = 0.03  # around the person, of its height
 PARTS = ('head and skin', 'clothing', 'background')
 
 
@@ -71,20 +71,15 @@ def measure_model(predictor: Predictor, people: Sequence[Photo]) -> tuple[dict[s
 
 def cut_to_person(photo: Photo) -> Photo:
     """The part of a photo around its person."""
-    rows, columns = (np.flatnonzero((photo.label_map > 0).any(axis)) for axis in (1, 0))
-    margin = round(MARGIN * (rows[-1] - rows[0]))
-    top, left = max(rows[0] - margin, 0), max(columns[0] - margin, 0)
-    bottom, right = rows[-1] + 1 + margin, columns[-1] + 1 + margin
-    label_map = photo.label_map[top:bottom, left:right]
-    return photo._replace(image=photo.image.crop((left, top, left + label_map.shape[1], top + label_map.shape[0])),
-                          label_map=label_map)
+    image, label_map = crop_person((photo.image, photo.label_map))
+    return photo._replace(image=image, label_map=label_map)
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Pearson's correlation of two maps over their places; 0 where one of them is the same everywhere."""
-    first, second = (one.ravel() - one.mean(dtype=np.float64) for one in (first, second))
-    norm = np.linalg.norm(first) * np.linalg.norm(second)
-    return float(first @ second / norm) if norm else 0.0
+    if not (np.ptp(first) and np.ptp(second)):
+        return 0.0
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
 def lines(rows: Sequence[dict[str, Any]]) -> list[list[str]]:

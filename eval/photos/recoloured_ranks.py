@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
+from eval.bootstrap import in_percent, over_people
 from eval.embeddings.selection import select_pictures
 from eval.metrics import Labels, evaluate_embeddings
 from eval.parsers.sheet import Case
@@ -31,7 +32,6 @@ from ifd_zoo.predictor import Predictor
 LEAST = 11  # photos; with fewer rank-10 says nothing
 CHUNK = 8  # photos
 SIZES = ((128, 64), (256, 128))  # of ImageNet features
-RESAMPLES, OUTSIDE = 2000, 5  # of the bootstrap; percent outside the interval
 FIGURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     'rank1': lambda ranks: ranks <= 1,
     'rank10': lambda ranks: ranks <= 10,
@@ -127,13 +127,8 @@ def rank_answers(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
 
 def figures(ranks: np.ndarray) -> dict[str, dict[str, float]]:
     """`value`, `low` and `high` of `FIGURES` in percent, of ranks (photos, answers)."""
-    drawn = np.random.default_rng(0).integers(len(ranks), size=(RESAMPLES, len(ranks)))
-    result = {}
-    for name, score in FIGURES.items():
-        scores = 100 * score(ranks).mean(1)  # of each photo
-        low, high = np.percentile(scores[drawn].mean(1), [OUTSIDE / 2, 100 - OUTSIDE / 2])
-        result[name] = {'value': round(scores.mean(), 2), 'low': round(low, 2), 'high': round(high, 2)}
-    return result
+    photos = np.arange(len(ranks))
+    return {name: in_percent(over_people(score(ranks).mean(1), photos)) for name, score in FIGURES.items()}
 
 
 def measure(args: argparse.Namespace) -> tuple[dict, dict[str, list[Case]]]:
