@@ -134,7 +134,7 @@ def array_map(*size, value=0):
         ),
         (
             array_map(64, 32, 3),
-            f'parsing/{FIRST}.png: a label map is a PNG of one byte per pixel, this one is RGB',
+            f'parsing/{FIRST}.png: a label map must be a PNG with one byte per pixel, this one is RGB',
         ),
     ],
 )

@@ -94,7 +94,7 @@ def test_a_name_that_does_not_fit_is_refused_by_name(root, name, old, new):
 def test_deepchange_lists_must_name_files_that_are_there(tmp_path):
     folder = write_deepchange_tree(tmp_path) / 'DeepChangeDataset'
     next((folder / 'train-set').glob('P10_*')).unlink()
-    with pytest.raises(DatasetError, match='train-set: 1 listed images are not here, such as P10_'):
+    with pytest.raises(DatasetError, match='train-set: 1 listed images are missing, such as P10_'):
         load_dataset('deepchange', tmp_path)
 
 

@@ -70,7 +70,7 @@ def test_the_layout_is_shown_where_the_folders_of_the_outfits_are_missing(root, 
     without_outfits(root)
     with pytest.raises(DatasetError) as caught:
         load_dataset('folder', root)
-    text, hint = str(caught.value), '(the folder of the outfit is missing)'
+    text, hint = str(caught.value), '(the outfit folder is missing)'
     assert '{train,query,gallery}/<person>/<outfit>/c<camera>_<number>.jpg: train has 6 at another depth' in text
     assert f'gallery has 8 at another depth, such as gallery/0001/c1_1_0.jpg {hint}' in text
     assert check_data(['--root', str(root)]) == 2 and text in capsys.readouterr().err

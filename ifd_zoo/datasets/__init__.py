@@ -1,4 +1,4 @@
-"""Data sets by name."""
+"""Registry of data sets."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +23,7 @@ class Reader(NamedTuple):
 DATASETS = {
     'celeb_reid': Reader('Celeb-reID', load_celeb_reid),
     'deepchange': Reader('DeepChange', load_deepchange),
-    'folder': Reader('', load_folder),  # called as its folder is
+    'folder': Reader('', load_folder),  # titled by the name of its folder
     'last': Reader('LaST', load_last),
     'ltcc': Reader('LTCC', load_ltcc),
     'market1501': Reader('Market-1501', load_market1501),
@@ -45,7 +45,7 @@ __all__ = [
 
 
 def load_dataset(name: str, root: str | Path) -> ReIDDataset:
-    """A data set by name; DatasetError when the name is unknown or the files are not as they should be."""
+    """Load a data set by name; raises DatasetError if the name is unknown or the files are not as expected."""
     if name not in DATASETS:
         raise DatasetError(f'unknown data set {name!r}; known: {", ".join(DATASETS)}')
     return DATASETS[name].load(root)

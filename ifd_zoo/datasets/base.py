@@ -1,4 +1,4 @@
-"""What every data set returns: records, and protocols as data."""
+"""Data structures that every reader returns: records, splits and protocols."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,11 +17,11 @@ MODES = ('general', 'cc', 'sc')
 
 
 class DatasetError(ZooError, ValueError):
-    """A data set on disk is not what it should be; the message names the folder or file."""
+    """A data set on disk is invalid; the message names the folder or file."""
 
 
 class UnreadableImage(DatasetError):
-    """The file of an image is missing, damaged or no image."""
+    """An image file is missing, damaged or not an image."""
 
 
 @dataclass(frozen=True)
@@ -30,30 +30,30 @@ class Record:
     pid: int
     camid: int
     clothes_id: int
-    """Outfit id, unique over persons: the same garment on two persons is two ids."""
+    """Outfit id, unique across persons: the same garment on two persons has two ids."""
     label_map: Path | None = None
-    """Human parsing map (PNG, one byte per pixel, values of `ifd_zoo.labels.LABELS`)."""
+    """Label map (PNG, one byte per pixel, values are positions in `ifd_zoo.labels.LABELS`)."""
 
 
 @dataclass(frozen=True)
 class Protocol:
     name: str
     mode: str
-    """One of `MODES`; see `eval/metrics.py` for what each counts as relevant and as junk."""
+    """One of `MODES`; see `eval/metrics.py` for the gallery images that each counts as relevant and as junk."""
     query: tuple[Record, ...]
     gallery: tuple[Record, ...]
     trial: int | None = None
-    """Number of a repeated draw of the gallery. Figures of protocols that share a name are averaged."""
+    """Index of a repeated random gallery draw. Results of protocols that share a name are averaged."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images that are counted together; an image may be in several splits."""
+    """Named group of images that are counted together; an image may be in several splits."""
 
     name: str
     records: tuple[Record, ...]
     expected: dict[str, int] = field(default_factory=dict, hash=False)
-    """Published numbers of any of `images`, `persons` and `outfits`."""
+    """Published counts, with any of the keys `images`, `persons` and `outfits`."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class ReIDDataset:
     """pids are 0..K-1 in sorted order."""
     protocols: tuple[Protocol, ...] = field(default=())
     splits: tuple[Split, ...] = field(default=())
-    """All that was read, as it lies on disk: also images that a later choice of people or cameras leaves out."""
+    """All images read from disk, including those that a later choice of persons or cameras leaves out."""
     places: tuple[tuple[Path, str], ...] = field(default=())
-    """Where images of the splits are looked for: folders, and the glob below each, such as `*/*`."""
+    """Where images of the splits are searched: folders, each with the glob pattern below it, such as `*/*`."""
     lacks: str = ''
-    """Why there are no protocols; empty where there are some."""
+    """Why there are no protocols; empty if there are any."""
 
     @property
     def num_pids(self) -> int:
@@ -79,7 +79,7 @@ class ReIDDataset:
         return tuple({record.path: record for split in self.splits for record in split.records}.values())
 
     def with_records(self, others: Mapping[Record, Record]) -> 'ReIDDataset':
-        """The data set with other records in training and protocols; those that are no key of `others` stay."""
+        """Return a copy with records of training and protocols replaced; those that are not keys of `others` stay."""
 
         def change(records: tuple[Record, ...]) -> tuple[Record, ...]:
             return tuple(others.get(record, record) for record in records)
@@ -89,25 +89,25 @@ class ReIDDataset:
 
 
 def read_label_map(path: Path, size: tuple[int, int] | None = None, classes: int = len(LABELS)) -> np.ndarray:
-    """(H, W) uint8, values in `range(classes)`.
+    """Read a label map as (H, W) uint8 with values in `range(classes)`.
 
-    A label map belongs to the upright image, whatever its EXIF data says, and is shrunk with an image that is huge.
+    A label map belongs to the upright image (EXIF rotation applied), and is shrunk if `read_image` shrinks the image.
 
     Args:
-        size: (width, height) of its image as `read_image` gives it, when that is known.
-        classes: of the label set; another number than ours where another tool made the map.
+        size: (width, height) of the image as returned by `read_image`, if known.
+        classes: number of classes in the label set; differs from ours if another tool made the map.
 
     Raises:
-        DatasetError: the file is missing, no single-channel PNG, of other labels or of another size.
+        DatasetError: the file is missing, not a single-channel PNG, of another label set or of another size.
     """
     try:
         with Image.open(path) as picture:
             mode, label_map, fault = picture.mode, np.array(picture), label_fault(picture.info)
-    # Pillow's decoders raise whatever damaged bytes lead them to: OSError, SyntaxError, IndexError, struct.error ...
+    # Damaged bytes can make Pillow's decoders raise anything: OSError, SyntaxError, IndexError, struct.error ...
     except Exception as error:
         raise DatasetError(f'{path}: label map cannot be read ({error})') from error
     if mode not in ('L', 'P'):
-        raise DatasetError(f'{path}: a label map is a PNG of one byte per pixel, this one is {mode}')
+        raise DatasetError(f'{path}: a label map must be a PNG with one byte per pixel, this one is {mode}')
     if fault:
         raise DatasetError(f'{path}: {fault}; make the label maps again')
     if label_map.max() >= classes:
@@ -122,12 +122,12 @@ def _fitted(path: Path, label_map: np.ndarray, size: tuple[int, int]) -> np.ndar
         return label_map
     fault = f'{path}: {width} x {height} pixels, but its image has {size[0]} x {size[1]}'
     if size == (height, width):
-        fault += '; a label map belongs to the upright image, as its EXIF data turns it'
+        fault += '; a label map must match the upright image, rotated as its EXIF data says'
     raise DatasetError(fault)
 
 
 def read_image(path: Path) -> Image.Image:
-    """RGB, by `load_image`. Raises UnreadableImage when the file is missing, damaged or no image."""
+    """Read an RGB image with `load_image`. Raises UnreadableImage if the file is missing, damaged or not an image."""
     try:
         return load_image(path)
     except ImageError as error:
@@ -135,12 +135,12 @@ def read_image(path: Path) -> Image.Image:
 
 
 class RecordDataset:
-    """Records as tensors.
+    """Map-style dataset that turns records into tensors.
 
     Each item is a dict: image, masked (3, H, W), clothing (1, H, W), pid, camid, clothes_id, index.
 
     Args:
-        transform: what `ifd_zoo.transforms` has, of an image and its label map.
+        transform: one of `ifd_zoo.transforms`, called with an image and its label map.
     """
 
     def __init__(
@@ -153,10 +153,10 @@ class RecordDataset:
         return len(self.records)
 
     def load(self, index: int) -> tuple[Image.Image, np.ndarray | None]:
-        """An image, RGB, and its label map (H, W) uint8, if it has one.
+        """Load an RGB image and its label map (H, W) uint8, None if it has none.
 
         Raises:
-            DatasetError: one of them cannot be used.
+            DatasetError: either cannot be used.
         """
         record = self.records[index]
         image = read_image(record.path)

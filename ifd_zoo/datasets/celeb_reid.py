@@ -6,12 +6,12 @@ Reference:
 URL:
     https://github.com/Huang-3/Celeb-reID
 Licence:
-    For research only; neither to be passed on nor for commercial use.
+    For research only; no redistribution and no commercial use.
 
     <root>/Celeb-reID/{train,query,gallery}/<pid>_<number>_0.jpg
     <root>/parsing/<same relative path>.png                             label maps, optional
 
-`Celeb-reID` may also be <root> itself.
+<root> may also be the folder `Celeb-reID` itself.
 
 | split | images | persons |
 |---|---|---|
@@ -19,9 +19,9 @@ Licence:
 | query | 2,972 | 420 |
 | gallery | 11,006 | 420 |
 
-There are no camera labels: each image is given a camera of its own, so that no image is junk. There are no outfit
-labels either: all images of a person carry one outfit. Pairs of a person in another outfit then do not exist, and the
-clothing contrastive loss weighs all pairs by 1.
+There are no camera labels: each image gets its own camid, so that none is junk. There are no outfit labels either: all
+images of a person share one outfit. So no person appears in two outfits, and the clothing contrastive loss weights all
+pairs by 1.
 """
 
 import re
@@ -43,13 +43,13 @@ FILE_NAME = re.compile(r'(\d+)_\d+_\d+')
 
 
 def load_celeb_reid(root: str | Path) -> ReIDDataset:
-    """Read the layout above. Train pids are 0..631, test pids those of the file names.
+    """Load Celeb-reID from the layout above. Train pids are 0..631, test pids come from the file names.
 
-    The one protocol is `general`, in which every gallery image of the person is a right answer. A split that is not of
-    the published size gives a `CountWarning`.
+    The only protocol is `general`, in which every gallery image of the person is a correct match. A split whose size
+    differs from the published one issues a `CountWarning`.
 
     Raises:
-        DatasetError: a folder is missing or has no images, or a file name is not as above.
+        DatasetError: a folder is missing or has no images, or a file name does not fit the layout.
     """
     root = Path(root).expanduser()
     folder = find_folder(root, ('Celeb-reID', '.'), SPLITS)

@@ -1,4 +1,4 @@
-"""What readers of published data sets share: finding files, numbering labels, checking counts."""
+"""Helpers for readers of published data sets: finding files, numbering labels, checking counts."""
 
 import re
 import warnings
@@ -16,49 +16,49 @@ class CountWarning(UserWarning):
 
 
 class Label(NamedTuple):
-    """What the names of one image's file and folders say."""
+    """Labels read from the file and folder names of an image."""
 
     pid: int
     camid: int
     outfit: int | str
-    """Tells the outfits of one person apart: the same value on two persons is two outfits."""
+    """Outfit of this person: the same value on two persons means two outfits."""
 
 
 def find_folder(root: Path, candidates: tuple[str, ...], splits: tuple[str, ...]) -> Path:
-    """The first of `candidates` (paths below `root`) that holds one of `splits`; DatasetError when none does."""
+    """Return the first of `candidates` (paths below `root`) that has one of `splits`; DatasetError if none does."""
     if not root.is_dir():
         raise DatasetError(f'{root}: no such folder')
     for candidate in candidates:
         if any((root / candidate / split).is_dir() for split in splits):
             return root / candidate
     looked = ' or '.join(str(root / candidate) for candidate in candidates)
-    raise DatasetError(f'{root}: nothing here in the expected layout; looked for {", ".join(splits)} in {looked}')
+    raise DatasetError(f'{root}: no data set in the expected layout here; looked for {", ".join(splits)} in {looked}')
 
 
 def list_images(folder: Path, pattern: str) -> list[Path]:
-    """`list_pictures` of a split.
+    """List the images of a split with `list_pictures`.
 
     Raises:
-        DatasetError: the folder is missing, or no image is in it.
+        DatasetError: the folder is missing or has no images.
     """
     if not folder.is_dir():
         raise DatasetError(f'{folder}: no such folder')
     images = list_pictures(folder, pattern)
     if not images:
-        raise DatasetError(f'{folder}: no image {pattern} in this folder; looked for {", ".join(SUFFIXES)}')
+        raise DatasetError(f'{folder}: no images {pattern} in this folder; looked for {", ".join(SUFFIXES)}')
     return images
 
 
 def parse_name(path: Path, pattern: re.Pattern, form: str) -> tuple[str, ...]:
-    """The groups of `pattern` in a file's base name without its suffix.
+    """Return the groups of `pattern` in a file's base name without its suffix.
 
     Args:
-        form: what the name should be, for the message.
+        form: the expected form of the name, for the error message.
 
     Raises:
-        DatasetError: the name is not so.
+        DatasetError: the name does not match.
     """
-    # The base name only: a root such as /data/2024_01_c3/ would match as well.
+    # The base name only: a root such as /data/2024_01_c3/ could match as well.
     match = pattern.fullmatch(path.stem)
     if not match:
         raise DatasetError(f'{path}: the file name must be {form}')
@@ -66,14 +66,14 @@ def parse_name(path: Path, pattern: re.Pattern, form: str) -> tuple[str, ...]:
 
 
 def training_records(root: Path, labels: dict[Path, Label]) -> tuple[Record, ...]:
-    """Records in the order of `labels`, their pids 0..K-1 in sorted order."""
+    """Return records in the order of `labels`, with pids renumbered 0..K-1 in sorted order."""
     pids = _numbers(label.pid for label in labels.values())
     (records,) = evaluation_records(root, labels)
     return tuple(replace(record, pid=pids[record.pid]) for record in records)
 
 
 def evaluation_records(root: Path, *splits: dict[Path, Label]) -> tuple[tuple[Record, ...], ...]:
-    """Records of splits that share one numbering of outfits, each in the order of its dict; pids stay as they are."""
+    """Return records of splits that share one numbering of outfits, each in the order of its dict; pids are kept."""
     outfits = _numbers((label.pid, label.outfit) for split in splits for label in split.values())
     return tuple(
         tuple(
@@ -85,7 +85,7 @@ def evaluation_records(root: Path, *splits: dict[Path, Label]) -> tuple[tuple[Re
 
 
 def count(records: tuple[Record, ...]) -> dict[str, int]:
-    """Numbers of images, persons and outfits."""
+    """Count images, persons and outfits."""
     return {
         'images': len(records),
         'persons': len({record.pid for record in records}),
@@ -94,7 +94,7 @@ def count(records: tuple[Record, ...]) -> dict[str, int]:
 
 
 def check_counts(dataset: str, splits: tuple[Split, ...]) -> None:
-    """Warn with a `CountWarning` for each split that is not what was published; `dataset` is its name in messages."""
+    """Issue a `CountWarning` for each split that differs from the published counts; `dataset` is the name to show."""
     for split in splits:
         counts = count(split.records)
         found = {name: counts[name] for name in split.expected}
@@ -109,6 +109,6 @@ def _numbers(values: Iterable[Hashable]) -> dict:
 
 
 def find_label_map(root: Path, path: Path) -> Path | None:
-    """Find the label map of an image, at its relative path below `root`/parsing; None when there is no such file."""
+    """Return the label map at an image's relative path below `root`/parsing, or None if there is no such file."""
     label_map = (root / 'parsing' / path.relative_to(root)).with_suffix('.png')
     return label_map if label_map.is_file() else None

@@ -6,21 +6,21 @@ Reference:
 URL:
     https://github.com/PengBoXiangShang/deepchange
 Licence:
-    Given on a signed request, for non-commercial research only. Neither the images nor anything cut from them may be
-    passed on, and faces must be blocked wherever images are shown.
+    Available on signed request, for non-commercial research only. Neither the images nor crops of them may be
+    redistributed, and faces must be blocked out wherever images are shown.
 
     <root>/DeepChangeDataset/{train-set,test-set-query,test-set-gallery}/P<pid>_C<camera>_<clothes>_....jpg
     <root>/DeepChangeDataset/{train-set,test-set-query,test-set-gallery}-bbox.txt   lines of <file name>,<tracklet>
-    <root>/DeepChangeDataset/val-set-{query,gallery}                                further people, not read
+    <root>/DeepChangeDataset/val-set-{query,gallery}                                other persons, not read
     <root>/parsing/<same relative path>.png                                         label maps, optional
 
-`DeepChangeDataset` may also be <root> itself. As in other published work, images of a person with the
-same <clothes>, the third field of the name, are of one outfit. Images that the list does not name are left out.
+<root> may also be the folder `DeepChangeDataset` itself. As in other published work, images of a person with the same
+<clothes>, the third field of the name, show one outfit. Images that are not in the list are left out.
 
-Published are 178,407 images of 1,121 people, with those of validation. How many are in each split is not checked.
+The published data set has 178,407 images of 1,121 persons, including validation. The sizes of splits are not checked.
 
-The camera of a record is its tracklet, so that only images of the query's own tracklet are junk: the same camera at
-another time is a right answer here.
+The camid of a record is its tracklet, so that only images of the query's own tracklet are junk: images of the person
+from the same camera at another time are correct matches here.
 """
 
 import re
@@ -41,13 +41,13 @@ FILE_NAME = re.compile(r'P(\d+)_C\d+_([^_]+)(?:_.*)?')
 
 
 def load_deepchange(root: str | Path) -> ReIDDataset:
-    """Read the layout above. Train pids are 0..K-1, test pids those of the file names, cameras the tracklets.
+    """Load DeepChange from the layout above.
 
-    The one protocol is `general`. No split is compared with a published size.
+    Train pids are 0..K-1, test pids come from the file names, camids are tracklets. The only protocol is `general`.
 
     Raises:
-        DatasetError: a folder or list is missing, a folder has no images, a listed image is not there, or a line of a
-            list or a file name is not as above.
+        DatasetError: a folder or list is missing, a folder has no images, a listed image is missing, or a line of a
+            list or a file name does not fit the layout.
     """
     root = Path(root).expanduser()
     folder = find_folder(root, ('DeepChangeDataset', '.'), SPLITS)
@@ -63,7 +63,7 @@ def _labels(folder: Path, split: str) -> dict[Path, Label]:
     tracklets = _tracklets(folder / f'{split}-bbox.txt')
     missing = sorted(set(tracklets) - {path.stem for path in images})
     if missing:
-        raise DatasetError(f'{folder / split}: {len(missing)} listed images are not here, such as {missing[0]}.jpg')
+        raise DatasetError(f'{folder / split}: {len(missing)} listed images are missing, such as {missing[0]}.jpg')
     labels = {}
     for path in images:
         if path.stem in tracklets:
@@ -73,15 +73,15 @@ def _labels(folder: Path, split: str) -> dict[Path, Label]:
 
 
 def _tracklets(path: Path) -> dict[str, int]:
-    """Tracklets by the name of the image without its suffix, which is in capitals in some copies."""
+    """Read the tracklets by image name without its suffix, which is in capitals in some copies."""
     if not path.is_file():
-        raise DatasetError(f'{path}: no such file; it tells the tracklet of each image')
+        raise DatasetError(f'{path}: no such file; it gives the tracklet of each image')
     tracklets = {}
     for number, line in enumerate(path.read_text(errors='replace').splitlines(), 1):
         if line.strip():
-            # Other readers take the first two fields, whatever follows them.
+            # As in other readers, fields after the first two are ignored.
             name, tracklet = (*map(str.strip, line.split(',')), '')[:2]
             if not tracklet.isdecimal():
-                raise DatasetError(f'{path}:{number}: the line must be <file name>,<tracklet>, it is {line!r}')
+                raise DatasetError(f'{path}:{number}: the line must be <file name>,<tracklet>, but is {line!r}')
             tracklets[Path(name).stem] = int(tracklet)
     return tracklets

@@ -3,7 +3,7 @@
     <root>/{train,query,gallery}/<pid>/<clothes>/c<cam>_<n>.jpg         any suffix of `ifd_zoo.images.formats.SUFFIXES`
     <root>/parsing/<same relative path>.png                             label maps, optional
 
-<pid> and <clothes> are folder names of any form; an outfit is the pair (pid, clothes).
+<pid> and <clothes> can be any folder names; an outfit is a pair (pid, clothes).
 """
 
 import re
@@ -19,13 +19,13 @@ FILE_NAME = re.compile(r'c(\d+)_.+')
 
 
 def load_folder(root: str | Path) -> ReIDDataset:
-    """Read the layout above.
+    """Load a data set from the layout above.
 
-    Train pids are 0..K-1 in sorted order of the folder names. Query and gallery share one numbering of their own,
-    likewise sorted.
+    Train pids are 0..K-1 in sorted order of the folder names. Query and gallery share a separate numbering, sorted in
+    the same way.
 
     Raises:
-        DatasetError: there are no images in this layout, or a file name carries no camera.
+        DatasetError: there are no images in this layout, or a file name has no camera.
     """
     root = Path(root).expanduser()
     if not root.is_dir():
@@ -44,7 +44,7 @@ def load_folder(root: str | Path) -> ReIDDataset:
 
 
 def _explain(root: Path, empty: list[str]) -> str:
-    """What is missing in splits without images, and what is there instead."""
+    """Describe what is missing in splits without images, and what was found instead."""
     splits = f'{{{",".join(empty)}}}' if len(empty) > 1 else empty[0]
     expected = f"{root}: no images in the layout of 'folder', {splits}/<person>/<outfit>/c<camera>_<number>.jpg: "
     return expected + '; '.join(_found(root, split) for split in empty)
@@ -57,12 +57,12 @@ def _found(root: Path, split: str) -> str:
     if not images:
         return f'{split} is empty'
     example = images[0].relative_to(root)
-    hint = ' (the folder of the outfit is missing)' if len(example.parts) == IMAGES.count('*') else ''
+    hint = ' (the outfit folder is missing)' if len(example.parts) == IMAGES.count('*') else ''
     return f'{split} has {len(images)} at another depth, such as {example}{hint}'
 
 
 def _read_splits(root: Path, splits: tuple[str, ...]) -> dict[str, tuple[Record, ...]]:
-    """Records of splits that share one numbering of persons and outfits."""
+    """Read the records of splits that share one numbering of persons and outfits."""
     files = {split: list_pictures(root / split, IMAGES) for split in splits}
     people = sorted({path.parts[-3] for paths in files.values() for path in paths})
     outfits = sorted({path.parts[-3:-1] for paths in files.values() for path in paths})

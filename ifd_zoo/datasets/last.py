@@ -1,4 +1,4 @@
-"""LaST: scenes of films, with outfits labelled for training only.
+"""LaST: scenes from films, with outfit labels for training only.
 
 Reference:
     Shu, Wang, Zang, Zhang, Chen, Li, Tian: Large-Scale Spatio-Temporal Person Re-identification: Algorithms and
@@ -8,13 +8,13 @@ URL:
 Licence:
     For academic research only.
 
-    <root>/last/train/<pid>/<pid>_..._<clothes>.jpg     <clothes> tells the outfits of one person apart
+    <root>/last/train/<pid>/<pid>_..._<clothes>.jpg     <clothes> is an outfit of this person
     <root>/last/test/query/<pid>_....jpg
     <root>/last/test/gallery/<pid>/<pid>_....jpg
-    <root>/last/val/{query,gallery}                     56 further people, not read
+    <root>/last/val/{query,gallery}                     56 other persons, not read
     <root>/parsing/<same relative path>.png             label maps, optional
 
-`last` may also be called `LaST`, or be <root> itself.
+`last` may also be called `LaST`, and <root> may be that folder itself.
 
 | split | images | persons |
 |---|---|---|
@@ -22,10 +22,9 @@ Licence:
 | query | 10,176 | 5,805 |
 | gallery | 125,353 | 5,806 |
 
-The authors' repository also has the counts of a smaller release: 70,923, 10,173 and 123,041 images.
+The authors' repository also gives the counts of a smaller release: 70,923, 10,173 and 123,041 images.
 
-There are no camera labels. Each image is given a camera of its own, so that no image is junk; and each test person one
-outfit.
+There are no camera labels: each image gets its own camid, so that none is junk. Each test person has one outfit.
 """
 
 import re
@@ -43,19 +42,19 @@ from ifd_zoo.datasets.common import (
 )
 
 PLACES = {'train': '*/*', 'test/query': '*', 'test/gallery': '*/*'}
-"""Number of images in each split."""
+"""Glob pattern of the images in each split."""
 TRAIN_NAME = re.compile(r'(\d+)_(?:.*_)?([^_]+)')
 TEST_NAME = re.compile(r'(\d+)_.+')
 
 
 def load_last(root: str | Path) -> ReIDDataset:
-    """Read the layout above. Train pids are 0..4999, test pids those of the file names.
+    """Load LaST from the layout above. Train pids are 0..4999, test pids come from the file names.
 
-    The one protocol is `general`, in which every gallery image of the person is a right answer. A split that is not of
-    the published size gives a `CountWarning`.
+    The only protocol is `general`, in which every gallery image of the person is a correct match. A split whose size
+    differs from the published one issues a `CountWarning`.
 
     Raises:
-        DatasetError: a folder is missing or has no images, or a file name is not as above.
+        DatasetError: a folder is missing or has no images, or a file name does not fit the layout.
     """
     root = Path(root).expanduser()
     folder = find_folder(root, ('last', 'LaST', '.'), ('train', 'test'))

@@ -6,13 +6,13 @@ Reference:
 URL:
     https://naiq.github.io/LTCC_Perosn_ReID.html
 Licence:
-    Given on request by its authors, for research only. Neither the images nor anything cut from them may be passed on.
+    Available from its authors on request, for research only. Neither the images nor crops of them may be redistributed.
 
     <root>/LTCC_ReID/{train,query,test}/<pid>_<clothes>_c<camera>_<frame>.png       `test` is the gallery
     <root>/parsing/<same relative path>.png                                         label maps, optional
 
-`LTCC_ReID` may also be in `<root>/ltcc` or `<root>/LTCC`, or be <root> itself. <clothes> counts the outfits of one
-person.
+`LTCC_ReID` may also be in `<root>/ltcc` or `<root>/LTCC`, and <root> may be that folder itself. <clothes> numbers the
+outfits of a person.
 
 | split | images | persons |
 |---|---|---|
@@ -21,7 +21,7 @@ person.
 | test, gallery | 7,050 | 75 with the queries |
 
 All 493 queries are valid in the general protocol, 392 in the clothes-changing one: for the others the gallery has no
-image of the person in another outfit before another camera.
+image of the person in another outfit from another camera.
 """
 
 import re
@@ -43,13 +43,13 @@ FILE_NAME = re.compile(r'(\d+)_(\d+)_c(\d+)_.+')
 
 
 def load_ltcc(root: str | Path) -> ReIDDataset:
-    """Read the layout above. Train pids are 0..76; test pids and all cameras are those of the file names.
+    """Load LTCC from the layout above. Train pids are 0..76; test pids and all camids come from the file names.
 
-    The protocols are `general` and `cc`, with the same queries and gallery. A split that is not of the published size
-    gives a `CountWarning`.
+    The protocols are `general` and `cc`, with the same queries and gallery. A split whose size differs from the
+    published one issues a `CountWarning`.
 
     Raises:
-        DatasetError: a folder is missing or has no images, or a file name is not as above.
+        DatasetError: a folder is missing or has no images, or a file name does not fit the layout.
     """
     root = Path(root).expanduser()
     folder = find_folder(root, ('LTCC_ReID', 'ltcc/LTCC_ReID', 'LTCC/LTCC_ReID', '.'), SPLITS)

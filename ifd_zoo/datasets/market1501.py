@@ -1,16 +1,17 @@
-"""Market-1501: six cameras before a supermarket, one outfit per person.
+"""Market-1501: six cameras in front of a supermarket, one outfit per person.
 
 Reference:
     Zheng, Shen, Tian, Wang, Wang, Tian: Scalable Person Re-identification: A Benchmark. ICCV 2015.
 URL:
     http://www.liangzheng.org/Project/project_reid.html
 Licence:
-    For research only: photographs of passers-by.
+    For research only: photos of passers-by.
 
     <root>/Market-1501-v15.09.15/{bounding_box_train,query,bounding_box_test}/<pid>_c<camera>s<sequence>_<frame>_<n>.jpg
     <root>/parsing/<same relative path>.png                                         label maps, optional
 
-`Market-1501-v15.09.15` may also be called `Market-1501`, or be <root> itself. `bounding_box_test` is the gallery.
+`Market-1501-v15.09.15` may also be called `Market-1501`, and <root> may be that folder itself. `bounding_box_test` is
+the gallery.
 
 | split | images | persons |
 |---|---|---|
@@ -18,8 +19,8 @@ Licence:
 | query | 3,368 | 750 |
 | bounding_box_test | 15,913 | 750 and the distractors |
 
-`bounding_box_test` has 19,732 files: 3,819 of them carry the pid -1, which marks detections that say nothing, and are
-left out. The distractors, pid 0000, stay in the gallery as wrong answers to every query.
+`bounding_box_test` has 19,732 files: 3,819 have the pid -1, which marks junk detections, and are left out. Distractors,
+pid 0000, stay in the gallery as wrong matches for every query.
 """
 
 import re
@@ -42,13 +43,13 @@ JUNK = -1
 
 
 def load_market1501(root: str | Path) -> ReIDDataset:
-    """Read the layout above. Train pids are 0..750; test pids and all cameras are those of the file names.
+    """Load Market-1501 from the layout above. Train pids are 0..750; test pids and all camids come from the file names.
 
-    The one protocol is `general`; everybody wears one outfit. A split that is not of the published size gives a
-    `CountWarning`.
+    The only protocol is `general`, as each person has one outfit. A split whose size differs from the published one
+    issues a `CountWarning`.
 
     Raises:
-        DatasetError: a folder is missing or has no images, or a file name is not as above.
+        DatasetError: a folder is missing or has no images, or a file name does not fit the layout.
     """
     root = Path(root).expanduser()
     folder = find_folder(root, ('Market-1501-v15.09.15', 'Market-1501', '.'), SPLITS)

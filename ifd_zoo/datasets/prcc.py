@@ -6,24 +6,24 @@ Reference:
 URL:
     http://www.isee-ai.cn/%7Eyangqize/clothing.html
 Licence:
-    Given on request by its authors, for research only. Neither the images nor anything cut from them may be passed on.
+    Available from its authors on request, for research only. Neither the images nor crops of them may be redistributed.
 
     <root>/rgb/train/<pid>/{A,B,C}_*.jpg                the letter is the camera
-    <root>/rgb/val/<pid>/{A,B,C}_*.jpg                  further images of the training persons, not read
+    <root>/rgb/val/<pid>/{A,B,C}_*.jpg                  other images of the training persons, not read
     <root>/rgb/test/{A,B,C}/<pid>/*.jpg                 the folder is the camera
     <root>/parsing/<same relative path>.png             label maps, optional
 
-`rgb` may also be in `<root>/prcc` or `<root>/PRCC`. A person wears one outfit before cameras A and B, another before C.
+`rgb` may also be in `<root>/prcc` or `<root>/PRCC`. A person wears one outfit in cameras A and B, another in C.
 
 | split | images | persons | outfits |
 |---|---|---|---|
 | train | 17,896 | 150 | 300 |
 | val | 5,002 | the same 150 | |
 | test A, gallery | 3,384 | 71 | 71 |
-| test B, query in the same clothes | 3,873 | 71 | 71 |
-| test C, query in other clothes | 3,543 | 71 | 71 |
+| test B, queries in the same clothes | 3,873 | 71 | 71 |
+| test C, queries in other clothes | 3,543 | 71 | 71 |
 
-Training uses `train` alone, as the published figures of this field do: with `val` they would not compare.
+Training uses `train` alone, as published results do: with `val` the results would not be comparable.
 """
 
 import random
@@ -44,7 +44,7 @@ CAMERAS = {'A': 0, 'B': 1, 'C': 2}
 OUTFITS = {'A': 0, 'B': 0, 'C': 1}
 TRIALS = 10
 IMAGES = '*/*'
-"""In each split."""
+"""Glob pattern of the images in each split."""
 FILE_NAME = re.compile(r'([ABC])_.+')
 TRAIN_COUNTS = {'images': 17896, 'persons': 150, 'outfits': 300}
 TEST_COUNTS = {
@@ -55,15 +55,16 @@ TEST_COUNTS = {
 
 
 def load_prcc(root: str | Path) -> ReIDDataset:
-    """Read the layout above. Train pids are 0..149, test pids those of the folders, cameras A, B and C are 0, 1 and 2.
+    """Load PRCC from the layout above.
 
-    The queries of `sc` are B, those of `cc` are C. The gallery of the protocols `sc-all` and `cc-all` is the whole of
-    A; that of `sc-single` and `cc-single`, as first published, is one random image of each person in A, drawn TRIALS
-    times. A split that is not of the published size gives a `CountWarning`.
+    Train pids are 0..149, test pids come from the folders, cameras A, B and C are 0, 1 and 2. `sc` queries are from B,
+    `cc` queries from C. The gallery of `sc-all` and `cc-all` is all of A; that of `sc-single` and `cc-single`, as first
+    published, is one random image per person from A, drawn TRIALS times. A split whose size differs from the published
+    one issues a `CountWarning`.
 
     Raises:
-        DatasetError: a folder is missing or has no images, a person's folder is no number, or the name of a training
-            image carries no camera.
+        DatasetError: a folder is missing or has no images, a person's folder is not a number, or a training image has
+            no camera in its name.
     """
     root = Path(root).expanduser()
     folder = find_folder(root, ('rgb', 'prcc/rgb', 'PRCC/rgb'), ('train', 'test'))
@@ -91,11 +92,11 @@ def _protocols(test: dict[str, tuple[Record, ...]]) -> tuple[Protocol, ...]:
 
 
 def _draw_gallery(records: tuple[Record, ...], seed: int) -> tuple[Record, ...]:
-    """One random image of each person; the same ones everywhere, as the records come in sorted order."""
+    """Draw one random image per person; the same on every machine, as the records come in sorted order."""
     people: dict[int, list[Record]] = {}
     for record in records:
         people.setdefault(record.pid, []).append(record)
-    # Of `random` only random() itself is the same in every version of Python.
+    # Of the functions of `random`, only random() gives the same values in every version of Python.
     rng = random.Random(seed)
     return tuple(images[int(rng.random() * len(images))] for images in people.values())
 

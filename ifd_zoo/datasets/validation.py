@@ -1,4 +1,4 @@
-"""Validation on training people, for every choice that must not be made on test people."""
+"""Validation on held-out training persons, for choices that must not be made on test persons."""
 
 from dataclasses import replace
 
@@ -6,13 +6,13 @@ from ifd_zoo.datasets.base import MODES, DatasetError, Protocol, Record, ReIDDat
 
 
 def hold_out(dataset: ReIDDataset, num_pids: int) -> ReIDDataset:
-    """The data set with its last training people held out.
+    """Hold out the last training persons of a data set.
 
-    The last `num_pids` people leave `train` and replace the test protocols: the first image of each outfit (in path
+    The last `num_pids` persons leave `train` and replace the test protocols: the first image of each outfit (in path
     order) is a query, all others are the gallery.
 
     Raises:
-        DatasetError: nobody would be left to train on.
+        DatasetError: `num_pids` is not positive, or nobody would be left to train on.
     """
     pids = sorted({record.pid for record in dataset.train})
     if not 0 < num_pids < len(pids):

@@ -1,4 +1,4 @@
-"""VC-Clothes: four cameras in the world of a computer game, several outfits per person.
+"""VC-Clothes: four cameras in a computer game, several outfits per person.
 
 Reference:
     Wan, Wu, Qian, Chen, Fu: When Person Re-identification Meets Changing Clothes. CVPR Workshops 2020,
@@ -6,13 +6,13 @@ Reference:
 URL:
     https://wanfb.github.io/dataset.html
 Licence:
-    Apache License 2.0. The people are rendered; no photograph of anybody is in it.
+    Apache License 2.0. The persons are rendered; there are no photos of anybody.
 
     <root>/VC-Clothes/{train,query,gallery}/<pid>-<camera>-<clothes>-<number>.jpg
     <root>/parsing/<same relative path>.png                                         label maps, optional
 
-`VC-Clothes` may also be <root> itself. <clothes> counts the outfits of one person. The page of the data set writes `_`
-where other readers of it expect `-`; either is read.
+<root> may also be the folder `VC-Clothes` itself. <clothes> numbers the outfits of a person. The data set's page writes
+`_` where other readers expect `-`; both are accepted.
 
 | split | images | persons |
 |---|---|---|
@@ -20,11 +20,11 @@ where other readers of it expect `-`; either is read.
 | query | 1,020 | 256 with the gallery |
 | gallery | 8,591 | 256 with the queries |
 
-The counts are those of that page. How many people are in the queries alone it does not say, and is not checked.
+The counts are from that page. It does not give the number of persons in the queries alone, which is not checked.
 
-Published figures for two cameras leave out images of the query's own camera only: the protocols `cameras 2 and 3` and
-`cameras 3 and 4`. `sc` and `cc` also leave out outfits that do not fit their name, which differs where somebody does
-not dress as the cameras suggest.
+Published results on two cameras exclude only images from the query's own camera: the protocols `cameras 2 and 3` and
+`cameras 3 and 4`. `sc` and `cc` also exclude outfits that do not fit their name, which makes a difference if a person's
+outfits do not follow the cameras.
 """
 
 import re
@@ -44,17 +44,17 @@ from ifd_zoo.datasets.common import (
 SPLITS = ('train', 'query', 'gallery')
 FILE_NAME = re.compile(r'(\d+)[-_](\d+)[-_](\d+)[-_].+')
 TEST_CAMERAS = {'sc': (2, 3), 'cc': (3, 4)}
-"""Per mode, the cameras whose query and gallery images take part; published figures take the cameras alone."""
+"""Cameras whose query and gallery images each mode uses; published results select by camera alone."""
 
 
 def load_vc_clothes(root: str | Path) -> ReIDDataset:
-    """Read the layout above. Train pids are 0..255; test pids and all cameras are those of the file names.
+    """Load VC-Clothes from the layout above. Train pids are 0..255; test pids and all camids come from the file names.
 
     The protocols are `general` (all cameras), `sc` (cameras 2 and 3), `cc` (cameras 3 and 4), and the two pairs of
-    cameras whatever is worn. A split that is not of the published size gives a `CountWarning`.
+    cameras regardless of outfit. A split whose size differs from the published one issues a `CountWarning`.
 
     Raises:
-        DatasetError: a folder is missing or has no images, or a file name is not as above.
+        DatasetError: a folder is missing or has no images, or a file name does not fit the layout.
     """
     root = Path(root).expanduser()
     folder = find_folder(root, ('VC-Clothes', '.'), SPLITS)
