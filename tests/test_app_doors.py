@@ -56,7 +56,7 @@ def test_no_endpoint_reads_a_file_that_was_not_uploaded(page, release):
         answers = [page.rank([file], [page.good]), page.rank([page.good], [file])]
         answers += [page.ask('embed', [file], MODEL), page.ask('compare', page.good, page.good, file, MODEL, MODEL)]
         answers.append(page.ask('recolour', file, ['upper'], '#ff0000', 'plain', '#ff0000', 0.05, False))
-        assert all(isinstance(answer, str) and 'uploaded here' in answer for answer in answers), answers
+        assert all(isinstance(answer, str) and 'uploaded to this page' in answer for answer in answers), answers
         assert isinstance(page.rank([page.good], [], [named]), str)
         assert isinstance(page.rank([named], [page.good]), str)
     page.assert_healthy()

@@ -32,7 +32,7 @@ BAD = {
     'no query': 'There is no query photo yet: upload one',
     'no gallery': 'The gallery is empty: add the photos',
     'bad gallery': 'None of the gallery files can be used. text.jpg: is not a picture',
-    'no model': 'That model is not loaded here: choose one of the list',
+    'no model': 'That model is not loaded here: choose one from the list',
     'embed text': 'text.jpg: is not a picture',
     'compare two': 'There is no other person, similar clothes yet: upload one',
 }

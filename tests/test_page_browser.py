@@ -389,7 +389,7 @@ def test_pictures_of_a_search_have_a_text_and_its_controls_are_reached_by_the_ke
     wait_for_result(page, f'Ranked {len(GALLERY)} photos')
     page.wait_for_selector('#matches .gallery-item:nth-child(8) img')
     act_until(page, lambda: page.click('#matches .gallery-item >> nth=1'), '#pair img')
-    page.click('text=Threshold: who is alike enough?')
+    page.click('text=Threshold: how similar is similar enough?')
     page.wait_for_selector('#meaning :text("pairs of different people")')
     page.wait_for_selector('#summary :text("have a similarity of")')
     for place in ('#first', '#seen', '#bar', '#pair', '#matches', '#others'):

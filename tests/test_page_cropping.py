@@ -38,7 +38,7 @@ def test_a_photo_becomes_the_crop_of_its_person_under_its_own_name(models, folde
     path, people, said = crop_uploads(models, Sessions(), False, False, True, photo)
     ((box,),) = find_people([scene(SMALL)], ColourParser())
     assert Path(path).stem == 'p7_o1_c2' and Image.open(path).size == (box[2] - box[0], box[3] - box[1])
-    assert not people['visible'] and said == '`p7_o1_c2.png` is cut down to its person.'
+    assert not people['visible'] and said == '`p7_o1_c2.png` was cropped to the person.'
     again = {'path': path, 'orig_name': Path(path).name}
     assert crop_uploads(models, Sessions(), True, True, True, items(again))[0] == gr.skip()
 
@@ -61,7 +61,7 @@ def test_a_gallery_takes_everybody_and_sets_photos_of_nobody_aside_with_a_word(m
     photos = items(given(folder, 'two', SMALL, LARGE), given(folder, 'nobody'))
     paths, people, said = crop_uploads(models, Sessions(), True, True, True, photos)
     assert [Path(path).name for path in paths] == ['two.jpg', 'two (2).jpg'] and not people['visible']
-    assert said == '2 people in `two.png`.\n\n**no person found** in `nobody.png`: set aside.'
+    assert said == '2 people in `two.png`.\n\n**no person found** in `nobody.png`: left out.'
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_each_input_of_each_event_takes_values_of_its_kind_and_refuses_others(de
 
 def test_a_value_too_few_is_told(demo):
     event = next(one for one in demo.fns.values() if one.api_name == 'compare')
-    with pytest.raises(gr.Error, match='This takes 5 values, and got 4'):
+    with pytest.raises(gr.Error, match='This takes 5 values, but got 4'):
         checked(event.inputs, [None] * 4)
 
 
@@ -114,7 +114,7 @@ def test_folders_links_and_files_that_are_gone_are_no_uploads(demo, uploads):
     photo = next(part for part in inputs_of(demo) if isinstance(part, gr.Image))
     (uploads / 'link.jpg').symlink_to(QUERY)
     for path in (uploads, uploads / 'link.jpg', uploads / 'gone.jpg', uploads / '../../a.jpg'):
-        with pytest.raises(gr.Error, match='not uploaded here, or is gone'):
+        with pytest.raises(gr.Error, match='not uploaded to this page, or has been deleted'):
             checked([photo], [{'path': str(path)}])
 
 
@@ -162,7 +162,7 @@ def test_who_has_taken_too_many_places_is_told_and_may_come_again(empty):
         return refused, await join(empty, '2001:db8::1')
 
     (taken, told, state), again = asyncio.run(fill())
-    assert not taken and state == 'queue_full' and told == '24 requests from your address wait already; wait for one.'
+    assert not taken and state == 'queue_full' and told == '24 requests from your address are queued; wait for one.'
     assert again[0]
 
 

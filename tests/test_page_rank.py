@@ -117,7 +117,7 @@ def test_nothing_is_written_where_there_is_no_room(uploads, monkeypatch):
     monkeypatch.setattr(shared.sessions.keeping, '_measured', 0)
     before = set(uploads.rglob('*'))
     for gallery, archives in ((some(uploads), None), (None, [{**archive[0], 'orig_name': 'anew.zip'}])):
-        with pytest.raises(gr.Error, match='as many files of all visitors as it may'):
+        with pytest.raises(gr.Error, match='storage of this page is full'):
             rank(shared, query, gallery, archives)
     assert {path.name for path in set(uploads.rglob('*')) - before} <= {path.name for path in GALLERY}
 
@@ -155,7 +155,7 @@ def test_a_part_of_the_gallery_is_searched_by_person_camera_and_time(shared, upl
         names = [row[1] for row in rank(shared, query, gallery, **part)['table']]
         assert sorted(names) == sorted(path.name for path in GALLERY[:20] if fits(path.name))
     for part, message in (
-        ({'until': '2001-01-01'}, 'No photo of the gallery is of these'),
+        ({'until': '2001-01-01'}, 'No photo in the gallery matches these'),
         ({'since': 'now'}, 'Give times as 2026-05-31'), ({'since': '0001-01-01T00:00+12:00'}, 'Give times as'),
     ):  # fmt: skip
         with pytest.raises(gr.Error, match=message):
@@ -174,7 +174,7 @@ def test_photos_of_the_folder_that_change_after_the_start_are_skipped_or_looked_
     deleted.unlink()
     damaged.write_bytes(b'no picture')
     exchanged.write_bytes(QUERIES[0].read_bytes())
-    with pytest.raises(gr.Error, match='exchanged or deleted meanwhile; rank again'):
+    with pytest.raises(gr.Error, match='replaced or deleted since the search; rank again'):
         page.redraw(*shared, before['ranking'], 0, 'photo', 0.5, 5, 0.0)
     after = rank(shared, query, None, use_folder=True, view='photo')
     assert 'Ranked 3 photos' in after['status'] and 'Skipped 2 of 5' in after['status']
@@ -221,7 +221,7 @@ def test_a_match_opens_beside_its_query(shared, uploads):
     with pytest.raises(gr.Error, match='rank again'):
         page.show_pair(*shared, rankings, 1, 0, 0, 'photo', 0.5, 3, 0.0)
     for query in (1, -1, 'x'):
-        with pytest.raises(gr.Error, match='That query is not of this ranking'):
+        with pytest.raises(gr.Error, match='That query is not in this ranking'):
             page.redraw(*shared, rankings, query, 'photo', 0.5, 3, 0.0)
 
 

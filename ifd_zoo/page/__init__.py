@@ -1,6 +1,5 @@
-"""The page that `app.py` serves: `tabs` has its tabs, `opening` the example that it opens with, `guard` what keeps
-strangers within limits. `models` has what the tabs share, `session` what belongs to a visitor, and `files` takes
-uploads in.
+"""The Gradio page served by `app.py`: its tabs (`tabs`), the opening example (`opening`), access and resource limits
+(`guard`), the loaded models (`models`), per-visitor state (`session`) and uploads and downloads (`files`).
 
-Only files below here and `app.py` import gradio. What is computed or drawn has its function elsewhere in the package.
+Only this package and `app.py` import gradio. Computation and drawing live elsewhere in `ifd_zoo`.
 """

@@ -1,4 +1,4 @@
-"""Answer the examples of the page with the models it starts with, and write what it shows before they are loaded."""
+"""Rank the example gallery with the default models and write the result that the page shows before loading a model."""
 
 import argparse
 import sys
@@ -12,14 +12,14 @@ from ifd_zoo.common.choices import DEFAULT_BASELINE, DEFAULT_MODEL
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser('python -m ifd_zoo.page', description=__doc__)
     add_model_flags(parser, 'parser', model=DEFAULT_MODEL)
-    parser.add_argument('--baseline', default=DEFAULT_BASELINE, help='model that it is shown beside')
-    parser.add_argument('--output', type=Path, help='file; default: the one that the page reads')
+    parser.add_argument('--baseline', default=DEFAULT_BASELINE, help='model to compare with')
+    parser.add_argument('--output', type=Path, help='output file (default: the one the page reads)')
     return parser.parse_args(argv)
 
 
 @entry_point()
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write the file, and say what it holds."""
+    """Write the file and print a summary of it."""
     args = parse_args(argv)
     from ifd_zoo.page.opening.answers import ANSWERS, right_ranks, telling_query, write_answers
     from ifd_zoo.page.opening.compute import answer

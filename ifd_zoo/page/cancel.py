@@ -1,4 +1,4 @@
-"""Stopping long work. A function that runs cannot be ended from outside: it looks now and then whether it should."""
+"""Cancelling long computations. A running function cannot be ended from outside, so it polls whether to stop."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,10 @@ from ifd_zoo.page.stops import STOPPED
 
 
 def stoppable(sessions: Sessions, description: str, total: int) -> Callable[[int], None]:
-    """A progress for long work of this event: tells how many of `total` are done, and stops when that is wanted.
+    """Return a progress callback for this event: it reports how many of `total` are done, and raises Stopped on cancel.
 
     Raises:
-        Stopped: it is wanted already.
+        Stopped: the visitor has already pressed Cancel.
     """
     progress, who = gr.Progress(), visitor()
     sessions.stops.check(who)
@@ -29,12 +29,12 @@ def cancel_button(name: str) -> gr.Button:
 
 
 def stop_with(sessions: Sessions, button: gr.Button, events: list, status: gr.components.Component) -> None:
-    """The button stops these events, whether they wait or run, and says so in `status`."""
+    """Make the button stop these events, queued or running, and say so in `status`."""
 
     def cancel() -> str:
         sessions.stops.ask(visitor())
         return STOPPED
 
-    # Two listeners: what waits is cancelled by gradio, which calls no function along with it.
+    # Two listeners: gradio cancels queued events, but does not call a function in the same listener.
     button.click(None, cancels=events)
     button.click(cancel, None, status, queue=False, show_progress='hidden', api_visibility='private')

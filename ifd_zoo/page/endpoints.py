@@ -1,4 +1,4 @@
-"""Endpoints for programs that have no button."""
+"""API endpoints without a button on the page."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ MAX_PHOTOS = 256
 
 
 def embed(models: Models, sessions: Sessions, photos: list[dict], model: str) -> list[list[float]]:
-    """Embeddings of photos, of unit length: cosine similarity is their scalar product.
+    """Return an L2-normalized embedding for each photo: dot products are cosine similarities.
 
     Raises:
         gr.Error: a photo cannot be used, or there are too many.
@@ -42,5 +42,5 @@ def build(models: Models, sessions: Sessions) -> None:
     def list_models() -> dict[str, Any]:
         return {'loaded': models.names, 'catalogue': to_json(whole_catalogue())}
 
-    gr.api(embed_photos, api_name='embed', api_description='Embeddings of photos, one list of numbers each.', **NETWORK)
-    gr.api(list_models, api_name='models', api_description='The loaded models, and the whole catalogue.')
+    gr.api(embed_photos, api_name='embed', api_description='Embed photos: one list of numbers each.', **NETWORK)
+    gr.api(list_models, api_name='models', api_description='List the loaded models and the whole catalogue.')

@@ -1,7 +1,7 @@
-"""Files in and out. What a visitor names was checked by `guard/inputs.py`: it is an upload of this page, or a result.
+"""Uploads and downloads. `guard/inputs.py` has checked that paths from visitors are uploads or results of the page.
 
-Events take gradio's raw values (`preprocess=False`): its own decoding of a bad picture ends in a message that helps no
-user.
+Events take gradio's raw values (`preprocess=False`), because gradio's own decoding of a bad image fails with an
+unhelpful message.
 """
 
 import functools
@@ -34,18 +34,18 @@ ARCHIVE_TYPES = ['.zip', *GALLERY_TYPES]
 
 
 def error(message: str) -> gr.Error:
-    # Escaped, since gradio shows messages as HTML and file names are the user's.
+    # Escaped because gradio shows messages as HTML, and they may contain a visitor's file names.
     return gr.Error(html.escape(message), duration=30, print_exception=False)
 
 
 def plain(text: str) -> str:
-    """Text with names of files, as Markdown that shows it as it is."""
+    """Quote text that may contain file names, so that Markdown shows it verbatim."""
     return '`{}`'.format(text.replace('`', '\u2019'))
 
 
 @contextmanager
 def user_errors(start: str = ''):
-    """What a visitor can mend becomes a message."""
+    """Convert expected errors to a gr.Error that the visitor sees; `start` precedes the message of an ImageError."""
     try:
         yield
     except gr.Error:
@@ -54,22 +54,22 @@ def user_errors(start: str = ''):
         raise error(f'{start}{fault}.') from fault
     except (LoadError, ParserError, DeviceError, GalleryIndexError, ValueError) as fault:
         raise error(str(fault)) from fault
-    except OSError as fault:  # without its path, which is not the visitor's
+    except OSError as fault:  # without the server's path
         reason = fault.strerror or type(fault).__name__
-        raise error(f'A file of this page cannot be read or written ({reason}): tell who runs it.') from fault
+        raise error(f'The server cannot read or write a file ({reason}): please tell whoever runs it.') from fault
 
 
 def photo_file(value: dict) -> PhotoFile:
-    """A file by gradio's raw value of it."""
+    """Convert gradio's raw value of a file."""
     path = Path(value['path']).resolve()
     return PhotoFile(path, value.get('orig_name') or path.name)
 
 
 def one_photo(value: dict | None, what: str) -> PhotoFile:
-    """The file of a gr.Image.
+    """Return the checked file of a gr.Image; `what` names the photo in messages.
 
     Raises:
-        gr.Error: there is none, or it is no picture.
+        gr.Error: there is none, or it is not a usable image.
     """
     if not value or not value.get('path'):
         raise error(f'There is no {what} yet: upload one, or click an example.')
@@ -77,34 +77,34 @@ def one_photo(value: dict | None, what: str) -> PhotoFile:
 
 
 def checked(file: PhotoFile, start: str = '') -> PhotoFile:
-    """A photo that is given by itself, with a name to show.
+    """Check a single photo and return it with a display name.
 
     Raises:
-        gr.Error: it is no picture of a usable size; the message begins with `start`.
+        gr.Error: it is not an image of a usable size; the message begins with `start`.
     """
     with user_errors(start):
         return check_photo(file)
 
 
 def many_photos(value: list | None) -> list[PhotoFile]:
-    """The files of a gr.Gallery."""
+    """Return the files of a gr.Gallery."""
     return [photo_file(item.get('image') or item['video']) for item in value or []]
 
 
 def take_gallery(sessions: Sessions, gallery: list | None, archives: list | None, use_folder: bool) -> Gallery:
-    """Uploads, archives and the folder of the start as one gallery.
+    """Merge uploads, archives and, with `use_folder`, the `--gallery` folder into one gallery.
 
     Raises:
-        gr.Error: nothing was given, or nothing can be used.
+        gr.Error: nothing was given, or none of it can be used.
     """
     uploads = [*many_photos(gallery), *map(photo_file, archives or [])]
     folder = sessions.folder if use_folder and sessions.folder else Gallery([], [], [])
     if not uploads and not folder.files:
-        raise error('The gallery is empty: add the photos to look through, or click an example.')
+        raise error('The gallery is empty: add the photos to search, or click an example.')
     if not uploads:
         return folder
     sessions.claim(*(file.path for file in uploads))
-    # Unpacked once: a gallery that is searched again and again must not fill the disk.
+    # Unpacked once, so that repeated searches of one gallery do not fill the disk.
     with user_errors():
         taken = sessions.unpacked(uploads, lambda: collect(uploads, new_folder(sessions, 'gallery_')))
     found = Gallery(*(mine + its for mine, its in zip(taken, folder, strict=True)))
@@ -116,7 +116,7 @@ def take_gallery(sessions: Sessions, gallery: list | None, archives: list | None
 def take_gallery_or_examples(
     sessions: Sessions, gallery: list | None, archives: list | None, use_folder: bool
 ) -> Gallery:
-    """The same; the examples where nothing was given."""
+    """Like `take_gallery`, but return the example gallery if nothing was given."""
     if gallery or archives or (use_folder and sessions.folder):
         return take_gallery(sessions, gallery, archives, use_folder)
     files = example_gallery()
@@ -124,18 +124,18 @@ def take_gallery_or_examples(
 
 
 def tell_skipped(skipped: list[str], total: int) -> list[str]:
-    """A line of the status, and a warning that passes by; nothing when nothing was skipped."""
+    """Show a warning and return a status line about skipped files; empty if there are none."""
     if not skipped:
         return []
-    gr.Warning(f'Skipped {len(skipped)} of {total}: the status names them.', duration=10)
+    gr.Warning(f'Skipped {len(skipped)} of {total}: see the status for their names.', duration=10)
     return [f'**Skipped {len(skipped)} of {total}.** {plain(shorten(skipped))}']
 
 
 def new_folder(sessions: Sessions, prefix: str) -> Path:
-    """In gradio's own temporary folder, so that it goes when the app stops, whatever happens.
+    """Create a folder in gradio's temporary folder, which is deleted when the app stops.
 
     Raises:
-        gr.Error: visitors have as many files there as they may.
+        gr.Error: the quota for visitors' files is used up.
     """
     if not sessions.has_room():
         raise error(NO_ROOM)
@@ -146,7 +146,7 @@ def new_folder(sessions: Sessions, prefix: str) -> Path:
 def write_results(
     sessions: Sessions, rows: Sequence[Sequence], heads: Sequence[str], pictures: Sequence[tuple[Image.Image, str]]
 ) -> tuple[str, str]:
-    """Paths of the ranking as CSV, and of a ZIP with it and the pictures that are shown, numbered by rank."""
+    """Write the ranking as CSV, and a ZIP of it with the shown images, numbered by rank; return both paths."""
     folder = new_folder(sessions, 'ranking_')
     table, archive = folder / 'ranking.csv', folder / 'ranking.zip'
     write_table(table, heads, rows)
@@ -168,7 +168,7 @@ def on_white(picture: Image.Image) -> Image.Image:
 
 
 def save_picture(sessions: Sessions, picture: Image.Image) -> str:
-    """Path of a new file: of a JPEG, which is quick to write, or of a PNG, where the picture has transparent parts."""
+    """Save an image as JPEG, which is fast to write, or as PNG if it is RGBA; return the path."""
     clear = picture.mode == 'RGBA'
     path = new_folder(sessions, 'picture_') / f'{secrets.token_hex(8)}.{"png" if clear else "jpg"}'
     picture.save(path, **({'compress_level': 1} if clear else {'quality': 92}))
@@ -177,9 +177,9 @@ def save_picture(sessions: Sessions, picture: Image.Image) -> str:
 
 
 def handing_over(sessions: Sessions, function: Callable[..., object]) -> Callable[..., object]:
-    """The function with paths of files in place of the pictures that it returns; what visitors are given is theirs."""
+    """Wrap a function to save the images it returns and return their paths; the files belong to the visitor."""
 
-    @functools.wraps(function)  # gradio names the parameters of endpoints after those of the function
+    @functools.wraps(function)  # gradio names endpoint parameters after the function's
     def run(*values: object) -> object:
         sessions.claim()
         return _saved(sessions, function(*values))

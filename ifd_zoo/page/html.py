@@ -1,4 +1,4 @@
-"""Parts of the page that are written in HTML: its templates, filled in."""
+"""Rendering of the page's HTML templates."""
 
 import base64
 import io
@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-WIDTH = 128  # pixels of a small picture, of which a page shows some more than half
+WIDTH = 128  # pixels of a thumbnail; the page shows it at a bit more than half of that
 
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).with_name('templates')), autoescape=True, undefined=StrictUndefined,
@@ -16,12 +16,12 @@ _environment = Environment(
 
 
 def render(template: str, **values: object) -> str:
-    """Fill in `templates/<template>.html.jinja`; values are text, and no HTML."""
+    """Render `templates/<template>.html.jinja`; values are escaped."""
     return _environment.get_template(f'{template}.html.jinja').render(**values)
 
 
 def address_of(photo: Image.Image) -> str:
-    """A photo, made small, as an address that holds it: it is there with the page, and no file of anybody."""
+    """Return a thumbnail as a data URL, so that the page needs no file for it."""
     small, file = photo.convert('RGB'), io.BytesIO()
     small.thumbnail((WIDTH, 2 * WIDTH))
     small.save(file, 'WEBP', quality=70)

@@ -1,4 +1,4 @@
-"""The models that the page has loaded, with what they made of photos."""
+"""The loaded models of the page, with caches of their results."""
 
 import functools
 from collections.abc import Callable, Collection, Sequence
@@ -22,20 +22,20 @@ from ifd_zoo.parsing.registry import PARSERS, portable_name
 from ifd_zoo.predictor import Predictor
 
 MAX_MODELS = 8  # each stays in memory until the page stops
-PHOTOS_KNOWN = 24  # photos with their label maps; 2 MB each at most
-VIEWS_KNOWN = 128  # of all visitors; half a megabyte each
+PHOTOS_KNOWN = 24  # cached photos with label maps, at most 2 MB each
+VIEWS_KNOWN = 128  # cached photo views of all visitors, 0.5 MB each
 BASELINE = 'baseline'
-UPRIGHT = 0.6  # width over height of a photo up to which it is taken for a crop
+UPRIGHT = 0.6  # largest width / height of a photo that is assumed to be a crop
 
 
 class Models:
-    """Predictors by the name of their model, loaded when first asked for; they share one parser. Safe between threads.
+    """Predictors by model name, loaded on first use; they share one parser. Thread-safe.
 
     Args:
-        sources: name -> what `Predictor` takes as model, that of the start first.
+        sources: name -> model argument of `Predictor`; the first is the default model.
         parser, device, precision: as for `Predictor`.
-        guarded: visitors may be anybody, so models are loaded by the names of the zoo only: neither folders of this
-            machine nor what somebody put on the Hub.
+        guarded: only allow models named by the zoo, neither folders of this machine nor arbitrary Hub repositories,
+            because anybody may visit the page.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class Models:
         self.sources, self.guarded = sources, guarded
         self.parser, self.device, self.precision = parser, device, precision
         self.busy = Lock()
-        """To be held while a network of re-identification runs: Grad-CAM looks into it."""
+        """Hold this lock while a re-ID network runs, because Grad-CAM hooks into it."""
         self.embed: Embed = RememberedEmbeddings()
         self._indexed: IndexedFolder | None = None
         named = parser if isinstance(parser, (str, Path)) else 'own'
         self.parsers = list(dict.fromkeys([portable_name(named), *filter(_needs_no_path, list_parsers())]))
-        """Names that `parse` knows, that of the start first."""
+        """Parser names that `parse` accepts, the default first."""
         self._origins = {name: _origin(source) for name, source in sources.items() if isinstance(source, str)}
         self._predictors: dict[str, Predictor] = {}
         self._parsers: dict[str, object] = {}
@@ -63,26 +63,26 @@ class Models:
 
     @property
     def names(self) -> list[str]:
-        """Names that `get` knows, the one of the start first."""
+        """Model names that `get` accepts, the default first."""
         return list(self.sources)
 
     def pair(self) -> list[str]:
-        """A model with attention stream and one without, if both are known, for comparisons."""
+        """Return up to two model names to compare: one with attention stream and a baseline, if both are known."""
         first = next((name for name in self.names if BASELINE not in name), self.names[0])
         others = [name for name in self.names if BASELINE in name]
         second = DEFAULT_BASELINE if DEFAULT_BASELINE in others else next(iter(others), self.names[-1])
         return list(dict.fromkeys([first, second]))
 
     def require(self, *names: str) -> None:
-        """Raises ValueError when there is no model of one of the names; does not wait for any."""
+        """Raise ValueError unless all names are known; does not wait for a model to load."""
         if not all(name in self.sources for name in names):
-            raise ValueError('That model is not loaded here: choose one of the list.')
+            raise ValueError('That model is not loaded here: choose one from the list.')
 
     def get(self, name: str) -> Predictor:
-        """The predictor of that name.
+        """Return the predictor of that name; load it on first use.
 
         Raises:
-            ValueError: there is none.
+            ValueError: the name is unknown.
             LoadError, ParserError, DeviceError: as for `Predictor`.
         """
         self.require(name)
@@ -93,29 +93,29 @@ class Models:
             return self._predictors[name]
 
     def add(self, source: str, check: Callable[[], None] = lambda: None) -> str:
-        """Load another model; the others stay as they are, whatever happens.
+        """Load another model; a failure leaves the others unchanged.
 
         Args:
-            source: bundled name, release folder, or hf-hub:org/name.
-            check: raises what is raised here when the model has come and is no longer wanted.
+            source: bundled or tagged name, release folder, or hf-hub:org/name.
+            check: called after the download; raises an exception to abort.
 
         Returns:
             Its name on the page.
 
         Raises:
-            LoadError: it cannot be loaded, or is not allowed here, or there are too many.
+            LoadError: it cannot be loaded or is not allowed here, or too many models are loaded.
         """
         source = source.strip()
         if self.guarded and source not in [*list_bundled(), *list_tagged()]:
-            raise LoadError('This page is open to anybody, and loads models by the names in the table only.')
+            raise LoadError('This page is public and loads only models named in the table.')
         with self._loading:
             origin = _origin(source)
             for name, known in self._origins.items():
                 if known == origin:
                     return name
             if len(self.sources) >= MAX_MODELS:
-                raise LoadError(f'{MAX_MODELS} models are loaded, the most this page keeps; start it again for others')
-            # A network and not its name: searches by other models go on while this one is fetched.
+                raise LoadError(f'{MAX_MODELS} models are loaded, the most this page keeps; restart it to load others')
+            # Loaded here and not in `get`, whose lock would block searches by other models during the download.
             network = load_model(source)
             check()
             name = short_name(source, self.names)
@@ -129,15 +129,15 @@ class Models:
         return name
 
     def parse(self, file: PhotoFile, parser: str = '') -> tuple[Image.Image, np.ndarray]:
-        """A photo and its label map (H, W) in `LABELS`; parsed once, and known by its content for a while.
+        """Return a photo and its label map, (H, W) of indices into `LABELS`; results are cached by content.
 
         Args:
-            parser: one of `parsers`; empty means the first.
+            parser: one of `parsers`; empty for the first.
 
         Raises:
             ImageError: the photo cannot be used.
             ParserError: the parser cannot be loaded.
-            ValueError: there is no such parser.
+            ValueError: the parser is unknown.
         """
         key = parser or self.parsers[0], hash_content(file.path)
         if known := self._photos.get(key):
@@ -147,15 +147,15 @@ class Models:
         return parsed
 
     def people(self, file: PhotoFile) -> list[Image.Image] | None:
-        """Crops of the people in a photo, the largest first; None where it is a crop already.
+        """Return crops of the people in a photo, the largest first; None if the photo should be used as it is.
 
-        That is one which a person fills, or any that is as upright as crops are; and where the parser of the page
-        cannot look for people, all are taken as they come.
+        That is the case if its width / height is at most `UPRIGHT`, if one person fills it, or if the parser of the
+        page cannot detect people.
 
         Raises:
             ImageError: the photo cannot be used.
         """
-        with open_image(Path(file.path), file.name) as header:  # pixels of a gallery of crops are not looked at
+        with open_image(Path(file.path), file.name) as header:  # the size alone, so that a gallery of crops is fast
             turned = header.getexif().get(ExifTags.Base.Orientation, 1) >= 5
             width, height = header.size[::-1] if turned else header.size
         if width <= UPRIGHT * height or not has_sight(parser := self._parser(self.parsers[0])):
@@ -165,7 +165,7 @@ class Models:
         return None if boxes == [(0, 0, *photo.size)] else [photo.crop(box) for box in boxes]
 
     def photo_views(self, model: str, files: Sequence[PhotoFile]) -> list[PhotoView]:
-        """What a model sees in each photo; looked at once, and known by its content for a while.
+        """Return each photo with its label map and the model's attention; results are cached by content.
 
         Raises:
             ImageError: a photo cannot be used.
@@ -182,11 +182,11 @@ class Models:
         return [known[key] for key in keys]
 
     def use_index(self, files: Sequence[PhotoFile], index: str | Path) -> None:
-        """Keep the embeddings of these files, the folder of the start, in the folder `index`."""
+        """Keep the embeddings of these files, those of the `--gallery` folder, in the index `index`."""
         self.embed = self._indexed = IndexedFolder(files, index, self.busy)
 
     def update_index(self, predictor: Predictor, progress: Progress) -> None:
-        """Bring the index, if there is one, up to date; to be called without holding `busy`.
+        """Update the index, if there is one; do not hold `busy` when calling this.
 
         Raises:
             GalleryIndexError, OSError: as for `IndexedFolder.build`.
@@ -211,7 +211,7 @@ def _needs_no_path(parser: str) -> bool:
 
 
 def short_name(source: str, taken: Collection[str] = ()) -> str:
-    """How a model goes on the page: by its name, a folder by as much of its path as tells it from those `taken`."""
+    """Return the display name of a model: its name, or the shortest end of a folder's path that is not in `taken`."""
     if _is_name(source):
         return source
     parts = Path(source).resolve().parts
@@ -229,5 +229,5 @@ def _origin(source: str) -> str:
 
 @functools.cache
 def whole_catalogue() -> list[Entry]:
-    """Measured once: it builds every network."""
+    """Return the catalogue; cached, because it builds every network to measure it."""
     return catalogue()

@@ -1,4 +1,4 @@
-"""The start and the frame of the page; its tabs are in `ifd_zoo/page/tabs`."""
+"""Startup and frame of the page; its tabs are in `ifd_zoo/page/tabs`."""
 
 import argparse
 import hashlib
@@ -31,12 +31,12 @@ from ifd_zoo.page.theme import LOOK
 from ifd_zoo.uploads import Gallery, Limits, collect_folder
 
 HUGE = Limits(max_files=1_000_000, max_entries=2_000_000)
-"""Limits of the folder of `--gallery`, which is the owner's."""
+"""Limits for the `--gallery` folder, which is trusted."""
 SESSIONS = 200  # visitors whose last ranking is kept, at most 10 MB each
 
 
 def build_demo(models: Models, sessions: Sessions) -> gr.Blocks:
-    """The page; `launch` gives it its look."""
+    """Build the page; the theme is passed to `launch`."""
     with Page(title=f'IFD: {TITLE}', analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
         with gr.Tabs(elem_id='tabs'):
             ranking = rank_tab.build(models, sessions)
@@ -49,13 +49,13 @@ def build_demo(models: Models, sessions: Sessions) -> gr.Blocks:
         endpoints.build(models, sessions)
         demo.unload(sessions.leave)
         demo.load(refresh, None, lists, show_progress='hidden', api_visibility='private')
-    demo.queue(max_size=32, api_open=False)  # nor do requests by hand pass the queue
+    demo.queue(max_size=32, api_open=False)  # so that hand-made requests cannot bypass the queue
     SharedPlaces(demo._queue)
     return demo
 
 
 def _sources(model: str) -> dict[str, str]:
-    """The model asked for, then those that come with the package."""
+    """Return the requested model, then the bundled ones, by display name."""
     return {short_name(model, list_bundled()): model} | {name: name for name in list_bundled()}
 
 
@@ -68,10 +68,10 @@ def run(args: argparse.Namespace) -> None:
         models.use_index(folder.files, _index_of(args))
     _end_on_signals()
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
-    if in_space():  # where all visitors come through a proxy, which says from where
+    if in_space():  # where a proxy forwards the visitors' addresses
         os.environ.setdefault('FORWARDED_ALLOW_IPS', '*')
     for left in remove_abandoned():
-        print(f'app.py: removed {left}, which a page that was killed had left', file=sys.stderr)
+        print(f'app.py: removed {left}, left behind by a killed process', file=sys.stderr)
     with own_folder() as folder_of_uploads:
         os.environ['GRADIO_TEMP_DIR'] = str(folder_of_uploads)
         keeping = UploadRetention(folder_of_uploads, 2 * KEEP_SECONDS, most_bytes(folder_of_uploads))
@@ -85,11 +85,11 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _end_on_signals() -> None:
-    """So that the temporary folder is removed also when a service manager or a terminal that closes ends the page."""
+    """Exit cleanly on SIGTERM and SIGHUP, so that the temporary folder is removed."""
     ending = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
 
     def end(*_: object) -> None:
-        for one in ending:  # a terminal sends it twice, and the second must not end the removal
+        for one in ending:  # a terminal sends it twice, and the second must not interrupt the removal
             signal.signal(one, signal.SIG_IGN)
         sys.exit(0)
 
@@ -105,14 +105,14 @@ def _read_folder(path: Path | None) -> Gallery | None:
     for line in found.skipped:
         print(f'app.py: --gallery: {line}', file=sys.stderr)
     if not found.files:
-        raise ImageError(str(path), 'holds no pictures that can be used; give a folder of photos')
+        raise ImageError(str(path), 'contains no usable images; give a folder of photos')
     return found
 
 
 def _index_of(args: argparse.Namespace) -> str:
-    """One for each gallery."""
+    """Return the index location of the gallery, unique to its path."""
     place = args.gallery.expanduser().resolve()
-    name = re.sub(r'[^\w.-]', '_', place.name)  # whatever a name may hold
+    name = re.sub(r'[^\w.-]', '_', place.name)
     return f'{args.index}/{name}_{hashlib.sha256(str(place).encode()).hexdigest()[:12]}'
 
 
@@ -143,7 +143,7 @@ def _serve(demo: gr.Blocks, models: Models, sessions: Sessions, args: argparse.N
 
 
 def _middleware(args: argparse.Namespace, sessions: Sessions) -> list[Middleware]:
-    """From the outside to the inside. What anybody may use anyway, other sites may use as well."""
+    """Return the middleware, outermost first. A page open to anybody accepts requests from other sites, too."""
     loopback, found = is_loopback(args.host), [Middleware(SafeHeaders, in_space())]
     if loopback or args.auth:
         found.append(Middleware(OwnSitesOnly, loopback, os.getenv('GRADIO_ROOT_PATH', '')))
@@ -155,8 +155,8 @@ def _middleware(args: argparse.Namespace, sessions: Sessions) -> list[Middleware
 
 
 def _get_ready(models: Models, folder: Gallery | None) -> None:
-    """While the page is there already: who is quick waits for the model."""
+    """Load the default model and update the index of the gallery, while the page is already being served."""
     predictor = models.get(models.names[0])
     if folder:
-        with tqdm(total=len(folder.files), desc='Looking at the gallery', unit='photos') as bar:
+        with tqdm(total=len(folder.files), desc='Embedding the gallery', unit='photos') as bar:
             models.update_index(predictor, lambda done: bar.update(done - bar.n))

@@ -1,17 +1,17 @@
-"""Which visitors do not want to wait any longer. Knows no gradio."""
+"""Cancellation requests of visitors. Does not import gradio."""
 
 from ifd_zoo.common.recent import Recent
 
-MOST = 1_000  # who has asked before so many others is forgotten: their work has ended, or they have left
+MOST = 1_000  # requests remembered; the work of older ones has ended, or their visitors have left
 STOPPED = 'Stopped. Nothing was changed.'
 
 
 class Stopped(ValueError):
-    """The visitor has pressed Cancel."""
+    """Raised in a computation whose visitor has pressed Cancel."""
 
 
 class Stops:
-    """Safe between threads."""
+    """Pending cancellation requests by visitor. Thread-safe."""
 
     def __init__(self) -> None:
         self._asked = Recent(MOST)
@@ -23,6 +23,6 @@ class Stops:
         self._asked.pop(visitor)
 
     def check(self, visitor: str) -> None:
-        """Raises Stopped when the visitor has asked for it since the last `forget`."""
+        """Raise Stopped if the visitor has pressed Cancel since the last `forget`."""
         if visitor in self._asked:
             raise Stopped(STOPPED)

@@ -1,4 +1,4 @@
-"""How the page looks."""
+"""Theme and shared component settings of the page."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import gradio as gr
 CSS = Path(__file__).with_name('app.css')
 JS = CSS.with_suffix('.js')
 COLOURS = gr.themes.colors.indigo
-# Darker where text stands on it, or is of it: enough contrast for those who see less.
+# Darker shades where they are the colour or the background of text, for enough contrast.
 INDIGO = gr.themes.Color(
     COLOURS.c50, COLOURS.c100, COLOURS.c200, COLOURS.c300, COLOURS.c400, COLOURS.c600, COLOURS.c700, COLOURS.c700,
     COLOURS.c800, COLOURS.c900, COLOURS.c950,
@@ -18,7 +18,7 @@ THEME = gr.themes.Soft(
     font=['system-ui', 'Segoe UI', 'Roboto', 'DejaVu Sans', 'sans-serif'],
     font_mono=['ui-monospace', 'DejaVu Sans Mono', 'monospace'],
 ).set(
-    background_fill_primary='*neutral_50',  # which `set` would forget
+    background_fill_primary='*neutral_50',  # the default, which `set` would drop
     body_text_color_subdued='*neutral_600',
     body_text_color_subdued_dark='*neutral_300',
     input_placeholder_color='*neutral_500',
@@ -42,17 +42,17 @@ STILL = {
     'format': 'png',
     'elem_classes': 'still',
 }
-"""Arguments of a picture that belongs to the page."""
+"""Arguments of a static image of the page."""
 RESULT = {'interactive': False, 'buttons': ['download', 'fullscreen'], 'height': 420, 'elem_classes': 'photo'}
 
 
 def labelled(*value: object, label: str, **options: object) -> gr.Image:
-    """A gr.Image whose label is read to those who do not see it."""
+    """Make a gr.Image whose label is also its alt text."""
     return gr.Image(*value, label=label, alt_text=label, **options)
 
 
 def scroll_to(elem_id: str) -> str:
-    """JavaScript that brings an element into sight; to the top where it is large, as all is on a phone."""
+    """Return JavaScript that scrolls to an element; to its top if it is large or the window is narrow."""
     return f"""() => {{
         const element = document.getElementById('{elem_id}');
         element.scrollIntoView({{
@@ -63,6 +63,6 @@ def scroll_to(elem_id: str) -> str:
 
 
 NETWORK = {'concurrency_id': 'search', 'concurrency_limit': 1}
-"""Settings of events that run a network: one of them uses all cores."""
+"""Settings of events that run a network, one at a time, because each uses all cores."""
 LIGHT = {'concurrency_id': 'light', 'concurrency_limit': 4, 'show_progress': 'hidden'}
-"""Settings of events that draw."""
+"""Settings of events that only draw."""

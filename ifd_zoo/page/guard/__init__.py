@@ -1,1 +1,1 @@
-"""What a page for strangers refuses, limits and forgets: requests, inputs, guesses, uploads."""
+"""Protection of a page open to strangers: request and input checks, rate limits, quotas and deletion of uploads."""

@@ -1,11 +1,11 @@
-"""Where the page is served from."""
+"""Checks of the host that serves the page."""
 
 import ipaddress
 import os
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address means this machine, seen from itself."""
+    """Return whether a host name or address is a loopback one."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -13,5 +13,5 @@ def is_loopback(host: str) -> bool:
 
 
 def in_space() -> bool:
-    """Whether this is a Space of the Hub: its platform sets this variable, and asks for no flags."""
+    """Return whether the app runs as a Hugging Face Space, where it gets no flags but this variable."""
     return bool(os.getenv('SPACE_ID'))

@@ -1,7 +1,7 @@
-"""What visitors send: each argument of each event is checked here, before gradio looks at any.
+"""Validation of every event argument from visitors, before gradio processes it.
 
-Left to itself, gradio fetches a file whose path is an address, and meets a value of the wrong kind with a traceback.
-What a value means (which models there are, whether there is a photo at all) is checked by the event that takes it.
+On its own, gradio fetches a file whose path is a URL, and fails with a traceback on a value of the wrong type.
+Whether a value makes sense (an existing model, a photo at all) is checked by the event handler.
 """
 
 import os
@@ -18,15 +18,15 @@ from pydantic import ValidationError
 from ifd_zoo.page.files import error
 
 MAX_LENGTH = 4096
-"""Characters of a text: the longest path on Linux."""
+"""Maximum number of characters of a text: the longest path on Linux."""
 TEXT = f'a text of at most {MAX_LENGTH:,} characters'
 
 
 class Page(gr.Blocks):
-    """Blocks whose events take right values only."""
+    """Blocks that validate event arguments."""
 
     async def process_api(self, *args: object, event_data: gr.EventData | None = None, **named: object) -> dict:
-        if event_data:  # as sent: gradio looks for files in it
+        if event_data:  # only the index, since gradio looks for files in the rest
             event_data = gr.EventData(event_data.target, {'index': _index(event_data._data)})
         return await super().process_api(*args, event_data=event_data, **named)
 
@@ -37,15 +37,15 @@ class Page(gr.Blocks):
 
 
 class Clicked(gr.SelectData):
-    """Which item of a list was clicked: `index`, from 0.
+    """Event data with the 0-based `index` of the clicked item.
 
     Raises:
-        gr.Error: the request does not say.
+        gr.Error: the request has no valid index.
     """
 
     def __init__(self, target: object, data: dict[str, int | None]) -> None:
         if data['index'] is None:
-            raise error('Which one? The event needs the index of what was clicked, a whole number from 0.')
+            raise error('The event needs the index of the clicked item, a whole number from 0.')
         super().__init__(target, data | {'value': None})
 
 
@@ -55,19 +55,19 @@ def _index(sent: object) -> int | None:
 
 
 def checked(components: Sequence[Component], values: Sequence[object]) -> list[object]:
-    """The values for these inputs of an event, of files only what gradio knows; None is nothing yet, where that can be.
+    """Validate the values for the inputs of an event; files keep only the fields of gradio's data models.
 
     Raises:
-        gr.Error: a value is not what its input takes, or a file is no upload of this page.
+        gr.Error: a value does not fit its input, or a file was not uploaded to this page.
     """
     if len(values) < len(components):
-        raise error(f'This takes {len(components)} values, and got {len(values)}.')
+        raise error(f'This takes {len(components)} values, but got {len(values)}.')
     return [_checked(component, value) for component, value in zip(components, values, strict=False)]
 
 
 def _checked(component: Component, value: object) -> object:
     if component.stateful or (value is None and not isinstance(component, (gr.Slider, gr.Dataset))):
-        return value  # a state comes from the page itself, whatever is sent for it
+        return value  # None is no value yet; gradio takes a state from the server, whatever the request sends
     if model := _model_of_files(component):
         return _checked_files(component, model, value)
     if wanted := _wanted(component, value):
@@ -76,7 +76,7 @@ def _checked(component: Component, value: object) -> object:
 
 
 def _name(component: Component) -> str:
-    if isinstance(component, Api):  # which gradio counts
+    if isinstance(component, Api):  # labelled by its position
         return f'The {component.label} argument'
     return component.label or component.elem_id
 
@@ -92,15 +92,15 @@ def _checked_files(component: Component, model: type[GradioModel | GradioRootMod
         found = model.model_validate(value).model_dump()
     except ValidationError as fault:
         where = '.'.join(map(str, fault.errors()[0]['loc']))
-        text = f'{_name(component)}: must be what was uploaded here'
-        raise error(f'{text}; not so is {where}.' if where else f'{text}.') from fault
+        text = f'{_name(component)}: must be uploaded to this page'
+        raise error(f'{text}; invalid at {where}.' if where else f'{text}.') from fault
     if not all(is_own_file(path) for path in _paths(found)):
-        raise error('That file was not uploaded here, or is gone by now: choose it on this page.')
+        raise error('That file was not uploaded to this page, or has been deleted: upload it again.')
     return found
 
 
 def _paths(value: object) -> Iterator[object]:
-    """What names a file in the dump of a model."""
+    """Yield all file paths in a model dump."""
     if isinstance(value, dict):
         yield from [value['path']] if 'path' in value else []
     for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
@@ -108,15 +108,15 @@ def _paths(value: object) -> Iterator[object]:
 
 
 def is_own_file(path: object) -> bool:
-    """Whether a visitor may name that file: it lies among the uploads and results of this page."""
-    # Neither addresses nor `~` are absolute; folders, devices and impossible names are no files.
+    """Return whether the path is a file among the uploads and results of this page, so that a visitor may use it."""
+    # URLs and `~` are not absolute; folders, devices and invalid names are not files.
     if not isinstance(path, str) or not os.path.isabs(path) or not os.path.isfile(path):
         return False
     return Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve())
 
 
 def _wanted(component: Component, value: object) -> str:
-    """What the value should have been; empty when it is right."""
+    """Describe what the value should be; empty if it is valid."""
     match component:
         case gr.Slider(minimum=low, maximum=high):
             right = type(value) in (int, float) and low <= value <= high
@@ -128,12 +128,12 @@ def _wanted(component: Component, value: object) -> str:
             return '' if type(value) is bool else 'true or false'
         case gr.CheckboxGroup() | gr.Dropdown(multiselect=True):
             right = isinstance(value, list) and all(map(_is_text, value))
-            return '' if right else f'a list, each part {TEXT}'
+            return '' if right else f'a list, each item {TEXT}'
         case gr.Dropdown():
             return '' if _is_text(value) or type(value) is int else f'a whole number or {TEXT}'
         case gr.Radio() | gr.Textbox() | gr.ColorPicker() | Api():
             return '' if _is_text(value) else TEXT
-    raise TypeError(f'{component}: nothing is said about what it takes')
+    raise TypeError(f'{component}: no validation is defined for this component')
 
 
 def _is_text(value: object) -> bool:

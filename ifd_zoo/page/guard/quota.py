@@ -1,4 +1,4 @@
-"""A quota of files for all visitors together: uploads beyond it are refused."""
+"""A shared upload quota: uploads beyond it are refused."""
 
 from collections.abc import Awaitable, Callable
 
@@ -7,18 +7,18 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 STEP = 16_000_000
-"""Bytes of an upload between two looks at the disk."""
-NO_ROOM = 'This page holds as many files of all visitors as it may: try again in some minutes.'
+"""Bytes of an upload between two checks of the quota."""
+NO_ROOM = 'The storage of this page is full: try again in a few minutes.'
 
 Receive = Callable[[], Awaitable[dict]]
 
 
 class UploadsInRoom:
-    """ASGI middleware: an upload is refused with 507 where there is no room, also when it has begun.
+    """ASGI middleware that refuses an upload with 507, even midway, if the quota is used up.
 
     Args:
-        app: the application behind it.
-        has_room: looks at the disk.
+        app: the wrapped application.
+        has_room: returns whether there is room; called in a thread.
     """
 
     def __init__(self, app: Callable, has_room: Callable[[], bool]) -> None:
@@ -30,7 +30,7 @@ class UploadsInRoom:
         await self.app(scope, receive, send)
 
     def _looking(self, receive: Receive) -> Receive:
-        unseen = STEP  # so that the first look comes with the first bytes
+        unseen = STEP  # so that the first bytes trigger a check
 
         async def received() -> dict:
             nonlocal unseen

@@ -1,4 +1,4 @@
-"""Rate limits: guesses of the password, and places in the queue."""
+"""Rate limits for password attempts and for places in the queue."""
 
 import asyncio
 import ipaddress
@@ -11,18 +11,18 @@ from starlette.responses import JSONResponse
 from ifd_zoo.page.guard.requests import Receive, Send
 
 TRIES, ALL_TRIES, PAUSE = 5, 100, 300
-"""Wrong passwords of one address, and of all, in so many seconds."""
+"""Wrong passwords allowed from one address, and from all addresses, within PAUSE seconds."""
 BRAKED = f'After {TRIES} wrong passwords, wait {PAUSE // 60} minutes.'
 PLACES = 24
-"""In the queue, of one address: twenty people behind one router are served, and others, too."""
+"""Queue places per address: enough for twenty people behind one router, and fewer than the queue has."""
 
 
 class LoginRateLimit:
-    """ASGI middleware: answers 429 to who, or after too many have, tried wrong passwords lately.
+    """ASGI middleware that answers 429 after too many recent wrong passwords from an address or from all of them.
 
     Args:
-        app: the application behind it.
-        clock: seconds, that never go back.
+        app: the wrapped application.
+        clock: returns monotonic time in seconds.
     """
 
     def __init__(self, app: Callable, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,7 +41,7 @@ class LoginRateLimit:
             wait = {'Retry-After': str(int(first + PAUSE - now) + 1)}
             await JSONResponse({'detail': BRAKED}, 429, wait)(scope, receive, send)
             return
-        self._tries.append((now, who))  # before its end, so that many at once are no way around
+        self._tries.append((now, who))  # before the answer, so that parallel attempts count too
 
         async def forgive(message: dict) -> None:
             if message.get('status') == 200:
@@ -52,7 +52,7 @@ class LoginRateLimit:
 
 
 def network(client: tuple[str, int] | None) -> str:
-    """What one visitor can send from: an address, or a network of IPv6; empty when that is not known."""
+    """Return the address a visitor is counted by: an IPv4 address or an IPv6 /64 network; empty if unknown."""
     try:
         address = ipaddress.ip_address(client[0]) if client else None
     except ValueError:
@@ -64,10 +64,10 @@ def network(client: tuple[str, int] | None) -> str:
 
 
 class SharedPlaces:
-    """Lets no address take all places of a queue: one too many is refused, as if the queue were full.
+    """Limit on the queue places per address; further requests are refused as if the queue were full.
 
     Args:
-        queue: of the page; what it takes comes through here from now on.
+        queue: the page's queue; its `push` is replaced.
     """
 
     def __init__(self, queue: Queue) -> None:
@@ -76,16 +76,16 @@ class SharedPlaces:
         queue.push = self.push
 
     async def push(self, body: object, request: object, username: str | None) -> tuple[bool, object, str]:
-        """As of gradio's queue: whether it was taken; its id, or what is wrong; the kind of answer."""
+        """Return what gradio's `Queue.push` does: whether it was accepted, event id or error message, and status."""
         async with self._one_at_a_time:
             if body.fn_index not in self.queue.blocks.fns:
-                return False, 'There is no such event: see /gradio_api/info for those that there are.', 'error'
+                return False, 'There is no such event: see /gradio_api/info for a list.', 'error'
             if self.count(network(request.client)) >= PLACES:
-                return False, f'{PLACES} requests from your address wait already; wait for one.', 'queue_full'
+                return False, f'{PLACES} requests from your address are queued; wait for one.', 'queue_full'
             return await self._push(body=body, request=request, username=username)
 
     def count(self, who: str) -> int:
-        """How many of the events that wait or run are of that address."""
+        """Count the queued and running events of that address."""
         waiting = [event for one in self.queue.event_queue_per_concurrency_id.values() for event in one.queue]
         running = [event for job in self.queue.active_jobs if job for event in job]
         return sum(network(event.request.client) == who for event in waiting + running)

@@ -1,4 +1,4 @@
-"""Which requests are answered, and with which headers: gradio alone would answer more."""
+"""Stricter request filtering and response headers than gradio's own."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote, urlsplit
@@ -19,16 +19,16 @@ OWN = (
     "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' blob:; worker-src 'self' blob:; "
     "connect-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'"
 )
-"""The content policy: gradio has scripts and styles in its page, builds functions, and makes pictures."""
+"""Content Security Policy: gradio uses inline scripts and styles, `eval`, and data and blob URLs."""
 HUB = 'https://huggingface.co'
 
 
 class SafeHeaders:
-    """ASGI middleware: adds headers to each answer: types are not guessed, and only this page's own content is loaded.
+    """ASGI middleware that adds headers against MIME sniffing and content from other sites to each response.
 
     Args:
-        app: the application behind it.
-        in_space: the page is shown in a frame of the Hub; otherwise in none of another site.
+        app: the wrapped application.
+        in_space: allow the Hub to frame the page; otherwise no other site can.
     """
 
     def __init__(self, app: Callable, in_space: bool) -> None:
@@ -48,13 +48,13 @@ class SafeHeaders:
 
 
 class OwnSitesOnly:
-    """ASGI middleware: refuses with 403 what another site sends through the browser of a visitor.
+    """ASGI middleware that refuses cross-site requests with 403.
 
     Args:
-        app: the application behind it.
-        loopback: the page is for this machine only, so requests must name it; a name that another site lets point
-            to this machine would make that site's scripts the page's own.
-        address: of the page behind a proxy, if any.
+        app: the wrapped application.
+        loopback: the page is for this machine only: the Host header must be a loopback name, against DNS rebinding
+            (another site's name that resolves to this machine).
+        address: public URL of the page behind a proxy, if any.
     """
 
     def __init__(self, app: Callable, loopback: bool, address: str = '') -> None:
@@ -76,7 +76,7 @@ class OwnSitesOnly:
 
 
 def _name(host: str) -> str:
-    """Read the name of a host, with or without port; empty when it is none."""
+    """Return the host name without port; empty if invalid."""
     try:
         return urlsplit(f'//{host}').hostname or ''
     except ValueError:
@@ -84,12 +84,12 @@ def _name(host: str) -> str:
 
 
 class OwnFilesOnly:
-    """ASGI middleware: an address behind `file=`, which gradio would fetch for the visitor, is refused with 403.
+    """ASGI middleware that refuses URLs behind `file=`, which gradio would fetch, with 403.
 
-    A visitor who hangs up is no fault, and not logged as one.
+    A client disconnect is not logged as an error.
 
     Args:
-        app: the application behind it.
+        app: the wrapped application.
     """
 
     def __init__(self, app: Callable) -> None:
@@ -102,11 +102,11 @@ class OwnFilesOnly:
         try:
             await self.app(scope, receive, send)
         except ClientDisconnect:
-            return  # an upload that was cancelled; its half file goes by age
+            return  # a cancelled upload; its partial file is deleted by age
 
 
 async def misunderstood(request: Request, error: Exception) -> PlainTextResponse:
-    """Answers 400 where gradio itself stumbles over a request by hand; what our own functions raise never gets here."""
+    """Answer 400 where gradio itself fails on a hand-made request; errors of our own functions never get here."""
     if request.method != 'POST':
         raise error
     return PlainTextResponse(f'This request cannot be understood: {error}.', 400)
@@ -116,10 +116,10 @@ MISUNDERSTOOD = dict.fromkeys((FnIndexInferError, KeyError, TypeError), misunder
 
 
 def is_elsewhere(path: str) -> bool:
-    """Whether a request of this path is for something that is not on this machine."""
+    """Return whether a request path asks for something on another machine."""
     for route in ROUTES:
         _, found, wanted = path.partition(f'/{route}')
-        # Twice decoded, as gradio may do; one slash, since some servers merge two.
+        # Decoded twice, as gradio may do; one slash, because some servers merge two.
         if found and (route == 'proxy=' or ':/' in unquote(unquote(wanted))):
             return True
     return False

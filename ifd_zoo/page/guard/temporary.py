@@ -1,4 +1,4 @@
-"""The folder of what visitors give. It ends with its process, or with the next start after that was killed."""
+"""The temporary folder for visitors' files, removed when its process ends, or by the next start if that was killed."""
 
 import shutil
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows, where folders of killed processes stay until its owner removes them
+except ImportError:  # Windows, where folders of killed processes have to be removed by hand
     fcntl = None
 
 PREFIX, MARK = 'ifd_page_', '.ifd_page'
@@ -16,20 +16,20 @@ PREFIX, MARK = 'ifd_page_', '.ifd_page'
 
 @contextmanager
 def own_folder() -> Iterator[Path]:
-    """A new temporary folder of this process alone, removed in the end with all that is in it."""
+    """Create a temporary folder for this process and remove it on exit."""
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         mark = Path(name, MARK)
         with open(mark.with_suffix('.new'), 'wb') as owner:
             if fcntl:
                 fcntl.flock(owner, fcntl.LOCK_EX)
-            mark.with_suffix('.new').rename(mark)  # whoever sees the mark sees that it is locked
+            mark.with_suffix('.new').rename(mark)  # only now, so that it never exists unlocked
             yield mark.parent
 
 
 def remove_abandoned() -> list[Path]:
-    """Remove folders of `own_folder` whose processes are gone, also of those that were killed. Returns what is gone.
+    """Remove the folders of `own_folder` whose process has ended or was killed, and return their paths.
 
-    A lock tells, and no number of a process: it ends with the process, and holds between containers, too.
+    It goes by a file lock and not by a process id: a lock ends with its process, and works across containers.
     """
     gone = []
     for folder in Path(tempfile.gettempdir()).glob(f'{PREFIX}*') if fcntl else ():
@@ -37,7 +37,7 @@ def remove_abandoned() -> list[Path]:
             with open(folder / MARK, 'rb') as owner:
                 fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder)
-        except OSError:  # its process runs, or it is none of ours: without the mark, a link, or another user's
+        except OSError:  # its process runs, or it is not ours: without the mark, a link, or another user's
             continue
         gone.append(folder)
     return gone

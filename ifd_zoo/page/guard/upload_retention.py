@@ -1,8 +1,7 @@
-"""How long files of visitors are kept: which are whose, and when they go. Knows no gradio.
+"""Ownership and deletion of visitors' files. Does not import gradio.
 
-Uploads and copies of examples are named by their content, so two visitors may share one; it goes when the last of them
-has left. Whoever gets one that is there already touches it first and claims it a little later, so a file that was just
-touched waits.
+Uploads and copies of examples are named by content hash, so visitors may share one; it is deleted when the last of them
+has left. gradio touches an existing file before the visitor claims it, so recently touched files are spared.
 """
 
 import logging
@@ -17,26 +16,26 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 GRACE = 30
-"""Seconds after which what a visitor leaves behind is deleted: a phone that slept comes back earlier."""
+"""Seconds from a visitor's leaving to the deletion of their files: enough for a sleeping phone to reconnect."""
 ROUND = 5
 """Seconds between two sweeps."""
 MOST_VISITORS = 10_000
-"""Where more are there at once, those who asked for something longest ago are taken to have left."""
+"""Number of visitors beyond which the least recently active ones are treated as gone."""
 MOST_BYTES = 10_000_000_000
-"""Most bytes of the files of all visitors together, where the disk has twice as much room."""
+"""Quota in bytes for the files of all visitors together, if the disk has twice as much free space."""
 SHORT = 300
-"""Seconds after which a file that nobody claimed, as of a cancelled upload, goes where there is no room."""
+"""Age in seconds at which an unclaimed file, as of a cancelled upload, is deleted if the quota is used up."""
 
 logger = logging.getLogger(__name__)
 
 
 class UploadRetention:
-    """Safe between threads.
+    """Deletes files once no visitor needs them. Thread-safe.
 
     Args:
-        folder: of all uploads and results.
-        longest: seconds after which any file in it goes, whoever's it is.
-        most_bytes: of all files in it.
+        folder: contains all uploads and results.
+        longest: age in seconds at which any file is deleted, even one in use.
+        most_bytes: quota for all files together.
     """
 
     def __init__(self, folder: Path, longest: float, most_bytes: float = math.inf) -> None:
@@ -49,7 +48,7 @@ class UploadRetention:
         self._lock, self._end = Lock(), Event()
 
     def claim(self, visitor: str, paths: Iterable[str | Path]) -> None:
-        """These files are needed as long as this visitor, who has just asked for something, is here."""
+        """Keep these uploads while this visitor, who is active, stays."""
         if visitor:
             with self._lock:
                 self._left.pop(visitor, None)
@@ -57,7 +56,7 @@ class UploadRetention:
                 self._files.move_to_end(visitor)
 
     def give(self, visitor: str, paths: Iterable[str | Path]) -> None:
-        """The same of results, which may come when the visitor has left: then they go, too."""
+        """Keep these results while this visitor stays; if the visitor has already left, they are deleted soon."""
         if visitor:
             with self._lock:
                 if visitor not in self._files:
@@ -70,15 +69,15 @@ class UploadRetention:
                 self._left[visitor] = time.time()
 
     def has_room(self) -> bool:
-        """Whether all visitors together have less than they may; looked at once in a second."""
+        """Return whether the files are below the quota; measured at most once per second."""
         if (now := time.monotonic()) - self._measured >= 1:
-            walked = os.walk(self.folder)  # at ease with folders that go meanwhile
+            walked = os.walk(self.folder)  # tolerates folders that vanish meanwhile
             self._used = sum(_look(os.path.join(at, name))[1] for at, _, names in walked for name in names)
             self._measured = now
         return self._used < self.most_bytes
 
     def sweep(self, grace: float = GRACE) -> None:
-        """Deletes what nobody needs: files of those who left, old files, and folders without files."""
+        """Delete the files of visitors who left, old files, and empty folders."""
         now = time.time()
         with self._lock:
             for visitor in islice(self._files, max(0, len(self._files) - MOST_VISITORS)):
@@ -87,7 +86,7 @@ class UploadRetention:
             files = set().union(*(self._files.pop(visitor) for visitor in gone))
             for visitor in gone:
                 del self._left[visitor]
-            # Under the lock, so that nobody claims a file between the question and its end.
+            # Under the lock, so that nobody claims a file between the check and its deletion.
             unclaimed = files.union(self._waiting).difference(self._own, *self._files.values())
             self._waiting = {path for path in unclaimed if path.exists() and now - _look(path)[0] < grace}
             for path in unclaimed - self._waiting:
@@ -96,7 +95,7 @@ class UploadRetention:
 
     def _sweep_old(self, now: float, grace: float) -> None:
         there, has_room = set(), self.has_room()
-        for path in sorted(self.folder.rglob('*'), reverse=True):  # what is in a folder comes before it
+        for path in sorted(self.folder.rglob('*'), reverse=True):  # contents before their folder
             age = now - _look(path)[0]
             if path.is_dir() and not path.is_symlink():
                 if age >= grace:
@@ -118,13 +117,13 @@ class UploadRetention:
     def _delete(self, path: Path) -> None:
         try:
             path.unlink(missing_ok=True)
-        except OSError:  # one file that resists must not keep the others; it is tried again when it is old
+        except OSError:  # must not keep the others from being deleted; retried by age
             logger.exception('%s: cannot be deleted', path)
         if path.parent != self.folder:
             _remove_if_empty(path.parent)
 
     def start(self) -> None:
-        """Sweep every few seconds, until `stop`. What is there now is the page's own, and stays."""
+        """Sweep every few seconds until `stop`. Files that exist at the start belong to the page and are kept."""
         self._own = set(self.folder.rglob('*'))
         Thread(target=self._run, name='keeping', daemon=True).start()
 
@@ -135,17 +134,17 @@ class UploadRetention:
         while not self._end.wait(ROUND):
             try:
                 self.sweep()
-            except OSError:  # a folder went while it was looked through; the next round looks again
-                logger.exception('%s: not all of it was swept', self.folder)
+            except OSError:  # a folder vanished during the sweep; the next one will do
+                logger.exception('%s: the sweep is incomplete', self.folder)
 
 
 def _existing(paths: Iterable[str | Path]) -> list[Path]:
-    """Paths come from visitors, who may name folders, and what no file can be named."""
+    """Filter paths from visitors, which may be folders or invalid names."""
     return [Path(path) for path in paths if os.path.isfile(path)]
 
 
 def _look(path: str | Path) -> tuple[float, int]:
-    """When a file was changed, and its bytes; a new one of none for one that is gone, which is what is wanted."""
+    """Return modification time and size in bytes; now and 0 for a file that is gone, so that nothing is done."""
     try:
         told = os.lstat(path)
     except FileNotFoundError:
@@ -156,10 +155,10 @@ def _look(path: str | Path) -> tuple[float, int]:
 def _remove_if_empty(folder: Path) -> None:
     try:
         folder.rmdir()
-    except OSError:  # it holds files, or is gone
+    except OSError:  # not empty, or gone
         return
 
 
 def most_bytes(folder: Path) -> int:
-    """Bytes that all visitors together may have in a folder."""
+    """Return the quota in bytes for all visitors' files: `MOST_BYTES`, or half of the free space if that is less."""
     return min(MOST_BYTES, shutil.disk_usage(folder).free // 2)

@@ -1,1 +1,1 @@
-"""What the page opens with: an example that is answered before any model is loaded."""
+"""The opening example of the page, computed beforehand so that it shows before any model is loaded."""

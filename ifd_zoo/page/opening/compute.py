@@ -1,4 +1,4 @@
-"""Computes the answers that the page opens with, and chooses the examples of Compare by a rule."""
+"""Computation of the opening example, and selection of the examples for the tab Compare."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -16,16 +16,16 @@ from ifd_zoo.predictor import Predictor
 from ifd_zoo.uploads import Mark
 
 LEAST_MARGIN = 0.02
-"""By which an example has to be right with the one model, and more so than with the other."""
+"""Least margin of the first model in an example, and least lead of this margin over the second model's."""
 MOST_BACKGROUND = 0.7
-"""Share of the evidence on the background from which on a right answer is no example of finding a person."""
+"""Share of the evidence on the background from which on a correct match is not a good example."""
 
 NOWHERE = dict.fromkeys(REGIONS, 0.0) | {'background': 1.0}
-"""Evidence where no place raises the similarity."""
+"""Evidence used if no region raises the similarity."""
 
 
 class Seen(NamedTuple):
-    """A photo, and what is known of it."""
+    """A photo with its label map and embedding."""
 
     photo: Image.Image
     label_map: np.ndarray
@@ -36,7 +36,7 @@ class Triple(NamedTuple):
     names: tuple[str, str, str]
     """File names of anchor, positive and negative."""
     evidence: dict[str, float]
-    """What the likeness of anchor and positive lies on to the first model, see `mean_evidence`."""
+    """Evidence of the first model for the match of anchor and positive, see `mean_evidence`."""
 
     @property
     def on_person(self) -> float:
@@ -45,19 +45,19 @@ class Triple(NamedTuple):
 
 
 def answer(model: str, baseline: str, parser: object = 'bundled', device: str | None = None) -> Answers:
-    """Rank the example gallery for each example query by both models.
+    """Rank the example gallery for each example query with both models, and choose the triples for Compare.
 
     Args:
         model, baseline: names, folders or `hf-hub:` sources, as for `load_model`.
         parser, device: as for `Predictor`.
 
     Raises:
-        ZooError: a model cannot be loaded, or there is no example for Compare.
+        ZooError: a model cannot be loaded, or there is no triple for Compare.
     """
     queries, gallery = (list(map(Path, example_photos(kind))) for kind in ('query', 'gallery'))
     paths, first_row = [*queries, *gallery], len(queries)
     photos = [load_image(path) for path in paths]
-    first = Predictor(model, parser, device, precision='fp32')  # every machine gives the same file
+    first = Predictor(model, parser, device, precision='fp32')  # for the same file on every machine
     second = Predictor(baseline, first.parser, device, precision='fp32')
     label_maps = first.parser.parse(photos)
     embeddings = [one.embed(photos, label_maps) for one in (first, second)]
@@ -74,13 +74,13 @@ def answer(model: str, baseline: str, parser: object = 'bundled', device: str | 
 
 
 def telling_pairs(said: list[Mark], first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
-    """Positives and negatives of an anchor on which the first model is right, and by more than the second.
+    """Return pairs of positive and negative on which the first model is right by a larger margin than the second.
 
-    The second may be wrong or right. The negative is the stranger whom it takes for the anchor most of all.
+    The second may be right or wrong. The negative is the stranger most similar to the anchor for the second model.
 
     Args:
-        said: which of N photos show the anchor's person.
-        first, second: (N,), the models' similarities of these photos to the anchor.
+        said: whether each of N photos shows the anchor's person.
+        first, second: (N,) similarities of these photos to the anchor, by each model.
     """
     right, wrong = ([i for i, one in enumerate(said) if one == kind] for kind in (Mark.RIGHT, Mark.WRONG))
     negative = max(wrong, key=lambda i: second[i])
@@ -95,27 +95,27 @@ def _evidence(predictor: Predictor, anchor: Seen, positive: Seen) -> dict[str, f
 
 
 def choose_triples(triples: list[list[Triple]]) -> list[Triple]:
-    """Pick the examples of Compare: one for each anchor, that with most evidence on head and skin first.
+    """Pick the triple with most evidence on head and skin for each anchor; sort them by it, highest first.
 
-    Of an anchor it is the triple with most evidence on head and skin. Those with `MOST_BACKGROUND` of their evidence on
-    the background are left out, unless all are: then the one with least of it stays.
+    Triples with `MOST_BACKGROUND` or more of their evidence on the background are left out; if all are, the one with
+    the least is kept.
 
     Args:
-        triples: for each anchor those of `telling_pairs`.
+        triples: for each anchor, those from `telling_pairs`.
 
     Raises:
-        ZooError: there is none.
+        ZooError: there are no triples.
     """
     best = [max(some, key=lambda one: one.on_person) for some in triples if some]
     if not best:
-        raise ZooError('on no example is the first model right by more than the second: take other models')
+        raise ZooError('on no example is the first model right by a larger margin than the second: choose other models')
     fitting = [one for one in best if one.evidence['background'] < MOST_BACKGROUND]
     chosen = fitting or [min(best, key=lambda one: one.evidence['background'])]
     return sorted(chosen, key=lambda one: -one.on_person)
 
 
 def _test(first: Predictor, second: Predictor) -> Test | None:
-    """The clothing-changing test of both releases, if they were measured on the same photos."""
+    """Return the clothing-change test of both releases, if they were measured on the same data."""
     infos = [getattr(one.model, 'release_info', {}) for one in (first, second)]
     rows = [next((row for row in info.get('figures', []) if row['protocol'] == 'cc'), None) for info in infos]
     places = {info.get('data', {}).get('folder') for info in infos}

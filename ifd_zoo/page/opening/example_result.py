@@ -1,4 +1,4 @@
-"""What a visitor sees first: an example query, answered by two models before either of them is loaded."""
+"""The opening example: a query ranked by two models, shown before either is loaded."""
 
 import functools
 
@@ -11,11 +11,11 @@ from ifd_zoo.page.html import address_of, render
 from ifd_zoo.page.opening.answers import Answers, marks, read_answers, right_ranks, telling_query
 from ifd_zoo.page.theme import scroll_to
 
-SHOWN = 8  # answers of each model
+SHOWN = 8  # matches of each model
 
 
 def build() -> None:
-    """The example, and the button that leads to one's own photos."""
+    """Build the example and the button that scrolls to the search form."""
     gr.HTML(draw(read_answers()), elem_id='first', apply_default_css=False)
     with gr.Row(elem_id='first_next'):
         button = gr.Button('Try your own photos', variant='primary', size='lg', elem_id='try', scale=0, min_width=220)
@@ -24,7 +24,7 @@ def build() -> None:
 
 
 def draw(answers: Answers) -> str:
-    """HTML of the query on which the models differ most, and of the best answers of both."""
+    """Render the query of `telling_query` with the best matches of both models as HTML."""
     query = telling_query(answers)
     rows = [
         {

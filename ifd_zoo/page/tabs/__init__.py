@@ -1,1 +1,1 @@
-"""The tabs of the page: a file for each, and files for what one of them has beside its form."""
+"""The tabs of the page, and modules for their parts."""

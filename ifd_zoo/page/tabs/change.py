@@ -1,4 +1,4 @@
-"""Change clothes: other colours and patterns for the person of a photo, and what they do to similarities."""
+"""Tab Change clothes: recolour the clothes in a photo, and measure how the similarities change."""
 
 from functools import partial
 
@@ -36,10 +36,10 @@ def recolour(
     scale: float,
     swap: bool,
 ) -> tuple[Image.Image, str]:
-    """The photo in other clothes, and what clothes were found in it.
+    """Recolour the photo's clothes; return it with a sentence about the clothes found.
 
     Raises:
-        gr.Error: there is no usable photo, or it does not show these clothes.
+        gr.Error: there is no usable photo, or the controls do not make a valid edit.
     """
     file = one_photo(photo, 'photo')
     sessions.claim(file.path)
@@ -49,7 +49,7 @@ def recolour(
         edit = make_edit(classes, colour, pattern, second, scale, swap)
         if not edit.applies(label_map):
             wanted = 'both a top and a bottom' if swap else ' or '.join(edit.classes)
-            return image, f'{found} Nothing is changed: the photo shows no {wanted}.'
+            return image, f'{found} Nothing changed: the photo shows no {wanted}.'
         return edit.apply(image, label_map), found
 
 
@@ -59,7 +59,7 @@ def _found(label_map: np.ndarray) -> str:
 
 
 def parsed(models: Models, photo: dict | None) -> Image.Image | None:
-    """The label map over the photo."""
+    """Draw the label map over the photo."""
     if not photo:
         return None
     with user_errors():
@@ -101,7 +101,7 @@ def _controls(models: Models) -> tuple:
 
 
 def build(models: Models, sessions: Sessions, ranking: RankTab) -> tuple[gr.Tab, list[gr.Dropdown]]:
-    """The tab, and what lists models."""
+    """Build the tab; return it with its model dropdowns."""
     with gr.Tab('Change clothes', id='change') as tab:
         gr.Markdown(texts.CHANGE)
         with gr.Row(elem_classes=['places', 'changing']):

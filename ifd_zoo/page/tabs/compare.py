@@ -1,4 +1,4 @@
-"""Compare: Fig. 3 of the paper, for any three photos and two models."""
+"""Tab Compare: Fig. 3 of the paper for any three photos and two models."""
 
 from functools import partial
 
@@ -19,7 +19,7 @@ from ifd_zoo.page.tabs.rank_layout import model_choices
 from ifd_zoo.page.tabs.why_match import bars, explain_match
 from ifd_zoo.page.theme import NETWORK, PHOTO, PICTURES, labelled, scroll_to
 
-BARS = 'What makes anchor and same person alike'
+BARS = 'Evidence for the match of anchor and same person'
 SHOWN_SIDE = 512  # pixels of the drawn photos
 
 
@@ -32,7 +32,7 @@ def compare(
     first: str,
     second: str,
 ) -> tuple[str, list, str, list, str, str]:
-    """For each of two models what it decides, and Grad-CAM of the three photos; then the evidence of both, as HTML.
+    """Return verdict and Grad-CAM of the three photos for each of two models, then the evidence of both as HTML.
 
     Raises:
         gr.Error: a photo or a model is missing or unusable.
@@ -41,7 +41,7 @@ def compare(
     if not first or not second:
         raise error('Choose two models.')
     sessions.claim(*(file.path for file in files))
-    gr.Progress()(0, desc='Looking at the photos')
+    gr.Progress()(0, desc='Analysing the photos')
     with user_errors():
         models.require(first, second)
         photos = [load_image(file.path, file.name, PHOTO_SIDE) for file in files]
@@ -55,7 +55,7 @@ def compare(
 
 
 def _shown(one: Comparison) -> tuple[str, list, str]:
-    """A verdict, captioned pictures, and the evidence as HTML."""
+    """Return the verdict, captioned images, and the evidence as HTML."""
     positive, negative = one.similarities
     right = positive > negative
     verdict = 'ranks the **same person** first' if right else 'ranks the **other person** first'
@@ -67,7 +67,7 @@ def _shown(one: Comparison) -> tuple[str, list, str]:
 
 
 def build(models: Models, sessions: Sessions) -> tuple[gr.Tab, list[gr.Dropdown]]:
-    """The tab, and what lists models."""
+    """Build the tab; return it with its model dropdowns."""
     with gr.Tab('Compare', id='compare') as tab:
         gr.Markdown(texts.COMPARE)
         triples = [[str(path) for path in triple] for triple in example_triples()]
@@ -116,7 +116,7 @@ def _model_lists(models: Models) -> list[gr.Dropdown]:
 
 
 def _outputs() -> list[gr.Markdown | gr.Gallery | gr.HTML]:
-    """Verdict and pictures of the first model, then of the second; then the evidence of both."""
+    """Return verdict and Grad-CAM components of the first model, then of the second; then the evidence of both."""
     outputs, evidence = [], []
     with gr.Row():
         for which in ('first', 'second'):

@@ -1,4 +1,4 @@
-"""Uploaded photos are cut down to the people in them, before anything else looks at them."""
+"""Cropping of uploaded photos to the people in them."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -22,16 +22,16 @@ from ifd_zoo.uploads.content import read_head
 from ifd_zoo.uploads.names import shorten_middle
 
 CUT = 'person_'
-"""How folders of crops begin: what is in them is not cut again."""
+"""Name prefix of folders of crops; files in them are not cropped again."""
 LONGEST_STEM = 50
-"""Characters of an upload's name in that of a crop; most systems allow 255 bytes."""
+"""Maximum number of characters taken from an upload's name for a crop's; most systems allow names of 255 bytes."""
 
 
 def add_cropping(models: Models, sessions: Sessions, photos: Sequence[gr.Image | gr.Gallery], all_in: str = '') -> None:
-    """A checkbox; and for each of these components the crops to choose from and what there is to tell.
+    """Add a checkbox that turns cropping on; and for each component a gallery of people to choose from and a message.
 
     Args:
-        all_in: elem_id of the one that takes all people of a photo. In the others stands the largest.
+        all_in: elem_id of the component that takes all people in a photo; the others take the largest person.
     """
     wanted = gr.Checkbox(True, label=texts.CROP, elem_id=f'{photos[0].elem_id}_crop')
     for photo in photos:
@@ -45,7 +45,7 @@ def add_cropping(models: Models, sessions: Sessions, photos: Sequence[gr.Image |
         raw = {'preprocess': False, 'api_visibility': 'private'}
         photo.upload(crop, [wanted, photo], [photo, people, said], **raw, **NETWORK)
 
-        # Gradio finds the parameter for the event by its annotation, which it does not look for in a partial.
+        # Not a partial: gradio finds the event parameter by its annotation, which it does not see in a partial.
         def chosen(crops, event: Clicked, many=many):
             path = choose(crops, event.index)
             return [path] if many else path
@@ -54,7 +54,7 @@ def add_cropping(models: Models, sessions: Sessions, photos: Sequence[gr.Image |
 
 
 def choose(crops: list | None, index: int) -> str:
-    """The path of a crop that was clicked; raises gr.Error when there is none."""
+    """Return the path of the clicked crop; raise gr.Error if there is none."""
     files = many_photos(crops)
     if index >= len(files):
         raise error(f'There is no person {index + 1}: upload the photo again.')
@@ -64,11 +64,11 @@ def choose(crops: list | None, index: int) -> str:
 def crop_uploads(
     models: Models, sessions: Sessions, many: bool, everybody: bool, wanted: bool, value: dict | list | None
 ) -> tuple:
-    """Photos cut down to their people, the crops to choose from, and what there is to tell.
+    """Crop photos to their people; return the new value, an update of the crops to choose from, and a message.
 
     Args:
         many: the value is that of a gr.Gallery.
-        everybody: all people of a photo are taken, and there is nothing to choose; videos are cut up, too.
+        everybody: take all people in a photo, with nothing to choose, and split videos into frames.
 
     Raises:
         gr.Error: there is no room for the crops.
@@ -95,7 +95,7 @@ def crop_uploads(
 
 
 def _frames(sessions: Sessions, files: Sequence[PhotoFile]) -> tuple[list[PhotoFile], list[str]]:
-    """The files with the pictures of each video in its place, and what is wrong with videos."""
+    """Replace each video by its frames; return the files and the messages about skipped ones."""
     taken, skipped = [], []
     for file in files:
         with user_errors():
@@ -110,17 +110,17 @@ def _frames(sessions: Sessions, files: Sequence[PhotoFile]) -> tuple[list[PhotoF
 
 
 def _people(models: Models, sessions: Sessions, file: PhotoFile, from_clip: bool) -> list[PhotoFile]:
-    """Files of the crops of the people in a photo, the largest first; the photo itself where one fills it.
+    """Write crops of the people in a photo, the largest first; return the photo itself if it needs no cropping.
 
     Args:
-        from_clip: the file has a random name, which nobody is to be shown.
+        from_clip: the file is a video frame with a random file name, so it is always copied under a readable name.
     """
     if Path(file.path).parent.name.startswith(CUT):
         return [file]
     with user_errors():
         try:
             name, crops = check_photo(file).name, models.people(file)
-        except ImageError:  # told where the photo is used
+        except ImageError:  # reported where the photo is used
             return [file]
     if crops is None and not from_clip:
         return [file]
@@ -137,9 +137,9 @@ def _told(files: Sequence[PhotoFile], found: Sequence[Sequence[PhotoFile]], choo
     lines = []
     for file, people in zip(files, found, strict=True):
         if not people:
-            lines.append(f'**{NOBODY}** in {plain(file.name)}: set aside.')
+            lines.append(f'**{NOBODY}** in {plain(file.name)}: left out.')
         elif len(people) > 1:
             lines.append(f'{len(people)} people in {plain(file.name)}{": click the one you mean" if choose else ""}.')
         elif people != [file]:
-            lines.append(f'{plain(file.name)} is cut down to its person.')
+            lines.append(f'{plain(file.name)} was cropped to the person.')
     return lines

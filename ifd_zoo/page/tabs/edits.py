@@ -1,4 +1,4 @@
-"""Changes of clothes, as the controls of the page say them."""
+"""Clothing edits made from the values of the page's controls."""
 
 import re
 
@@ -7,11 +7,11 @@ from ifd_zoo.recolour import BOTTOM, TOP, Edit, Recolour, Swap
 
 
 def make_edit(classes: list[str], colour: str, pattern: str, second: str, scale: float, swap: bool) -> Edit:
-    """The change that was chosen.
+    """Make the chosen edit.
 
     Raises:
         gr.Error: nothing was chosen.
-        ValueError: a colour, a pattern or a kind of clothes is none.
+        ValueError: a colour, a pattern or a class is invalid.
     """
     if swap:
         return Swap(TOP, BOTTOM)
@@ -22,7 +22,7 @@ def make_edit(classes: list[str], colour: str, pattern: str, second: str, scale:
 
 
 def picked_colour(colour: str) -> str:
-    """`#rrggbb` of what a gr.ColorPicker gives, which may also be `rgba(12.3, 4, 5, 1)`; other text stays as it is."""
+    """Convert a gr.ColorPicker's `rgb(...)` or `rgba(12.3, 4, 5, 1)` to `#rrggbb`; return other text unchanged."""
     number = r'\s*(\d+(?:\.\d*)?)\s*'
     match = re.fullmatch(rf'rgba?\({number},{number},{number}(?:,[\s\d.]+)?\)', str(colour))
     return f'#{bytes(round(min(255, float(part))) for part in match.groups()).hex()}' if match else str(colour)

@@ -1,4 +1,4 @@
-"""Search a part of a gallery only: some persons, cameras or times."""
+"""Restriction of a search to some persons, cameras or times."""
 
 import re
 from datetime import UTC, datetime
@@ -12,8 +12,8 @@ from ifd_zoo.uploads import Gallery, Label
 
 
 def narrowing_fields() -> list[gr.Textbox]:
-    """What `narrowed` takes beside the gallery."""
-    with gr.Accordion('Only a part of the gallery', open=False), gr.Row():
+    """Return the text boxes for the arguments of `narrowed`."""
+    with gr.Accordion('Search only a part of the gallery', open=False), gr.Row():
         return [
             gr.Textbox('', label='Persons', placeholder='12, 34', elem_id='persons', min_width=140),
             gr.Textbox('', label='Cameras', placeholder='1, 2', elem_id='cameras', min_width=140),
@@ -23,14 +23,14 @@ def narrowing_fields() -> list[gr.Textbox]:
 
 
 def narrowed(gallery: Gallery, persons: str, cameras: str, since: str, until: str) -> Gallery:
-    """The photos of these persons and cameras, as file names tell them, whose files were last changed in that time.
+    """Keep the photos of these persons and cameras, read from file names, that were last modified in this period.
 
     Args:
-        persons: with spaces or commas between them; empty for all, as are the others.
-        since: in the form of ISO 8601; local where it names no zone.
+        persons, cameras: separated by spaces or commas; empty for all.
+        since, until: in ISO 8601, local time if without a time zone; empty for no limit.
 
     Raises:
-        gr.Error: a time cannot be read, or no photo fits.
+        gr.Error: a time cannot be parsed, or no photo matches.
     """
     only = Only(_words(persons), _words(cameras), _time(since), _time(until))
     if only == Only():
@@ -38,7 +38,7 @@ def narrowed(gallery: Gallery, persons: str, cameras: str, since: str, until: st
     known = map(_known, gallery.files, gallery.labels)
     fitting = [place for place, one in enumerate(known) if only.allows(*one)]
     if not fitting:
-        raise error('No photo of the gallery is of these persons, cameras and times.')
+        raise error('No photo in the gallery matches these persons, cameras and times.')
     files, labels = ([values[place] for place in fitting] for values in gallery[:2])
     return Gallery(files, labels, gallery.skipped)
 
@@ -49,7 +49,7 @@ def _known(file: PhotoFile, label: Label | None) -> tuple[str, str, datetime]:
 
 
 def _words(text: str | None) -> list[str]:
-    """With numbers as labels have them, without zeros before them."""
+    """Split a list; strip leading zeros from numbers, as labels do."""
     words = re.split(r'[\s,;]+', str(text or ''))
     return [str(int(word)) if word.isdecimal() and word.isascii() else word for word in words if word]
 

@@ -1,4 +1,4 @@
-"""What a model needs of a person: a part of the photo is hidden from both of its streams."""
+"""Hiding face, clothes or background in a photo from both streams of a model, to see which of them it needs."""
 
 import numpy as np
 from PIL import Image
@@ -7,18 +7,18 @@ from ifd_zoo.labels import CLOTHING
 from ifd_zoo.masks import class_mask
 
 PARTS = {'face': ('face', 'hair', 'hat'), 'clothes': CLOTHING, 'background': ('background',)}
-"""Name to classes of what can be hidden."""
+"""Name -> classes of the parts that can be hidden."""
 
 
 def hide(photo: Image.Image, label_map: np.ndarray, part: str) -> Image.Image:
-    """The photo with one of `PARTS` in the mean colour of the rest.
+    """Fill one of `PARTS` of the photo with the mean colour of the rest.
 
     Args:
         photo: RGB.
-        label_map: (H, W) in `LABELS`, of the photo's size.
+        label_map: (H, W) indices into `LABELS`, of the photo's size.
 
     Raises:
-        ValueError: the photo shows nothing of it, or nothing else.
+        ValueError: the photo does not show this part, or shows nothing else.
     """
     hidden = class_mask(label_map, PARTS[part])
     if not hidden.any() or hidden.all():

@@ -1,4 +1,4 @@
-"""The picture to paint masks on, which takes nothing from visitors beyond its own layer."""
+"""The mask editor, which accepts only its one painted layer from visitors."""
 
 from collections.abc import Callable
 
@@ -11,9 +11,9 @@ from ifd_zoo.common.recent import Recent
 from ifd_zoo.labels import LABELS, PALETTE
 from ifd_zoo.recolour.colour import to_hex
 
-EDITED_SIDE = 640  # pixels of the picture to paint on
-PAINTINGS = 64  # of all visitors
-PAINTED_BYTES = 4 * EDITED_SIDE**2  # of one picture: more than the pixels
+EDITED_SIDE = 640  # longer side of the image to paint on, in pixels
+PAINTINGS = 64  # stored paintings of all visitors
+PAINTED_BYTES = 4 * EDITED_SIDE**2  # size limit of one painting: that of its raw RGBA pixels
 
 
 def mask_editor() -> gr.ImageEditor:
@@ -31,18 +31,18 @@ def mask_editor() -> gr.ImageEditor:
         height=620,
         elem_id='editor',
     )
-    editor.blob_storage = Recent(PAINTINGS)  # what a visitor painted waits here, also if it is never asked for
+    editor.blob_storage = Recent(PAINTINGS)  # bounded, since paintings that are never fetched would stay
     editor.accept_blobs = bounded(editor.accept_blobs)
     return editor
 
 
 def bounded(accept: Callable) -> Callable:
-    """What takes in the pictures of an editor, which anybody may send, before they are read: nothing beyond its own."""
+    """Wrap the editor's upload handler, which anybody can call, to accept only its one layer, of limited size."""
 
     @server
     def run(data: DataWithFiles) -> object:
         if not isinstance(data, DataWithFiles) or not isinstance(data.data, dict):
-            raise HTTPException(400, 'pictures of a mask come as a form, as gradio\'s editor sends them')
+            raise HTTPException(400, 'send the images of a mask as a form, as gradio\'s editor does')
         layer = str(data.data.get('index') or 0)
         if layer not in ('0', 'null') or any(len(content) > PAINTED_BYTES for _, content in data.files):
             raise HTTPException(413, f'a mask is one layer of at most {PAINTED_BYTES:,} bytes')

@@ -1,4 +1,4 @@
-"""Ranks a gallery twice: by a photo as it is, and with another mask or with a part of it hidden."""
+"""Ranking a gallery twice: with the photo as it is, and with another mask or a hidden part."""
 
 from typing import NamedTuple
 
@@ -16,13 +16,13 @@ from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.tabs.hiding import PARTS, hide
 from ifd_zoo.page.tabs.rank_state import TOLD
 
-SHOWN = 10  # lines of the table
-NO_MASK = 'There is no mask to rank with: give a photo, and wait for its classes.'
+SHOWN = 10  # rows of the table
+NO_MASK = 'There is no mask to rank with: give a photo, and wait until it is parsed.'
 HEADS = ('Moved', 'File', 'Rank before', 'Rank after', 'Similarity before', 'Similarity after')
 
 
 class Parsed(NamedTuple):
-    """A photo on which masks are painted."""
+    """The photo in the mask editor, and the name of its parser."""
 
     file: PhotoFile
     parser: str
@@ -36,11 +36,11 @@ def rank_again(
     model: str,
     *places: object,
 ) -> tuple[str, list, list, list]:
-    """What the corrected mask changes: in words, as pictures before and after, and in the ranking.
+    """Rank with the original and the corrected mask; return a text, images before and after, and table rows.
 
     Args:
-        label_map: by `corrected_map`.
-        places: gallery photos, archives and whether to use the folder of the start.
+        label_map: from `corrected_map`.
+        places: gallery photos, archives and whether to use the `--gallery` folder.
 
     Raises:
         gr.Error: something is missing or unusable.
@@ -52,7 +52,7 @@ def rank_again(
     with user_errors():
         original = models.parse(*parsed)[1]
     share = float((label_map != original).mean())
-    text = f'**{share:.1%}** of the photo has another class than the parser gave it.'
+    text = f'You changed the class of **{share:.1%}** of the photo.'
     if not models.get(model).model.needs_mask:
         text += ' This model does not use the mask, so nothing moves: choose one with attention in the tab Rank.'
     asked = Twice(model, (parsed.file, parsed.file), (original, label_map))
@@ -62,10 +62,10 @@ def rank_again(
 def rank_hidden(
     models: Models, sessions: Sessions, part: str, parsed: Parsed | None, model: str, *places: object
 ) -> tuple[str, list, list, list]:
-    """The same where a part of the photo, of `PARTS`, is hidden from both streams of the model.
+    """Rank with the photo and with one of its `PARTS` hidden from both streams; return the same as `rank_again`.
 
     Raises:
-        gr.Error: something is missing or unusable, or the photo does not show that part.
+        gr.Error: something is missing or unusable, or the photo does not show that part, or shows nothing else.
     """
     sessions.begin()
     if parsed is None:
@@ -75,13 +75,13 @@ def rank_hidden(
         photo, label_map = models.parse(*parsed)
         hidden = save_picture(sessions, hide(photo, label_map, part))
     classes = ', '.join(PARTS[part])
-    text = f'Hidden from {plain(model)}: the **{part}** ({classes}), in the colour of the rest.'
+    text = f'Hidden from {plain(model)}: the **{part}** ({classes}), filled with the mean colour of the rest.'
     files = parsed.file, PhotoFile(hidden, parsed.file.name)
     return _rank_twice(models, sessions, Twice(model, files, (label_map, label_map)), places, text)
 
 
 class Twice(NamedTuple):
-    """What is ranked by, before and after."""
+    """The query photo and label map before and after the change."""
 
     model: str
     queries: tuple[PhotoFile, PhotoFile]
@@ -91,12 +91,12 @@ class Twice(NamedTuple):
 def _rank_twice(
     models: Models, sessions: Sessions, asked: Twice, places: tuple, text: str
 ) -> tuple[str, list, list, list]:
-    """Ranking before and after, with what there is to tell."""
+    """Rank before and after; `text` begins the returned message."""
     gr.Progress()(0, desc='Ranking twice')
     files, _, skipped = take_gallery_or_examples(sessions, *places)
     with user_errors():
         predictor = models.get(asked.model)
-        tell = stoppable(sessions, 'Looking at the gallery', len(files))
+        tell = stoppable(sessions, 'Embedding the gallery', len(files))
         if places[2]:
             models.update_index(predictor, tell)
         with models.busy:
@@ -105,13 +105,13 @@ def _rank_twice(
     right = [_right(one) for one in (before, after)]
     if all(right):
         were, are = (', '.join(ranks) for ranks in right)
-        text += f' The right answers were at **{were}**, and are at **{are}** with the change.'
+        text += f' The right answers were at **{were}**; with the change they are at **{are}**.'
     told = tell_skipped(skipped + result.skipped, len(files) + len(skipped))
     return '\n\n'.join([text, *told]), _views(before), _views(after), _rows(before, after)
 
 
 def _right(one: QueryResult) -> list[str]:
-    """Ranks of the first right answers, where names tell them."""
+    """Return the ranks of the first correct matches, if the file names have labels."""
     ranks = right_ranks(one.name, [found.name for found in one.ranking])
     return [str(rank) for rank in ranks[:TOLD]]
 
@@ -121,7 +121,7 @@ def _views(one: QueryResult) -> list:
 
 
 def _rows(before: QueryResult, after: QueryResult) -> list[list]:
-    """List the best of the ranking after, under `HEADS`."""
+    """Return table rows of the best matches after the change, with columns `HEADS`."""
     old = {found.index: (place, found.similarity) for place, found in enumerate(before.ranking, 1)}
     return [
         [

@@ -1,4 +1,4 @@
-"""Masks: see what the parser takes for clothing, correct it with a brush, and rank again."""
+"""Tab Masks: show the parser's label map, correct it with a brush, and rank again."""
 
 from functools import partial
 
@@ -25,7 +25,7 @@ from ifd_zoo.page.theme import NETWORK, PHOTO, PICTURES, STILL, labelled, scroll
 def to_editor(
     models: Models, sessions: Sessions, photo: dict | None, parser: str = ''
 ) -> tuple[dict | None, Parsed | None]:
-    """The photo under its label map, to paint on; and what it is."""
+    """Return the editor's value, the photo with its label map drawn over it, and which photo and parser it is."""
     if not photo:
         return None, None
     file = one_photo(photo, 'photo')
@@ -39,7 +39,7 @@ def to_editor(
 
 
 def corrected_map(models: Models, sessions: Sessions, parsed: Parsed | None, editor: dict | None) -> np.ndarray:
-    """The label map (H, W) in `LABELS`, of the photo's size, as it was painted.
+    """Return the label map as painted: (H, W) indices into `LABELS`, of the photo's size.
 
     Args:
         editor: the value of a gr.ImageEditor of type `pil`.
@@ -47,7 +47,7 @@ def corrected_map(models: Models, sessions: Sessions, parsed: Parsed | None, edi
     Raises:
         gr.Error: there is no photo.
     """
-    sessions.begin()  # and not in `rank_again`, which goes on with this event
+    sessions.begin()  # not in `rank_again`, which continues this event
     if parsed is None or not editor or editor['background'] is None:
         raise error(NO_MASK)
     with user_errors():
@@ -85,7 +85,7 @@ def build(models: Models, sessions: Sessions, ranking: RankTab) -> gr.Tab:
         with gr.Row():
             pictures = [_pictures('Before'), _pictures('After')]
         table = _table()
-        # Inside, since gradio counts what lies between tabs as one of them.
+        # Inside the tab, because gradio counts components between tabs as tabs.
         parsed, label_map = (gr.State(time_to_live=texts.KEEP_SECONDS) for _ in range(2))
     examples.click(
         lambda index: example_photos('query')[index], examples, photo, show_progress='hidden', api_visibility='private'
@@ -103,15 +103,15 @@ def build(models: Models, sessions: Sessions, ranking: RankTab) -> gr.Tab:
 def _wire_ranking(
     models: Models, sessions: Sessions, ranking: RankTab, buttons: list, painted: list, outputs: list
 ) -> None:
-    """What the buttons below the editor do.
+    """Connect the buttons below the editor.
 
     Args:
-        buttons: that ranks with the mask, those of `PARTS`, and Cancel.
-        painted: the photo, the editor, and the label map that is read from it.
+        buttons: Rank with this mask, one for each of `PARTS`, and Cancel.
+        painted: states of the parsed photo, the editor, and the state of the corrected label map.
     """
     (button, *hidden, cancel), (parsed, editor, label_map), text = buttons, painted, outputs[0]
     how = {'show_progress_on': text, 'api_visibility': 'private', **NETWORK}
-    # Twice, since gradio decodes either all of the inputs or none, and what was painted comes decoded only.
+    # Two events, because gradio decodes all inputs or none, and only the painting has to be decoded.
     read = button.click(partial(corrected_map, models, sessions), [parsed, editor], label_map, **how)
     again = handing_over(sessions, partial(rank_again, models, sessions))
     places = [ranking.model, *ranking.gallery]
@@ -133,5 +133,5 @@ def _pictures(label: str) -> gr.Gallery:
 
 def _table() -> gr.Dataframe:
     widths = ['90px', '220px', '120px', '120px', '160px', '160px']
-    identity = {'show_label': False, 'elem_id': 'mask_table', 'buttons': ['fullscreen']}  # as the ranking's
+    identity = {'show_label': False, 'elem_id': 'mask_table', 'buttons': ['fullscreen']}  # as in the ranking
     return gr.Dataframe(headers=list(HEADS), column_widths=widths, interactive=False, **identity)

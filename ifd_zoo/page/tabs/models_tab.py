@@ -1,4 +1,4 @@
-"""Models: what the zoo has, and loading another one."""
+"""Tab Models: the catalogue, and loading another model."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from ifd_zoo.releases.files import PREFIX
 
 HEADS = ('Name', 'Backbone', 'Parameters', 'GFLOPs', 'Embedding', 'cc rank-1 / mAP', 'Weights')
 NO_MODEL = (
-    f'That is no model: give a name of the table, the folder of a release (with {CONFIG} and {WEIGHTS}), or '
+    f'That is no model: give a name from the table, the folder of a release (with {CONFIG} and {WEIGHTS}), or '
     'hf-hub:organisation/name.'
 )
 PICK = """element.addEventListener('click', event => {
@@ -38,11 +38,11 @@ PICK = """element.addEventListener('click', event => {
         navigator.clipboard?.writeText(code.textContent).then(() => { copy.textContent = 'Copied'; });
     }
 })"""
-"""A click on a row fills the box; one on a button copies the command before it."""
+"""A click on a row fills in the text box; a click on a button copies the command before it."""
 
 
 def table() -> str:
-    """The catalogue as HTML: what can be loaded, and folded what has to be trained first."""
+    """Render the catalogue as HTML: models that can be loaded, and a collapsed list of those to be trained first."""
     there = [entry for entry in whole_catalogue() if entry.where != 'not published']
     there.sort(key=lambda entry: (entry.where, -_rank1(entry)))  # bundled, cached, Hub; the best of each first
     missing = [(_row(entry), entry.command) for entry in whole_catalogue() if entry.where == 'not published']
@@ -58,7 +58,7 @@ def _rank1(entry: Entry) -> float:
 
 
 def _row(entry: Entry) -> list[str]:
-    # The protocol that the zoo is about; others would not fit.
+    # Only the clothing-change protocol, which the zoo is about, because there is no room for others.
     figures = [f'{one["rank1"]:.1f} / {one["mAP"]:.1f}' for one in _clothing_changing(entry)]
     size = entry.size
     return [
@@ -68,10 +68,10 @@ def _row(entry: Entry) -> list[str]:
 
 
 def load(models: Models, sessions: Sessions, source: str) -> str:
-    """Load a model. Returns what there is to tell.
+    """Load a model and return a status line.
 
     Raises:
-        gr.Error: it cannot be loaded; the others work as before.
+        gr.Error: it cannot be loaded; the others still work.
     """
     if not source or not models.guarded and not _may_be_model(source.strip()):
         raise error(NO_MODEL)
@@ -87,20 +87,20 @@ def load(models: Models, sessions: Sessions, source: str) -> str:
 
 
 def _may_be_model(source: str) -> bool:
-    """Whether it looks like one. Paths that do not are all alike to visitors, whether something is there or not."""
+    """Return whether it looks like a model. Other paths get one message, to not reveal which of them exist."""
     path = os.path.expanduser(source)
     inside = (os.path.join(path, name) for name in (CONFIG, WEIGHTS))
     return is_known(source) or source.startswith(PREFIX) or all(map(os.path.isfile, inside))
 
 
 def choices(models: Models, count: int) -> list:
-    """Updates of `count` components that list the models, and of one that lists none as well."""
+    """Return updates of the choices of `count` model lists, and of the list of second models, which also has none."""
     own, other = model_choices(models), beside_choices(models)
     return [gr.update(choices=listed) for listed in (*[own] * count, other)]
 
 
 def build(models: Models, sessions: Sessions, lists: Sequence) -> Callable:
-    """The tab. Returns what brings the lists of models of a page that is opened later up to date."""
+    """Build the tab; return a function that updates the model lists, for pages opened after a model was loaded."""
     with gr.Tab('Models', id='models') as tab:
         gr.Markdown(texts.MODELS)
         source = gr.Textbox(
@@ -110,7 +110,7 @@ def build(models: Models, sessions: Sessions, lists: Sequence) -> Callable:
             button = gr.Button('Load', variant='primary', size='lg', elem_id='load', min_width=100)
             cancel = cancel_button('load')
         status = gr.Markdown(elem_id='load_status')
-        rows = gr.HTML('Looking at what the zoo has ...', js_on_load=PICK, elem_id='catalogue', apply_default_css=False)
+        rows = gr.HTML('Loading the catalogue ...', js_on_load=PICK, elem_id='catalogue', apply_default_css=False)
     tab.select(table, None, rows, api_visibility='private', concurrency_limit=1)
     refresh = partial(choices, models, len(lists) - 1)
     run = {

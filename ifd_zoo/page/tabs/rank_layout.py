@@ -1,4 +1,4 @@
-"""The form and the results of the tab Rank, before anything happens."""
+"""Layout of the tab Rank: components of the form, the settings and the results."""
 
 from typing import NamedTuple
 
@@ -19,11 +19,11 @@ from ifd_zoo.page.theme import PICTURES, STILL, UPLOAD, labelled
 from ifd_zoo.variants import VARIANTS, split_name
 
 DRAWN = ('seen', 'matches', 'summary', 'table', 'csv', 'zip', 'beside', 'others', 'other_summary')
-"""Outputs that change when something else of a ranking is to be seen, in the order of what `redraw` returns."""
+"""Outputs that depend on the display options, in the order in which `redraw` returns them."""
 WHY = ('why', 'pair', 'because', 'evidence')
-"""Those of a match that was clicked, in the order of what `show_pair` returns."""
+"""Outputs for a clicked match, in the order in which `show_pair` returns them."""
 RESULTS = ('status', 'results', *DRAWN, 'chosen', 'ranking', 'why')
-"""Outputs of a search, in the order of what `rank` returns."""
+"""Outputs of a search, in the order in which `rank` returns them."""
 
 
 class Form(NamedTuple):
@@ -31,24 +31,24 @@ class Form(NamedTuple):
 
     examples: gr.Dataset
     inputs: list
-    """Queries, gallery, archives, folder and model."""
+    """Queries, gallery, archives, whether to use the folder, and model."""
     part: list
-    """Which part of the gallery is searched, as of `narrowing_fields`."""
+    """Filters of the gallery, from `narrowing_fields`."""
     beside: gr.Dropdown
-    """Another model that ranks the same."""
+    """Second model that ranks the same gallery."""
     search: gr.Button
     cancel: gr.Button
 
 
 class Settings(NamedTuple):
-    """Components that say what is shown."""
+    """Components of the display options."""
 
     wishes: list
     """View, opacity, number of matches and threshold."""
     opens: gr.Accordion
-    """Holds the threshold, which is none until it is opened."""
+    """Contains the threshold, which is off until this is opened."""
     meaning: gr.Markdown
-    """Says in words what the threshold means."""
+    """Explains the threshold in words."""
 
 
 def input_column(models: Models, sessions: Sessions) -> Form:
@@ -78,7 +78,7 @@ def input_column(models: Models, sessions: Sessions) -> Form:
             height=140,
             elem_id='archives',
         )
-    text = f'Search the {len(folder.files):,} photos of this machine as well' if folder else 'No folder was given'
+    text = f'Also search the {len(folder.files):,} photos on this machine' if folder else 'No folder was given'
     use_folder = gr.Checkbox(value=bool(folder), label=text, visible=bool(folder), elem_id='folder')
     part = narrowing_fields()
     model = gr.Radio(model_choices(models), value=models.names[0], label='Model', elem_id='model')
@@ -90,19 +90,19 @@ def input_column(models: Models, sessions: Sessions) -> Form:
 
 
 def settings() -> Settings:
-    with gr.Accordion('What is shown', open=True):
+    with gr.Accordion('Display options', open=True):
         view = gr.Radio(list(VIEWS), value=VIEWS[0], label='On each match', elem_id='view')
         with gr.Row():
             opacity = gr.Slider(0, 1, value=0.5, step=0.05, label='Opacity', elem_id='opacity', min_width=140)
             top_k = gr.Slider(1, MAX_SHOWN, value=8, step=1, label='Matches', elem_id='top_k', min_width=140)
-    with gr.Accordion('Threshold: who is alike enough?', open=False, elem_id='threshold_part') as opens:
+    with gr.Accordion('Threshold: how similar is similar enough?', open=False, elem_id='threshold_part') as opens:
         threshold = gr.Slider(OFF, 1, value=OFF, step=0.01, label='Threshold', elem_id='threshold')
         meaning = gr.Markdown(elem_id='meaning')
     return Settings([view, opacity, top_k, threshold], opens, meaning)
 
 
 def output_column() -> dict:
-    """Components by name."""
+    """Return the result components by name."""
     found = {'status': gr.Markdown(texts.WELCOME, elem_id='status')}
     with gr.Column(visible=False, elem_id='results') as found['results']:
         found['chosen'] = gr.Dropdown([], label='Query', visible=False, elem_id='chosen')
@@ -127,7 +127,7 @@ def output_column() -> dict:
             show_label=False,
             interactive=False,
             max_height=320,
-            buttons=['fullscreen'],  # gradio would copy names that spreadsheets run
+            buttons=['fullscreen'],  # no copying: a spreadsheet might run a file name as a formula
             elem_id='table',
         )
         with gr.Row():
@@ -153,12 +153,12 @@ def _matches(label: str, elem_id: str) -> gr.Gallery:
 
 
 def beside_choices(models: Models) -> list[tuple[str, str]]:
-    """Labels and names of the loaded models, and of none."""
+    """Return (label, name) of each loaded model, after an entry for none."""
     return [('No other model', ''), *model_choices(models)]
 
 
 def model_choices(models: Models) -> list[tuple[str, str]]:
-    """Labels and names of the loaded models."""
+    """Return (label, name) of each loaded model."""
     return [(_label(name), name) for name in models.names]
 
 

@@ -1,4 +1,4 @@
-"""A ranking that a visitor looks at, and what of it is shown. Knows no gradio: the page keeps one for each visitor."""
+"""A visitor's ranking, and what is shown of it. Does not import gradio; the page keeps one state per visitor."""
 
 from collections.abc import Container, Sequence
 from dataclasses import InitVar, dataclass, field, replace
@@ -17,19 +17,19 @@ from ifd_zoo.uploads import Label, Mark, mark, read_label
 
 HEADS = ('Rank', 'File', 'Similarity', 'Threshold', 'Label', 'Model')
 MAX_SHOWN = 30
-TOLD = 10  # ranks of right answers in a sentence
+TOLD = 10  # ranks of correct matches listed in a sentence
 MARKS = {Mark.RIGHT: '\u2713 right', Mark.WRONG: '\u2717 wrong', Mark.UNKNOWN: ''}
 ABOVE, BELOW = 'above', 'below'
 OFF = -1
-"""Threshold that is none: every similarity reaches it."""
+"""Value for no threshold: every similarity reaches it."""
 
 
 @dataclass(frozen=True)
 class DisplayOptions:
-    """What a visitor wants to see of a ranking."""
+    """Display options of a ranking."""
 
     chosen: int = 0
-    """Place of the query."""
+    """Index of the query."""
     view: str = 'side by side'
     opacity: float = 0.5
     top_k: int = 8
@@ -38,10 +38,10 @@ class DisplayOptions:
 
 @dataclass
 class Ranking:
-    """The answers to all queries of one search. Heatmaps that were made once are kept.
+    """Results of one model for all queries of a search. Heatmaps are cached.
 
     Args:
-        watched: those of the files that somebody may exchange.
+        watched: files that may be replaced on disk after the search.
     """
 
     model: str
@@ -56,7 +56,7 @@ class Ranking:
         self._stamps = {index: stamp(self.files[index].path) for index in shown if self.files[index] in watched}
 
     def rows(self, options: DisplayOptions) -> list[list]:
-        """List the whole ranking, under `HEADS`."""
+        """Return the whole ranking as table rows with columns `HEADS`."""
         marks, query = self._marks(options.chosen), self.queries[options.chosen]
         rows = []
         for place, (one, said) in enumerate(zip(query.ranking, marks, strict=True), 1):
@@ -66,10 +66,10 @@ class Ranking:
         return rows
 
     def pictures(self, models: Models, options: DisplayOptions) -> list[tuple[Image.Image, str]]:
-        """The best matches, captioned.
+        """Draw the best matches, with captions.
 
         Raises:
-            ImageError: a photo has been deleted or exchanged meanwhile.
+            ImageError: a photo has been deleted or replaced since the search.
         """
         best = self.queries[options.chosen].ranking[: options.top_k]
         captions = [
@@ -81,10 +81,10 @@ class Ranking:
     def pair(
         self, models: Models, options: DisplayOptions, place: int
     ) -> tuple[Image.Image, dict[str, float]]:
-        """Query and match at a place of the ranking, large, each in the chosen view and under its Grad-CAM.
+        """Draw the query and the match at a 0-based place, each in the chosen view and with its Grad-CAM.
 
         Returns:
-            the picture; and the `mean_evidence` of both photos.
+            the image, and the `mean_evidence` of both photos.
         """
         found = self.queries[options.chosen].ranking[place]
         view = replace(options, view='photo' if options.view in ('side by side', 'Grad-CAM') else options.view)
@@ -102,7 +102,7 @@ class Ranking:
         return side_by_side([*shown, match, match_heat], 420, 12), shares
 
     def seen(self, options: DisplayOptions) -> list[tuple[Image.Image, str]]:
-        """The query, as the model sees it."""
+        """Draw the query as the model sees it: photo, attention and clothing, with captions."""
         photo_view = self.queries[options.chosen].photo_view
         clothing = class_mask(photo_view.label_map)
         pictures = views(photo_view.photo, photo_view.attention, clothing, options.opacity)
@@ -111,12 +111,12 @@ class Ranking:
         return pictures
 
     def summary(self, options: DisplayOptions) -> str:
-        """One line about labels and threshold; empty where there is neither."""
+        """Return one line about correct matches and the threshold; empty if there are neither."""
         query, parts = self.queries[options.chosen], []
         right = [rank for rank, said in enumerate(self._marks(options.chosen), 1) if said == Mark.RIGHT]
         if right:
             ranks = f'{", ".join(map(str, right[:TOLD]))}{", ..." if len(right) > TOLD else ""}'
-            parts.append(f'by the file names right at **{"rank" if len(right) == 1 else "ranks"} {ranks}**.')
+            parts.append(f'judged by the file names, right at **{"rank" if len(right) == 1 else "ranks"} {ranks}**.')
         if options.threshold > OFF:
             above = sum(one.similarity >= options.threshold for one in query.ranking)
             parts.append(f'**{above} of {len(query.ranking)}** have a similarity of {options.threshold:.2f} or more.')
@@ -128,17 +128,17 @@ class Ranking:
         return [mark(label, self.labels[one.index]) for one in query.ranking]
 
     def _draw(self, models: Models, options: DisplayOptions, indices: Sequence[int]) -> list[Image.Image]:
-        """Gallery photos in the view that is wanted. A network runs only where that view needs one."""
+        """Draw gallery photos in the chosen view; the network runs only if the view needs it."""
         files = [self.files[index] for index in indices]
         for index, file in zip(indices, files, strict=True):
             if index in self._stamps and self._stamps[index] != stamp(file.path):
-                raise ImageError(file.name, 'has been exchanged or deleted meanwhile; rank again')
+                raise ImageError(file.name, 'has been replaced or deleted since the search; rank again')
         try:
             if options.view == 'photo':
                 return [shrink(load_image(file.path, file.name, PHOTO_SIDE)) for file in files]
             photo_views = dict(zip(indices, models.photo_views(self.model, files), strict=True))
         except ImageError as error:
-            raise ImageError(error.name, 'has been deleted meanwhile; rank again') from error
+            raise ImageError(error.name, 'has been deleted since the search; rank again') from error
         if options.view == 'Grad-CAM':
             self._make_heatmaps(models, options.chosen, photo_views)
         heatmaps = [self.heatmaps.get((options.chosen, index)) for index in indices]
@@ -146,13 +146,13 @@ class Ranking:
         return [draw(photo_views[index], options.view, options.opacity, heatmap) for index, heatmap in pairs]
 
     def _make_heatmaps(self, models: Models, chosen: int, photo_views: dict[int, PhotoView]) -> None:
-        """Make the heatmaps of the photos that have none yet."""
+        """Compute the missing heatmaps of these photos."""
         new = [index for index in photo_views if (chosen, index) not in self.heatmaps]
         predictor = models.get(self.model)
         with models.busy:
             photos, label_maps = ([getattr(photo_views[i], name) for i in new] for name in ('photo', 'label_map'))
             found = heatmaps(predictor, photos, label_maps, self.queries[chosen].embedding[None])
-        # Half the memory, and still finer than the 256 colours that are drawn.
+        # float16 halves the memory, and is still finer than the 256 colours drawn.
         self.heatmaps |= {(chosen, i): values.astype(np.float16) for i, values in zip(new, found, strict=True)}
 
 

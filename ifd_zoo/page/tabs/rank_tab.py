@@ -1,4 +1,4 @@
-"""Rank: one or more queries against a gallery."""
+"""Tab Rank: rank a gallery for one or more queries."""
 
 import time
 from functools import partial
@@ -41,7 +41,7 @@ BAD_QUERY = 'The query photo cannot be used. '
 class RankTab(NamedTuple):
     tab: gr.Tab
     gallery: list
-    """Components of the gallery that other tabs search as well: photos, archives, folder of the start."""
+    """Components of the gallery, shared with other tabs: photos, archives, whether to use the `--gallery` folder."""
     model: gr.Radio
     beside: gr.Dropdown
 
@@ -64,15 +64,15 @@ def rank(
     until: str = '',
     beside: str = '',
 ) -> tuple:
-    """Values for the page's result components.
+    """Rank the gallery for each query; return the values of `RESULTS`.
 
-    So many parameters because gradio makes each the named argument of the endpoint `/rank`.
+    Gradio makes each parameter a named argument of the endpoint `/rank`.
 
     Args:
-        beside: another model that ranks the same, or nothing.
+        beside: second model that ranks the same gallery; empty for none.
 
     Raises:
-        gr.Error: there is nothing to search for, or nothing to search in.
+        gr.Error: an input is missing or cannot be used.
     """
     sessions.begin()
     check_view(view)
@@ -105,10 +105,10 @@ def _search(
     gallery: Gallery,
     use_folder: bool,
 ) -> list[SearchResult]:
-    """The gallery ranked by each of the models."""
+    """Rank the gallery with each model."""
     with user_errors():
         predictors = [models.get(name) for name in names]
-        tell = stoppable(sessions, 'Looking at the gallery', len(gallery.files))
+        tell = stoppable(sessions, 'Embedding the gallery', len(gallery.files))
         for predictor in predictors if use_folder else ():
             models.update_index(predictor, tell)
     with user_errors(BAD_QUERY), models.busy:
@@ -126,7 +126,7 @@ def _take_queries(sessions: Sessions, queries: list | None) -> list[PhotoFile]:
 
 
 def _status(names: list[str], predictor: Predictor, found: Gallery, result: SearchResult, seconds: float) -> str:
-    """Say what was searched by which models, and what to know of it."""
+    """Write the status: photos searched, models, time, and remarks."""
     by = ' and '.join(map(plain, names))
     remarks = [f'**Ranked {result.searched:,} photos** by {by} in {seconds:.1f} s.']
     if result.searched > LISTED:
@@ -171,7 +171,7 @@ def _wire(models: Models, sessions: Sessions, form: Form, shown: Settings, outpu
     for searched in searches:
         searched.then(fn=None, js=scroll_to('status')).then(fn=None, js=UP_TO_DATE)
     stop_with(sessions, cancel, searches, outputs['status'])
-    for one in inputs[:3]:  # so that a photo goes with its visitor also if it is never searched for
+    for one in inputs[:3]:  # so that uploads are deleted with their visitor even if never searched
         one.upload(partial(_note, sessions), inputs[:3], None, preprocess=False, api_visibility='private', **LIGHT)
     for started in (button, examples):
         started.click(fn=None, js=scroll_to('status'))
@@ -181,7 +181,7 @@ def _wire(models: Models, sessions: Sessions, form: Form, shown: Settings, outpu
 
 
 def _wire_views(models: Models, sessions: Sessions, shown: Settings, outputs: dict) -> None:
-    """What changes of results that are there already."""
+    """Connect the display options and clicks on matches to the results."""
     wished = [outputs['ranking'], outputs['chosen'], *shown.wishes]
     view, opacity, top_k, threshold = shown.wishes
     raw = {'preprocess': False, 'api_visibility': 'private', **LIGHT}
@@ -198,7 +198,7 @@ def _wire_views(models: Models, sessions: Sessions, shown: Settings, outputs: di
     )  # fmt: skip
     offered.success(**draw)
     for which, name in enumerate(('matches', 'others')):
-        # Gradio finds the parameter for the event by its annotation, which it does not look for in a partial.
+        # Not a partial: gradio finds the event parameter by its annotation, which it does not see in a partial.
         def selected(rankings, chosen, view, opacity, top_k, threshold, event: Clicked, which=which):
             return show_pair(models, sessions, rankings, which, event.index, chosen, view, opacity, top_k, threshold)
 
@@ -216,6 +216,6 @@ def _redraw_if_any(models: Models, sessions: Sessions, rankings: list[Ranking] |
 
 
 def _example(models: Models, index: int, model: str) -> tuple[list[str], list[str], None, str]:
-    """An example, and the model to show beside the chosen one."""
+    """Return the example query and gallery, no archives, and a second model to compare with the chosen one."""
     beside = next((name for name in models.pair() if name != model), '')
     return [example_photos('query')[index]], example_photos('gallery'), None, beside

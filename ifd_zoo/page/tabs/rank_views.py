@@ -1,4 +1,4 @@
-"""What of a ranking is shown: drawn anew when a visitor wishes something else, and a pair when one is clicked."""
+"""Views of a ranking: redraw it with other display options, and open a clicked match as a pair."""
 
 from collections.abc import Sequence
 
@@ -13,15 +13,15 @@ from ifd_zoo.page.tabs.threshold import calibrated, told
 from ifd_zoo.page.tabs.why_match import bars, explain_match
 from ifd_zoo.page.theme import labelled
 
-GONE = 'The results of this page are gone: rank again.'
+GONE = 'The results of this page have expired: rank again.'
 
 
 def redraw(models: Models, sessions: Sessions, rankings: Sequence[Ranking] | None, *wishes: object) -> tuple:
-    """Values of what changes when a visitor wants to see something else of the same rankings.
+    """Draw the same rankings with other display options; return the values of `DRAWN`.
 
     Args:
         rankings: of one model or two.
-        wishes: place of the query, view, opacity, number of matches and threshold.
+        wishes: index of the query, view, opacity, number of matches and threshold.
     """
     options = display_options(rankings, *wishes)
     with user_errors():
@@ -37,12 +37,12 @@ def redraw(models: Models, sessions: Sessions, rankings: Sequence[Ranking] | Non
 def show_pair(
     models: Models, sessions: Sessions, rankings: Sequence[Ranking] | None, which: int, place: int, *wishes: object
 ) -> tuple:
-    """Why a match that was clicked is one: the pair as pictures, a sentence, and the evidence as HTML.
+    """Explain a clicked match: the pair as an image, a sentence, and the evidence as HTML; the values of `WHY`.
 
     Args:
-        which: of the rankings.
-        place: of the match, from 0.
-        wishes: as of `redraw`.
+        which: index of the ranking.
+        place: 0-based place of the match.
+        wishes: as for `redraw`.
     """
     options = display_options(rankings, *wishes)
     if which >= len(rankings):
@@ -55,13 +55,13 @@ def show_pair(
     with user_errors():
         picture, shares = ranking.pair(models, options, place)
     label = f'Query, and #{place + 1}: {found.name}'
-    text = f'## Why this match?\n{plain(ranking.model)} finds the two **{found.similarity:.3f}** alike. '
+    text = f'## Why this match?\n{plain(ranking.model)} gives the two a similarity of **{found.similarity:.3f}**. '
     image = labelled(save_picture(sessions, picture), visible=True, label=label)
-    return gr.Column(visible=True), image, text + explain_match(shares), bars('What makes the two alike', shares)
+    return gr.Column(visible=True), image, text + explain_match(shares), bars('Evidence for the match', shares)
 
 
 def offer_threshold(models: Models, rankings: Sequence[Ranking] | None) -> tuple[float, str]:
-    """A threshold for the visitor who opens it, and what it says."""
+    """Return a suggested threshold and its explanation, for a visitor who opens the setting."""
     if not rankings:
         return OFF, told(models, None, OFF)
     value = calibrated(models, rankings[0].model)
@@ -78,12 +78,12 @@ def display_options(
     if not rankings:
         raise error(GONE)
     if (chosen or 0) not in range(len(rankings[0].queries)):
-        raise error('That query is not of this ranking: choose one of the list.')
+        raise error('That query is not in this ranking: choose one from the list.')
     check_view(view)
     return DisplayOptions(chosen or 0, view, float(opacity), int(top_k), float(threshold))
 
 
 def check_view(view: str) -> None:
-    """Raise gr.Error where there is no such view."""
+    """Raise gr.Error if the view is unknown."""
     if view not in VIEWS:
         raise error(f'Choose what to show: {", ".join(VIEWS)}.')

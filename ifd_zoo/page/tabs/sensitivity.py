@@ -1,4 +1,4 @@
-"""How far a change of clothes moves the similarities of several models: matches before and after, S, and charts."""
+"""Clothing sensitivity of several models: best matches before and after a change of clothes, S, and charts."""
 
 import gradio as gr
 import numpy as np
@@ -23,10 +23,10 @@ TOP_SHOWN = 6  # matches before and after
 
 
 def measure(models: Models, sessions: Sessions, photo: dict | None, *values: object) -> tuple:
-    """Charts for one's own change and for the fixed wardrobe, what S is, the best matches, and S of each model.
+    """Return charts for the chosen edit and the fixed wardrobe, S in words, and HTML of the best matches and of S.
 
     Args:
-        values: those of the edit, then models, gallery photos, archives and whether to use the folder of the start.
+        values: of the edit's controls, then models, gallery photos, archives, whether to use the `--gallery` folder.
 
     Raises:
         gr.Error: something is missing or unusable.
@@ -40,12 +40,12 @@ def measure(models: Models, sessions: Sessions, photo: dict | None, *values: obj
     with user_errors():
         models.require(*names)
         edit = make_edit(*edit_values)
-    gr.Progress()(0, desc='Dressing and looking')
+    gr.Progress()(0, desc='Changing the clothes')
     files, _, skipped = take_gallery_or_examples(sessions, gallery, archives, use_folder)
     with user_errors():
         image, label_map = models.parse(file)
         predictors, embeddings = {name: models.get(name) for name in names}, {}
-        tell = stoppable(sessions, 'Looking at the gallery', len(files))
+        tell = stoppable(sessions, 'Embedding the gallery', len(files))
         if use_folder:
             for predictor in predictors.values():
                 models.update_index(predictor, tell)
@@ -60,7 +60,7 @@ def measure(models: Models, sessions: Sessions, photo: dict | None, *values: obj
                 for name, predictor in predictors.items()
                 for when, photo in worn.items()
             }
-    numbers = [_numbers(result, len(known.indices))]  # which photos are unusable is the same for every model
+    numbers = [_numbers(result, len(known.indices))]  # the same photos are unusable for every model
     numbers += tell_skipped(skipped + known.skipped, len(files) + len(skipped))
     tops = _tops(file, [files[index] for index in known.indices], moved)
     own = movement_chart(result.names, result.by_edit, 'This change of clothes')
@@ -70,7 +70,7 @@ def measure(models: Models, sessions: Sessions, photo: dict | None, *values: obj
 
 
 def _tops(query: PhotoFile, files: list[PhotoFile], similarities: dict[tuple[str, str], np.ndarray]) -> str:
-    """The best matches of each model before and after the change, as HTML; marked where names tell who is right."""
+    """Render the best matches of each model before and after the change as HTML; marked if file names have labels."""
     label, rows = read_label(query.name), []
     for (model, when), values in similarities.items():
         ranking = [files[index] for index in np.argsort(-values, kind='stable')]
@@ -94,7 +94,7 @@ def _bars(sensitivity: dict[str, float]) -> str:
 
 
 def _numbers(result: Movement, count: int) -> str:
-    left = f'\n\nLeft out, since they do not apply here: {", ".join(result.left_out)}.' if result.left_out else ''
-    told = [f'those of {plain(name)} by **{value:.3f}**' for name, value in result.sensitivity.items()]
+    left = f'\n\nLeft out, not applicable to this photo: {", ".join(result.left_out)}.' if result.left_out else ''
+    told = [f'by **{value:.3f}** with {plain(name)}' for name, value in result.sensitivity.items()]
     moved = f'{texts.WARDROBE} {", ".join(told)}.'
     return f'{moved}\n\n{texts.MEASURED}\n\nOver {count} gallery photos.{left}'

@@ -1,4 +1,4 @@
-"""What a similarity means to a model: how often pairs of different people reach it, counted on the examples."""
+"""Meaning of a similarity threshold: how many pairs of different people among the examples reach it."""
 
 from functools import lru_cache
 from itertools import combinations
@@ -13,11 +13,11 @@ from ifd_zoo.page.tabs.rank_state import OFF
 from ifd_zoo.uploads import Mark, mark, read_label
 
 RARE = 100
-"""One of so many pairs of different people reaches the threshold that is offered."""
+"""At most one in this many pairs of different people reaches the suggested threshold."""
 
 
 def different_people(models: Models, model: str) -> np.ndarray:
-    """Similarities of all pairs of different people among the example photos, ascending; looked at once."""
+    """Return the similarities of all pairs of different people among the example photos, ascending."""
     files = [PhotoFile(path, Path(path).name) for kind in ('query', 'gallery') for path in example_photos(kind)]
     predictor = models.get(model)
     with models.busy:
@@ -33,18 +33,18 @@ def _pairs(names: tuple[str, ...]) -> list[tuple[int, int]]:
 
 
 def calibrated(models: Models, model: str) -> float:
-    """The similarity, in hundredths, that at most one in `RARE` pairs of different people reaches."""
+    """Return a threshold, to two decimals, that at most one in `RARE` pairs of different people reaches."""
     known = different_people(models, model)
     return min(1.0, float(np.floor(100 * known[-(len(known) // RARE) - 1] + 1)) / 100)
 
 
 def told(models: Models, model: str | None, threshold: float) -> str:
-    """What a threshold means, in Markdown."""
+    """Explain a threshold in Markdown."""
     if model is None:
-        return 'Search first: then a threshold is offered that different people seldom reach.'
+        return 'Search first; then a threshold that different people seldom reach is suggested.'
     if threshold <= OFF:
         return 'No threshold: move the slider to set one.'
     known = different_people(models, model)
     count = int((known >= threshold).sum())
-    share = f'{count} of {len(known)} pairs of different people ({100 * count / len(known):.1f} in 100)'
-    return f'Among the example photos {share} reach {threshold:.2f} by {plain(model)}. Other photos may differ.'
+    share = f'{count} of {len(known)} pairs of different people ({100 * count / len(known):.1f} %)'
+    return f'Among the example photos, {share} reach {threshold:.2f} with {plain(model)}. Other photos may differ.'

@@ -1,19 +1,19 @@
-"""What makes two photos alike to a model, in one sentence and as bars: both made of the same numbers."""
+"""Explanation of a match in one sentence and as bars, both from the same evidence shares."""
 
 from collections.abc import Mapping
 
 from ifd_zoo.page.html import render
 
 NAMES = {'head': 'head and hair', 'skin': 'other skin', 'clothing': 'clothing', 'background': 'background'}
-"""How the regions of `evidence_shares` go on the page."""
-NO_EVIDENCE = 'No place of the photo raises the similarity, so there is no evidence to show.'
+"""Display names of the regions of `evidence_shares`."""
+NO_EVIDENCE = 'No part of the photo raises the similarity, so there is no evidence to show.'
 
 
 def explain_match(shares: Mapping[str, float]) -> str:
-    """Say in Markdown where the evidence lies, and whether the person or the clothes have more of it.
+    """Describe in Markdown where the evidence lies, and whether the person or the clothes have more of it.
 
     Args:
-        shares: as of `evidence_shares`; empty where no place raises the similarity.
+        shares: as from `evidence_shares`; empty if nothing raises the similarity.
     """
     if not shares:
         return NO_EVIDENCE
@@ -29,7 +29,7 @@ def explain_match(shares: Mapping[str, float]) -> str:
 
 
 def bars(title: str, shares: Mapping[str, float]) -> str:
-    """HTML of one bar for each region; nothing where there is no evidence."""
+    """Render one bar per region as HTML; empty if there is no evidence."""
     rows = [(NAMES[name], share, _percent(share)) for name, share in shares.items()]
     return render('bars', title=title, rows=rows) if rows else ''
 
