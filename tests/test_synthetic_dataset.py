@@ -199,7 +199,7 @@ def test_a_part_can_be_drawn_alone_with_the_same_bytes(finished, rows, tmp_path,
 
 def test_what_is_not_in_the_set_cannot_be_drawn_alone(tmp_path, capsys):
     assert main(flags(tmp_path / 'set', '--only', '3/0')) == 2
-    assert '--only 3/0: no such picture' in capsys.readouterr().err
+    assert '--only 3/0: no such image' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

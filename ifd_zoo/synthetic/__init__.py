@@ -1,17 +1,17 @@
-"""Synthetic people who change their clothes, with exact human parsing maps: `python -m ifd_zoo.synthetic --help`.
+"""Generator of synthetic people who change clothes, with exact label maps: `python -m ifd_zoo.synthetic --help`.
 
-Everything is drawn from one seed and rendered on the CPU with numpy and OpenCV; PyTorch is not needed.
+Everything is drawn from one seed and rendered on the CPU with NumPy and OpenCV; PyTorch is not needed.
 
-    bodies/    who people are: the base mesh, identities, hair, poses
-    clothes/   what they wear: the shared wardrobe, garment by garment
-    people.py  brings the two together
-    scenes/    where they are: light, backgrounds, things around them
-    pictures/  how they are seen: camera, visibility, shading, faults of cameras
-    studio.py  takes the pictures; options.py says how far they are from clean ones
+    bodies/    people: base mesh, identities, hair, poses
+    clothes/   the shared wardrobe, garment by garment
+    people.py  people in clothes
+    scenes/    light, backgrounds, objects around people
+    pictures/  image formation: camera, visibility, shading, degradations
+    studio.py  renders the images; options.py holds the realism options
 
-`parts.py` is what is handed from one to the other. A set is planned (`plan.py`), drawn (`pool.py`, `worker.py`,
-`writer.py`, `generate.py`) and described (`metadata.py`, `statistics.py`, `sheet.py`, `card.py`).
+`parts.py` holds the types that these modules share. A data set is planned (`plan.py`), rendered (`pool.py`,
+`worker.py`, `writer.py`, `generate.py`) and described (`metadata.py`, `statistics.py`, `sheet.py`, `card.py`).
 """
 
 GENERATOR_VERSION = '4'
-"""Goes up when the same command gives other pictures."""
+"""Raised whenever the same command gives different images."""

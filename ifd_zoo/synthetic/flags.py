@@ -1,4 +1,4 @@
-"""Settings as command line flags, and back."""
+"""Conversion between settings and command line flags."""
 
 import argparse
 import shlex
@@ -13,15 +13,15 @@ COMMAND = 'python -m ifd_zoo.synthetic'
 
 
 def add_option_flags(parser: argparse.ArgumentParser) -> None:
-    """A flag for each realism option, and one for all."""
-    group = parser.add_argument_group('realism', 'Shares of the pictures and strengths from 0 to 1, see options.py.')
-    group.add_argument('--plain', action='store_true', help='all off that are not named')
+    """Add a flag for each realism option, and `--plain` to turn all off."""
+    group = parser.add_argument_group('realism', 'Shares of the images, and strengths, from 0 to 1; see options.py.')
+    group.add_argument('--plain', action='store_true', help='turn off all that are not given')
     for field in fields(Options):
         group.add_argument(f'--{_dashed(field.name)}', type=float, help=f'default {field.default}', metavar='SHARE')
 
 
 def read_options(args: argparse.Namespace) -> Options:
-    """The realism options of a parsed command line. Raises SettingsError when a value cannot be."""
+    """Read the realism options from parsed flags; raises SettingsError for an invalid value."""
     options = Options.plain() if args.plain else Options()
     for name in (field.name for field in fields(Options)):
         value = getattr(args, name)
@@ -33,7 +33,7 @@ def read_options(args: argparse.Namespace) -> Options:
 
 
 def flag(name: str, value: Any) -> str:
-    """A setting as on the command line: `--seed 0`, `--no-hard`, `--size 256x128`."""
+    """Return a setting as a command line flag: `--seed 0`, `--no-hard`, `--size 256x128`."""
     if isinstance(value, bool):
         return f'--{"" if value else "no-"}{_dashed(name)}'
     if isinstance(value, (list, tuple)):
@@ -42,12 +42,12 @@ def flag(name: str, value: Any) -> str:
 
 
 def flatten(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as a dict, with the realism options among them."""
+    """Flatten settings to one dict that includes the realism options."""
     return {**{name: value for name, value in settings.items() if name != 'options'}, **settings['options']}
 
 
 def command(settings: Settings) -> str:
-    """The command that makes a set: every setting, and of the realism options those that are not as they come."""
+    """Return the command that makes a set: every setting, and the realism options that differ from their defaults."""
     usual, own = asdict(Options()), asdict(settings)
     own['options'] = {name: value for name, value in own['options'].items() if value != usual[name]}
     return ' '.join([COMMAND, *(flag(name, value) for name, value in flatten(own).items()), '--output DIR'])

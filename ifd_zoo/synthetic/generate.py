@@ -1,4 +1,4 @@
-"""Makes a set, or goes on with one: settings, pictures, copies, table, sheets and data card."""
+"""Generation of a set, new or resumed: settings, images, copies, table, sheets and data card."""
 
 import hashlib
 import json
@@ -24,19 +24,19 @@ from ifd_zoo.synthetic.writer import remove_leftovers, write_jpeg
 
 SETTINGS, TEXTURES = 'settings.json', '.textures'
 PIXELS_APART = ('__main__', 'card', 'flags', 'generate', 'metadata', 'pool', 'sheet', 'statistics', 'worker')
-"""Modules that have no say in the pictures."""
+"""Modules that do not affect the pixels."""
 
 SHEET_IMAGES, SHEET_PEOPLE, SHEET_OUTFITS, SHEET_VIEWS, REALISM_IMAGES = 48, 8, 4, 4, 10
 
 
 @dataclass(frozen=True)
 class Generation:
-    """A set in a folder.
+    """Generation of a set in a folder.
 
     Args:
         settings: of the set.
-        root: its folder; made when missing.
-        workers: processes that draw.
+        root: its folder; created if missing.
+        workers: number of processes that render.
     """
 
     settings: Settings
@@ -44,14 +44,14 @@ class Generation:
     workers: int = 1
 
     def run(self, only: Sequence[str] = ()) -> str:
-        """Make what is missing; returns what to print.
+        """Render what is missing; return a one-line summary.
 
         Args:
-            only: IDENTITY, IDENTITY/OUTFIT or IDENTITY/OUTFIT/VIEW: just these pictures, also when they are there.
+            only: IDENTITY, IDENTITY/OUTFIT or IDENTITY/OUTFIT/VIEW: render just these, even if they exist.
 
         Raises:
-            SettingsError: the folder holds a set with other settings, or `only` names nothing in this one.
-            GenerationError: a picture cannot be drawn.
+            SettingsError: the folder holds a set with other settings, or `only` matches nothing in this one.
+            GenerationError: an image cannot be rendered.
             OSError: a file cannot be read or written.
         """
         chosen = self._choose(only)
@@ -84,14 +84,14 @@ class Generation:
             found = [shot for shot in self._plan.shots if f'{shot.key}/'.startswith(f'{key.strip("/")}/')]
             if not found:
                 raise SettingsError(
-                    f'--only {key}: no such picture in this set; give IDENTITY, IDENTITY/OUTFIT or '
+                    f'--only {key}: no such image in this set; give IDENTITY, IDENTITY/OUTFIT or '
                     'IDENTITY/OUTFIT/VIEW, as in the path query/IDENTITY/OUTFIT/c<camera>_VIEW.jpg'
                 )
             chosen |= dict.fromkeys(found)
         return [shot for shot in self._plan.shots if shot in chosen]
 
     def _claim_folder(self) -> None:
-        """Write the settings, or compare them with those that are there."""
+        """Write the settings, or check that they match those in the folder."""
         settings = describe_settings(self.settings)
         path = self.root / SETTINGS
         if path.is_file():
@@ -114,7 +114,7 @@ class Generation:
                 bar.update(len(done))
 
     def _copy(self, rows: dict[str, Row]) -> None:
-        """Give the test with look-alikes its share of the pictures of the test."""
+        """Link the images of the standard test into the test with look-alikes."""
         for shot, copy in self._plan.copies:
             if self._is_done(shot, rows):
                 for source, target in ((shot.image, copy.image), (shot.label_map, copy.label_map)):
@@ -122,7 +122,7 @@ class Generation:
                 rows[copy.image] = {**rows[shot.image], 'file': copy.image, 'split': copy.split}
 
     def _finish(self, pool: Pool, rows: dict[str, Row]) -> None:
-        """Sheets and card."""
+        """Write the sheets and the card."""
         shots = self._plan.shots
         write_jpeg(self.root / SHEET, contact_sheet(self.root, spread(shots, SHEET_IMAGES)), QUALITY)
         write_jpeg(self.root / PEOPLE_SHEET, people_sheet(self.root, _by_person_and_outfit(shots)), QUALITY)
@@ -131,18 +131,18 @@ class Generation:
 
 
 def describe_settings(settings: Settings) -> dict[str, Any]:
-    """All that decides the pictures, for JSON."""
+    """Return everything that determines the images, as JSON stores it."""
     code = hashlib.sha256()
     folder = Path(__file__).parent
     for path in sorted(folder.rglob('*.py')):
         if path.stem not in PIXELS_APART:
             code.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
-    # Through JSON, as tuples come back as lists.
+    # The round trip turns tuples into lists, as in the file.
     return json.loads(json.dumps({'generator': GENERATOR_VERSION, 'code': code.hexdigest()[:12], **asdict(settings)}))
 
 
 def require_same(path: Path, settings: dict[str, Any]) -> None:
-    """Raise SettingsError when the settings in the file are others."""
+    """Raise SettingsError if the settings in the file differ."""
     try:
         found = flatten(json.loads(path.read_text()))
     except (ValueError, AttributeError, LookupError, TypeError) as error:
@@ -154,11 +154,11 @@ def require_same(path: Path, settings: dict[str, Any]) -> None:
                 what = f'made by another version of the generator ({name} {found.get(name)}, now {wanted.get(name)})'
             else:
                 what = f'made with {flag(name, found.get(name))}, not with {flag(name, wanted.get(name))}'
-            raise SettingsError(f'{path}: the set here is {what}; give another --output or remove this folder')
+            raise SettingsError(f'{path}: the set here was {what}; give another --output or remove this folder')
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Let `target` be the same file as `source`, or a copy where the file system has no hard links."""
+    """Hard-link `target` to `source`, or copy the file where the file system has no hard links."""
     if target.is_file() and target.samefile(source):
         return
     with replacing(target) as temporary:

@@ -1,4 +1,4 @@
-"""What is known of each picture, kept while a set is made and written as a table in the end."""
+"""Metadata of each image: a journal while a set is being made, a table in the end."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,19 +10,19 @@ from ifd_zoo.common.tables import read_table, write_table
 METADATA, JOURNAL = 'metadata.csv', '.journal.jsonl'
 
 FIRST = ('file', 'split', 'pid', 'clothes', 'camera', 'owner', 'view', 'number')
-"""Columns that every row has; further ones follow in alphabetical order."""
+"""Columns of every row; the others follow in alphabetical order."""
 
 Row = dict[str, str]
-"""Column to text: a row that is read equals the row that was written."""
+"""Column name to text; a row is unchanged by writing and reading it."""
 
 
 def as_text(value: float | int | str) -> str:
-    """Numbers with six digits, and 'none' for an empty text, which the table has for what is unknown."""
+    """Format floats with six significant digits, and '' as 'none': an empty cell means that a row lacks the column."""
     return f'{value:.6g}' if isinstance(value, float) else str(value) or 'none'
 
 
 def read_rows(root: Path) -> dict[str, Row]:
-    """Rows by file, of the table and of the journal that a run left behind when it was stopped."""
+    """Read the rows, by file, from the table and from the journal of a run that was stopped."""
     rows = {}
     if (root / METADATA).is_file():
         table = read_table(root / METADATA)
@@ -37,7 +37,7 @@ def _journal_rows(line: str) -> dict[str, Row]:
     try:
         return {row['file']: row for row in json.loads(line)}
     except json.JSONDecodeError:
-        return {}  # A run was killed while it wrote this line: its pictures are made again.
+        return {}  # Cut off when a run was killed: its images are rendered again.
 
 
 def append_rows(root: Path, rows: Iterable[Row]) -> None:
@@ -47,7 +47,7 @@ def append_rows(root: Path, rows: Iterable[Row]) -> None:
 
 
 def write_rows(root: Path, rows: Mapping[str, Row]) -> None:
-    """Write the table, sorted by file, and drop the journal."""
+    """Write the table, sorted by file, and delete the journal."""
     columns = (*FIRST, *sorted({key for row in rows.values() for key in row} - set(FIRST)))
     with replacing(root / METADATA) as temporary:
         write_table(temporary, columns, [[rows[name].get(key, '') for key in columns] for name in sorted(rows)])

@@ -1,8 +1,8 @@
-"""What people are made of between the wardrobe and the renderer: surfaces, layers and materials.
+"""Types shared by the wardrobe and the renderer: surfaces, layers and materials.
 
-Space: metres, z up, the ground at z = 0; a person at rest stands at the origin and looks along -y. Letters of shapes:
-G vertices of the geometry, R vertices of the rendering (a vertex on a seam of the texture appears once for each side),
-T triangles, K bones that move a vertex. Arrays are float32 and int32 where nothing else is said.
+Coordinates are in metres, z up, the ground at z = 0; a person at rest stands at the origin and looks along -y. Shapes
+use G for geometry vertices, R for render vertices (a vertex on a texture seam appears once for each side), T for
+triangles and K for bones that move a vertex. Arrays are float32 and int32 unless stated otherwise.
 """
 
 from dataclasses import dataclass
@@ -12,38 +12,38 @@ import numpy as np
 
 
 class Fields(NamedTuple):
-    """What is known of each vertex on the template body, whoever wears it; each (G,) but for `angle`."""
+    """Per-vertex attributes of the template body, the same for all people; each (G,) except `angle`."""
 
     arm: np.ndarray
-    """Weight of the bones of the arm and hand, 0 to 1."""
+    """Skinning weight of the arm and hand bones, 0 to 1; likewise `leg`, `head` and `neck`."""
     leg: np.ndarray
     head: np.ndarray
     neck: np.ndarray
     is_arm: np.ndarray
-    """1 where `along` is measured on the arm, 0 elsewhere."""
+    """1 on the arm, 0 elsewhere; likewise `is_leg`."""
     is_leg: np.ndarray
     along_arm: np.ndarray
     """Metres from the shoulder joint towards the hand; below 0 on the trunk side."""
     along_leg: np.ndarray
     angle: np.ndarray
-    """(G, 2) unit vector around the trunk, arm or leg: cosine, sine; where a texture is wrapped around the body."""
+    """(G, 2) cosine and sine of the angle around the trunk, arm or leg, along which textures are wrapped."""
     height: np.ndarray
-    """Coordinate of the texture along trunk, arm or leg, metres."""
+    """Texture coordinate along the trunk, arm or leg, metres."""
     is_left: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """A mesh on the template body; garments, skin and hair are made by moving its vertices and cutting it."""
+    """A mesh on the template body; garments, skin and hair move its vertices and cut it."""
 
     triangles: np.ndarray
-    """(T, 3) vertices of the rendering."""
+    """(T, 3) render vertices"""
     uv: np.ndarray
     """(R, 2)"""
     geometry: np.ndarray
-    """(R,) the vertex of the geometry that a vertex of the rendering is."""
+    """(R,) geometry vertex of each render vertex"""
     template: np.ndarray
-    """(G, 3) where the vertex lies on the template body."""
+    """(G, 3) position on the template body"""
     fields: Fields
     bones: np.ndarray
     """(G, K)"""
@@ -59,27 +59,27 @@ class Surface:
 @dataclass(frozen=True, eq=False)
 class Cloth:
     texture: np.ndarray
-    """(H, W, 3) uint8 sRGB, tiles."""
+    """(H, W, 3) uint8 sRGB, tileable"""
     around: float = 1.0
-    """Times that the texture goes around the body."""
+    """Number of times that the texture repeats around the body."""
     decal: np.ndarray | None = None
     """(h, w, 4) uint8 RGBA, printed on the chest."""
     placket: bool = False
-    """A line down the front where it buttons."""
+    """Whether there is a button line down the front."""
     sole: tuple[float, float, float] | None = None
     """Colour of a shoe's sole, sRGB 0 to 1."""
     folds: float = 0.022
-    """Depth of the small folds that bend the normals."""
+    """Depth of the small folds, applied to the normals."""
     gloss: float = 0.03
 
 
 @dataclass(frozen=True, eq=False)
 class Skin:
     colour: np.ndarray
-    """(3,) sRGB 0 to 1; likewise below."""
+    """(3,) sRGB 0 to 1; likewise `hair_colour`."""
     hair_colour: np.ndarray
     beard: float = 0.0
-    """How dense, 0 to 1."""
+    """Density, 0 to 1."""
     glasses: bool = False
 
 
@@ -92,9 +92,9 @@ class Eye:
 class Hair:
     colour: np.ndarray
     centre: np.ndarray
-    """(3,) of the skull in the space of the surface's template; strands run from above it to all sides and down."""
+    """(3,) centre of the skull on the template; strands run from the crown down on all sides."""
     curl: float = 0.0
-    """How far strands swing to the sides, 0 to 1."""
+    """Sideways swing of the strands, 0 to 1."""
 
 
 Material = Cloth | Skin | Eye | Hair
@@ -102,32 +102,32 @@ Material = Cloth | Skin | Eye | Hair
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A surface that is worn or is the body itself, at rest."""
+    """A worn surface, or the body itself, at rest."""
 
     surface: Surface
     vertices: np.ndarray
     """(G, 3)"""
     cover: np.ndarray
-    """(G,) the surface is there where this, interpolated at a pixel, is not negative: crisp hems at any resolution."""
+    """(G,) field that is not negative where the surface exists; interpolated per pixel, it gives crisp hems."""
     label: int
-    """Value in the label map. Skin writes face, arms, legs or neck itself, by the fields of the pixel."""
+    """Value in the label map; skin sets face, arms, legs or neck per pixel instead, from its fields."""
     material: Material
     seed: float = 0.0
-    """Shifts the noise of its folds or strands, so that no two garments crease alike."""
+    """Offset of the fold or strand noise, so that no two garments crease alike."""
     relief: np.ndarray | None = None
-    """(G, 2) metres that the surface lies below its smoothed self, above 0 in a hollow: small ones and large ones."""
+    """(G, 2) metres below the smoothed surface, positive in hollows, at a small and a large scale."""
 
 
 class PosedLayer(NamedTuple):
     layer: Layer
     vertices: np.ndarray
-    """(G, 3) in the world"""
+    """(G, 3) in world coordinates"""
     normals: np.ndarray
     """(G, 3) unit, outwards"""
 
 
 class Landmarks(NamedTuple):
-    """Places on the template body, metres, that garments are cut at and faces are painted by."""
+    """Landmarks of the template body, metres, for cutting garments and painting faces."""
 
     hip: float
     knee: float
@@ -136,7 +136,7 @@ class Landmarks(NamedTuple):
     neck: float
     """Height of the neck's first joint."""
     neck_depth: float
-    """Its y."""
+    """y of the neck's first joint."""
     crown: float
     eye: np.ndarray
     """(3,) centre of the left eye"""

@@ -1,4 +1,4 @@
-"""People who change their clothes: identities, outfits from a shared wardrobe, and dressed people in poses."""
+"""People who change clothes: identities, outfits from a shared wardrobe, and dressed people in poses."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable
@@ -29,7 +29,7 @@ from ifd_zoo.synthetic.streams import stream
 
 Kept = TypeVar('Kept')
 KEPT = 4
-"""People, and dressed people, that are kept for further views."""
+"""Identities, dressed people and reliefs (each) that are cached for further views."""
 ORDER: dict[str, Wear] = {
     'legwear': wear_trousers,
     'bottom': wear_trousers,
@@ -44,9 +44,9 @@ ORDER: dict[str, Wear] = {
     'hat': wear_hat,
     'sunglasses': wear_sunglasses,
 }
-"""From the inside out."""
+"""Functions that put on a garment, by slot, from the inside out."""
 MARGIN = 0.012
-"""Metres of skin that are left under a hem."""
+"""Metres of skin kept under a hem."""
 
 
 class Dressed:
@@ -64,7 +64,7 @@ class Dressed:
         return [cutout.layer for cutout in self._cutouts]
 
     def posed(self, rng: np.random.Generator) -> list[PosedLayer]:
-        """Layers in a gait or standing pose drawn from `rng`, with the feet on z = 0."""
+        """Return the layers in a walking or standing pose drawn from `rng`, with the feet on z = 0."""
         pose = draw_pose(self.identity, self._posing.leg, self._wants, rng)
         world = self._posing.transforms(pose, self._wants.heel)
         posed = []
@@ -92,7 +92,7 @@ def _wants(outfit: Outfit) -> Wants:
 
 
 class People:
-    """All the people of a set, by number; nothing is drawn before it is asked for.
+    """All people of a set, by number, drawn when first used.
 
     Args:
         seed: of the set.
@@ -111,21 +111,21 @@ class People:
         self._kept: defaultdict[str, Recent] = defaultdict(lambda: Recent(KEPT))
 
     def identity(self, number: int) -> Identity:
-        """The person of this number."""
+        """Return the person with this number."""
         return self._keep(
             'identity', number, lambda: draw_identity(self._body, number, stream(self.seed, 'identity', number))
         )
 
     def outfit(self, owner: int, number: int) -> Outfit:
-        """The outfit of this number that was put together for `owner`; others may wear it too."""
+        """Return the outfit with this number of `owner`; others may wear it too."""
         male = draw_shape(stream(self.seed, 'identity', owner))['male'] > 0.5
         return self.wardrobe.outfit(owner, number, male)
 
     def dress(self, identity: Identity, outfit: Outfit, fabrics: int = 0) -> Dressed:
-        """The person in the outfit.
+        """Dress the person in the outfit.
 
         Args:
-            fabrics: another number gives the garments other colours and patterns, and leaves every shape as it is.
+            fabrics: seed of the garments' colours and patterns; does not change any shape.
         """
         return self._keep('dressed', (identity, outfit, fabrics), lambda: self._dress(identity, outfit, fabrics))
 
@@ -158,13 +158,13 @@ class People:
         ]
 
     def _relief(self, identity: Identity) -> np.ndarray:
-        """(G, 2) of the head; the rest of the skin has none."""
+        """(G, 2) relief of the head; 0 on the rest of the skin."""
         skin = self._body.skin
         head = skin.surface.fields.head > 0.5
         return self._keep('relief', identity, lambda: skin.relief(identity.vertices[skin.source]) * head[:, None])
 
     def _keep(self, kind: str, key: Hashable, make: Callable[[], Kept]) -> Kept:
-        """Remember the last few of each kind."""
+        """Cache the last few results of each kind."""
         kept = self._kept[kind]
         if key not in kept:
             kept[key] = make()

@@ -1,4 +1,4 @@
-"""Which pictures a synthetic set is made of, as data, before anything is drawn."""
+"""Plan of a synthetic set: the list of its images, before any is rendered."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,29 +12,29 @@ from ifd_zoo.synthetic.options import Options
 from ifd_zoo.synthetic.streams import stream
 
 CAMERAS, UNSEEN_CAMERAS = range(8), range(8, 16)
-"""Cameras of training and test, and of the test with cameras that no training picture comes from."""
+"""Cameras of training and the standard test, and those of the test with unseen cameras."""
 
 TEST, LOOK_ALIKE, CROWD = 100_000, 200_000, 900_000
-"""First numbers of test people, of those who wear a test person's clothes, and of passers-by; training starts at 0."""
+"""First numbers of test people, look-alikes and passers-by; training starts at 0."""
 
 CANDIDATES = 20
-"""For each test person, of whom one wears the same clothes."""
+"""Number of candidates for a test person's look-alike; the first one of the same sex is taken."""
 
 MOST_PEOPLE, MOST_TEST_PEOPLE, MOST_OUTFITS, MOST_VIEWS = TEST, 20_000, 1000, 500
 UNSEEN_VIEWS = MOST_VIEWS
-"""First number of the views by unseen cameras; a multiple of 4, so that quarters go around as in the other views."""
+"""First view number of unseen cameras; a multiple of 4, so that `view % 4` cycles as in the other views."""
 
 TRIES = 1000
 UNSEEN, HARD = 'unseen_cameras', 'hard'
 
 
 class SettingsError(ZooError, ValueError):
-    """A set cannot be made as asked; the message names the flag."""
+    """The settings of a set are invalid; the message names the flag."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that decides which files a set has and what is in them."""
+    """Everything that determines the files of a set and their contents."""
 
     ids: int = 1000
     test_ids: int = 200
@@ -42,12 +42,12 @@ class Settings:
     views: int = 4
     seed: int = 0
     size: tuple[int, int] = (256, 128)
-    """Height and width of the pictures, pixels."""
+    """Height and width of the images, pixels."""
     supersampling: int = 2
     quality: int = 92
     """Quality of the JPEG files, 1 to 100."""
     fabrics: int = 0
-    """Other values give all garments other colours and patterns, and change nothing else."""
+    """Seed of the garments' colours and patterns; changes nothing else."""
     unseen: bool = True
     """Make the test with unseen cameras."""
     hard: bool = False
@@ -78,19 +78,19 @@ class Settings:
 @dataclass(frozen=True)
 class Shot:
     split: str
-    """Folder below the set: train, query, gallery, unseen_cameras/query, hard/gallery ..."""
+    """Folder in the set: train, query, gallery, unseen_cameras/query, hard/gallery ..."""
     identity: int
     owner: int
-    """Whose outfit is worn: the person's own, but a look-alike wears a test person's."""
+    """Person whose outfit is worn: `identity`, or a test person for a look-alike."""
     outfit: int
     view: int
     number: int
-    """Seed of the picture's own random stream; no two pictures have the same."""
+    """Seed of the image's random stream, unique to each rendered image."""
     camera: int
 
     @property
     def image(self) -> str:
-        """Path of the image below the set."""
+        """Path of the image, relative to the set."""
         return f'{self.split}/{self._name}.jpg'
 
     @property
@@ -104,15 +104,15 @@ class Shot:
 
     @property
     def key(self) -> str:
-        """What `--only` calls it: IDENTITY/OUTFIT/VIEW."""
+        """Key of the image for `--only`: IDENTITY/OUTFIT/VIEW."""
         return f'{self.identity}/{self.outfit}/{self.view}'
 
 
 class Plan(NamedTuple):
     shots: tuple[Shot, ...]
-    """Pictures to draw; those of one person stand together."""
+    """Images to render, grouped by person."""
     copies: tuple[tuple[Shot, Shot], ...]
-    """A picture of `shots`, and the place where it stands once more."""
+    """Pairs of an image in `shots` and its copy in another split."""
 
 
 class View(NamedTuple):
@@ -122,10 +122,10 @@ class View(NamedTuple):
 
 
 def plan_set(settings: Settings) -> Plan:
-    """All pictures of a set.
+    """Plan all images of a set.
 
-    Of each test person and outfit a quarter of the views, at least one, are queries. As no camera sees an outfit
-    twice before all have seen it once, each query has a right answer in the gallery for each mode of `judge` in
+    A quarter of the views of each test person and outfit, at least one, are queries. No camera sees an outfit twice
+    before all have seen it once, so every query has a correct match in the gallery in each mode of `judge` in
     `eval/metrics.py`.
     """
     shots, copies = list(_training(settings)), []
@@ -139,10 +139,10 @@ def plan_set(settings: Settings) -> Plan:
 
 
 def views_of(seed: int, identity: int, outfit: int, views: Sequence[int], cameras: range) -> Iterator[View]:
-    """Views with the cameras that they are seen by; no camera comes again before each has come once.
+    """Yield views with their cameras; no camera repeats before all have been used.
 
-    The camera is the first draw of the picture's own stream, and a picture whose camera has been is given another
-    stream: so the camera depends on nothing but the seed and these numbers.
+    The camera is the first draw of the image's random stream; an image whose camera is already used gets another
+    stream. So the camera depends only on the seed and these numbers.
     """
     seen: set[int] = set()
     for view in views:
@@ -177,7 +177,7 @@ def _test(settings: Settings, identity: int) -> Iterator[Shot]:
 
 
 def _look_alike(settings: Settings, person: int, test: Sequence[Shot]) -> Iterator[Shot]:
-    """Somebody else, of the same sex, in the clothes of a test person, in as many gallery pictures."""
+    """Yield another person of the same sex in a test person's outfits, in as many gallery images."""
     first = LOOK_ALIKE + CANDIDATES * person
     male = _is_male(settings.seed, TEST + person)
     identity = next((n for n in range(first, first + CANDIDATES) if _is_male(settings.seed, n) == male), first)

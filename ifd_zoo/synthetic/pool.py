@@ -1,4 +1,4 @@
-"""Several processes that draw."""
+"""Pool of rendering processes."""
 
 import runpy
 import shutil
@@ -22,11 +22,11 @@ T = TypeVar('T')
 
 
 class Pool:
-    """Workers that live as long as the `with` block. What they draw is the same for any number of them.
+    """Worker processes that live for the `with` block; their number does not affect the images.
 
     Args:
-        workers: number of processes; each has one thread.
-        textures: folder for what the workers share, up to 400 MB; removed when the block ends.
+        workers: number of processes, one thread each.
+        textures: folder for textures that the workers share, up to 400 MB; removed when the block ends.
     """
 
     def __init__(self, settings: Settings, workers: int, textures: Path) -> None:
@@ -44,10 +44,10 @@ class Pool:
         shutil.rmtree(self._textures, ignore_errors=True)
 
     def make(self, root: Path, shots: Sequence[Shot]) -> Iterator[list[Row]]:
-        """Draw and write the shots below `root`; gives the rows of a person's shots when these are done.
+        """Render and write the shots below `root`; yield the rows of each person when all their shots are done.
 
         Raises:
-            GenerationError: a picture cannot be drawn, or a worker has died.
+            GenerationError: an image cannot be rendered, or a worker has died.
             DiskError: a file cannot be written.
         """
         people = [list(group) for _, group in groupby(shots, lambda shot: shot.identity)]
@@ -55,7 +55,7 @@ class Pool:
         return (self._result(future) for future in as_completed(futures))
 
     def call(self, function: Callable[..., T], *arguments: object) -> T:
-        """What `function(artist, *arguments)` gives in a worker; raises what it raises."""
+        """Run `function(artist, *arguments)` in a worker and return its result; raises what it raises."""
         return self._result(self._submit(function, *arguments))
 
     def _submit(self, function: Callable[..., T], *arguments: object) -> Future[T]:
@@ -66,7 +66,7 @@ class Pool:
             return future.result()
         except BrokenProcessPool as error:
             raise GenerationError(
-                'a worker was killed, perhaps as memory ran out; give the same command again, with fewer --workers'
+                'a worker was killed, perhaps for lack of memory; run the same command again with fewer --workers'
             ) from error
 
 

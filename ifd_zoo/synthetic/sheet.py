@@ -1,4 +1,4 @@
-"""Pictures of a set to look at: images over their label maps in colour."""
+"""Overview sheets of a set: images above their label maps in colour."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,21 +12,21 @@ from ifd_zoo.synthetic.plan import Shot
 from ifd_zoo.synthetic.writer import Artist, write_jpeg
 
 CELL_HEIGHT, SMALL = 192, 2
-"""Pixels; label maps on the sheet of people are smaller by the factor."""
+"""Cell height in pixels, and the factor by which label maps on the people sheet are smaller."""
 GAP = 4
 QUALITY = 90
 WHITE = 255
 
 
 def contact_sheet(root: Path, shots: Sequence[Shot], columns: int = 12) -> np.ndarray:
-    """Images over their label maps, as (H, W, 3) uint8 RGB with the colours of the labels on top."""
+    """Draw images above their label maps, as (H, W, 3) uint8 RGB with the legend of the labels on top."""
     cells = [_column([image, label_map]) for image, label_map in _read_all(root, shots)]
     rows = [_row(cells[start : start + columns]) for start in range(0, len(cells), columns)]
     return _sheet(rows)
 
 
 def people_sheet(root: Path, people: Sequence[Sequence[Sequence[Shot]]]) -> np.ndarray:
-    """A row for each person, with the views of an outfit side by side.
+    """Draw a row for each person, with the views of an outfit side by side.
 
     Args:
         people: shots by person and outfit.
@@ -39,29 +39,29 @@ def people_sheet(root: Path, people: Sequence[Sequence[Sequence[Shot]]]) -> np.n
 
 
 def realism_sheet(artist: Artist, path: Path, shots: Sequence[Shot]) -> None:
-    """Draw and write to `path` shots without any realism option, over the same shots with those of the set."""
+    """Render shots without any realism option, above the same shots with the set's options, and write to `path`."""
     options = (Options.plain(), artist.settings.options)
     cells = [_column([_cell(artist.draw(shot, choice).image) for choice in options]) for shot in shots]
     write_jpeg(path, _row(cells), QUALITY)
 
 
 def spread(shots: Sequence[Shot], number: int) -> list[Shot]:
-    """Some of the shots, evenly spread."""
+    """Return up to `number` shots, evenly spaced."""
     places = np.linspace(0, len(shots) - 1, min(number, len(shots)))
     return [shots[index] for index in places.round().astype(int)]
 
 
 def _read_all(root: Path, shots: Iterable[Shot]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Images and label maps in colour, as cells."""
+    """Cells of images and of their label maps in colour."""
     return [(_cell(_read(root / shot.image)), _cell(_read(root / shot.label_map))) for shot in shots]
 
 
 def _read(path: Path) -> np.ndarray:
-    """RGB; of a label map its palette's colours."""
-    # Not cv2.imread, which does not say what went wrong.
+    """RGB image, or a label map in its palette's colours."""
+    # cv2.imread would not say what went wrong.
     pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise OSError(f'{path}: is damaged; remove it and give the same command again')
+        raise OSError(f'{path}: is damaged; remove it and run the same command again')
     return pixels[..., ::-1]
 
 
@@ -80,7 +80,7 @@ def _small_map_below(image: np.ndarray, label_map: np.ndarray) -> np.ndarray:
 
 
 def _row(cells: Sequence[np.ndarray], gap: int = GAP) -> np.ndarray:
-    """Cells of one height side by side."""
+    """Join cells of the same height side by side."""
     space = np.full((cells[0].shape[0], gap, 3), WHITE, np.uint8)
     return np.hstack([part for cell in cells for part in (space, cell)][1:])
 
@@ -90,7 +90,7 @@ def _column(cells: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _sheet(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Rows below the legend, all as wide as the widest."""
+    """Stack rows below the legend, padded to the widest."""
     width = max(row.shape[1] for row in rows)
     parts = [_legend(width), *rows]
     return np.vstack([_pad(part, width) for part in parts])
@@ -102,7 +102,7 @@ def _pad(part: np.ndarray, width: int) -> np.ndarray:
 
 
 def _legend(width: int) -> np.ndarray:
-    """The colour and name of each label, in as many lines as they need."""
+    """Draw the colour and name of each label, on as many lines as needed."""
     places, x, y = [], GAP, 0
     for label in LABELS:
         (length, _), _ = cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, 0.4, 1)

@@ -1,4 +1,4 @@
-"""What is in a set, counted over the rows of its table."""
+"""Statistics of a set, from the rows of its table."""
 
 import re
 from collections import Counter
@@ -13,7 +13,7 @@ from ifd_zoo.synthetic.metadata import Row
 NUMBERED = re.compile(r'(?<=\w) \d+$')
 
 QUARTERS = ('front', 'left', 'back', 'right')
-"""Side from which a picture shows the person, by the azimuth's multiple of 90 degrees that is nearest."""
+"""Sides that a person is seen from: the azimuth rounded to a multiple of 90 degrees."""
 
 
 class Count(NamedTuple):
@@ -24,17 +24,17 @@ class Count(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """How a column of numbers is spread."""
+    """Quantiles of a column of numbers."""
 
     low: float
-    """5 % of the rows lie below."""
+    """5 % quantile"""
     median: float
     high: float
-    """5 % of the rows lie above."""
+    """95 % quantile"""
 
 
 def count_splits(rows: Iterable[Row]) -> dict[str, Count]:
-    """Numbers by split, in order of the names."""
+    """Count images, people, outfits and cameras per split, sorted by name."""
     splits: dict[str, list[Row]] = {}
     for row in rows:
         splits.setdefault(row['split'], []).append(row)
@@ -50,22 +50,22 @@ def count_splits(rows: Iterable[Row]) -> dict[str, Count]:
 
 
 def label_shares(rows: Sequence[Row]) -> dict[str, tuple[float, float]]:
-    """For each label its mean share of the pixels, and the share of the images that it is in."""
+    """Return each label's mean share of the pixels, and the share of the images that contain it."""
     table = np.array([[float(row[f'share_{label}']) for label in LABELS] for row in rows])  # (images, labels)
     shares = zip(table.mean(0).tolist(), (table > 0).mean(0).tolist(), strict=True)
     return dict(zip(LABELS, shares, strict=True))
 
 
 def count_quarters(rows: Iterable[Row]) -> dict[str, int]:
-    """Images by the side that the person is seen from; the column `azimuth` is in radians."""
+    """Count images by the side that the person is seen from; the column `azimuth` is in radians."""
     counts = Counter(round(float(row['azimuth']) / (np.pi / 2)) % 4 for row in rows)
     return {name: counts[index] for index, name in enumerate(QUARTERS)}
 
 
 def summarise_column(rows: Sequence[Row], name: str) -> Spread | dict[str, float]:
-    """The spread of a column of numbers, or the share of each word in a column of words, most frequent first.
+    """Return the quantiles of a column of numbers, or the share of each text in a column, most frequent first.
 
-    Numbers after words, as in `shirt 17`, are left out.
+    Numbers after words, as in `shirt 17`, are ignored.
     """
     texts = [NUMBERED.sub('', row[name]) for row in rows if name in row]
     try:
@@ -80,7 +80,7 @@ def columns(rows: Iterable[Row], prefix: str) -> list[str]:
 
 
 def one_row_each(rows: Iterable[Row], key: Sequence[str]) -> list[Row]:
-    """The first row of each person (`pid`), or of each outfit (`pid`, `clothes`) ..."""
+    """Return the first row of each person (`pid`), of each outfit (`pid`, `clothes`) ..."""
     first: dict[tuple[str, ...], Mapping[str, Any]] = {}
     for row in rows:
         first.setdefault(tuple(row[name] for name in key), row)

@@ -1,4 +1,4 @@
-"""Takes pictures of dressed people."""
+"""Rendering of dressed people in scenes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,30 +24,30 @@ __all__ = ['Options', 'Picture', 'Studio']
 
 DEFAULT = Options()
 QUARTER, SPREAD = np.pi / 2, 0.45
-"""People are seen from the front, a side, the back and the other side, give or take a little; radians."""
+"""Angle between views (front, side, back, other side), and the largest deviation from it; radians."""
 FACING = 0.35
-"""How far those who come towards the camera are turned away, standard deviation; radians."""
+"""Standard deviation of the azimuth of people who face the camera; radians."""
 
 
 class Picture(NamedTuple):
     image: np.ndarray
     """(H, W, 3) uint8 RGB"""
     label_map: np.ndarray
-    """(H, W) uint8, positions in `LABELS`, of what each pixel's centre shows"""
+    """(H, W) uint8 indices into `LABELS` of what is visible at each pixel's centre"""
     facts: dict[str, float | int | str]
 
 
 class Studio:
-    """Cameras, and the places where they stand.
+    """Cameras and their scenes.
 
-    A picture's camera, scene, light, pose, box and faults hang on the number of the shot and on the camera, never on
-    who is seen.
+    The random draws of an image (camera, scene, light, pose, framing, degradations) depend only on the number of the
+    shot and on the camera, never on the person.
 
     Args:
-        size: height and width of the pictures, pixels.
-        supersampling: samples along a pixel.
-        cameras: numbers of those that take the pictures.
-        textures: folder where painted textures are kept for other processes; see `Atlas`.
+        size: height and width of the images, pixels.
+        supersampling: samples along each side of a pixel.
+        cameras: numbers of the cameras.
+        textures: folder of painted textures, shared with other processes; see `Atlas`.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class Studio:
     def shoot(
         self, dressed: Dressed, view: int, draw: np.random.Generator, bystanders: Sequence[Dressed] = ()
     ) -> Picture:
-        """One picture.
+        """Render one image.
 
         Args:
             view: `view % 4` is the side that the person is seen from.
-            draw: the shot's own generator; its first number is the camera's.
-            bystanders: others who may pass by; they are background in the label map, as is all that hides the person.
+            draw: the shot's random generator; its first draw is the camera.
+            bystanders: people who may pass by; background in the label map, like everything that hides the person.
         """
         camera = self._cameras[int(draw.integers(len(self._cameras)))]
         chances = Chances(draw, self._options)
@@ -104,7 +104,7 @@ class Studio:
     def _composed(
         self, canvas: np.ndarray, figure: Figure, fronts: list[Cover]
     ) -> tuple[np.ndarray, np.ndarray, float]:
-        """The person laid over the canvas, the label map, and which share of the person is hidden."""
+        """Lay the person over the canvas; return it, the label map and the hidden share of the person."""
         labels = np.zeros(canvas.shape[:2], np.uint8)
         labels.ravel()[figure.sample] = figure.label
         canvas = np.ascontiguousarray(canvas)
@@ -118,7 +118,7 @@ class Studio:
 
 
 def _azimuth(view: int, chances: Chances) -> float:
-    """Radians around the person, 0 in front of them."""
+    """Azimuth of the camera around the person in radians, 0 in front."""
     if chances.happens['facing']:
         return float(chances.of['facing'].normal(0, FACING))
     return float(view % 4 * QUARTER + chances.of['view'].uniform(-SPREAD, SPREAD))

@@ -1,4 +1,4 @@
-"""Draws the pictures of a plan and writes them: the image, its label map, and what is known of both."""
+"""Rendering and writing of planned images: image, label map and metadata."""
 
 import errno
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ from ifd_zoo.synthetic.streams import stream
 from ifd_zoo.synthetic.studio import Picture, Studio
 
 PARSER = f'synthetic-{GENERATOR_VERSION}'
-"""Stands in a label map's file as what made it."""
+"""Name recorded in label map files as the parser that made them."""
 
 CROWD_SIZE = 10
-"""Passers-by of a set. All stay in memory, 11 MB each: more would cost each worker more, or time to dress them."""
+"""Passers-by of a set. All stay in memory, 11 MB each: more would cost each worker memory, or time to dress them."""
 
 BYSTANDERS = 2
-"""How many passers-by are at hand for a picture; the studio decides whether they are in it."""
+"""Number of passers-by available to an image; the studio decides whether they appear."""
 
 
 class GenerationError(ZooError, RuntimeError):
-    """A picture could not be drawn; the message names it."""
+    """An image could not be rendered; the message names it."""
 
 
 class DiskError(ZooError, OSError):
@@ -39,10 +39,10 @@ class DiskError(ZooError, OSError):
 
 
 class Artist:
-    """Draws pictures of one set.
+    """Renderer of the images of one set.
 
     Args:
-        textures: folder where painted textures are kept for other processes; see `Atlas`.
+        textures: folder of painted textures, shared with other processes; see `Atlas`.
     """
 
     def __init__(self, settings: Settings, textures: Path | None = None) -> None:
@@ -52,14 +52,14 @@ class Artist:
         self._passer_by = lru_cache(maxsize=CROWD_SIZE)(self._dress)
 
     def draw(self, shot: Shot, options: Options | None = None) -> Picture:
-        """The picture; `options` stands in for those of the set.
+        """Render a shot, with the set's options unless `options` are given.
 
         Raises:
-            GenerationError: it cannot be drawn.
+            GenerationError: it cannot be rendered.
             DiskError: the folder of textures cannot be used.
         """
         options = options or self.settings.options
-        # Drawn apart from the picture's own numbers and from a crowd that all share: who passes by tells nobody.
+        # A separate stream and a crowd that all people share: passers-by reveal nothing about the identity.
         crowd = stream(self.settings.seed, 'bystanders', shot.number).permutation(CROWD_SIZE)
         passing = [CROWD + int(number) for number in crowd[:BYSTANDERS]] if options.passers_by else []
         try:
@@ -75,7 +75,7 @@ class Artist:
         return picture
 
     def describe(self, shot: Shot, picture: Picture) -> Row:
-        """One row of the table of all pictures."""
+        """Return the image's row of the metadata table."""
         shares = np.bincount(picture.label_map.ravel(), minlength=len(LABELS)) / picture.label_map.size
         facts = {
             'file': shot.image,
@@ -104,16 +104,16 @@ class Artist:
 
 def _check(picture: Picture, shot: Shot, size: tuple[int, int]) -> None:
     if picture.facts['camera'] != shot.camera:
-        raise ValueError(f'seen by camera {picture.facts["camera"]}, planned was camera {shot.camera}')
+        raise ValueError(f'seen by camera {picture.facts["camera"]}, planned for camera {shot.camera}')
     if picture.image.shape != (*size, 3) or picture.label_map.shape != size:
-        raise ValueError(f'image {picture.image.shape}, label map {picture.label_map.shape}, wanted {size}')
+        raise ValueError(f'image {picture.image.shape}, label map {picture.label_map.shape}, expected {size}')
 
 
 def write_shots(artist: Artist, root: Path, shots: Sequence[Shot]) -> list[Row]:
-    """Draw and write pictures below `root`; returns their rows.
+    """Render and write shots below `root`; return their rows.
 
     Raises:
-        GenerationError: a picture cannot be drawn.
+        GenerationError: an image cannot be rendered.
         DiskError: a file cannot be written.
     """
     paths = [root / path for shot in shots for path in (shot.image, shot.label_map)]
@@ -134,7 +134,7 @@ def _write_shot(artist: Artist, root: Path, shot: Shot) -> Row:
 
 
 def write_jpeg(path: Path, image: np.ndarray, quality: int) -> None:
-    """Write an RGB image (H, W, 3) uint8; its folder is made when missing."""
+    """Write an (H, W, 3) uint8 RGB image; create its folder if missing."""
     _, data = cv2.imencode('.jpg', np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
     with replacing(path) as temporary:
         temporary.write_bytes(data.tobytes())
@@ -142,7 +142,7 @@ def write_jpeg(path: Path, image: np.ndarray, quality: int) -> None:
 
 def advice(error: OSError) -> str:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return ': the disk is full; make room and give the same command again' if full else ''
+    return ': the disk is full; make room and run the same command again' if full else ''
 
 
 def remove_leftovers(folder: Path) -> None:
