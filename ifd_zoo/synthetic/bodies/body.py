@@ -1,4 +1,4 @@
-"""The template body: its skeleton, its parts and what is known of each of its vertices."""
+"""Template body: its skeleton, its parts and its per-vertex attributes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ ARM = ('upperarm', 'lowerarm', 'wrist', 'finger', 'metacarpal')
 LEG = ('upperleg', 'lowerleg', 'foot', 'toe')
 TRUNK = ('spine', 'clavicle', 'shoulder', 'breast', 'root', 'pelvis')
 AXIS_DEPTH = -0.03
-"""y of the axis that textures go around the trunk."""
+"""y of the trunk axis that textures wrap around."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,24 +23,24 @@ class Skeleton:
     """Parents come before their children."""
     parents: tuple[int, ...]
     cubes: tuple[np.ndarray, ...]
-    """The vertices whose mean is a bone's first joint."""
+    """Vertices whose mean is the first joint of each bone."""
 
     @cached_property
     def index(self) -> dict[str, int]:
         return {name: number for number, name in enumerate(self.names)}
 
     def joints(self, vertices: np.ndarray) -> np.ndarray:
-        """(B, 3) first joints of the bones of a body at rest."""
+        """Return the (B, 3) first joints of the bones of a body at rest."""
         return np.stack([vertices[cube].mean(0) for cube in self.cubes])
 
     def transforms(
         self, joints: np.ndarray, rotations: Mapping[str, np.ndarray], shift: np.ndarray | None = None
     ) -> np.ndarray:
-        """(B, 3, 4) from rest to the pose.
+        """Return the (B, 3, 4) bone transforms from rest to the pose.
 
         Args:
             joints: (B, 3) at rest
-            rotations: of a bone about its joint, in axes of the world at rest
+            rotations: of bones about their first joints, in world axes at rest
             shift: (3,) of the whole body
         """
         world = np.zeros((len(self.names), 3, 4), np.float32)
@@ -60,7 +60,7 @@ class Skeleton:
 
 
 def skinned(vertices: np.ndarray, world: np.ndarray, bones: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(G, 3) vertices moved by their bones, (G, K)."""
+    """Return the (G, 3) vertices, moved by their (G, K) bones."""
     rows = world.reshape(len(world), 12)
     blend = rows[bones[:, 0]] * weights[:, :1]
     for k in range(1, bones.shape[1]):
@@ -70,7 +70,7 @@ def skinned(vertices: np.ndarray, world: np.ndarray, bones: np.ndarray, weights:
 
 
 class Body:
-    """The template and its parts."""
+    """The template body and its parts; tights and skirt are MakeHuman's helper meshes, `fine_` ones are subdivided."""
 
     def __init__(self, assets: Assets) -> None:
         self.assets = assets
@@ -90,11 +90,11 @@ class Body:
         self.fine_skirt = self._refined(weights, 'helper-skirt')
 
     def joint(self, name: str, joints: np.ndarray | None = None) -> np.ndarray:
-        """(3,) the first joint of a bone, of the template when no `joints` are given."""
+        """Return the (3,) first joint of a bone, from `joints` or else the template."""
         return (self.joints if joints is None else joints)[self.skeleton.index[name]]
 
     def shape(self, weights: Mapping[str, float]) -> np.ndarray:
-        """(V, 3) vertices at rest of the weighted sum of targets."""
+        """Return the (V, 3) vertices at rest for a weighted sum of targets."""
         vertices = self.positions.copy()
         for name, weight in weights.items():
             vertices += np.float32(weight) * self.assets.targets[self.target_index[name]]
@@ -170,7 +170,7 @@ def _fields(body: Body, weights: np.ndarray) -> Fields:
 
 
 def _along(body: Body, is_left: np.ndarray, bones: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Metres along the limb of the vertex's own side, and the offset from its axis, (V,) and (V, 3)."""
+    """(V,) metres along the limb on the vertex's side, and (V, 3) offset from its axis."""
     along = np.zeros(len(body.positions), np.float32)
     offset = np.zeros((len(body.positions), 3), np.float32)
     for side, chosen in (('L', is_left), ('R', ~is_left)):
@@ -180,7 +180,7 @@ def _along(body: Body, is_left: np.ndarray, bones: tuple[str, ...]) -> tuple[np.
 
 
 def _project(chain: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Nearest place on the chain of segments, which goes on straight beyond both ends."""
+    """Project points onto a chain of segments that extends straight beyond both ends."""
     lengths = np.linalg.norm(np.diff(chain, axis=0), axis=1)
     candidates = []
     for number, length in enumerate(lengths):

@@ -1,4 +1,4 @@
-"""Hair: the cap on the scalp, and what hangs from it."""
+"""Hair: the cap on the scalp, and the hair that hangs from it."""
 
 from collections.abc import Iterator
 
@@ -13,19 +13,19 @@ from ifd_zoo.synthetic.parts import Hair, Layer
 
 THICKNESS = {'buzz': 0.004, 'short': 0.016, 'tousled': 0.024, 'ponytail': 0.009, 'bun': 0.010, 'afro': 0.06}
 UNDER = 0.003
-"""Metres of the cap below hair that hangs."""
+"""Thickness in metres of the cap below hanging hair."""
 SMOOTHING = {'afro': 12, 'buzz': 1, **dict.fromkeys(HANGING, 1)}
-"""Steps from the skull to the shape that the cap lies on: thin hair follows the skull, or skin would come through."""
+"""Smoothing rounds from the skull to the base of the cap; few for thin hair, or skin would show through."""
 CURL = {'wavy': 1.0, 'tousled': 0.8, 'afro': 1.0, 'bob': 0.3}
 BEHIND_EYE = 0.08
-"""Metres from the eyes to the middle of the skull on the template."""
+"""Metres from the eyes back to the middle of the skull on the template."""
 
 
 def wear_hair(fitting: Fitting, hat: float | None = None) -> None:
-    """The person's own hair.
+    """Add the person's hair.
 
     Args:
-        hat: height at rest that a hat comes down to at the back and the sides.
+        hat: height at rest of the lower edge of a hat, at the back and the sides.
     """
     hair = fitting.identity.hair
     if hair.style == 'bald':
@@ -39,7 +39,7 @@ def wear_hair(fitting: Fitting, hat: float | None = None) -> None:
 
 
 def hairline(fitting: Fitting, lift: float) -> np.ndarray:
-    """(G,) of the skin, above 0 where the scalp is, in metres on the template."""
+    """Return (G,) metres above the hairline for the skin's vertices on the template: positive on the scalp."""
     template, fields = fitting.body.skin.surface.template, fitting.body.skin.surface.fields
     eye, y = fitting.marks.eye, template[:, 1]
     behind = np.clip((y - (eye[1] + 0.035)) / 0.10, 0, 1)
@@ -72,7 +72,7 @@ def _material(coat: Coat, centre: np.ndarray) -> Hair:
 
 
 def _hold(coat: Coat, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bones and weights: hair moves with the head above the chin and lies still on the shoulders."""
+    """Bones and weights: hair moves with the head above the chin, and with the trunk on the shoulders."""
     index, marks = coat.fitting.body.skeleton.index, coat.skull.eye
     high = np.clip((vertices[:, 2] - (marks - 0.19)) / 0.09, 0, 1)
     bones = np.broadcast_to(np.array([index['head'], index['spine01']], np.int32), (len(vertices), 2))
@@ -92,7 +92,7 @@ def _hanging(coat: Coat) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _fringe(coat: Coat) -> tuple[np.ndarray, np.ndarray]:
-    """Hair over the forehead, from below the crown to above the eyes."""
+    """Fringe over the forehead, from below the crown to above the eyes."""
     hair, skull = coat.hair, coat.skull
     turn = np.linspace(-0.95, 0.95, 17)
     share = np.linspace(0, 1, 10)[:, None]

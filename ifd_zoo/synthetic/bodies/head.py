@@ -1,4 +1,4 @@
-"""What hair and hats sit on: measures of a person's head, and how far the clothed trunk reaches behind and in front."""
+"""Base of hair and hats: measures of a person's head, and depths of the clothed trunk behind and in front."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,11 @@ from ifd_zoo.synthetic.bodies.identity import Coiffure
 from ifd_zoo.synthetic.clothes.fitting import Fitting
 
 CELL = 0.02
-"""Metres of a cell of the depth maps."""
+"""Cell size of the depth maps, metres."""
 
 
 class Skull(NamedTuple):
-    """An upright ellipsoid around the head, without ears, metres at rest."""
+    """Upright ellipsoid around the head without ears, metres at rest."""
 
     centre: np.ndarray
     """(3,)"""
@@ -28,12 +28,12 @@ class Skull(NamedTuple):
     def around(
         self, turn: np.ndarray, height: np.ndarray, off: np.ndarray | float, top: float | None = None
     ) -> np.ndarray:
-        """(..., 3) points `off` metres outside the skull, straight down below its middle.
+        """Return (..., 3) points `off` metres outside the skull; below its centre they run straight down.
 
         Args:
             turn: radians from the front towards the left ear.
             height: of the points, metres.
-            top: where they meet above the middle; by default `off` above the crown.
+            top: height at which they meet above the centre; by default `off` above the crown.
         """
         reach = self.radii[2] + off if top is None else top - self.centre[2]
         up = np.clip((height - self.centre[2]) / reach, 0, 1)
@@ -57,7 +57,7 @@ def measure_skull(fitting: Fitting) -> Skull:
 
 
 class Depths:
-    """How far the outermost cloth of the trunk reaches to the front and to the back, over x and z."""
+    """Depth maps over x and z of the outermost cloth on the trunk, front and back."""
 
     def __init__(self, fitting: Fitting) -> None:
         figure = fitting.figure
@@ -75,7 +75,7 @@ class Depths:
         return table
 
     def outside(self, points: np.ndarray, gap: float, behind: bool) -> np.ndarray:
-        """Points moved behind or in front of the trunk by at least `gap` metres, where it is in their way."""
+        """Return the points, moved to at least `gap` metres behind or in front of the trunk where it is in the way."""
         table = self.back if behind else self.front
         place = (points[..., [0, 2]] - self._low) / CELL
         column, row = (np.clip(place[..., axis].round().astype(int), 0, table.shape[axis] - 1) for axis in (0, 1))
@@ -93,22 +93,22 @@ class Depths:
 
 
 class Coat(NamedTuple):
-    """The head as hair meets it."""
+    """The head that hair is put on."""
 
     fitting: Fitting
     hair: Coiffure
     skull: Skull
     depths: Depths
     hat: float | None
-    """Height that a hat comes down to; hair above it is pressed flat."""
+    """Height of the lower edge of a hat; hair above it is pressed flat."""
 
     def press(self, height: np.ndarray) -> np.ndarray:
-        """0 to 1: how much of its thickness the hair keeps."""
+        """Return the share of its thickness, 0 to 1, that hair keeps at each height."""
         return np.ones_like(height) if self.hat is None else np.clip((self.hat + 0.015 - height) / 0.03, 0.0, 1)
 
 
 def _filled(table: np.ndarray, extreme: np.ufunc) -> np.ndarray:
-    """Holes between filled cells take the value of a neighbour; every cell also counts for its neighbours."""
+    """Spread each cell to its neighbours by the extreme value, which also fills holes."""
     padded = np.pad(table, 1, mode='edge')
     rows, columns = table.shape
     shifts = [padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)]

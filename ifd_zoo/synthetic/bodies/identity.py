@@ -1,4 +1,4 @@
-"""A person: what stays the same whatever they wear."""
+"""Identity of a person: everything that stays the same in all outfits."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -54,14 +54,14 @@ class Coiffure(NamedTuple):
     """(3,) sRGB 0 to 1"""
     volume: float
     length: float
-    """0 to 1 within what the style allows"""
+    """0 to 1 within the range of the style"""
     hairline: float
-    """Metres above the usual place"""
+    """Metres above the usual hairline"""
     parting: float
     """-1 far right, 0 in the middle, 1 far left"""
     fringe: bool
     front: float
-    """How much of long hair hangs in front of the shoulders, 0 to 1"""
+    """How far long hair reaches down in front of the shoulders, 0 (swept behind them) to 1"""
     seed: float
 
 
@@ -73,7 +73,7 @@ class Identity:
     joints: np.ndarray
     """(B, 3)"""
     shape: dict[str, float]
-    """Male, age, muscle, weight, height, proportions and ancestries, each 0 to 1"""
+    """Parameters of `draw_shape`, each 0 to 1"""
     skin: np.ndarray
     """(3,) sRGB 0 to 1"""
     hair: Coiffure
@@ -81,14 +81,14 @@ class Identity:
     glasses: bool
     iris: tuple[float, float, float]
     gait: np.ndarray
-    """(8,) standard normal: how this person always walks and stands"""
+    """(8,) standard normal: this person's habits of walking and standing"""
 
     @property
     def male(self) -> bool:
         return self.shape['male'] > 0.5
 
     def facts(self) -> dict[str, float | str]:
-        """The parameters, as they are written to JSON."""
+        """Return the parameters for the metadata table."""
         hair = self.hair
         return {
             **{name: round(value, 4) for name, value in self.shape.items()},
@@ -106,7 +106,7 @@ class Identity:
 
 
 def draw_identity(body: Body, number: int, rng: np.random.Generator) -> Identity:
-    """A person of `stream(seed, 'identity', number)`."""
+    """Draw the person `number`; `rng` is `stream(seed, 'identity', number)`."""
     shape = draw_shape(rng)
     targets = dict(_macro_targets(shape, body)) | _local_targets(body, rng)
     vertices = body.shape(targets)
@@ -131,7 +131,7 @@ def draw_identity(body: Body, number: int, rng: np.random.Generator) -> Identity
 
 
 def draw_shape(rng: np.random.Generator) -> dict[str, float]:
-    """Numbers of the body as a whole, which come first in the stream of an identity."""
+    """Draw the parameters of the whole body, which come first in the stream of an identity."""
     male = float(rng.random() < 0.4)
     if rng.random() < 0.15:
         male = abs(male - rng.uniform(0, 0.15))
@@ -163,7 +163,7 @@ def _ends(value: float, low: str, high: str) -> dict[str, float]:
 
 
 def _macro_targets(shape: dict[str, float], body: Body) -> Iterator[tuple[str, float]]:
-    """Weights of the targets for the body as a whole."""
+    """Yield the targets of the whole body and their weights."""
     total: defaultdict[str, float] = defaultdict(float)
     sexes = {'male': shape['male'], 'female': 1 - shape['male']}
     ages = {'young': 1 - shape['age'], 'old': shape['age']}
@@ -184,12 +184,12 @@ def _macro_targets(shape: dict[str, float], body: Body) -> Iterator[tuple[str, f
                 total[f'macrodetails/proportions/{sex}-{age}-{build}-{proportion}'] += a * b * c * d
             for breast, d in breasts.items() if sex == 'female' else ():
                 total[f'breast/female-{age}-{build}-{breast}'] += a * b * c * d
-    # Some combinations, such as average everything, are the base mesh and have no target.
+    # Some combinations, such as all averages, are the base mesh itself and have no target.
     return ((name, weight) for name, weight in total.items() if weight > 1e-3 and name in body.target_index)
 
 
 def _local_targets(body: Body, rng: np.random.Generator) -> dict[str, float]:
-    """Weights of the targets for single features, left and right alike."""
+    """Draw the weights of the targets of single features, the same left and right."""
     weights = {}
     for (stem, high, low), names in sorted(_pairs(body).items()):
         spread = 0.32 if stem.split('/')[0] in FACE else 0.2
@@ -203,7 +203,7 @@ def _local_targets(body: Body, rng: np.random.Generator) -> dict[str, float]:
 
 
 def _pairs(body: Body) -> dict[tuple[str, str, str], list[str]]:
-    """Targets that have an opposite: stem, this word and the opposite -> names, one for each side."""
+    """Targets that have an opposite: (stem, word, opposite word) -> names, one for each side."""
     pairs: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
     for name in body.target_index:
         if name.startswith(UNCHANGED_FIELDS) or any(word in name for word in UNCHANGED_WORDS):
@@ -240,6 +240,6 @@ def _draw_hair(rng: np.random.Generator, ancestry: str, male: bool, age: float) 
 
 
 def _muted(colour: np.ndarray) -> np.ndarray:
-    """(3,) with less colour the lighter it is: blond hair is nearer to grey than its name."""
+    """Desaturate a (3,) colour, more the lighter it is: blond hair is greyer than its name suggests."""
     grey = colour @ np.array([0.3, 0.59, 0.11])
     return colour + 0.7 * grey * (grey - colour)

@@ -1,4 +1,4 @@
-"""Two-bone limbs: rotations that bring a hand or an ankle to a place."""
+"""Two-bone inverse kinematics: rotations that bring a hand or an ankle to a target."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ class Limb(NamedTuple):
 
 
 def turn(axis: np.ndarray, degrees: float) -> np.ndarray:
-    """(3, 3) rotation about a unit axis."""
+    """Return the (3, 3) rotation about a unit axis."""
     x, y, z = axis
     cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]], np.float32)
@@ -29,7 +29,7 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 
 
 def _frame(along: np.ndarray, hinge: np.ndarray) -> np.ndarray:
-    """(3, 3) columns: along the bone, the hinge made square to it, and their cross product."""
+    """(3, 3) columns: along the bone, the hinge orthogonal to it, and their cross product."""
     along = _unit(along)
     hinge = _unit(hinge - (hinge @ along) * along)
     return np.stack([along, hinge, np.cross(along, hinge)], 1).astype(np.float32)
@@ -38,13 +38,13 @@ def _frame(along: np.ndarray, hinge: np.ndarray) -> np.ndarray:
 def reach(
     rest: Limb, start: np.ndarray, target: np.ndarray, pole: np.ndarray, hinge: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rotations of the upper and lower bone, from rest to the world, that bring the limb's end to the target.
+    """Return the rotations of the upper and lower bone, rest to world, that bring the limb's end to the target.
 
     Args:
-        start: where the first joint is now.
-        target: as near to it as the limb can reach.
-        pole: where the middle joint points.
-        hinge: axis of the middle joint at rest; square to both bones or nearly so.
+        start: position of the first joint.
+        target: approached as far as the limb can reach.
+        pole: direction in which the middle joint points.
+        hinge: axis of the middle joint at rest, orthogonal to both bones or nearly so.
     """
     upper, lower = np.linalg.norm(rest.middle - rest.start), np.linalg.norm(rest.end - rest.middle)
     line = target - start
@@ -61,5 +61,5 @@ def reach(
 
 
 def hinge_of(rest: Limb, towards: np.ndarray) -> np.ndarray:
-    """The axis that the lower bone turns about when it bends `towards`."""
+    """Return the axis about which the lower bone turns when it bends `towards`."""
     return _unit(np.cross(rest.middle - rest.start, towards))

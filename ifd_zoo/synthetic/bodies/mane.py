@@ -7,16 +7,16 @@ from ifd_zoo.synthetic.clothes.pieces import grid_triangles
 
 THICKNESS = {'bob': 0.013, 'long': 0.011, 'wavy': 0.015}
 SPREAD = {'bob': 0.016, 'long': 0.014, 'wavy': 0.026}
-"""Metres that it stands off below the ears."""
+"""Metres that hair stands off below the ears."""
 ROWS, COLUMNS = 34, 65
 FRONT = 1.5
-"""Radians from the middle of the face; hair that starts nearer to it can fall before the shoulders."""
+"""Radians from the middle of the face within which hair can fall in front of the shoulders."""
 FOREHEAD = 0.052
-"""Metres from the eyes to where hair parts."""
+"""Metres above the eyes at which hair parts."""
 
 
 def mane(coat: Coat) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices and triangles; columns run down like the hair, from one edge of the face around the back to the other.
+    """Return vertices and triangles; columns follow the hair down, from one edge of the face around to the other.
 
     Above the forehead both edges meet in the parting.
     """
@@ -27,14 +27,14 @@ def mane(coat: Coat) -> tuple[np.ndarray, np.ndarray]:
     end = _ends(coat, start, aside)
     thickness = THICKNESS[hair.style] * hair.volume
     top = skull.crown + 0.005 + 0.8 * thickness * float(coat.press(np.array(skull.crown)))
-    # Rows lie closer together where the sheet bends over the crown.
+    # Rows are denser where the sheet bends over the crown.
     height = top + (end - top) * np.linspace(0, 1, ROWS)[:, None] ** 1.7
     turn = _turns(coat, column, height, aside)
     low = np.clip((skull.eye + 0.06 - height) / 0.05, 0, 1)
     edge = np.clip(np.minimum(column, 1 - column) / 0.07, 0, 1)
     off = thickness * (1 + 0.16 * np.sin(5 * turn + hair.seed)) * (0.55 + 0.45 * edge) * coat.press(height) + 0.005
     tips = np.clip((height - end) / 0.1, 0.3, 1)
-    # Hair that is not held by the skull stands off the neck.
+    # Hair below the skull stands off the neck.
     off = off + SPREAD[hair.style] * hair.volume * np.clip((skull.eye + 0.02 - height) / 0.12, 0, 1) * tips * edge
     if hair.style == 'wavy':
         off = off + low * 0.008 * np.sin(70 * (top - height) + 3 * np.sin(5 * turn) + hair.seed)
@@ -52,7 +52,7 @@ def _ends(coat: Coat, start: np.ndarray, aside: np.ndarray) -> np.ndarray:
         end = np.full(len(start), eye - 0.085 - 0.07 * hair.length)
     else:
         behind, least = eye - 0.17 - 0.24 * hair.length, eye - 0.17
-        # What is swept behind the shoulders is as long as the rest.
+        # Hair swept behind the shoulders is as long as the rest.
         front = least + (behind - least) * (hair.front or 1.0)
         end = front + (behind - front) * np.clip((aside - 1.2) / 0.6, 0, 1)
     return end + 0.012 * np.sin(7 * start + hair.seed) + 0.008 * np.sin(17 * start + 2 * hair.seed)
@@ -73,13 +73,13 @@ def _turns(coat: Coat, column: np.ndarray, height: np.ndarray, aside: np.ndarray
 
 
 def _spread_over_chest(points: np.ndarray, share: np.ndarray, start: np.ndarray, aside: np.ndarray) -> None:
-    """What frames the face lies next to each other on the chest."""
+    """Lay the hair that frames the face side by side on the chest, in place."""
     place = np.where(start < np.pi, 1, -1) * (0.04 + 0.1 * (aside - aside.min()) / (FRONT - aside.min()))
     points[..., 0] += share * (place - points[..., 0])
 
 
 def _outside(coat: Coat, points: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Points before the chest or behind the back, without steps where they leave it."""
+    """Move points in front of the chest or behind the back, without steps where they leave it."""
 
     def moved(points: np.ndarray, gap: float) -> np.ndarray:
         result = coat.depths.outside(points, gap, behind=True)

@@ -1,4 +1,4 @@
-"""Triangles, normals, smoothing and subdivision of the base mesh's parts."""
+"""Mesh operations on parts of the base mesh: triangles, normals, smoothing and subdivision."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ BONES = 4
 
 
 def triangulate(quads: np.ndarray) -> np.ndarray:
-    """(Q, 4) -> (2Q, 3)"""
+    """Split (Q, 4) quads into (2Q, 3) triangles."""
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
 
 
@@ -21,7 +21,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def corner_table(triangles: np.ndarray, count: int) -> np.ndarray:
-    """(NEIGHBOURS, count) the triangles around each vertex, filled up with the number of triangles."""
+    """Return (NEIGHBOURS, count) triangles around each vertex, padded with the number of triangles."""
     owner = triangles.T.ravel()
     order = np.argsort(owner, kind='stable')
     owner = owner[order]
@@ -33,12 +33,12 @@ def corner_table(triangles: np.ndarray, count: int) -> np.ndarray:
 
 
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray, corners: np.ndarray | None = None) -> np.ndarray:
-    """(G, 3) unit normals, weighted by area.
+    """Return (G, 3) unit normals, weighted by area.
 
     Args:
         vertices: (G, 3)
         triangles: (T, 3) into `vertices`
-        corners: `corner_table` of the triangles, made when not given.
+        corners: `corner_table` of the triangles, computed if not given.
     """
     corners = corner_table(triangles, len(vertices)) if corners is None else corners
     # One axis at a time: several times faster than rows of three.
@@ -57,13 +57,13 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray, corners: np.ndar
 
 @dataclass(frozen=True, eq=False)
 class Shell:
-    """A part of the base mesh with what is needed to drape it."""
+    """A part of the base mesh with the adjacency needed to drape it."""
 
     surface: Surface
     source: np.ndarray
     """(G,) vertices of the base mesh"""
     edges: np.ndarray
-    """(E, 2) both ways"""
+    """(E, 2) in both directions"""
     degree: np.ndarray
     """(G, 1)"""
     corners: np.ndarray
@@ -80,7 +80,7 @@ class Shell:
         return vertices
 
     def relief(self, vertices: np.ndarray) -> np.ndarray:
-        """(G, 2) metres that each vertex lies below what a little smoothing leaves, and what much of it leaves."""
+        """Return (G, 2) metres that each vertex lies below the lightly and the strongly smoothed surface."""
         below, smooth = [], vertices
         for rounds, strength in ((12, 0.6), (34, 0.9)):
             smooth = self.smooth(smooth, rounds, strength)
@@ -89,14 +89,14 @@ class Shell:
 
 
 def edges_of(quads: np.ndarray) -> np.ndarray:
-    """(E, 2) neighbours, each pair both ways."""
+    """Return (E, 2) pairs of neighbours, in both directions."""
     sides = np.concatenate([quads[:, [i, (i + 1) % 4]] for i in range(4)])
     sides = sides[sides[:, 0] != sides[:, 1]]
     return np.unique(np.concatenate([sides, sides[:, ::-1]]), axis=0)
 
 
 def strongest(weights: np.ndarray, count: int = BONES) -> tuple[np.ndarray, np.ndarray]:
-    """The `count` bones that move a vertex most, and their weights."""
+    """Return the `count` bones with the largest weights of each vertex, and the normalised weights."""
     bones = np.argsort(-weights, 1, kind='stable')[:, :count]
     kept = np.take_along_axis(weights, bones, 1)
     return bones.astype(np.int32), (kept / np.maximum(kept.sum(1, keepdims=True), 1e-6)).astype(np.float32)
@@ -110,12 +110,12 @@ def shell_of(
     fields: Fields,
     weights: np.ndarray,
 ) -> Shell:
-    """The part of the base mesh that has the given faces.
+    """Return the part of the base mesh with the given faces.
 
     Args:
         quads: (Q, 4) vertices of the base mesh
         quad_uvs: (Q, 4) rows of `uvs`
-        template, fields, weights: of every vertex of the base mesh
+        template, fields, weights: per vertex of the base mesh
     """
     pairs, corner = np.unique(np.stack([quads.ravel(), quad_uvs.ravel()], 1), axis=0, return_inverse=True)
     corner = corner.reshape(quads.shape)
@@ -137,7 +137,7 @@ def surface_of(
     skinning: tuple[np.ndarray, np.ndarray],
     texture: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Surface:
-    """A surface of (bones, weights); without texture it has no seams."""
+    """Return a surface with (bones, weights) as `skinning`; without `texture` it has no seams."""
     count = len(template)
     uv, geometry = texture or (np.zeros((count, 2), np.float32), np.arange(count, dtype=np.int32))
     return Surface(triangles, uv, geometry, template.astype(np.float32), fields, *skinning)
@@ -151,19 +151,19 @@ def finished(surface: Surface, source: np.ndarray, quads: np.ndarray) -> Shell:
 
 @dataclass(frozen=True, eq=False)
 class Refinement:
-    """Splits every quad into four: new vertices are means of old ones."""
+    """Subdivision of every quad into four: new vertices are means of old ones."""
 
     shell: Shell
     mixes: tuple[np.ndarray, ...]
-    """Rows of old vertices whose mean is a new one: themselves, ends of edges, corners of quads."""
+    """Old vertices averaged for each new one: the vertex itself, ends of an edge, corners of a quad."""
 
     def refine(self, values: np.ndarray) -> np.ndarray:
-        """Values of the old vertices -> of the new ones."""
+        """Interpolate values of the old vertices at the new ones."""
         return np.concatenate([values[rows].mean(1) for rows in self.mixes]).astype(values.dtype)
 
 
 def refined(quads: np.ndarray, template: np.ndarray, fields: Fields, weights: np.ndarray) -> Refinement:
-    """Args are per vertex of the base mesh, `quads` hold vertices of the base mesh; the result has no seams."""
+    """Subdivide `quads` of the base mesh, with arguments per vertex of the base mesh; the result has no seams."""
     source, local = np.unique(quads, return_inverse=True)
     local = local.reshape(quads.shape)
     sides = np.stack([np.sort(local[:, [i, (i + 1) % 4]], 1) for i in range(4)], 1)

@@ -1,4 +1,4 @@
-"""How people hold themselves: gaits and standing poses, as transforms of bones."""
+"""Walking and standing poses."""
 
 from dataclasses import dataclass, field
 
@@ -12,41 +12,41 @@ SIDES = (('L', 1.0), ('R', -1.0))
 
 @dataclass
 class Pose:
-    """What a body does, in degrees and metres; vectors are in the world. Sides are keyed L and R."""
+    """A pose, in degrees and metres and world coordinates; dictionaries are keyed by side, L and R."""
 
     pelvis: np.ndarray = field(default_factory=lambda: np.eye(3, dtype=np.float32))
     shift: np.ndarray = field(default_factory=lambda: np.zeros(3, np.float32))
     chest: np.ndarray = field(default_factory=lambda: np.eye(3, dtype=np.float32))
-    """Turn of the chest against the pelvis"""
+    """Rotation of the chest relative to the pelvis"""
     head: np.ndarray = field(default_factory=lambda: np.eye(3, dtype=np.float32))
     ankles: dict[str, np.ndarray] = field(default_factory=dict)
-    """Where the ankles are"""
+    """Positions of the ankles"""
     feet: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """Degrees that the foot turns outwards, and that its toes point down"""
+    """Degrees that the foot turns outwards and that its toes point down"""
     wrists: dict[str, np.ndarray] = field(default_factory=dict)
-    """From the shoulder, in the axes of the chest, as shares of the arm's length"""
+    """Positions from the shoulder, in the axes of the chest, as shares of the arm's length"""
     elbows: dict[str, np.ndarray] = field(default_factory=dict)
-    """Where the elbow points"""
+    """Directions in which the elbows point, in the axes of the chest"""
     curl: float = 1.0
 
 
 @dataclass(frozen=True)
 class Wants:
-    """What the outfit asks of a pose."""
+    """Constraints of an outfit on the pose."""
 
     stride: float = 1.0
     heel: float = 0.0
     """Metres"""
     carries: str = ''
-    """hand, forearm or shoulder"""
+    """Where a bag is held: hand, forearm, or '' for neither"""
     side: str = 'L'
 
 
 def draw_pose(identity: Identity, leg: Limb, wants: Wants, rng: np.random.Generator) -> Pose:
-    """A gait or a standing pose; the person's own habits are in `identity.gait`.
+    """Draw a walking or standing pose, shaped by the habits in `identity.gait`.
 
     Args:
-        leg: the left one at rest.
+        leg: the left leg at rest.
     """
     walking = rng.random() < 0.5
     pose = _walk(identity, leg, wants, rng) if walking else _stand(identity, leg, wants, rng)
@@ -62,7 +62,7 @@ def draw_pose(identity: Identity, leg: Limb, wants: Wants, rng: np.random.Genera
 
 
 def _walk(identity: Identity, leg: Limb, wants: Wants, rng: np.random.Generator) -> Pose:
-    """One moment of a gait."""
+    """Draw one moment of a walking cycle."""
     gait, pose, (hip, _, ankle) = identity.gait, Pose(), leg
     phase = rng.uniform(0, 2 * np.pi)
     pace = float(np.clip(rng.normal(0.85, 0.28), 0.15, 1.25)) * wants.stride
@@ -88,7 +88,7 @@ def _walk(identity: Identity, leg: Limb, wants: Wants, rng: np.random.Generator)
 
 
 def _hang_arm(pose: Pose, side: str, sign: float, ahead: float, gait: np.ndarray) -> None:
-    """An arm at the side, swung `ahead` radians."""
+    """Let an arm hang at the side, swung `ahead` radians."""
     out = np.deg2rad(10 + 2.5 * gait[4])
     bend = 0.955 - 0.02 * abs(gait[3]) - 0.05 * max(0.0, np.sin(ahead))
     direction = np.array([sign * np.sin(out), -np.sin(ahead + 0.06), -np.cos(out) * np.cos(ahead)])
@@ -132,7 +132,7 @@ ARM_POSES = ('hip', 'pocket', 'phone', 'front', 'behind', 'chest')
 
 
 def _occupy_arms(pose: Pose, rng: np.random.Generator) -> None:
-    """Sometimes one arm or both do something."""
+    """Give one arm or both something to do, some of the time."""
     if rng.random() < 0.45:
         return
     kind = ARM_POSES[rng.choice(len(ARM_POSES), p=(0.3, 0.26, 0.12, 0.14, 0.08, 0.10))]
@@ -143,7 +143,7 @@ def _occupy_arms(pose: Pose, rng: np.random.Generator) -> None:
 
 
 def place_hand(pose: Pose, side: str, sign: float, kind: str, rng: np.random.Generator) -> None:
-    """Bring a hand to the hip, into a pocket, to a phone, in front, behind or to the strap on the chest."""
+    """Place a hand: on the hip, in a pocket, at a phone, in front, behind, at the chest or to carry on the forearm."""
     wrists = {
         'hip': ((0.12, -0.02, -0.72), (1.0, 0.35, 0.1)),
         'pocket': ((0.08, -0.14, -0.86), (0.8, 0.9, 0.0)),

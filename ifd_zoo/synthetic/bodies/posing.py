@@ -1,4 +1,4 @@
-"""From a pose to the transforms of one person's bones."""
+"""Conversion of poses to the bone transforms of one person."""
 
 import numpy as np
 
@@ -8,16 +8,16 @@ from ifd_zoo.synthetic.bodies.pose import SIDES, Pose
 
 FORWARD = -Y
 STRAIGHT = 0.997
-"""Share of its length that a straight leg has from hip to ankle."""
+"""Distance from hip to ankle of a straight leg, as a share of the leg's length."""
 
 
 def heel_angle(heel: float) -> float:
-    """Degrees that a heel of so many metres tips the foot."""
+    """Return the degrees by which a heel of this height in metres tilts the foot."""
     return float(np.rad2deg(np.arcsin(min(heel / 0.13, 0.9))))
 
 
 class Posing:
-    """Turns poses into the transforms of one person's bones.
+    """Converter of poses to the bone transforms of one person.
 
     Args:
         joints: (B, 3) of the person at rest.
@@ -32,11 +32,11 @@ class Posing:
 
     @property
     def leg(self) -> Limb:
-        """The left one at rest."""
+        """Left leg at rest."""
         return self._legs['L']
 
     def transforms(self, pose: Pose, heel: float) -> np.ndarray:
-        """(B + 4, 3, 4) from rest to the world; the last hang upright from left and right hand and forearm."""
+        """Return (B + 4, 3, 4) from rest to the world; the last 4 hang upright from both hands and both forearms."""
         joints, index = self._joints, self._skeleton.index
         rotations = {'root': pose.pelvis, 'spine04': pose.chest, 'head': pose.head}
         shift = pose.shift + Z * self._lift(pose, heel)
@@ -52,7 +52,7 @@ class Posing:
         return np.concatenate([world, self._hanging(world)])
 
     def _lift(self, pose: Pose, heel: float) -> float:
-        """How high the body stands: as far up as both legs can reach the ground."""
+        """Height of the body: as high as both legs can reach the ground."""
         root = self._joints[self._skeleton.index['root']]
         lifts = []
         for side, leg in self._legs.items():
@@ -83,7 +83,7 @@ class Posing:
         upper, lower = reach(leg, hip, target, toes @ (FORWARD - 0.1 * sign * X), hinge_of(leg, -FORWARD))
         rotations[f'upperleg01.{side}'] = pose.pelvis.T @ upper
         rotations[f'lowerleg01.{side}'] = upper.T @ lower
-        # At rest the feet point outwards by themselves.
+        # At rest the feet already point outwards.
         foot = toes @ turn(X, tip + raised) @ turn(Z, -sign * 8)
         rotations[f'foot.{side}'] = lower.T @ foot
         bend = turn(X, -(raised + max(0.0, tip) * 0.8))
@@ -91,7 +91,7 @@ class Posing:
             rotations[f'toe{toe}-1.{side}'] = bend
 
     def _hanging(self, world: np.ndarray) -> np.ndarray:
-        """(4, 3, 4) transforms that only move: origin to the grip of each hand, and to the middle of each forearm."""
+        """(4, 3, 4) translations from the origin to the grip of each hand and the middle of each forearm."""
         index, joints = self._skeleton.index, self._joints
         places = []
         for side, _ in SIDES:
@@ -112,7 +112,7 @@ class Posing:
         return Limb(*(self._joints[index[f'{name}.{side}']] for name in (start, middle, end)))
 
     def _finger_axes(self, side: str) -> dict[str, tuple[np.ndarray, float]]:
-        """The axis that each finger bone curls about, and by how much in a relaxed hand."""
+        """Axis about which each finger bone curls, and the degrees in a relaxed hand."""
         index, joints = self._skeleton.index, self._joints
         knuckles = joints[index[f'finger5-1.{side}']] - joints[index[f'finger2-1.{side}']]
         sign = dict(SIDES)[side]

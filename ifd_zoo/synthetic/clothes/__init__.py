@@ -1,1 +1,1 @@
-"""What people wear: the shared wardrobe, and how each garment lies on a body."""
+"""Clothes: the shared wardrobe, and how each garment is fitted to a body."""

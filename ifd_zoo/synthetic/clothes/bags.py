@@ -1,4 +1,4 @@
-"""Bags that are carried in the hand, on the forearm, over a shoulder, across the chest or on the back."""
+"""Bags carried in the hand, on the forearm, over a shoulder, across the chest or on the back."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from ifd_zoo.synthetic.parts import Surface
 
 HELD = {'handbag': (0.17, 0.13, 0.07), 'tote bag': (0.18, 0.19, 0.05), 'clutch bag': (0.14, 0.09, 0.025)}
 HELD |= {'arm bag': (0.19, 0.15, 0.08)}
-"""Half of length, height and width, metres."""
+"""Half length, half height and half width, metres."""
 HANDLES = {'handbag': 0.10, 'tote bag': 0.13, 'arm bag': 0.12, 'clutch bag': 0.0}
 
 
@@ -25,7 +25,7 @@ def wear_bag(fitting: Fitting, garment: Garment) -> None:
 
 
 def _hold(fitting: Fitting, garment: Garment) -> None:
-    """Made about the hand, which hangs it upright."""
+    """Add a bag modelled around the origin, which hangs upright from the hand or forearm."""
     kind, side = garment.cut.kind, fitting.outfit.bag_side
     length, height, width = np.array(HELD[kind]) * garment.cut.size
     drop = HANDLES[kind] + 0.015
@@ -56,7 +56,7 @@ def _strap(fitting: Fitting, garment: Garment, cover: Cover) -> None:
 
 
 def _sling(fitting: Fitting, garment: Garment, across: bool) -> None:
-    """A bag at the hip whose strap runs over the shoulder of its own side, or across the chest."""
+    """Add a bag at the hip, with its strap over the shoulder on the same side or across the chest."""
     marks, sign, size = fitting.marks, _side(fitting), garment.cut.size
     low = marks.hip + (0.0 if across else 0.08)
     if across:

@@ -7,17 +7,17 @@ from ifd_zoo.synthetic.clothes.wardrobe import Garment
 from ifd_zoo.synthetic.parts import Cloth
 
 WAIST = 0.135
-"""Metres above the hip joint where trousers and skirts end."""
+"""Metres from the hip joint up to the upper edge of trousers."""
 SKIRT_TOP = 0.125
 
 
 def hem_of(fitting: Fitting, share: float) -> float:
-    """Height of a hem that leaves `share` of the leg covered."""
+    """Return the height of a hem that covers `share` of the leg."""
     return fitting.marks.hip - share * fitting.marks.leg_length
 
 
 def wear_trousers(fitting: Fitting, garment: Garment) -> None:
-    """Trousers, shorts and leggings."""
+    """Add trousers, shorts, leggings or tights."""
     cut, figure = garment.cut, fitting.figure
     top = fitting.marks.hip + WAIST
     end = hem_of(fitting, cut.length)
@@ -38,7 +38,7 @@ def wear_skirt(fitting: Fitting, garment: Garment) -> None:
 def hang_skirt(
     fitting: Fitting, garment: Garment, label: str, cloth: Cloth, end: float, thickness: float = 0.005
 ) -> None:
-    """The part of a skirt, dress or coat below the waist, down to the height `end`."""
+    """Add the part of a skirt, dress or coat below the waist, down to the height `end`."""
     cut, marks, figure = garment.cut, fitting.marks, fitting.figure
     rng = fitting.cut_stream(garment)
     folds = 0.004 + 0.035 * max(0, cut.flare - 0.9) * (0.6 if label == 'coat' else 1)

@@ -1,4 +1,4 @@
-"""The kinds of garments there are, and how each may be cut."""
+"""Kinds of garments, and the range of cuts of each."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,26 +7,26 @@ import numpy as np
 
 
 class Cut(NamedTuple):
-    """How a garment is cut; which numbers matter depends on its kind. Metres on the template body."""
+    """Cut of a garment, in metres on the template body; which fields matter depends on its kind."""
 
     kind: str
     family: str
-    """Family of fabrics, in `fabric.PATTERNS`"""
+    """Family of fabrics, a key of `fabric.PATTERNS`"""
     length: float = 0.0
-    """How far the hem is below the hip joint; of trousers, skirts, dresses and coats, the share of the leg covered"""
+    """Hem: metres below hip joint, share of leg (trousers, skirts, dresses, coats) or metres above ankle (shoes)"""
     sleeve: float = 0.0
-    """Share of the arm that is covered; below 0 the shoulder is bare"""
+    """Share of the arm that is covered; below 0, metres by which a bare shoulder is cut back"""
     neckline: str = 'round'
     neck: float = 0.07
-    """Radius of the opening for the head"""
+    """Radius of the neck opening"""
     depth: float = 0.0
-    """How far the neckline comes down in front"""
+    """How far the neckline drops in front"""
     ease: float = 0.3
     """0 tight to 1 wide"""
     flare: float = 1.0
     collar: str = ''
     open: float = 0.0
-    """Half the gap down the front"""
+    """Half width of the gap down the front"""
     belt: bool = False
     heel: float = 0.0
     size: float = 1.0
@@ -36,7 +36,7 @@ COUNTS = {
     **{'top': 160, 'bottom': 120, 'skirt': 70, 'dress': 80, 'outer': 100, 'legwear': 20},
     **{'shoes': 80, 'bag': 60, 'hat': 40, 'scarf': 30, 'belt': 20, 'sunglasses': 10},
 }
-"""Garments in the wardrobe that all share: few enough that strangers often wear the same."""
+"""Garments in the shared wardrobe: few enough that strangers often wear the same one."""
 
 
 Draw = Callable[[np.random.Generator], Cut]
@@ -71,7 +71,7 @@ def _outer(
 
 
 def _numbers(cut: dict[str, object], rng: np.random.Generator) -> dict[str, object]:
-    """A pair of numbers is a range to draw from."""
+    """Replace pairs of numbers, which are ranges, by a draw from them."""
     return {name: rng.uniform(*value) if isinstance(value, tuple) else value for name, value in cut.items()}
 
 

@@ -1,4 +1,4 @@
-"""What lies around the neck: collars and hoods."""
+"""Collars and hoods."""
 
 import numpy as np
 
@@ -12,11 +12,11 @@ STEPS = 33
 
 
 def ring(figure: Figure, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Where a neckline runs on what is worn.
+    """Trace a neckline on the outermost clothes.
 
     Returns:
-        (STEPS, 3) points from the front over the left side and back again, (STEPS,) their angle from the front, and
-        the (STEPS, K) bones and weights there.
+        (STEPS, 3) points from the front over the left side all the way around, their (STEPS,) angles from the front,
+        and their (STEPS, K) bones and weights.
     """
     turn = np.linspace(0, 2 * np.pi, STEPS)
     rows = _rows(figure, turn, radius)
@@ -39,7 +39,7 @@ def _rows(figure: Figure, turn: np.ndarray, radius: float) -> np.ndarray:
 def swept(
     points: np.ndarray, rings: list[tuple[np.ndarray, np.ndarray]], skin: tuple[np.ndarray, np.ndarray]
 ) -> Surface:
-    """A grid of rings: each is `points` moved outwards and up by (STEPS,) metres."""
+    """Return a grid of rings: each is `points` moved outwards and up, by a number or (STEPS,) metres."""
     centre = points.mean(0)
     outwards = points[:, :2] - centre[:2]
     outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
@@ -56,7 +56,7 @@ def swept(
 
 
 def add_collar(fitting: Fitting, garment: Garment, label: str, cloth: Cloth) -> None:
-    """The collar of a garment that has one."""
+    """Add the collar of a garment that has one."""
     cut = garment.cut
     radius = {'roll': 0.06, 'shirt': 0.066, 'lapel': 0.074, 'hood': 0.08}[cut.collar]
     points, turn, bones, weights = ring(fitting.figure, radius)

@@ -1,4 +1,4 @@
-"""Where garments end: fields over a surface, not negative where the garment covers it, about metres to the hem."""
+"""Outlines of garments: fields over a surface, not negative where covered, in approximate metres to the hem."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import numpy as np
 from ifd_zoo.synthetic.parts import Landmarks, Surface
 
 Cover = Callable[[Surface], np.ndarray]
-"""(G,) of a surface; the same function cuts the garment and hides what lies under it."""
+"""Returns a (G,) field over a surface; the same function cuts the garment and hides what lies under it."""
 OUTSIDE = -0.1
 
 
@@ -24,15 +24,15 @@ def everywhere(surface: Surface) -> np.ndarray:
 
 
 def shrunk(cover: Cover, by: float) -> Cover:
-    """The same cut with all hems moved inwards."""
+    """Return the same cut with all hems moved inwards by `by` metres."""
     return lambda surface: cover(surface) - np.float32(by)
 
 
 def body_of_top(marks: Landmarks, sleeve: float, hem: float) -> Cover:
-    """Trunk and arms from the neck down.
+    """Return the cover of trunk and arms from the neck down.
 
     Args:
-        sleeve: metres along the arm; below 0 the seam runs over the shoulder.
+        sleeve: metres along the arm; below 0.05 the shoulder is bare.
         hem: height of the lower edge.
     """
 
@@ -53,12 +53,12 @@ def body_of_top(marks: Landmarks, sleeve: float, hem: float) -> Cover:
 
 
 def neckline(marks: Landmarks, kind: str, radius: float, depth: float) -> Cover:
-    """The opening for the head.
+    """Return the cover outside the neck opening.
 
     Args:
         kind: round, vee or straps.
         radius: of the opening around the neck.
-        depth: how far it comes down in front.
+        depth: how far it drops in front.
     """
 
     def cover(surface: Surface) -> np.ndarray:
@@ -82,7 +82,7 @@ def neckline(marks: Landmarks, kind: str, radius: float, depth: float) -> Cover:
 
 
 def between(top: float, bottom: float) -> Cover:
-    """Hips and legs between two heights."""
+    """Return the cover of hips and legs between two heights."""
 
     def cover(surface: Surface) -> np.ndarray:
         inside = np.minimum(top - surface.template[:, 2], surface.template[:, 2] - bottom)
@@ -92,7 +92,7 @@ def between(top: float, bottom: float) -> Cover:
 
 
 def opened(gap: float, marks: Landmarks) -> Cover:
-    """Cuts an open front that is wider below."""
+    """Return the cover beside an open front, which widens downwards."""
 
     def cover(surface: Surface) -> np.ndarray:
         x, y, z = surface.template.T
@@ -103,7 +103,7 @@ def opened(gap: float, marks: Landmarks) -> Cover:
 
 
 def band(normal: tuple[float, float, float], offset: float, half_width: float) -> Cover:
-    """A strip of the trunk along a plane: straps and belts."""
+    """Return the cover of a strip of the trunk along a plane, for straps and belts."""
 
     def cover(surface: Surface) -> np.ndarray:
         inside = half_width - np.abs(surface.template @ np.array(normal, np.float32) - offset)
@@ -118,7 +118,7 @@ def above(height: float) -> Cover:
 
 
 def foot(cover: Callable[[np.ndarray], np.ndarray]) -> Cover:
-    """A cut of the template's places (G, 3) that holds on legs and feet only."""
+    """Return the cover of legs and feet given by a function of (G, 3) template positions."""
 
     def on_leg(surface: Surface) -> np.ndarray:
         return np.where(surface.fields.leg > 0.5, cover(surface.template), OUTSIDE).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Cloth on a person: shells of the body that hang, crease and lie over each other."""
+"""Draping of cloth on a person: shells of the body that hang, crease and lie over each other."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from ifd_zoo.synthetic.clothes.cuts import Cover
 from ifd_zoo.synthetic.parts import Surface
 
 GAP = 0.004
-"""Metres between garments that lie over each other."""
+"""Metres between garments worn over each other."""
 CLOSE = 0.004
-"""Metres between the body's shell and cloth, which keep the skin from showing through where it is round."""
+"""Metres between body and cloth, so that skin does not show through where the body is round."""
 
 
 class Figure:
-    """A naked person that garments are draped on, one over the other."""
+    """A naked person on whom garments are draped, one over another."""
 
     def __init__(self, body: Body, vertices: np.ndarray, joints: np.ndarray) -> None:
         self.body = body
@@ -25,7 +25,7 @@ class Figure:
         self.base = body.fine_tights.refine(self.coarse)
         self.base_normals = body.fine_tights.shell.normals(self.base)
         self.occupied = np.zeros(len(self.base), np.float32)
-        """How far off the body the outermost cloth lies, per vertex of the fine tights."""
+        """(G,) metres from the body to the outermost cloth, per vertex of the fine tights."""
 
     @property
     def surface(self) -> Surface:
@@ -35,16 +35,16 @@ class Figure:
         return self.joints[self.body.skeleton.index[name]]
 
     def shell(self, thickness: float, rounds: int, trunk: float = 0.0, leg: float = 0.0) -> np.ndarray:
-        """(G, 3) of the fine tights, off the body by `thickness`.
+        """Return (G, 3) cloth on the fine tights, `thickness` metres off the body.
 
         Args:
-            rounds: of smoothing: how far cloth spans hollows.
+            rounds: of smoothing; with more, cloth spans wider hollows.
             trunk, leg: 0 to 1, how much it hangs straight down from chest and thigh.
         """
         tights = self.body.tights
         cloth = tights.smooth(self.coarse, rounds)
         distance = ((cloth - self.coarse) * self.normals).sum(1)
-        # Cloth that spanned the armpit of the raised arm would puff up on the lowered one.
+        # Arms are raised at rest: cloth that spans the armpit would puff up on a lowered arm.
         allowed = np.where(self._near_shoulder(), thickness + 0.002, np.inf)
         cloth = cloth + self.normals * (np.clip(distance, thickness, allowed) - distance)[:, None]
         if trunk:
@@ -91,11 +91,11 @@ class Figure:
         return cloth
 
     def lay(self, cloth: np.ndarray, cover: Cover) -> np.ndarray:
-        """Lift a shell over what is already worn, and remember it as worn.
+        """Lift a shell over the clothes worn so far, and record it as worn.
 
         Args:
-            cloth: (G, 3) of the fine tights.
-            cover: where it is.
+            cloth: (G, 3) on the fine tights.
+            cover: of the garment.
         """
         distance = ((cloth - self.base) * self.base_normals).sum(1)
         missing = np.maximum(0, np.where(self.occupied > 0, self.occupied + GAP, CLOSE) - distance)
@@ -105,15 +105,15 @@ class Figure:
         return cloth
 
     def profile(self) -> np.ndarray:
-        """(G, 3) the outermost cloth, or the body where it is bare, on the fine tights."""
+        """Return the (G, 3) outermost cloth, or the body where it is bare, on the fine tights."""
         return self.base + self.base_normals * self.occupied[:, None]
 
     def skirt(self, flare: float, thickness: float, folds: float, rng: np.random.Generator) -> np.ndarray:
-        """(G, 3) of the fine skirt.
+        """Return (G, 3) cloth on the fine skirt.
 
         Args:
-            flare: times the width at the knee, below 1 for a narrow one.
-            folds: depth in metres at the knee.
+            flare: factor on the width at the knee, below 1 for a narrow skirt.
+            folds: depth at the knee, metres.
         """
         body, shell = self.body, self.body.skirt
         cloth = self.vertices[shell.source]
@@ -139,12 +139,12 @@ def _pleats(surface: Surface, hip: float, rng: np.random.Generator) -> np.ndarra
 
 
 def envelope(flat: np.ndarray, height: np.ndarray, radius: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
-    """(N,) the largest radius in the same direction at this height or above it: where cloth hangs straight down.
+    """Return the (N,) largest radius in the same direction at or above each height: cloth that hangs straight down.
 
     Args:
         flat: (N, 2) offsets from the axis.
         height: (N,)
-        radius: (N,) of the cloth that lies close.
+        radius: (N,) of close-fitting cloth.
         ends: heights of top and bottom.
     """
     directions, levels = 28, 40
@@ -163,11 +163,11 @@ def envelope(flat: np.ndarray, height: np.ndarray, radius: np.ndarray, ends: tup
 
 
 def creases(figure: Figure, depth: float, hang: float, rng: np.random.Generator) -> np.ndarray:
-    """(G,) metres along the normals of the fine tights: folds where joints bend, and where loose cloth hangs.
+    """Return (G,) metres along the normals of the fine tights: folds where joints bend and where loose cloth hangs.
 
     Args:
         depth: of folds at joints.
-        hang: of hanging folds of the trunk and the legs.
+        hang: depth of hanging folds.
     """
     surface, marks = figure.surface, figure.marks
     fields, x, z = surface.fields, surface.template[:, 0], surface.template[:, 2]
@@ -192,7 +192,7 @@ def _bump(values: np.ndarray, centre: float, width: float) -> np.ndarray:
 
 
 def _ridges(places: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(N,) about -0.5 to 1: rounded crests that run across the steepest axis of `places`, cycles per unit."""
+    """(N,) about -0.5 to 1: rounded crests across the steepest axis of `places`, one cycle per unit."""
     total = np.zeros(len(places))
     for _ in range(5):
         direction = rng.normal(1, 0.45, places.shape[1]) * rng.choice([-1, 1], places.shape[1])

@@ -17,7 +17,7 @@ def wear_belt(fitting: Fitting, garment: Garment) -> None:
 
 
 def add_belt(fitting: Fitting, garment: Garment, label: str, cloth: Cloth) -> None:
-    """A band around the waist, over everything worn so far."""
+    """Add a band around the waist, over everything worn so far."""
     cover = band((0.0, 0.0, 1.0), fitting.marks.hip + WAIST - 0.018, 0.019 * garment.cut.size)
     if fitting.outfit.of('skirt') or fitting.outfit.of('dress') or label == 'coat':
         fitting.figure.occupied[:] = fitting.figure.occupied.clip(0.011)
@@ -26,7 +26,7 @@ def add_belt(fitting: Fitting, garment: Garment, label: str, cloth: Cloth) -> No
 
 
 def wear_scarf(fitting: Fitting, garment: Garment) -> None:
-    """Wound around the neck; a long one hangs down in front."""
+    """Add a scarf around the neck; a long one hangs down in front."""
     size = garment.cut.size
     points, turn, bones, weights = ring(fitting.figure, 0.072)
     lumps = 1 + 0.2 * np.sin(3 * turn + garment.number) + 0.12 * np.sin(7 * turn)

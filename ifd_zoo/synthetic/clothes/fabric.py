@@ -1,4 +1,4 @@
-"""What garments are made of: colours, patterns and prints."""
+"""Fabrics: colours, patterns and prints."""
 
 from typing import NamedTuple
 
@@ -58,7 +58,7 @@ PATTERNS = {
 
 
 class Weave(NamedTuple):
-    """All that a texture is made from."""
+    """Parameters of a fabric texture."""
 
     pattern: str
     colours: np.ndarray
@@ -67,7 +67,7 @@ class Weave(NamedTuple):
 
 
 def draw_weave(rng: np.random.Generator, family: str) -> Weave:
-    """A fabric of a family of `PATTERNS`."""
+    """Draw a fabric of a family in `PATTERNS`."""
     chances = PATTERNS[family]
     pattern = str(rng.choice(list(chances), p=np.array(list(chances.values())) / sum(chances.values())))
     colours = np.stack([draw_colour(rng, family), draw_colour(rng, 'any'), draw_colour(rng, 'any')])
@@ -75,7 +75,7 @@ def draw_weave(rng: np.random.Generator, family: str) -> Weave:
 
 
 def draw_colour(rng: np.random.Generator, family: str) -> np.ndarray:
-    """(3,) RGB 0 to 255 as worn: many neutrals, few glaring ones."""
+    """Draw a (3,) RGB colour, 0 to 255: many neutrals, few bright ones."""
     palette = COLOURS.get(family)
     if palette is None and rng.random() < 0.6:
         palette = NEUTRALS
@@ -86,7 +86,7 @@ def draw_colour(rng: np.random.Generator, family: str) -> np.ndarray:
 
 
 def texture(weave: Weave) -> np.ndarray:
-    """(SIZE, SIZE, 3) uint8 that tiles."""
+    """Paint the (SIZE, SIZE, 3) uint8 tileable texture."""
     rng = np.random.default_rng(weave.seed)
     down, across = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) / SIZE
     image = np.broadcast_to(weave.colours[0], (SIZE, SIZE, 3)).copy()
@@ -96,7 +96,7 @@ def texture(weave: Weave) -> np.ndarray:
 
 
 def noise(rng: np.random.Generator, cells: tuple[int, ...]) -> np.ndarray:
-    """(SIZE, SIZE) about 0 to 1: octaves of so many cells along a side."""
+    """Return (SIZE, SIZE) noise of about 0 to 1; `cells` are the cells per side of each octave."""
     total = np.zeros((SIZE, SIZE), np.float32)
     for octave, count in enumerate(cells):
         grid = np.pad(rng.random((count, count)).astype(np.float32), 2, mode='wrap')
@@ -108,7 +108,7 @@ def noise(rng: np.random.Generator, cells: tuple[int, ...]) -> np.ndarray:
 
 
 def decal(rng: np.random.Generator) -> np.ndarray:
-    """(128, 128, 4) uint8 RGBA print for the chest."""
+    """Draw a (128, 128, 4) uint8 RGBA print for the chest."""
     image = np.zeros((128, 128, 4), np.uint8)
     colours = [(*(int(value) for value in draw_colour(rng, 'any')), 255) for _ in range(3)]
     kind = rng.integers(3)

@@ -1,4 +1,4 @@
-"""One person being dressed: what garments need to know of the person, the wardrobe and each other."""
+"""Fitting of an outfit to a person: the state that garments share while they are put on."""
 
 from collections.abc import Callable
 
@@ -20,11 +20,11 @@ PLACKETS = ('shirt', 'cardigan', 'blazer', 'polo shirt', 'shirt dress')
 
 
 class Fitting:
-    """Collects the pieces of an outfit.
+    """Pieces of an outfit, collected while a person is dressed.
 
     Args:
         seed: of the set.
-        fabrics: another number gives other colours and patterns, and nothing else.
+        fabrics: seed of colours and patterns; changes nothing else.
     """
 
     def __init__(self, body: Body, identity: Identity, outfit: Outfit, seed: int, fabrics: int) -> None:
@@ -38,11 +38,11 @@ class Fitting:
         self._fabrics = fabrics
 
     def cut_stream(self, garment: Garment) -> np.random.Generator:
-        """Draws of a garment's shape."""
+        """Return the random stream of a garment's shape."""
         return stream(self._seed, 'cut', garment.slot, garment.number)
 
     def cloth(self, garment: Garment, around: float = 1.0, **options: object) -> Cloth:
-        """The garment's fabric; its draws never touch a shape."""
+        """Return the garment's fabric, whose draws never affect a shape."""
         rng = stream(self._seed, 'fabric', garment.slot, garment.number, self._fabrics)
         family, kind = garment.cut.family, garment.cut.kind
         weave = draw_weave(rng, family)
@@ -59,14 +59,14 @@ class Fitting:
         )
 
     def add_shell(self, garment: Garment, shell: np.ndarray, cover: Cover, label: str, cloth: Cloth) -> None:
-        """A garment on the fine tights: laid over what is worn, and hiding the skin."""
+        """Add a garment on the fine tights that lies over the clothes worn so far and hides the skin."""
         shell = self.figure.lay(shell, cover)
         self.pieces.append(Piece(self.layer(self.figure.surface, shell, cover, label, cloth, garment), cover))
 
     def add(
         self, surface: Surface, vertices: np.ndarray, cover: Cover, label: str, cloth: Cloth, garment: Garment
     ) -> None:
-        """A garment that hides nothing."""
+        """Add a garment that hides nothing."""
         self.pieces.append(Piece(self.layer(surface, vertices, cover, label, cloth, garment)))
 
     def layer(
@@ -79,7 +79,7 @@ class Fitting:
         self.pieces.append(solid(surface, label, cloth, float(garment.number)))
 
     def creased(self, garment: Garment, shell: np.ndarray, depth: float, hang: float) -> np.ndarray:
-        """Folds as displacement of a shell of the fine tights."""
+        """Return a shell of the fine tights, displaced by folds."""
         folds = creases(self.figure, depth, hang, self.cut_stream(garment))
         return shell + self.body.fine_tights.shell.normals(shell) * folds[:, None]
 

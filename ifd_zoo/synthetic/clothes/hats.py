@@ -9,11 +9,11 @@ from ifd_zoo.synthetic.clothes.wardrobe import Garment
 
 COLUMNS = 33
 OFF = 0.016
-"""Metres between hat and skull, so that pressed hair fits below."""
+"""Metres between hat and skull, room for pressed hair."""
 
 
 def hat_line(fitting: Fitting, garment: Garment) -> float:
-    """Height at rest that the hat comes down to at the sides."""
+    """Return the height at rest of the hat's lower edge at the sides."""
     return measure_skull(fitting).eye + {'cap': 0.035, 'beanie': 0.015}.get(garment.cut.kind, 0.045)
 
 
@@ -30,7 +30,7 @@ def _turns() -> np.ndarray:
 
 
 def _dome(skull: Skull, edge: np.ndarray, extra: float, rows: int = 9) -> tuple[np.ndarray, np.ndarray]:
-    """A shell over the skull from the heights `edge`, (COLUMNS,), upwards."""
+    """Shell over the skull, from the (COLUMNS,) heights `edge` up."""
     share = np.sin(np.linspace(0, np.pi / 2, rows))[:, None]
     top = skull.crown + OFF
     height = edge + (top - edge) * share
@@ -65,7 +65,7 @@ def _brimmed(skull: Skull, garment: Garment) -> tuple[np.ndarray, np.ndarray]:
     low = skull.eye + 0.062
     top = skull.crown + 0.03
     width = 0.075 * garment.cut.size
-    # Bottom of the brim inwards, then up the crown and over its dent.
+    # From the edge of the brim inwards, then up the crown and over its dent.
     outline = [(width, low - 0.012), (width * 0.5, low - 0.002), (0.0, low), (0.0, (low + top) / 2), (-0.008, top)]
     outline += [(-0.03, top + 0.006), (-0.055, top - 0.004), (-0.08, top - 0.006)]
     middle = skull.centre[2]
@@ -76,7 +76,7 @@ def _brimmed(skull: Skull, garment: Garment) -> tuple[np.ndarray, np.ndarray]:
 
 
 def wear_sunglasses(fitting: Fitting, garment: Garment) -> None:
-    """They count as the face they lie on."""
+    """Add sunglasses, which are labelled as face."""
     skeleton, joints = fitting.body.skeleton, fitting.identity.joints
     skull, size = measure_skull(fitting), garment.cut.size
     parts = []

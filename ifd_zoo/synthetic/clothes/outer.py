@@ -12,7 +12,7 @@ LONG = ('coat', 'long coat', 'trench coat', 'parka', 'long cardigan')
 
 
 def wear_outer(fitting: Fitting, garment: Garment) -> None:
-    """A jacket counts as upper clothes, whatever reaches the thigh as a coat."""
+    """Add a jacket, labelled `upper`, or a garment that reaches the thigh, labelled `coat`."""
     cut, marks = garment.cut, fitting.marks
     long = cut.kind in LONG
     label = 'coat' if long else 'upper'

@@ -1,4 +1,4 @@
-"""What a garment turns into: layers, and what of the layers below they hide."""
+"""Pieces of garments: layers, and the skin that they hide."""
 
 from typing import NamedTuple
 
@@ -11,25 +11,25 @@ from ifd_zoo.synthetic.parts import Fields, Layer, Material, Surface
 
 LABEL = {name: value for value, name in enumerate(LABELS)}
 HAND_BONES = {'L': -4, 'R': -3}
-"""Bones past the skeleton's that always hang upright: from the hands, and from the forearms."""
+"""Extra bones after those of the skeleton, which hang upright from the hands; below, from the forearms."""
 FOREARM_BONES = {'L': -2, 'R': -1}
 
 
 class Piece(NamedTuple):
     layer: Layer
     hides: Cover | None = None
-    """Where the skin below is not needed."""
+    """Where the skin below can be left out."""
 
 
 def rigid(
     vertices: np.ndarray, triangles: np.ndarray, bones: int | np.ndarray, weights: np.ndarray | None = None
 ) -> Surface:
-    """A surface of its own, such as a bag, whose texture is wrapped around its middle.
+    """Return a separate surface, such as a bag, with the texture wrapped around its centre.
 
     Args:
         vertices: (G, 3)
         bones: the one that carries it, or (G, K)
-        weights: (G, K) for more than one
+        weights: (G, K) if there are several bones
     """
     count = len(vertices)
     if weights is None:
@@ -48,7 +48,7 @@ def rigid(
 
 
 def grid_triangles(rows: int, columns: int, closed: bool = False) -> np.ndarray:
-    """Triangles of a (rows, columns) grid of vertices; `closed` joins the last column to the first."""
+    """Return the triangles of a (rows, columns) grid of vertices; `closed` joins the last column to the first."""
     across = np.arange(columns if closed else columns - 1)
     start = np.arange(rows - 1)[:, None] * columns
     here, beside = start + across, start + (across + 1) % columns
@@ -56,7 +56,7 @@ def grid_triangles(rows: int, columns: int, closed: bool = False) -> np.ndarray:
 
 
 def ellipsoid(radii: tuple[float, float, float], power: float = 1.0, detail: int = 13) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices and triangles about the origin; a power below 1 makes it a box with round edges."""
+    """Return vertices and triangles around the origin; a power below 1 makes it a box with rounded edges."""
     turn, tilt = np.meshgrid(np.linspace(0, 2 * np.pi, 2 * detail, endpoint=False), np.linspace(0, np.pi, detail))
     points = np.stack([np.cos(turn) * np.sin(tilt), np.sin(turn) * np.sin(tilt), np.cos(tilt)], -1).reshape(-1, 3)
     points = np.sign(points) * np.abs(points) ** power * np.array(radii)
@@ -67,7 +67,7 @@ def ellipsoid(radii: tuple[float, float, float], power: float = 1.0, detail: int
 def tube(
     path: np.ndarray, radius: float | np.ndarray, sides: int = 6, closed: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices and triangles of a pipe along (N, 3) points; `radius` may differ at each."""
+    """Return vertices and triangles of a pipe along (N, 3) points; `radius` may differ at each."""
     along = np.roll(path, -1, 0) - np.roll(path, 1, 0)
     if not closed:
         along[0], along[-1] = path[1] - path[0], path[-1] - path[-2]
@@ -84,21 +84,21 @@ def tube(
 
 
 def solid(surface: Surface, label: str, material: Material, seed: float = 0.0) -> Piece:
-    """A piece that is there in full."""
+    """Return a piece that covers its whole surface."""
     return Piece(
         Layer(surface, surface.template, np.ones(len(surface.template), np.float32), LABEL[label], material, seed)
     )
 
 
 def merged(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """Several (vertices, triangles) as one."""
+    """Merge several (vertices, triangles) into one."""
     starts = np.cumsum([0] + [len(vertices) for vertices, _ in parts])
     triangles = [triangles + start for (_, triangles), start in zip(parts, starts, strict=False)]
     return np.concatenate([vertices for vertices, _ in parts]).astype(np.float32), np.concatenate(triangles)
 
 
 class Cutout(NamedTuple):
-    """A layer without the vertices that nobody can see."""
+    """A layer without the vertices that cannot be seen."""
 
     layer: Layer
     triangles: np.ndarray
@@ -106,7 +106,7 @@ class Cutout(NamedTuple):
 
 
 def cut_out(layer: Layer) -> Cutout:
-    """Drop what is covered nowhere, but for one ring of triangles that the normals at the hem need."""
+    """Drop the parts that are not covered, except one ring of triangles that the normals at the hem need."""
     surface = layer.surface
     triangles = surface.geometry_triangles
     shown = (layer.cover[triangles] >= 0).any(1)

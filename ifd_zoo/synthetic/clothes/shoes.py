@@ -13,7 +13,7 @@ from ifd_zoo.synthetic.clothes.wardrobe import Garment
 
 SOLE = 0.022
 TOE = -0.1
-"""y of the template where the toes begin."""
+"""y on the template where the toes begin."""
 LIGHT = ('pumps', 'flats', 'sandals', 'heeled sandals')
 
 
@@ -24,7 +24,7 @@ def wear_shoes(fitting: Fitting, garment: Garment) -> None:
     shell = _foot(fitting, 0.004 if light else 0.010)
     rng = fitting.cut_stream(garment)
     fitting.figure.lay(shell, cover)
-    # The sole is told by the height on the template: that of the shoe, whose toes are not as flat as a foot's.
+    # The sole is painted by template height; set it from the shoe, whose toes are not as flat as a foot's.
     template = surface.template.copy()
     low = (template[:, 2] < marks.floor + 0.05) & (surface.fields.leg > 0.5)
     template[low, 2] = marks.floor + shell[low, 2] - shell[low, 2].min()
@@ -39,7 +39,7 @@ def wear_shoes(fitting: Fitting, garment: Garment) -> None:
 
 
 def _foot(fitting: Fitting, thickness: float) -> np.ndarray:
-    """(G, 3) the foot without toes, with a flat sole."""
+    """(G, 3) foot without toes, with a flat sole."""
     figure, body = fitting.figure, fitting.body
     template = figure.surface.template
     smooth = body.tights.smooth(figure.coarse, 3)
@@ -52,7 +52,7 @@ def _foot(fitting: Fitting, thickness: float) -> np.ndarray:
 
 
 def _add_heels(fitting: Fitting, garment: Garment) -> None:
-    """Blocks below the heels, made so that they stand upright once the foot is on its toes."""
+    """Add blocks below the heels that stand upright once the foot is on its toes."""
     index, joints = fitting.body.skeleton.index, fitting.identity.joints
     ground = fitting.figure.base[:, 2].min() - 0.012
     tilt = turn(X, heel_angle(garment.cut.heel))

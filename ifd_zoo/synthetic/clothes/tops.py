@@ -7,7 +7,7 @@ from ifd_zoo.synthetic.clothes.fitting import Fitting
 from ifd_zoo.synthetic.clothes.wardrobe import Cut, Garment
 
 UNDER = 0.35
-"""How much of its ease a top keeps under a jacket."""
+"""Share of its ease that a top keeps under a jacket."""
 
 
 def wear_top(fitting: Fitting, garment: Garment) -> None:
@@ -42,5 +42,5 @@ def _wear_trunk(fitting: Fitting, garment: Garment, hem: float, label: str, clos
 
 
 def sleeve_of(cut: Cut, arm_length: float) -> float:
-    """Metres along the arm; the share of a bare shoulder counts as metres already."""
+    """Return the sleeve's metres along the arm; values below 0, for a bare shoulder, are in metres already."""
     return cut.sleeve * arm_length if cut.sleeve > 0 else cut.sleeve

@@ -1,4 +1,4 @@
-"""The shared wardrobe, and the outfits that people put together from it."""
+"""Shared wardrobe, and the outfits drawn from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ifd_zoo.synthetic.streams import stream
 
 @dataclass(frozen=True)
 class Garment:
-    """One concrete thing on the hanger."""
+    """One garment of the wardrobe."""
 
     slot: str
     number: int
@@ -28,32 +28,32 @@ SLOTS = tuple(COUNTS)
 
 @dataclass(frozen=True)
 class Outfit:
-    """What one person wears at a time, drawn from the wardrobe."""
+    """Garments that a person wears together, drawn from the wardrobe."""
 
     owner: int
     number: int
     garments: tuple[Garment, ...]
     tucked: bool
     bag_side: str
-    """Hand, arm or shoulder that carries the bag: L or R"""
+    """Side that carries the bag: L or R"""
 
     def of(self, slot: str) -> Garment | None:
         return next((garment for garment in self.garments if garment.slot == slot), None)
 
     def facts(self) -> dict[str, str]:
-        """The names of what is worn, empty where nothing is."""
+        """Return the names of the garments by slot, '' for an empty slot."""
         return {slot: garment.name if (garment := self.of(slot)) else '' for slot in SLOTS}
 
 
 class Wardrobe:
-    """Every garment there is in a set; a garment keeps its cut and its fabric whoever wears it."""
+    """All garments of a set; a garment has the same cut and fabric whoever wears it."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
     @cached_property
     def garments(self) -> dict[str, tuple[Garment, ...]]:
-        """By slot."""
+        """Garments by slot."""
         return {
             slot: tuple(Garment(slot, number, self._cut(slot, number)) for number in range(count))
             for slot, count in COUNTS.items()
@@ -65,7 +65,7 @@ class Wardrobe:
         return drawers[number % len(drawers)](rng)
 
     def outfit(self, owner: int, number: int, male: bool) -> Outfit:
-        """The outfit of `stream(seed, 'outfit', owner, number)`."""
+        """Draw the outfit of `stream(seed, 'outfit', owner, number)`."""
         rng = stream(self.seed, 'outfit', owner, number)
         slots = list(_draw_slots(rng, male))
         return Outfit(
@@ -88,7 +88,7 @@ RARE_ON_MEN = (
 )
 RARELY_MALE = 0.12
 LOWER = {True: (0.9, 0.05, 0.05), False: (0.5, 0.21, 0.29)}
-"""Chances of bottom, skirt, dress by whether the wearer is a man: a mild bias."""
+"""Chances of bottom, skirt and dress, by whether the wearer is male: a mild bias."""
 
 
 BELT = {'bottom': 0.25, 'skirt': 0.25, 'dress': 0.3}
