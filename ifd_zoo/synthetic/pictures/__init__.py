@@ -1,1 +1,1 @@
-"""How people are seen: camera, visibility, materials, light, and the faults of cameras."""
+"""Image formation: camera, visibility, materials, light and image degradations."""

@@ -1,7 +1,7 @@
-"""Cameras, and the box that a detector cuts out of their picture.
+"""Cameras, and the box that a detector crops from their view.
 
-The camera stands on the -y side of the person and looks along +y; people are turned instead, so that what belongs to
-the camera (walls, sun) stays where it is whoever passes.
+The camera stands on the -y side of the person and looks along +y; people are turned instead of the camera, so that
+walls and sun stay fixed relative to it.
 """
 
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Framing:
-    """How the box lies on the person; shares of the person's height."""
+    """Box around a person, relative to the person's extent in the image."""
 
     margin: float = 0.1
-    """Added all around: half of it on either side."""
+    """Share added to width and height, half of it on either side."""
     shift: tuple[float, float] = (0.0, 0.0)
-    """Right and up, in half widths and heights of the box."""
+    """To the right and up, in half widths and half heights of the box."""
     cut_top: float = 0.0
     cut_bottom: float = 0.0
     stretch: float = 1.0
-    """How much the box was widened to the shape of the picture."""
+    """Factor by which the box was widened to the image's aspect ratio."""
 
     def facts(self) -> dict[str, float]:
         cuts = {'cut_top': self.cut_top, 'cut_bottom': self.cut_bottom}
@@ -30,28 +30,28 @@ class Framing:
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """A pinhole camera with a box cut out of its picture."""
+    """A pinhole camera with a box cropped from its view."""
 
     matrix: np.ndarray
-    """(3, 4) float64 from a point (x, y, z, 1) to (column * depth, row * depth, depth) on the grid of samples."""
+    """(3, 4) float64 from (x, y, z, 1) to (column * depth, row * depth, depth) on the grid of samples."""
     position: np.ndarray
     """(3,)"""
     size: tuple[int, int]
     """Rows and columns of the grid."""
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """(N, 3) points to column, row and depth in metres along the line of sight, float32."""
+        """Project (N, 3) points to float32 column, row and depth in metres along the optical axis."""
         homogeneous = points @ self.matrix[:, :3].T.astype(np.float32) + self.matrix[:, 3].astype(np.float32)
         homogeneous[:, :2] /= homogeneous[:, 2:]
         return homogeneous
 
     def plane(self, origin: np.ndarray, across: np.ndarray, up: np.ndarray) -> np.ndarray:
-        """(3, 3) from (column, row, 1) to (a, b, 1) * inverse depth for the points origin + a * across + b * up."""
+        """Return (3, 3) from (column, row, 1) to (a, b, 1) / depth, for points origin + a * across + b * up."""
         return np.linalg.inv(self.matrix @ np.array([[*across, 0], [*up, 0], [*origin, 1]]).T)
 
     @property
     def samples_per_metre(self) -> float:
-        """Where the person stands."""
+        """Samples per metre at the position of the person."""
         feet = self.matrix @ [0, 0, 0.9, 1]
         side = self.matrix @ [0.1, 0, 0.9, 1]
         return float(np.linalg.norm(side[:2] / side[2] - feet[:2] / feet[2]) * 10)
@@ -59,17 +59,17 @@ class Camera:
 
 @dataclass(frozen=True)
 class Stand:
-    """Where a camera is: radians and metres, as seen from the middle of the person."""
+    """Position of a camera relative to the middle of the person, in radians and metres."""
 
     elevation: float
     distance: float
     roll: float = 0.0
 
     def look(self, height: float) -> tuple[np.ndarray, np.ndarray]:
-        """The camera aimed at a point above the origin.
+        """Aim the camera at a point above the origin.
 
         Returns:
-            (3, 4) from (x, y, z, 1) to tangents to the right and up times depth, and depth; (3,) the position.
+            (3, 4) from (x, y, z, 1) to right * depth, up * depth (tangents) and depth; the (3,) position.
         """
         towards = np.array([0, -np.cos(self.elevation), np.sin(self.elevation)])
         position = np.array([0, 0, height]) + towards * self.distance
@@ -80,12 +80,12 @@ class Stand:
 
 
 def fit(stand: Stand, points: np.ndarray, framing: Framing, size: tuple[int, int], supersampling: int) -> Camera:
-    """The camera whose picture is a detector's box around the points.
+    """Return the camera whose image is a detector's box around the points.
 
     Args:
         points: (N, 3) of a person who stands at the origin.
-        size: height and width of the picture in pixels.
-        supersampling: samples along a pixel; see `grid_size`.
+        size: height and width of the image in pixels.
+        supersampling: samples along each side of a pixel; see `grid_size`.
     """
     matrix, position = stand.look(float(points[:, 2].max()) / 2)
     seen = points @ matrix[:, :3].T + matrix[:, 3]
@@ -109,24 +109,24 @@ def fit(stand: Stand, points: np.ndarray, framing: Framing, size: tuple[int, int
 
 
 def grid_size(size: tuple[int, int], supersampling: int) -> tuple[int, int]:
-    """Rows and columns of the grid of samples for a picture; every pixel has a sample at its very centre.
+    """Return the rows and columns of the grid of samples; every pixel has a sample exactly at its centre.
 
-    An even number of samples along a pixel has the first and the last one on the pixel's edges, shared with the
-    neighbours, and so the grid has one row and one column more.
+    With an even number of samples per side, the first and last lie on the pixel's edges, shared with its neighbours,
+    so the grid has one more row and column.
     """
     extra = 1 - supersampling % 2
     return size[0] * supersampling + extra, size[1] * supersampling + extra
 
 
 def at_centres(grid: np.ndarray, supersampling: int) -> np.ndarray:
-    """The samples at the centres of the pixels, (H, W) or (H, W, C)."""
+    """Return the samples at the centres of the pixels, (H, W) or (H, W, C)."""
     first = supersampling // 2
     extra = 1 - supersampling % 2
     return grid[first : len(grid) - extra : supersampling, first : grid.shape[1] - extra : supersampling]
 
 
 def to_pixels(grid: np.ndarray, supersampling: int) -> np.ndarray:
-    """(H, W, C) float32 means over the pixels of uint8 or float32 samples."""
+    """Average uint8 or float32 samples over the pixels, to (H, W, C) float32."""
     if supersampling == 1:
         return grid.astype(np.float32)
     taps = np.ones(supersampling + 1 - supersampling % 2, np.float32)
@@ -137,19 +137,19 @@ def to_pixels(grid: np.ndarray, supersampling: int) -> np.ndarray:
 
 
 def nominal_person() -> np.ndarray:
-    """(8, 3) corners around a person of ordinary size: what belongs to the camera must not follow who is seen."""
+    """Return (8, 3) corners around a person of average size: scenes must not depend on who is seen."""
     return np.array([(x, y, z) for x in (-0.3, 0.3) for y in (-0.2, 0.2) for z in (0.0, 1.72)])
 
 
 def turned(points: np.ndarray, angle: float) -> np.ndarray:
-    """(N, 3) turned about the vertical axis: seen as from a camera at azimuth `angle` around the person."""
+    """Turn (N, 3) points about the vertical axis, as seen from a camera at azimuth `angle` around the person."""
     cosine, sine = np.cos(angle), np.sin(angle)
     rotation = np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]], np.float32)
     return points @ rotation.T
 
 
 def orthographic(direction: np.ndarray, points: np.ndarray, samples: int) -> np.ndarray:
-    """(3, 4) float32 from (x, y, z, 1) to column, row and depth on a square grid that holds all points.
+    """Return (3, 4) float32 from (x, y, z, 1) to column, row and depth on a square grid that holds all points.
 
     Args:
         direction: (3,) towards the sun.

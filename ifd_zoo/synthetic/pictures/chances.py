@@ -1,4 +1,4 @@
-"""What is drawn for a picture, each from a stream of its own."""
+"""Random draws for an image, each from its own stream."""
 
 from dataclasses import fields
 
@@ -11,10 +11,10 @@ ALWAYS = ('scene', 'pose', 'view', 'framing', 'background')
 
 
 class Chances:
-    """A generator by name for each of `ALWAYS` and each option, and whether what the option stands for happens.
+    """Generators by name (`of`) for each of `ALWAYS` and each option, and whether each option applies (`happens`).
 
     Args:
-        draw: of the picture.
+        draw: random generator of the image.
     """
 
     def __init__(self, draw: np.random.Generator, options: Options) -> None:
@@ -23,7 +23,7 @@ class Chances:
         self.happens = {name: bool(self.of[name].random() < getattr(options, name)) for name in names}
 
     def framing(self) -> Framing:
-        """How the box lies on the person; to be drawn once."""
+        """Draw the box around the person; call it only once."""
         rng = self.of['framing']
         margin, shift = rng.uniform(0.05, 0.15), rng.normal(0, 0.015, 2)
         if self.happens['misaligned']:

@@ -1,11 +1,11 @@
-"""What lenses, sensors and files do to a picture; (H, W, 3) float32, 0 to 255 in all of these."""
+"""Image degradations by lenses, sensors and files, on (H, W, 3) float32 images, 0 to 255."""
 
 import cv2
 import numpy as np
 
 
 def motion_blurred(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """Smeared along a line, mostly sideways; also the length in pixels."""
+    """Blur along a line, mostly sideways; return the image and the length in pixels."""
     length = float(rng.uniform(2.0, 7.0) * image.shape[0] / 256)
     angle = rng.normal(0, 0.35)
     side = 2 * int(np.ceil(length)) + 1
@@ -15,12 +15,12 @@ def motion_blurred(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndar
     ends = [tuple(int(round(middle + sign * step)) for step in offset) for sign in (-1, 1)]
     cv2.line(kernel, ends[0], ends[1], 1.0, 3)
     kernel = cv2.resize(kernel, (side, side), interpolation=cv2.INTER_AREA)
-    # An odd side keeps the smear's middle on the pixel, where the label map is.
+    # An odd kernel keeps the blur centred on the pixel, aligned with the label map.
     return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE), length
 
 
 def lowered(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, int]:
-    """Taken at a low resolution and enlarged; also the height that it had."""
+    """Reduce to a low resolution and enlarge again; return the image and the low height in pixels."""
     height = int(image.shape[0] * np.exp(rng.uniform(np.log(0.19), np.log(0.7))))
     size = (max(round(height * image.shape[1] / image.shape[0]), 2), max(height, 2))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
@@ -29,7 +29,7 @@ def lowered(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, in
 
 
 def exposed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Too dark or too bright, with a cast, flat or steep."""
+    """Change exposure, white balance, gamma and saturation."""
     gain = np.exp(rng.normal(0, 0.22)) * np.exp(rng.normal(0, 0.06, 3))
     gamma = np.exp(rng.normal(0, 0.18))
     table = 255 * np.clip(np.linspace(0, 1, 256)[:, None] ** gamma * gain, 0, 1)
@@ -39,7 +39,7 @@ def exposed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def toned(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Through the curve of a camera, which lifts the middle and steepens it."""
+    """Apply a camera's tone curve, which mostly lifts the midtones and steepens them."""
     lifted = np.linspace(0, 1, 256) ** np.exp(rng.normal(-0.12, 0.15))
     curve = lifted + rng.uniform(0, 0.9) * (lifted * lifted * (3 - 2 * lifted) - lifted)
     return _looked_up(image, 255 * np.repeat(curve[:, None], 3, axis=1))
@@ -51,7 +51,7 @@ def _looked_up(image: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 
 def vignetted(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Darker towards the corners of the frame that the box was cut from, which need not be its own."""
+    """Darken towards the corners of the camera's frame, in which the box may lie off centre."""
     rows, columns = np.mgrid[-1 : 1 : image.shape[0] * 1j, -1 : 1 : image.shape[1] * 1j]
     centre = rng.normal(0, 0.5, 2)
     radius = np.hypot(rows - centre[0], (columns - centre[1]) * 0.6)
@@ -59,7 +59,7 @@ def vignetted(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def noisy(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Grain of the sensor, stronger where it is bright; partly smeared as by a camera's own cleaning."""
+    """Add sensor noise, stronger in bright areas; half the time smoothed, as by a camera's denoising."""
     strength = np.exp(rng.uniform(np.log(1.5), np.log(11)))
     grain = rng.standard_normal(image.shape, dtype=np.float32)
     grain = 0.75 * grain + 0.6 * rng.standard_normal((*image.shape[:2], 1), dtype=np.float32)
@@ -69,17 +69,17 @@ def noisy(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def softened(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Out of focus a little."""
+    """Blur slightly, as if out of focus."""
     return cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.3) * image.shape[0] / 256))
 
 
 def sharpened(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Edges raised as cameras do."""
+    """Sharpen edges as cameras do."""
     return image + np.float32(rng.uniform(0.3, 1.0)) * (image - cv2.GaussianBlur(image, (0, 0), 1.0))
 
 
 def compressed(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, int]:
-    """Through a JPEG file; also its quality."""
+    """Compress as JPEG; return the image and the quality."""
     quality = int(rng.uniform(35, 92))
     _, data = cv2.imencode('.jpg', to_bytes(image)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float32), quality

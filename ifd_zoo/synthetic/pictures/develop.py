@@ -1,4 +1,4 @@
-"""From samples to a picture with the faults of a camera."""
+"""Conversion of samples to an image with camera degradations."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ifd_zoo.synthetic.pictures.chances import Chances
 
 
 def developed(canvas: np.ndarray, supersampling: int, chances: Chances) -> tuple[np.ndarray, dict[str, float | int]]:
-    """The picture (H, W, 3) uint8, and what was done to it.
+    """Return the (H, W, 3) uint8 image, and the degradations applied to it.
 
     Args:
         canvas: (rows, columns, 3) uint8 on the grid of samples.

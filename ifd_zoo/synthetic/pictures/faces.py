@@ -1,4 +1,4 @@
-"""Faces: brows, lips, beards and glasses, and the light and dark of sockets, noses, cheekbones and chins."""
+"""Faces: eyebrows, lips, beards and glasses, and the shading of eye sockets, nose, cheekbones and chin."""
 
 import numpy as np
 
@@ -6,28 +6,28 @@ from ifd_zoo.synthetic.parts import Landmarks, Skin
 
 CHIN_BELOW_EYE = 0.115
 BULGE = np.array([0, 0.007], np.float32)
-"""Metres that a head without features stands out from its smoothed self."""
+"""Metres that a head without features stands out from its smoothed surface, at the small and the large scale."""
 DEEP = np.array([0.0035, 0.011], np.float32)
-"""Metres of a small and of a large hollow that is as dark as hollows get."""
+"""Depths in metres at which small and large hollows are darkest."""
 DARK = np.array([0.65, 0.7], np.float32)
-"""Share of the light that is lost there."""
+"""Share of the light lost there."""
 UNDER, UNDER_CHIN = 0.06, 0.45
-"""Metres below the chin that it shades, and the share of the light that is lost right below it."""
+"""Extent of the shade below the chin in metres, and the share of the light lost directly below it."""
 MATT, SHINY = 0.14, 0.55
-"""Strength of the highlight in hollows and on flat skin, and on ridges."""
+"""Strengths of the highlight: in hollows and on flat skin, and on ridges."""
 
 
 def modelled(
     relief: np.ndarray, template: np.ndarray, landmarks: Landmarks, strength: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Share of the light that reaches skin, (N,) factors of linear light; and (N,) the strength of its highlight.
+    """Return (N,) factors on the linear light that reaches skin, and (N,) strengths of its highlight.
 
-    Soft shadows and the map of depths that `hollows` works on are too coarse for a face.
+    Soft shadows and the depth map of `hollows` are too coarse for a face.
 
     Args:
-        relief: (N, 2) of the samples: `Layer.relief`.
+        relief: (N, 2) `Layer.relief` of the samples.
         template: (N, 3)
-        strength: 0 to 1; 0 leaves skin flat and evenly glossy.
+        strength: 0 to 1; 0 leaves skin unshaded and evenly glossy.
     """
     hollow = np.clip((relief + BULGE) / DEEP, -1, 1) * np.float32(strength)
     chin = landmarks.eye[2] - CHIN_BELOW_EYE
@@ -40,12 +40,12 @@ def modelled(
 def painted(
     colour: np.ndarray, skin: Skin, template: np.ndarray, masks: np.ndarray, landmarks: Landmarks
 ) -> np.ndarray:
-    """(N, 3) colour of a face, sRGB 0 to 1.
+    """Return the (N, 3) colour of a face, sRGB 0 to 1.
 
     Args:
         colour: (N, 3) of the skin.
         template: (N, 3)
-        masks: (N, 4) shares 0 to 1 of face, lips, ears, eyelids.
+        masks: (N, 4) 0 to 1, of face, lips, ears, eyelids.
     """
     face, lips, _, lids = masks.T[:, :, None]
     colour = colour * (1 + (np.array([0.04, -0.07, -0.08], np.float32)) * (face * 0.5))

@@ -1,4 +1,4 @@
-"""A posed person as a picture on the grid of samples: colour, label and depth of every sample that shows them."""
+"""Rendering of a posed person on the grid of samples: colour and label of every sample that shows them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ifd_zoo.synthetic.pictures.shading import SHADOW_SIDE, Light, ShadowMap, ca
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """All layers of a person as one mesh in the world."""
+    """All layers of a person as one mesh in world coordinates."""
 
     layers: tuple[PosedLayer, ...]
     vertices: np.ndarray
@@ -25,12 +25,12 @@ class Shape:
     triangles: np.ndarray
     """(3, T) vertices, int64"""
     first_triangle: np.ndarray
-    """(layers + 1,) where the triangles of each layer start."""
+    """(layers + 1,) first triangle of each layer; likewise `first_vertex`."""
     first_vertex: np.ndarray
 
     @property
     def points(self) -> np.ndarray:
-        """(N, 3) vertices that are there."""
+        """(N, 3) vertices that are covered."""
         return self.vertices[self.cover > 0]
 
     def shadow(self, light: Light, samples: int = SHADOW_SIDE) -> ShadowMap:
@@ -38,7 +38,7 @@ class Shape:
 
 
 def shape_of(posed: Sequence[PosedLayer], azimuth: float, place: tuple[float, float] = (0, 0)) -> Shape:
-    """The mesh of a person who is turned so that the camera sees them from `azimuth`, and stands at `place`."""
+    """Return the mesh of a person at `place`, turned so that the camera sees them from `azimuth`."""
     layers = tuple(posed)
     vertices = turned(np.concatenate([layer.vertices for layer in layers]), azimuth).astype(np.float32)
     vertices[:, :2] += np.array(place, np.float32)
@@ -58,7 +58,7 @@ def shape_of(posed: Sequence[PosedLayer], azimuth: float, place: tuple[float, fl
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A person as seen by a camera; P samples."""
+    """A person as seen by a camera, in P samples."""
 
     sample: np.ndarray
     """(P,) row * columns + column"""
@@ -76,11 +76,11 @@ def draw_figure(
     materials: Materials,
     depth_of_hollows: float = 0.0,
 ) -> Figure:
-    """The person as the camera sees them.
+    """Render a person as the camera sees them.
 
     Args:
         shadow: of the same shape in the same light.
-        depth_of_hollows: strength of the dark in armpits, between legs and under the chin; 0 is none.
+        depth_of_hollows: strength of ambient occlusion in armpits, between legs and under the chin; 0 for none.
     """
     hits = visible(camera.project(shape.vertices), shape.triangles, shape.cover, camera.size)
     open_share = np.ones(len(hits.sample), np.float32)
@@ -106,7 +106,7 @@ def draw_figure(
 def _look(
     shape: Shape, index: int, hits: Hits, there: np.ndarray, camera: Camera, materials: Materials
 ) -> tuple[Look, np.ndarray, np.ndarray]:
-    """How one layer looks, (N, 3) where its samples are in the world, and which of them are its inside."""
+    """Look of one layer, (N, 3) positions of its samples in the world, and (N,) bool, True for its inside."""
     layer = shape.layers[index].layer
     triangle = hits.triangle[there]
     corners, weights = shape.triangles[:, triangle], hits.weights[:, there]

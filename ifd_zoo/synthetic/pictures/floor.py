@@ -1,4 +1,4 @@
-"""The shadow of a person on the floor."""
+"""Shadow of a person on the floor."""
 
 import cv2
 import numpy as np
@@ -8,11 +8,11 @@ from ifd_zoo.synthetic.pictures.figure import Shape
 from ifd_zoo.synthetic.pictures.shading import Light, ShadowMap
 
 METRES, SIDE = 4.8, 192
-"""Side of the square around the person that the shadow is drawn in, and its samples."""
+"""Side of the square around the person in which the shadow is drawn, in metres and in samples."""
 
 
 def floor_light(shape: Shape, shadow: ShadowMap, camera: Camera, light: Light, strength: float) -> np.ndarray:
-    """(rows, columns) float32, what is left of the floor's brightness (sRGB) at each sample of the grid."""
+    """Return the (rows, columns) float32 factor on the floor's sRGB brightness at each sample of the grid."""
     cast = _cast(shadow, light)
     near = _near(shape)
     sun = float(light.sun_colour.mean()) * max(float(light.sun[2]), 0.05)
@@ -20,7 +20,7 @@ def floor_light(shape: Shape, shadow: ShadowMap, camera: Camera, light: Light, s
     left = (around * (1 - 0.55 * near) + sun * (1 - cast)) / (around + sun)
     brightness = (1 - strength * (1 - np.clip(left, 0.05, 1))) ** (1 / 2.2)
     inverse = camera.plane(np.zeros(3), np.array([1.0, 0, 0]), np.array([0, 1.0, 0]))
-    # Beyond the horizon the plane comes again, mirrored: nothing of it may be drawn there.
+    # Beyond the horizon the plane appears again, mirrored; it is reset below.
     to_cells = np.array([[SIDE / METRES, 0, SIDE / 2 - 0.5], [0, SIDE / METRES, SIDE / 2 - 0.5], [0, 0, 1]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     seen = cv2.warpPerspective(
@@ -32,7 +32,7 @@ def floor_light(shape: Shape, shadow: ShadowMap, camera: Camera, light: Light, s
 
 
 def _cast(shadow: ShadowMap, light: Light) -> np.ndarray:
-    """(SIDE, SIDE) share of the sun that the person keeps from the floor; rows along y."""
+    """(SIDE, SIDE) share of the sunlight that the person blocks from the floor; rows along y."""
     places = ((np.arange(SIDE) + 0.5 - SIDE / 2) * (METRES / SIDE)).astype(np.float32)
     y, x = np.meshgrid(places, places, indexing='ij')
     dark = shadow.shades(np.stack([x.ravel(), y.ravel(), np.zeros(SIDE * SIDE, np.float32)], 1))
@@ -41,7 +41,7 @@ def _cast(shadow: ShadowMap, light: Light) -> np.ndarray:
 
 
 def _near(shape: Shape) -> np.ndarray:
-    """(SIDE, SIDE) share of the light from above that soles and hems keep off."""
+    """(SIDE, SIDE) share of the light from above that soles and hems block."""
     low = shape.vertices[(shape.vertices[:, 2] < 0.12) & (shape.cover >= 0)]
     cells = np.clip(np.rint(low[:, :2] * (SIDE / METRES) + SIDE / 2 - 0.5), 0, SIDE - 1).astype(int)
     feet = np.zeros((SIDE, SIDE), np.float32)

@@ -1,6 +1,6 @@
-"""What a sample of the person looks like before light falls on it: colour, label, and how the surface is bent.
+"""Appearance of a person's samples before lighting: colour, label and normal.
 
-Labels hang on the mesh alone, so that other fabrics give the same label map.
+Labels depend only on the mesh, so that other fabrics give the same label map.
 """
 
 from typing import NamedTuple
@@ -15,27 +15,27 @@ from ifd_zoo.synthetic.pictures.wrinkles import shared_wrinkles
 
 DECAL_SIDE = 0.26
 HAIR_GLOSS = 0.1
-"""Much less than that of a single strand: in photos of this size highlights are faint."""
+"""Much less than that of a single strand: in photos of this size, highlights are faint."""
 SKULL = np.float32(0.095)
 """Metres from the middle of the head to the strands that lie on it."""
 TEXTURE_REPEATS = 1.7
-"""Times that a fabric's texture repeats along a metre of height."""
+"""Number of times that a fabric's texture repeats per metre of height."""
 
 
 class Samples(NamedTuple):
-    """Samples that show one layer; N of them."""
+    """The N samples that show one layer."""
 
     corners: np.ndarray
-    """(3, N) vertices of the geometry"""
+    """(3, N) geometry vertices"""
     weights: np.ndarray
     """(3, N) float32"""
     normal: np.ndarray
     """(N, 3) unit, towards the camera"""
     uv: np.ndarray
-    """(3, N) vertices of the rendering"""
+    """(3, N) render vertices"""
 
     def mixed(self, values: np.ndarray) -> np.ndarray:
-        """A value of each vertex of the geometry, (G,) or (G, C), at the samples."""
+        """Interpolate values of the geometry vertices, (G,) or (G, C), at the samples."""
         return blend(values, self.corners, self.weights)
 
 
@@ -49,15 +49,15 @@ class Look(NamedTuple):
     gloss: np.ndarray | float
     """Strength of the highlight."""
     strand: np.ndarray | None = None
-    """(N, 3) unit direction of hair, where the highlight lies across it."""
+    """(N, 3) unit direction of hair strands, which the highlight lies across."""
     softness: float = 0.0
-    """How far light creeps around into the shadow side, 0 to 1."""
+    """How far light wraps around to the shadow side, 0 to 1."""
     reached: np.ndarray | None = None
-    """(N,) share of all light that reaches the surface, where its own shape keeps some away."""
+    """(N,) share of all light that reaches the surface, if its own relief blocks some."""
 
 
 def blend(values: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Values of vertices, (V,) or (V, C), mixed by (3, N) weights of (3, N) vertices."""
+    """Interpolate values of vertices, (V,) or (V, C), with (3, N) weights of (3, N) corners."""
     weights = weights if values.ndim == 1 else weights[..., None]
     total = values[corners[0]] * weights[0]
     for index in (1, 2):
@@ -70,12 +70,12 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 class Materials:
-    """Paints layers.
+    """Painter of layers.
 
     Args:
         landmarks: of the template body.
-        face_masks: (H, W, 4) uint8: face, lips, ears, eyelids by the skin's texture coordinates.
-        modelling: strength of light and dark on faces, 0 to 1.
+        face_masks: (H, W, 4) uint8 masks of face, lips, ears, eyelids, in the skin's texture coordinates.
+        modelling: strength of shading on faces, 0 to 1.
     """
 
     def __init__(self, landmarks: Landmarks, face_masks: np.ndarray, modelling: float) -> None:
@@ -85,9 +85,7 @@ class Materials:
         self._wrinkles = shared_wrinkles()
 
     def look(self, layer: Layer, samples: Samples) -> Look:
-        """Raises:
-        TypeError: the layer's material is none that can be painted.
-        """
+        """Return the look of a layer's samples; raises TypeError for an unknown material."""
         match layer.material:
             case Cloth():
                 return self._cloth(layer, layer.material, samples)
@@ -97,7 +95,7 @@ class Materials:
                 return self._eye(layer, layer.material, samples)
             case Hair():
                 return self._hair(layer, layer.material, samples)
-        raise TypeError(f'{type(layer.material).__name__} is no material that can be painted')
+        raise TypeError(f'{type(layer.material).__name__} is not a material that can be painted')
 
     def _cloth(self, layer: Layer, cloth: Cloth, samples: Samples) -> Look:
         fields = layer.surface.fields
@@ -166,7 +164,7 @@ class Materials:
         around, along = strands_of(samples.mixed(layer.surface.template), hair)
         strands = self._noise(np.column_stack([around * 150, along * 9]) + np.float32(layer.seed))
         locks = self._noise(np.column_stack([around * 42, along * 5]) + np.float32(layer.seed + 7))
-        # Swinging locks that differ as much as straight ones would look like stripes.
+        # Curly locks that differ as much as straight ones would look like stripes.
         streaks = 0.75 * strands + 1.0 * locks - np.float32(0.4 * hair.curl) * (locks - 0.5)
         colour = np.asarray(hair.colour, np.float32) * streaks[:, None]
         down = np.array([0, 0, -1], np.float32)
@@ -183,9 +181,9 @@ class Materials:
 
 
 def strands_of(template: np.ndarray, hair: Hair) -> tuple[np.ndarray, np.ndarray]:
-    """Where hair is across its strands, (N, 2), and along them from the crown, (N,), both metres.
+    """Return positions across the strands of hair, (N, 2), and along them from the crown, (N,), in metres.
 
-    Across is the direction from the middle of the skull, as on a cylinder, so that there is no seam.
+    The position across is a point on a circle around the middle of the skull, so that there is no seam.
     """
     x, y, z = (template - hair.centre).T
     level = np.maximum(np.hypot(x, y), 1e-4)
@@ -196,10 +194,7 @@ def strands_of(template: np.ndarray, hair: Hair) -> tuple[np.ndarray, np.ndarray
 
 
 def sample_tiling(texture: np.ndarray, across: np.ndarray, up: np.ndarray) -> np.ndarray:
-    """(N, C) float32 0 to 1 of a uint8 texture that repeats every unit; its rows count upwards.
-
-    The four neighbours are mixed.
-    """
+    """Sample a uint8 texture that repeats every unit, bilinearly, to (N, C) float32 0 to 1; its rows count upwards."""
     height, width = texture.shape[:2]
     column, row = across * width - 0.5, up * height - 0.5
     left, low = np.floor(column), np.floor(row)
@@ -213,12 +208,12 @@ def sample_tiling(texture: np.ndarray, across: np.ndarray, up: np.ndarray) -> np
 
 
 def decode(colour: np.ndarray) -> np.ndarray:
-    """sRGB 0 to 1 to linear light; gamma 2.2."""
+    """Convert sRGB 0 to 1 to linear light, with a gamma of 2.2."""
     return _TO_LINEAR[np.clip(colour * np.float32(1023) + np.float32(0.5), 0, 1023).astype(np.uint16)]
 
 
 def encode_light(light: np.ndarray) -> np.ndarray:
-    """Linear light to uint8 sRGB."""
+    """Convert linear light to uint8 sRGB."""
     return _TO_BYTE[
         np.clip(np.sqrt(np.maximum(light, 0)) * np.float32(2047) + np.float32(0.5), 0, 2047).astype(np.uint16)
     ]

@@ -1,4 +1,4 @@
-"""Smooth random fields: in space for skin and hair, on the plane for textures."""
+"""Smooth random fields: 3D for skin and hair, 2D for textures."""
 
 from functools import lru_cache
 
@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 CELLS = 64
-"""Along each side of the volume, which repeats."""
+"""Cells along each side of the volume, which repeats."""
 
 
 class Noise:
-    """A field of values 0 to 1 in space, with features one unit wide that repeat every 16 units."""
+    """3D field of values 0 to 1, with features one unit wide that repeat every 16 units."""
 
     def __init__(self) -> None:
         rng = np.random.default_rng(7)
@@ -22,7 +22,7 @@ class Noise:
         self._values = np.clip((values - 0.5) * 1.5 + 0.5, 0, 1).astype(np.float32).ravel()
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
-        """(N, 3) to (N,) float32."""
+        """Return the (N,) float32 values at (N, 3) points."""
         cell = points * np.float32(CELLS / 16)
         low = np.floor(cell)
         share = (cell - low).astype(np.float32)
@@ -37,13 +37,13 @@ class Noise:
         return total
 
     def fractal(self, points: np.ndarray) -> np.ndarray:
-        """Two octaves of it."""
+        """Return two octaves of the field at (N, 3) points."""
         return 0.62 * self(points) + 0.38 * self(points * np.float32(3.1) + np.float32(5))
 
 
 @lru_cache(maxsize=1)
 def shared_noise() -> Noise:
-    """The process's own: it is always the same field."""
+    """Return the field that all of the process shares; it is always the same."""
     return Noise()
 
 
@@ -54,11 +54,11 @@ def plane_noise(
     octaves: int = 4,
     fall: float = 0.6,
 ) -> np.ndarray:
-    """A fractal field on the plane that tiles; (H, W) float32 of mean about 0 and deviation 1.
+    """Draw a tileable 2D fractal field, (H, W) float32 of mean about 0 and standard deviation 1.
 
     Args:
         cells: of the coarsest octave, down and across; each octave has twice as many.
-        fall: strength of an octave against the one before it.
+        fall: strength of an octave relative to the one before it.
     """
     total = np.zeros(size, np.float32)
     for octave in range(octaves):

@@ -1,4 +1,4 @@
-"""Which triangle is seen at each sample of a picture, in numpy: a visibility buffer."""
+"""Visibility buffer in NumPy: which triangle is seen at each sample of an image."""
 
 from typing import NamedTuple
 
@@ -6,46 +6,46 @@ import numpy as np
 
 
 class Hits(NamedTuple):
-    """The samples that show a triangle, in rising order, each once; P of them."""
+    """The P samples that show a triangle, in ascending order, each once."""
 
     sample: np.ndarray
     """(P,) row * width + column"""
     triangle: np.ndarray
     """(P,) column of `triangles`"""
     weights: np.ndarray
-    """(3, P) float32 weights of its corners, sum 1."""
+    """(3, P) float32 weights of its corners, which sum to 1."""
     depth: np.ndarray
     """(P,) float32, as in `corners`."""
 
 
 class Triangles(NamedTuple):
-    """Those whose box holds a sample; T of them."""
+    """The T triangles whose bounding box holds a sample."""
 
     number: np.ndarray
-    """(T,) which of all triangles"""
+    """(T,) index among all triangles"""
     corner: np.ndarray
     """(3, T) vertices"""
     x: np.ndarray
-    """(3, T) columns of the corners, likewise `y` rows."""
+    """(3, T) columns of the corners; `y` has their rows."""
     y: np.ndarray
     left: np.ndarray
-    """(T,) first column of the box, likewise `top` the first row."""
+    """(T,) first column of the box; `top` has the first row."""
     top: np.ndarray
     columns: np.ndarray
-    """(T,) of the box, likewise `rows`."""
+    """(T,) number of columns of the box; likewise `rows`."""
     rows: np.ndarray
 
 
 def visible(corners: np.ndarray, triangles: np.ndarray, cover: np.ndarray, size: tuple[int, int]) -> Hits:
-    """The nearest triangle at the integer positions of a grid.
+    """Find the nearest triangle at the integer positions of a grid.
 
-    Weights are linear on the picture, not in space: triangles are taken to be small against their distance. Of
-    triangles at the same depth the last one wins.
+    Weights are linear in the image, not in space: triangles are assumed small relative to their distance. Of
+    triangles at the same depth, the last one wins.
 
     Args:
-        corners: (V, 3) column, row and depth of the vertices; those behind the camera must not be among them.
+        corners: (V, 3) column, row and depth of the vertices, none of them behind the camera.
         triangles: (3, T) vertices
-        cover: (V,) a triangle is there where this, interpolated, is not negative.
+        cover: (V,) field that, interpolated, is not negative where a triangle exists.
         size: rows and columns of the grid.
     """
     across, down, depth = np.ascontiguousarray(corners.T, np.float32)
@@ -75,12 +75,12 @@ def _boxes(
 
 
 def _area(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Twice the area, negative the other way around."""
+    """Twice the signed area."""
     return (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
 
 
 def _span(values: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """First integer within the range of each column of `values` (3, T) that is on the grid, and how many there are."""
+    """First integer on the grid within the range of each column of `values` (3, T), and how many there are."""
     low = np.minimum(np.minimum(values[0], values[1]), values[2])
     high = np.maximum(np.maximum(values[0], values[1]), values[2])
     first = np.clip(np.ceil(low), 0, length).astype(np.int32)
@@ -89,10 +89,10 @@ def _span(values: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _inside(boxes: Triangles, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every sample in every triangle: (N,) position of the triangle in `boxes`, (N,) sample, (3, N) float32 weights.
+    """Every sample in every triangle: (N,) index of the triangle in `boxes`, (N,) sample, (3, N) float32 weights.
 
-    Weights are linear in the offset from the triangle's own first sample: small numbers only, so that float32 leaves
-    no cracks between neighbours.
+    Weights are linear in the offset from the triangle's first sample: numbers stay small, so that float32 leaves no
+    cracks between neighbours.
     """
     owner, row = _counted(boxes.rows)
     length = boxes.columns[owner]
@@ -109,13 +109,13 @@ def _inside(boxes: Triangles, width: int) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def _counted(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each position as often as its length says, and 0, 1, ... for each of them."""
+    """Repeat each index by its length, and count 0, 1, ... within each."""
     owner = np.repeat(np.arange(len(lengths)), lengths)
     return owner, np.arange(len(owner)) - (np.cumsum(lengths) - lengths)[owner]
 
 
 def _planes(boxes: Triangles) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Planes of the first two corners' weights: the change along a row and down a column, and the start."""
+    """Weights of the first two corners as planes: the change along a row and down a column, and the start."""
     x, y, area = boxes.x, boxes.y, _area(boxes.x, boxes.y)
     left, top = boxes.left.astype(np.float32), boxes.top.astype(np.float32)
     planes = []
@@ -133,7 +133,7 @@ def _interpolated(values: np.ndarray, corner: np.ndarray, owner: np.ndarray, wei
 
 
 def _nearest(sample: np.ndarray, depth: np.ndarray, samples: int) -> np.ndarray:
-    """Positions of the candidates that win, one for each sample that has any, in rising order of the samples."""
+    """Indices of the nearest candidates, one for each sample that has any, in ascending order of the samples."""
     nearest = np.full(samples, np.inf, depth.dtype)
     np.minimum.at(nearest, sample, depth)
     front = np.flatnonzero(depth == nearest[sample])

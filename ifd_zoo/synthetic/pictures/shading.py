@@ -1,4 +1,4 @@
-"""Light on people: sun with soft shadows, sky and ground, hollows that little light reaches."""
+"""Lighting of people: sun with soft shadows, sky and ground, ambient occlusion in hollows."""
 
 from dataclasses import dataclass
 
@@ -10,29 +10,29 @@ from ifd_zoo.synthetic.pictures.materials import Look, decode, unit
 from ifd_zoo.synthetic.pictures.raster import visible
 
 SHADOW_SIDE = 224
-"""Samples along the map of what the sun sees."""
+"""Samples along each side of the shadow map."""
 BIAS = 0.012
-"""Metres that a shadow starts behind what casts it."""
+"""Metres behind an occluder at which its shadow starts."""
 
 
 @dataclass(frozen=True, eq=False)
 class Light:
     kind: str
     sun: np.ndarray
-    """(3,) unit, towards the sun or the main lamp, as seen by a camera that looks along +y."""
+    """(3,) unit, towards the sun or the main lamp, for a camera that looks along +y."""
     sun_colour: np.ndarray
     """(3,) linear"""
     sky: np.ndarray
-    """(3,) linear, what comes from above; `ground` from below."""
+    """(3,) linear light from above; `ground` is that from below."""
     ground: np.ndarray
     side: np.ndarray
-    """(3,) level: towards where more of the light from all around comes from; its length is how much more, 0 to 1."""
+    """(3,) horizontal, towards the side that more ambient light comes from; its length is how much more, 0 to 1."""
     softness: float
-    """Spread of shadow edges, metres at the distance of a person's width."""
+    """Width of shadow edges, metres at the distance of a person's width."""
 
     @property
     def level(self) -> np.ndarray:
-        """(3,) linear light on something upright: what the background is lit by."""
+        """(3,) linear light on an upright surface, which lights the background."""
         return 0.5 * (self.sky + self.ground) + 0.4 * self.sun_colour * max(0.2, -self.sun[1])
 
 
@@ -41,10 +41,10 @@ class ShadowMap:
     matrix: np.ndarray
     """(3, 4) to column, row and depth of the map."""
     depth: np.ndarray
-    """(S, S) depth of what is nearest to the sun, inf where there is nothing."""
+    """(S, S) depth of the surface nearest to the sun, inf where there is none."""
 
     def lit(self, points: np.ndarray, softness: float) -> np.ndarray:
-        """(N,) share 0 to 1 of the sun that reaches the points."""
+        """Return the (N,) share of the sunlight, 0 to 1, that reaches the points."""
         seen = points @ self.matrix[:, :3].T + self.matrix[:, 3]
         reach = max(softness * self.samples_per_metre, 0.7)
         total = np.zeros(len(points), np.float32)
@@ -54,7 +54,7 @@ class ShadowMap:
         return total * np.float32(0.25)
 
     def shades(self, points: np.ndarray) -> np.ndarray:
-        """(N,) bool: the person is between the sun and these points, which lie behind."""
+        """Return (N,) bool, True for points in the person's shadow; all points must lie behind the person."""
         return np.isfinite(self.depth.ravel()[self._cells(points @ self.matrix[:, :3].T + self.matrix[:, 3])])
 
     def _cells(self, seen: np.ndarray) -> np.ndarray:
@@ -70,8 +70,8 @@ class ShadowMap:
 def cast(
     light: Light, vertices: np.ndarray, triangles: np.ndarray, cover: np.ndarray, samples: int = SHADOW_SIDE
 ) -> ShadowMap:
-    """What the sun sees of a mesh; `samples` along each side of the map."""
-    # One sample beyond the person all around stays empty: what is looked up outside the map is lit.
+    """Render the shadow map of a mesh, with `samples` along each side."""
+    # A border of one sample around the person stays empty, so that points outside the map are lit.
     matrix = orthographic(light.sun, vertices[cover >= 0], samples)
     corners = vertices @ matrix[:, :3].T + matrix[:, 3]
     hits = visible(corners, triangles, cover, (samples, samples))
@@ -81,7 +81,7 @@ def cast(
 
 
 def hollows(depth: np.ndarray, samples_per_metre: float, strength: float) -> np.ndarray:
-    """How much of the light from all around reaches each sample, 0 to 1, by how much nearer its surroundings are.
+    """Return the share of the ambient light, 0 to 1, that reaches each sample: less where its surroundings are nearer.
 
     Args:
         depth: (H, W) metres, 0 where there is no person.
@@ -102,11 +102,11 @@ def hollows(depth: np.ndarray, samples_per_metre: float, strength: float) -> np.
 def shade(
     look: Look, points: np.ndarray, camera: Camera, light: Light, lit: np.ndarray, open_share: np.ndarray
 ) -> np.ndarray:
-    """(N, 3) linear light towards the camera.
+    """Return the (N, 3) linear light towards the camera.
 
     Args:
-        lit: (N,) share of the sun that arrives.
-        open_share: (N,) of the light from all around.
+        lit: (N,) share of the sunlight that arrives.
+        open_share: (N,) share of the ambient light that arrives.
     """
     normal = look.normal
     view = unit(camera.position.astype(np.float32) - points)
@@ -119,7 +119,7 @@ def shade(
     near_ground = 0.7 + 0.3 * np.clip(points[:, 2] / 0.6, 0, 1)
     around = (light.ground + (light.sky - light.ground) * up[:, None]) * (open_share * near_ground)[:, None]
     if look.softness:
-        # What is scattered under the skin comes back redder where little light arrives.
+        # Light scattered under the skin is redder where little light arrives.
         around = around * (1 + look.softness * np.array([0.25, 0.02, -0.06], np.float32) * (1 - open_share[:, None]))
     around = around * (1 + normal @ light.side.astype(np.float32))[:, None]
     result = decode(look.colour) * (around + light.sun_colour * direct[:, None])

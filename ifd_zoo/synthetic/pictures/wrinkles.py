@@ -1,4 +1,4 @@
-"""Creases of cloth: bends of the normals, looked up by the place on the body."""
+"""Creases of cloth: bends of the normals, looked up by position on the body."""
 
 from functools import lru_cache
 
@@ -8,22 +8,22 @@ from ifd_zoo.synthetic.pictures.noise import plane_noise
 
 SIDE = 512
 TURN = 0.9
-"""Metres that the texture is wide and high on the trunk."""
+"""Width and height of the texture on the trunk, metres."""
 KINDS = 4
 
 
 class Wrinkles:
-    """A few sheets of creases that tile: hanging folds, diagonal pulls, crumples and a mixture."""
+    """Tileable sheets of creases: hanging folds, diagonal pulls, crumples and a mixture."""
 
     def __init__(self) -> None:
         rng = np.random.default_rng(11)
         self._sheets = [_slopes(_heights(rng, kind)) for kind in range(KINDS)]
 
     def at(self, around: np.ndarray, height: np.ndarray, seed: float) -> tuple[np.ndarray, np.ndarray]:
-        """Slopes across and up, (N, 2) float32, and shade (N,) about 0, at turns around and metres of height.
+        """Return (N, 2) float32 slopes across and up, and (N,) shade about 0, at turns around and metres of height.
 
         Args:
-            seed: of the garment; which sheet it has, and where on it.
+            seed: of the garment; selects the sheet and the position on it.
         """
         kind = int(abs(seed) * 7.31) % KINDS
         column = (around * SIDE + seed * 131).astype(np.int32) & (SIDE - 1)
@@ -33,7 +33,7 @@ class Wrinkles:
 
     @staticmethod
     def bent(normal: np.ndarray, slopes: np.ndarray) -> np.ndarray:
-        """Unit normals after the surface is creased; across is level, up is towards +z."""
+        """Return unit normals of the creased surface; across is horizontal, up is towards +z."""
         length = np.maximum(np.hypot(normal[:, 0], normal[:, 1]), np.float32(0.15))
         across = np.stack([-normal[:, 1] / length, normal[:, 0] / length], 1)
         lean = 1 + slopes[:, 1] * normal[:, 2] / length
@@ -45,12 +45,12 @@ class Wrinkles:
 
 @lru_cache(maxsize=1)
 def shared_wrinkles() -> Wrinkles:
-    """The process's own: they are always the same."""
+    """Return the creases that all of the process shares; they are always the same."""
     return Wrinkles()
 
 
 def _heights(rng: np.random.Generator, kind: int) -> np.ndarray:
-    """(SIDE, SIDE) heights in units of deviation."""
+    """(SIDE, SIDE) heights, unscaled."""
     size = (SIDE, SIDE)
     hanging = _ridges(plane_noise(rng, size, (2, 9), 2))
     diagonal = _ridges(_sheared(plane_noise(rng, size, (9, 3), 3), 1)) + _ridges(
@@ -65,12 +65,12 @@ def _heights(rng: np.random.Generator, kind: int) -> np.ndarray:
 
 
 def _ridges(field: np.ndarray) -> np.ndarray:
-    """Sharp crests with wide valleys between them, as cloth that is pushed together has."""
+    """Sharp crests with wide valleys between them, as in cloth pushed together."""
     return np.exp(-np.abs(field) * 1.8) * 1.6
 
 
 def _sheared(field: np.ndarray, turns: int) -> np.ndarray:
-    """Each row shifted against the one below, a whole number of turns over all, so that it still tiles."""
+    """Shift each row relative to the one before, by whole turns in total, so that the field still tiles."""
     columns = (np.arange(SIDE)[None] + turns * np.arange(SIDE)[:, None]) % SIDE
     return np.take_along_axis(field, columns, 1)
 

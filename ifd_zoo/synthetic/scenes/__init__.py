@@ -1,1 +1,1 @@
-"""Where people are: light, backgrounds, and things behind and in front of them."""
+"""Scenes: light, backgrounds, and objects behind and in front of people."""

@@ -1,4 +1,4 @@
-"""Painted textures, walls and things, made when they are first needed, and kept."""
+"""Cache of painted textures, walls and objects, painted on first use."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -13,17 +13,17 @@ from ifd_zoo.common.recent import Recent
 from ifd_zoo.synthetic.streams import stream
 
 VARIANTS = 30
-"""Number of each thing that is painted; colours and places differ further from picture to picture."""
+"""Number of variants painted of each object; colours and positions also differ from image to image."""
 KEPT = 240
-"""Pictures that stay in memory, about 60 MB; the one that was not used for longest leaves first."""
+"""Paintings kept in memory, about 60 MB; the least recently used one is dropped first."""
 
 
 class Atlas:
-    """What a variant looks like hangs on the seed, the painter's name and its number alone.
+    """Cache of painted variants, which depend only on the seed, the painter, its options and the variant's number.
 
     Args:
-        folder: where all that is painted is kept, for processes to share; without it what left the memory is painted
-            again. A fifth of the time goes into painting when there is none.
+        folder: of all that is painted, shared between processes. Without it, variants dropped from memory are painted
+            again, and painting takes a fifth of the time.
     """
 
     def __init__(self, seed: int, folder: Path | None = None) -> None:
@@ -31,7 +31,7 @@ class Atlas:
         self._painted = Recent(KEPT)
 
     def take(self, rng: np.random.Generator, painter: Callable[..., np.ndarray], *options: Any) -> np.ndarray:
-        """One of the variants; not to be written to.
+        """Return one of the variants, read-only.
 
         Raises:
             OSError: the folder cannot be read or written.
@@ -56,13 +56,13 @@ class Atlas:
 
     def _write(self, key: tuple, image: np.ndarray) -> None:
         if path := self._path(key):
-            data = BytesIO()  # What numpy raises when a file cannot grow does not say that the disk is full.
+            data = BytesIO()  # The error of np.save on a file would not say that the disk is full.
             np.save(data, image)
             try:
                 with replacing(path) as temporary:
                     temporary.write_bytes(data.getbuffer())
             except FileNotFoundError:
-                pass  # Another run over the same set has ended just now, and took the folder with it.
+                pass  # Another run on the same set has just ended and removed the folder.
 
     def _path(self, key: tuple) -> Path | None:
         return self._folder / f'{"-".join(map(str, key))}.npy' if self._folder else None
@@ -70,5 +70,5 @@ class Atlas:
 
 @lru_cache(maxsize=1)
 def shared_atlas(seed: int, folder: Path | None = None) -> Atlas:
-    """The process's own: all studios of a set draw from it."""
+    """Return the atlas that all studios of a set share in this process."""
     return Atlas(seed, folder)

@@ -1,6 +1,6 @@
-"""What is behind people: sky, houses, walls, floors and things, drawn for a person of ordinary size.
+"""Backgrounds: sky, houses, walls, floors and objects, drawn for a person of average size.
 
-Nothing here knows who is in the picture, so that a background tells nothing about the person before it.
+Nothing here depends on who is in the image, so that a background reveals nothing about the person.
 """
 
 from collections.abc import Callable
@@ -20,22 +20,22 @@ from ifd_zoo.synthetic.scenes.scene import Scene
 from ifd_zoo.synthetic.streams import stream
 
 NEAREST = 0.4
-"""Metres before the camera that a wall may begin."""
+"""Smallest distance of a wall from the camera, metres."""
 
 
 class Plate(NamedTuple):
     image: np.ndarray
     """(rows, columns, 3) uint8 on the grid of samples"""
     floor: np.ndarray
-    """(rows, columns) bool where shadows fall on the floor."""
+    """(rows, columns) bool, True for floor, where shadows fall"""
 
 
 class Builder:
-    """Draws one background. Its materials belong to the scene; where the box lies on them, to the picture.
+    """Builder of one background. Its materials depend on the scene; their placement depends on the image.
 
     Args:
-        camera: that sees an ordinary person.
-        rng: of the picture.
+        camera: fitted to a person of average size.
+        rng: of the image.
     """
 
     def __init__(self, scene: Scene, camera: Camera, atlas: Atlas, rng: np.random.Generator) -> None:
@@ -44,7 +44,7 @@ class Builder:
         self._floor = np.zeros(camera.size, bool)
 
     def plain(self) -> Plate:
-        """A bare wall behind a bare floor."""
+        """Draw a bare wall behind a bare floor."""
         style = stream(self._scene.style, 'plain')
         wall, floor = muted(style, 0.35, 0.85), muted(style, 0.25, 0.7)
         self._canvas[:] = as_bytes(wall)
@@ -53,11 +53,11 @@ class Builder:
         return self._lit()
 
     def rich(self, clutter: float, confusing: bool) -> Plate:
-        """A street, a park, a room, a backdrop or nothing in particular.
+        """Draw a street, a park, a room, a studio backdrop or an abstract texture.
 
         Args:
-            clutter: 0 to 1, how many things stand around.
-            confusing: hang up cloth and patches in the colours of people.
+            clutter: 0 to 1, amount of objects.
+            confusing: add fabrics and patches in the colours of people.
         """
         kind = self._scene.kind
         depth = 6.0
@@ -147,7 +147,7 @@ class Builder:
             self._strip(self._painted(style, painters[second]), turn)
 
     def _strip(self, tile: np.ndarray, turn: float) -> None:
-        """Another floor behind a line: a road beyond the kerb, a path, a mat."""
+        """Draw another floor beyond a line: a road behind the kerb, a path, a mat."""
         other = self._canvas.copy()
         draw_level(other, self._camera, tile, 2.0, 0.0, turn)
         start, slant = self._rng.uniform(-1, 4), self._rng.normal(0, 0.4)
@@ -161,7 +161,7 @@ class Builder:
         self._floor |= draw_level(self._canvas, self._camera, tile, metres, 0.0, turn)
 
     def _near_wall(self, place: str, distance: float, most_turn: float) -> float:
-        """Returns how far behind the person it is."""
+        """Draw a wall near the person; return its distance behind them in metres."""
         style, rng = stream(self._scene.style, 'wall'), self._rng
         painter = walls.KINDS[place][style.integers(len(walls.KINDS[place]))]
         turn = float(np.clip(style.normal(0, 0.4) + rng.normal(0, 0.12), -most_turn, most_turn))
@@ -173,7 +173,7 @@ class Builder:
         return distance
 
     def _wall(self, image: np.ndarray, distance: float, turn: float, span: tuple[float, float], height: float) -> None:
-        """A wall whose foot passes `distance` behind the person, between two places along it."""
+        """Draw a wall whose foot passes `distance` behind the person, between two positions along it."""
         along = np.array([np.cos(turn), np.sin(turn), 0])
         # All of it must be in front of the camera.
         room = distance - self._camera.position[1] - NEAREST
@@ -188,7 +188,7 @@ class Builder:
         self._floor &= ~draw_upright(self._canvas, self._camera, part, start, across, height)
 
     def _hang(self, depth: float) -> None:
-        """Cloth and patches in the colours of people, near enough to be mistaken for a part of one."""
+        """Draw fabrics and patches in the colours of people, near enough to be mistaken for part of one."""
         rng = self._rng
         for _ in range(int(rng.integers(1, 5))):
             painter = textures.CONFUSING[rng.integers(len(textures.CONFUSING))]
@@ -203,7 +203,7 @@ class Builder:
 
     @staticmethod
     def _tinted(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-        """A little brighter or darker, warmer or colder; at times in quite another colour."""
+        """Vary brightness and colour temperature a little, and now and then the whole colour."""
         warmth = rng.normal(0, 0.03)
         tint = np.array([1 + warmth, 1, 1 - warmth]) * rng.uniform(0.8, 1.3)
         if rng.random() < 0.12:
@@ -212,7 +212,7 @@ class Builder:
         return cv2.LUT(image, np.ascontiguousarray(table[None]))
 
     def _lit(self) -> Plate:
-        """Under the light of the scene, which falls unevenly."""
+        """Apply the light of the scene, which falls unevenly."""
         rows, columns = self._camera.size
         level = np.clip(self._scene.light.level, 0.02, 1.3) ** (1 / 2.2)
         falls = 1 + 0.08 * plane_noise(self._rng, (16, 8), (2, 2), 2)

@@ -1,4 +1,4 @@
-"""Things that stand behind people, and things in front that hide a part of them."""
+"""Objects behind people, and occluders in front of them."""
 
 from typing import NamedTuple
 
@@ -11,24 +11,24 @@ from ifd_zoo.synthetic.scenes.planes import cut_out, paste
 from ifd_zoo.synthetic.scenes.things import OBJECTS, OCCLUDERS
 
 MOST_HIDDEN = 0.5
-"""Share of where an ordinary person stands that things in front may hide."""
+"""Largest share of an average person's box that occluders may hide."""
 
 
 class Cover(NamedTuple):
-    """Something between the camera and the person."""
+    """Something laid over a canvas: occluders or a passer-by."""
 
     colour: np.ndarray
-    """(rows, columns, 3) float32 0 to 255, times the share"""
+    """(rows, columns, 3) float32 0 to 255, multiplied by the share"""
     share: np.ndarray
-    """(rows, columns) float32 0 to 1, how much of what is behind it is hidden."""
+    """(rows, columns) float32 opacity, 0 to 1"""
 
     def over(self, canvas: np.ndarray) -> np.ndarray:
-        """(rows, columns, 3) uint8 with it in front."""
+        """Return the (rows, columns, 3) uint8 canvas with the cover in front."""
         hidden = canvas * (1 - self.share[..., None]) + self.colour
         return np.clip(hidden, 0, 255).astype(np.uint8)
 
     def blurred(self, spread: float) -> 'Cover':
-        """Out of focus, by a spread in samples."""
+        """Return the cover out of focus, blurred by `spread` samples."""
         if spread < 0.3:
             return self
         return Cover(cv2.GaussianBlur(self.colour, (0, 0), spread), cv2.GaussianBlur(self.share, (0, 0), spread))
@@ -43,18 +43,18 @@ def scatter(
     clutter: float,
     depth: float,
 ) -> np.ndarray:
-    """Draw things of a place behind the person, far ones first; returns (rows, columns) bool where they stand.
+    """Draw objects of a place behind the person, far ones first; return (rows, columns) bool, True where they are.
 
     Args:
-        clutter: 0 to 1
-        depth: metres behind the person that there is room for them.
+        clutter: 0 to 1, amount of objects.
+        depth: metres of room behind the person.
     """
     there = np.zeros(camera.size, bool)
     count = int(rng.integers(0, 2 + round(14 * clutter)))
     for distance in np.sort(0.35 + max(depth - 0.4, 0.3) * rng.random(count) ** 1.3)[::-1]:
         kind = OBJECTS[place][rng.integers(len(OBJECTS[place]))]
         image = atlas.take(rng, kind.paint)
-        # Things are spread over what the camera sees at their distance, and a little beyond.
+        # Objects are spread over the camera's view at their distance, and a little beyond.
         spread = 0.55 * (distance - camera.position[1]) / -camera.position[1]
         where = np.array([rng.normal(0, 1.1) * spread, distance, kind.base])
         seen = cut_out(camera, image, where, rng.uniform(*kind.height))
@@ -68,7 +68,7 @@ def scatter(
 
 
 def _contact(canvas: np.ndarray, camera: Camera, where: tuple[slice, slice]) -> None:
-    """A dark edge on the floor below a thing."""
+    """Darken the floor at the foot of an object."""
     rows, columns = where
     if rows.stop >= camera.size[0]:
         return
@@ -79,10 +79,10 @@ def _contact(canvas: np.ndarray, camera: Camera, where: tuple[slice, slice]) -> 
 
 
 def cover_of(camera: Camera, atlas: Atlas, rng: np.random.Generator, place: str, light: np.ndarray) -> Cover:
-    """One or two things before the person, or none where they would hide too much.
+    """Draw one or two occluders in front of the person, skipping any that would hide too much.
 
     Args:
-        light: (3,) linear, on something upright.
+        light: (3,) linear, on an upright surface.
     """
     colour = np.zeros((*camera.size, 3), np.float32)
     share = np.zeros(camera.size, np.float32)
@@ -94,7 +94,7 @@ def cover_of(camera: Camera, atlas: Atlas, rng: np.random.Generator, place: str,
         height = rng.uniform(*kind.height)
         width = height * image.shape[1] / image.shape[0]
         depth = rng.uniform(0.35, min(0.55 * distance, 2.5))
-        # What is high and wide hides one side only, so that a person is left to see.
+        # Tall, wide objects hide one side only, so that part of the person stays visible.
         beside = height > 0.95 and width > 0.3
         side = rng.choice([-1, 1]) * (width / 2 + rng.uniform(-0.05, 0.25)) if beside else rng.normal(0, 0.3)
         seen = cut_out(camera, image, np.array([side, -depth, 0]), height)
@@ -112,7 +112,7 @@ def cover_of(camera: Camera, atlas: Atlas, rng: np.random.Generator, place: str,
 
 
 def _body(camera: Camera) -> tuple[slice, slice]:
-    """The part of the grid that an ordinary person fills."""
+    """Box of a person of average size on the grid."""
     seen = camera.project(nominal_person().astype(np.float32))[:, :2]
     left, top = np.maximum(seen.min(0), 0).astype(int)
     right, bottom = seen.max(0).astype(int)

@@ -1,4 +1,4 @@
-"""Things that stand around, as cut-outs: (H, W, 4) uint8 RGBA, the ground at the bottom."""
+"""Objects in scenes, as cut-outs: (H, W, 4) uint8 RGBA, the ground at the bottom."""
 
 import cv2
 import numpy as np
@@ -41,7 +41,7 @@ def bush(rng: np.random.Generator) -> np.ndarray:
 
 
 def plant(rng: np.random.Generator) -> np.ndarray:
-    """A pot with long leaves."""
+    """Draw a pot with long leaves."""
     image = _empty(192, 128)
     green = np.array([0.22, 0.42, 0.16]) * rng.uniform(0.6, 1.5)
     for _ in range(int(rng.integers(12, 30))):
@@ -121,7 +121,7 @@ def table(rng: np.random.Generator) -> np.ndarray:
 
 
 def box(rng: np.random.Generator) -> np.ndarray:
-    """A bin, a case, a cabinet or a counter."""
+    """Draw a bin, a case, a cabinet or a counter."""
     image = _empty(160, int(rng.integers(70, 220)))
     colour = mixed(rng)
     image[..., :3], image[..., 3] = as_bytes(colour), 255
@@ -162,7 +162,7 @@ def bicycle(rng: np.random.Generator) -> np.ndarray:
 
 
 def column(rng: np.random.Generator) -> np.ndarray:
-    """A pillar, the edge of a wall or a door leaf."""
+    """Draw a pillar, the edge of a wall or a door leaf."""
     width = int(rng.integers(40, 130))
     walls = textures.WALLS['street' if rng.random() < 0.5 else 'indoor']
     image = cv2.resize(walls[rng.integers(len(walls))](rng), (width, 256), interpolation=cv2.INTER_AREA)
@@ -178,7 +178,7 @@ def lamp(rng: np.random.Generator) -> np.ndarray:
 
 
 def crowd(rng: np.random.Generator) -> np.ndarray:
-    """People far away and out of focus: a head, a trunk, legs."""
+    """Draw a person far away: a head, a trunk, legs."""
     image = _empty(192, 72)
     skin, hair, top, legs = (PEOPLE_COLOURS[rng.integers(a, b)] for a, b in ((0, 5), (5, 9), (9, 15), (9, 12)))
     top = mixed(rng) if rng.random() < 0.6 else top

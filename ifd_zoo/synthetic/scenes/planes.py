@@ -1,4 +1,4 @@
-"""Flat things in a scene drawn on the grid of samples: floors that go on, walls, and cut-outs that stand upright."""
+"""Flat parts of a scene drawn on the grid of samples: endless floors, walls and upright cut-outs."""
 
 import cv2
 import numpy as np
@@ -6,18 +6,18 @@ import numpy as np
 from ifd_zoo.synthetic.pictures.camera import Camera
 
 FAR = 60.0
-"""Metres at which a floor has faded to its mean colour."""
+"""Distance in metres at which floors end."""
 
 
 def draw_level(
     canvas: np.ndarray, camera: Camera, tile: np.ndarray, metres: float, height: float = 0.0, turn: float = 0.0
 ) -> np.ndarray:
-    """Draw an endless floor or ceiling; returns (rows, columns) bool where it is.
+    """Draw an endless floor or ceiling; return (rows, columns) bool, True where it is.
 
     Args:
         metres: side of the tile.
-        height: of the floor; one above the camera is a ceiling.
-        turn: radians that the tile is turned by.
+        height: of the floor; above the camera it is a ceiling.
+        turn: rotation of the tile, radians.
     """
     cosine, sine = np.cos(turn), np.sin(turn)
     inverse = camera.plane(np.array([0, 0, height]), np.array([cosine, sine, 0]), np.array([-sine, cosine, 0]))
@@ -38,7 +38,7 @@ def draw_level(
         maps.append((place - np.floor(place)) * np.float32(side) + np.float32(0.5))
     padded = cv2.copyMakeBorder(tile, 1, 1, 1, 1, cv2.BORDER_WRAP)
     seen = cv2.remap(padded, *maps, cv2.INTER_LINEAR).astype(np.float32)
-    # Where a sample steps over many texels only their mean is left; without this the floor would glitter.
+    # Fade to the mean where a sample spans many texels; otherwise the floor would alias.
     texel_step = side / metres / (near * camera.samples_per_metre * _distance(camera))
     clear = np.clip(1.6 / np.maximum(texel_step * (1 + 1.5 * (texel_step > 0.8)), 0.4), 0, 1)[..., None]
     mean = tile.reshape(-1, 3).mean(0, dtype=np.float32)
@@ -50,7 +50,7 @@ def draw_level(
 
 
 def lay(canvas: np.ndarray, image: np.ndarray, there: np.ndarray) -> None:
-    """Put the image on the canvas where it is there; in place, and ten times faster than numpy's `copyto`."""
+    """Copy the image to the canvas where `there`, in place and ten times faster than `np.copyto`."""
     cv2.copyTo(image, there.view(np.uint8), canvas)
 
 
@@ -66,10 +66,10 @@ def _distance(camera: Camera) -> float:
 def draw_upright(
     canvas: np.ndarray, camera: Camera, image: np.ndarray, corner: np.ndarray, across: np.ndarray, height: float
 ) -> np.ndarray:
-    """Draw a wall that is all in front of the camera; returns (rows, columns) bool where it is.
+    """Draw a wall that lies entirely in front of the camera; return (rows, columns) bool, True where it is.
 
     Args:
-        corner: (3,) its lower left corner.
+        corner: (3,) lower left corner.
         across: (3,) from there to the lower right corner.
     """
     centre = corner + across / 2 + np.array([0, 0, height / 2])
@@ -100,14 +100,14 @@ def _project(camera: Camera, points: np.ndarray) -> np.ndarray:
 def cut_out(
     camera: Camera, image: np.ndarray, place: np.ndarray, height: float
 ) -> tuple[np.ndarray, tuple[slice, slice]] | None:
-    """An upright cut-out that faces the camera, as it is seen.
+    """Project an upright cut-out that faces the camera.
 
     Args:
         image: (H, W, 4) uint8
-        place: (3,) the middle of its lower edge.
+        place: (3,) middle of its lower edge.
 
     Returns:
-        (h, w, 4) uint8 and the part of the grid that it fills; None where it is outside the picture.
+        (h, w, 4) uint8 and the part of the grid that it fills; None if it is outside the image.
     """
     foot, head = _project(camera, np.stack([place, place + [0, 0, height]]))
     tall = foot[1] - head[1]
@@ -129,7 +129,7 @@ def cut_out(
 
 
 def paste(canvas: np.ndarray, image: np.ndarray, where: tuple[slice, slice]) -> None:
-    """Lay (h, w, 4) uint8 over a part of the canvas."""
+    """Blend an (h, w, 4) uint8 image over a part of the canvas."""
     part = canvas[where]
     share = image[..., 3:] * np.float32(1 / 255)
     part[:] = part + (image[..., :3] - part.astype(np.float32)) * share

@@ -1,4 +1,4 @@
-"""Where and in what light a picture is taken; nothing here knows who is in it."""
+"""Scenes and their light; nothing here depends on who is in the image."""
 
 from dataclasses import dataclass, replace
 
@@ -10,10 +10,10 @@ from ifd_zoo.synthetic.streams import stream
 
 SCENES = ('street', 'park', 'indoor', 'studio', 'abstract')
 SHARES = (0.42, 0.12, 0.32, 0.06, 0.08)
-"""How often each kind is drawn. `studio` is a bare backdrop, `abstract` a picture of nothing."""
+"""Probability of each kind; `studio` is a bare backdrop, `abstract` a texture without meaning."""
 
 SIDED = (0.15, 0.65)
-"""How much more of the light from all around comes from one side than from the middle: windows, walls, open sky."""
+"""Range of how much more ambient light comes from one side than from the middle: windows, walls, open sky."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Scene:
     stand: Stand
     light: Light
     style: int
-    """Seed of what the scene is made of; the same in all pictures of a camera that do not have a scene of their own."""
+    """Seed of the scene's materials; the same in all images of a camera that do not have their own scene."""
 
     def facts(self) -> dict[str, float | int | str]:
         return {
@@ -36,10 +36,10 @@ class Scene:
 
 
 def scene_of(seed: int, camera: int, draw: np.random.Generator, own: bool) -> Scene:
-    """What a camera sees, with what differs from picture to picture drawn from `draw`.
+    """Return the scene of a camera, with the variation between its images drawn from `draw`.
 
     Args:
-        own: the picture has a scene and a light of its own, as if the camera had been carried elsewhere.
+        own: draw a separate scene and light for this image, as if the camera had been moved elsewhere.
     """
     constants = draw if own else stream(seed, 'camera', camera)
     kind = str(constants.choice(SCENES, p=SHARES))
@@ -58,7 +58,7 @@ def scene_of(seed: int, camera: int, draw: np.random.Generator, own: bool) -> Sc
 
 
 def daylight(rng: np.random.Generator, indoor: bool) -> Light:
-    """The usual light of a place: mostly soft, at times the sun."""
+    """Draw the usual light of a place: overcast, sun or indoor."""
     azimuth, height = rng.uniform(-np.pi, np.pi), rng.uniform(0.45, 1.25)
     tone = np.array([1 + rng.normal(0.02, 0.05), 1, 1 - rng.normal(0.02, 0.06)])
     overcast = bool(rng.random() < 0.35)
@@ -80,18 +80,18 @@ def daylight(rng: np.random.Generator, indoor: bool) -> Light:
 
 
 def _passing(light: Light, draw: np.random.Generator) -> Light:
-    """The same light at another hour: a little stronger or weaker."""
+    """Vary the light, a little stronger or weaker, as at another hour."""
     factor = draw.uniform(0.9, 1.12)
     return replace(light, sun_colour=light.sun_colour * factor, sky=light.sky * factor, ground=light.ground * factor)
 
 
 def sided(light: Light, strength: float) -> Light:
-    """Light that comes from one side as much more as `strength`, 0 to 1, says."""
+    """Scale how much more ambient light comes from one side, by `strength`, 0 to 1."""
     return replace(light, side=strength * light.side)
 
 
 def harsh(light: Light, draw: np.random.Generator) -> Light:
-    """Full sun or a spot: hard shadows, little else."""
+    """Draw full sun or a spotlight: hard shadows, little other light."""
     colour = draw.uniform(0.9, 1.25) * np.array([1.05, 1, 0.92])
     dim = draw.uniform(0.35, 0.6)
     toward = direction(draw.uniform(-np.pi, np.pi), draw.uniform(0.5, 1.2))
@@ -99,7 +99,7 @@ def harsh(light: Light, draw: np.random.Generator) -> Light:
 
 
 def backlight(light: Light, draw: np.random.Generator) -> Light:
-    """The sun stands behind people, whose front is dark."""
+    """Draw light with the sun behind people, whose front is dark."""
     toward = direction(np.pi + draw.uniform(-0.7, 0.7), draw.uniform(0.25, 0.8))
     dim = draw.uniform(0.35, 0.7)
     colour = np.full(3, draw.uniform(0.8, 1.3))
@@ -107,7 +107,7 @@ def backlight(light: Light, draw: np.random.Generator) -> Light:
 
 
 def night(light: Light, draw: np.random.Generator) -> Light:
-    """A street lamp, in its colour."""
+    """Draw the light of a street lamp, in its colour."""
     tone = np.array([1.1, 0.92, 0.7]) if draw.random() < 0.6 else np.array([0.85, 0.95, 1.1])
     dim = draw.uniform(0.1, 0.3) * np.array([0.85, 0.95, 1.15])
     toward = direction(draw.uniform(-np.pi, np.pi), draw.uniform(0.7, 1.35))
@@ -116,6 +116,6 @@ def night(light: Light, draw: np.random.Generator) -> Light:
 
 
 def direction(azimuth: float, height: float) -> np.ndarray:
-    """(3,) towards something `height` radians above the horizon; at azimuth 0 it is behind the camera."""
+    """Return (3,) towards a point `height` radians above the horizon; at azimuth 0 it is behind the camera."""
     level = np.cos(height)
     return np.array([np.sin(azimuth) * level, -np.cos(azimuth) * level, np.sin(height)])

@@ -1,4 +1,4 @@
-"""All of a picture but the person: what is behind, who passes by, what is in front."""
+"""Everything in an image except the person: background, passers-by and occluders."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -18,24 +18,24 @@ from ifd_zoo.synthetic.scenes.scene import Scene
 
 COARSE_SHADOW = 96
 PLACES = {'studio': 'indoor', 'abstract': 'street'}
-"""Where the things come from that stand in front, in scenes that have none of their own."""
+"""Places that occluders are taken from, for kinds of scenes without their own."""
 
 
 class Around(NamedTuple):
     canvas: np.ndarray
-    """(rows, columns, 3) uint8, all that is behind the person"""
+    """(rows, columns, 3) uint8, everything behind the person"""
     floor: np.ndarray
-    """(rows, columns) bool where it is floor"""
+    """(rows, columns) bool, True for floor"""
     fronts: list[Cover]
     facts: dict[str, float | int]
 
 
 class Surroundings:
-    """Everything is seen as if a person of ordinary size stood there: it must not follow who does.
+    """Renderer of surroundings, fitted to a person of average size so that they do not depend on who is seen.
 
     Args:
-        size: height and width of the pictures, pixels.
-        atlas: of all that is painted.
+        size: height and width of the images, pixels.
+        atlas: of painted textures and objects.
     """
 
     def __init__(self, atlas: Atlas, materials: Materials, size: tuple[int, int], supersampling: int) -> None:
@@ -43,9 +43,7 @@ class Surroundings:
         self._atlas = atlas
 
     def of(self, scene: Scene, framing: Framing, chances: Chances, bystanders: Sequence[Dressed]) -> Around:
-        """Args:
-        bystanders: who may pass by.
-        """
+        """Render the surroundings of a scene; `bystanders` are people who may pass by."""
         camera = fit(scene.stand, nominal_person(), framing, self._size, self._supersampling)
         plate = self._plate(scene, camera, chances)
         canvas, floor, blur, fronts, passing = plate.image, plate.floor, 0.0, [], 0
@@ -83,7 +81,7 @@ class Surroundings:
         rng: np.random.Generator,
         bystanders: Sequence[Dressed],
     ) -> Iterator[tuple[Cover, float]]:
-        """Who passes by, and metres behind the person; below 0 before."""
+        """Yield passers-by and their distance behind the person in metres, below 0 for in front."""
         coarse = fit(scene.stand, nominal_person(), framing, self._size, 1)
         for dressed in bystanders[: int(rng.choice([1, 1, 2]))]:
             draw = rng.spawn(1)[0]
@@ -92,7 +90,7 @@ class Surroundings:
             yield self._as_cover(shape, coarse, camera, scene), where[1]
 
     def _as_cover(self, shape: Shape, coarse: Camera, camera: Camera, scene: Scene) -> Cover:
-        """A passer-by, drawn with one sample for each pixel."""
+        """Render a passer-by with one sample per pixel."""
         shadow = shape.shadow(scene.light, COARSE_SHADOW)
         figure = draw_figure(shape, coarse, scene.light, shadow, self._materials)
         picture = np.zeros((coarse.size[0] * coarse.size[1], 4), np.float32)
@@ -103,7 +101,7 @@ class Surroundings:
 
 
 def _place(rng: np.random.Generator) -> tuple[float, float]:
-    """Metres to the right of the person and behind: someone in front walks past at the side."""
+    """Draw metres to the right of the person and behind; someone in front passes at the side."""
     if rng.random() < 0.3:
         side = max(0.42 + rng.normal(0, 0.15), 0.25)
         return float(side * rng.choice([-1, 1])), float(-rng.uniform(0.35, 0.9))
@@ -112,7 +110,7 @@ def _place(rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _defocused(canvas: np.ndarray, spread: float) -> np.ndarray:
-    """Blurred by a spread in samples, on a coarser grid where that is as good."""
+    """Blur by `spread` samples, on a coarser grid where that is as good."""
     factor = int(np.clip(spread // 2, 1, 8))
     if factor == 1:
         return cv2.GaussianBlur(canvas, (0, 0), spread)

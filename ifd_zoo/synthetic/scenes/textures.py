@@ -1,4 +1,4 @@
-"""Surfaces of walls and floors that tile: (256, 256, 3) uint8, 2 metres wide and high."""
+"""Tileable surfaces of walls and floors: (256, 256, 3) uint8, 2 metres wide and high."""
 
 from collections.abc import Callable
 
@@ -87,7 +87,7 @@ def gravel(rng: np.random.Generator) -> np.ndarray:
 
 
 def foliage(rng: np.random.Generator) -> np.ndarray:
-    """Leaves over leaves over dark."""
+    """Draw layers of leaves over a dark ground."""
     dark = np.array([0.1, 0.14, 0.06]) * rng.uniform(0.5, 1.5)
     light = np.array([0.42, 0.52, 0.2]) * rng.uniform(0.7, 1.3) + rng.normal(0, 0.05, 3)
     if rng.random() < 0.15:
@@ -102,7 +102,7 @@ def foliage(rng: np.random.Generator) -> np.ndarray:
 
 
 def fabric(rng: np.random.Generator) -> np.ndarray:
-    """Stripes, checks and dots, as clothes have: pattern alone must not give a person away."""
+    """Draw stripes, checks and dots as on clothes: a pattern alone must not mark a person."""
     rows, columns = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     colours = [mixed(rng) for _ in range(3)]
     image = np.ones((*SIZE, 1)) * colours[0]
@@ -120,7 +120,7 @@ def fabric(rng: np.random.Generator) -> np.ndarray:
 
 
 def metal(rng: np.random.Generator) -> np.ndarray:
-    """Shutters, corrugated sheets, lamellae."""
+    """Draw shutters, corrugated sheets or slats."""
     count = int(rng.choice([8, 12, 16, 32]))
     wave = np.abs((np.arange(SIDE) * count / SIDE) % 1 - 0.5) * 2
     image = muted(rng, 0.3, 0.85)[None, None] * (0.75 + 0.3 * wave)[:, None, None] * np.ones((1, SIDE, 1))
@@ -137,7 +137,7 @@ def graffiti(rng: np.random.Generator) -> np.ndarray:
 
 
 def dead_leaves(rng: np.random.Generator) -> np.ndarray:
-    """Shapes of all sizes over one another: edges as natural pictures have, without any meaning."""
+    """Draw overlapping shapes of all sizes: edges as in natural images, without meaning."""
     image = np.empty((*SIZE, 3), np.uint8)
     image[:] = as_bytes(mixed(rng))
     base = mixed(rng)
@@ -150,7 +150,7 @@ def dead_leaves(rng: np.random.Generator) -> np.ndarray:
 
 
 def patches(rng: np.random.Generator) -> np.ndarray:
-    """Blots in the colours of skin, hair and cloth."""
+    """Draw blots in the colours of skin, hair and clothes."""
     image = dead_leaves(rng)
     for _ in range(40):
         colour = PEOPLE_COLOURS[rng.integers(len(PEOPLE_COLOURS))] * rng.uniform(0.8, 1.2)
@@ -191,7 +191,7 @@ def _blocks(
     width: int,
     offset: bool = True,
 ) -> np.ndarray:
-    """Bricks, slabs, tiles or boards; every other row is shifted by half where `offset`."""
+    """Draw bricks, slabs, tiles or boards; `offset` shifts every other row by half if their number is even."""
     row = np.arange(SIDE) * rows / SIDE
     shift = (np.floor(row) % 2 * 0.5 if offset and rows % 2 == 0 else np.zeros(SIDE))[:, None]
     column = np.arange(SIDE)[None] * columns / SIDE + shift

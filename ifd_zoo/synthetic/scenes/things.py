@@ -1,4 +1,4 @@
-"""Which things stand where, and how high they are."""
+"""Catalogue of objects by place, with their heights."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,9 +11,9 @@ from ifd_zoo.synthetic.scenes import objects
 class Kind(NamedTuple):
     paint: Callable[[np.random.Generator], np.ndarray]
     height: tuple[float, float]
-    """Metres, from and to."""
+    """Range in metres."""
     base: float = 0.0
-    """Metres above the ground where it hangs or starts."""
+    """Metres above the ground at which it hangs or starts."""
 
 
 OBJECTS: dict[str, tuple[Kind, ...]] = {
@@ -63,7 +63,7 @@ OBJECTS: dict[str, tuple[Kind, ...]] = {
         Kind(objects.bench, (0.5, 0.9)),
     ),
 }
-"""What stands behind people."""
+"""Objects behind people."""
 
 OCCLUDERS: dict[str, tuple[Kind, ...]] = {
     'street': (
@@ -96,4 +96,4 @@ OCCLUDERS: dict[str, tuple[Kind, ...]] = {
         Kind(objects.pole, (3, 4)),
     ),
 }
-"""What stands in front of them."""
+"""Objects in front of people."""

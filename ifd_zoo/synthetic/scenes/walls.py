@@ -1,4 +1,4 @@
-"""Whole walls with what is in and on them, (256, 512, 3) uint8: 4 metres high and 8 wide, the floor at the bottom."""
+"""Walls with windows, doors, shelves etc., (256, 512, 3) uint8: 4 metres high, 8 wide, the floor at the bottom."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ Painter = Callable[[np.random.Generator, str], np.ndarray]
 
 
 def bare(rng: np.random.Generator, place: str) -> np.ndarray:
-    """One material, with skirting, a band or a stain perhaps."""
+    """Draw one material, at times with a tinted lower part or a skirting board."""
     image = covered(textures.WALLS[place][rng.integers(len(textures.WALLS[place]))](rng))
     if rng.random() < 0.4:
         _tint(image, (0, HEIGHT - int(rng.uniform(50, 110)), WIDTH, HEIGHT), muted(rng), 0.75)
@@ -25,7 +25,7 @@ def bare(rng: np.random.Generator, place: str) -> np.ndarray:
 
 
 def openings(rng: np.random.Generator, place: str) -> np.ndarray:
-    """Windows and doors in a row."""
+    """Draw a row of windows and doors."""
     image = bare(rng, place)
     step = int(rng.integers(70, 170))
     width, top, bottom = step * rng.uniform(0.35, 0.75), rng.uniform(30, 90), rng.uniform(140, 190)
@@ -39,7 +39,7 @@ def openings(rng: np.random.Generator, place: str) -> np.ndarray:
 
 
 def building(rng: np.random.Generator, place: str) -> np.ndarray:
-    """Storeys of windows: a house that is drawn larger or farther away."""
+    """Draw storeys of windows: a house that is shown larger or farther away."""
     image = covered(textures.WALLS['street'][rng.integers(4)](rng))
     rows, columns = int(rng.integers(2, 7)), int(rng.integers(4, 16))
     height, width = HEIGHT / rows, WIDTH / columns
@@ -54,7 +54,7 @@ def building(rng: np.random.Generator, place: str) -> np.ndarray:
 
 
 def shop_window(rng: np.random.Generator, place: str) -> np.ndarray:
-    """Large panes with goods behind them, a sign above."""
+    """Draw large panes with goods behind them and a sign above."""
     image = bare(rng, place)
     top, bottom = rng.uniform(60, 100), rng.uniform(215, 250)
     _rectangle(image, (0, top - rng.uniform(25, 45), WIDTH, top - 4), vivid(rng))
@@ -71,7 +71,7 @@ def shop_window(rng: np.random.Generator, place: str) -> np.ndarray:
 
 
 def shelves(rng: np.random.Generator, place: str) -> np.ndarray:
-    """Books, boxes, bottles, folded clothes."""
+    """Draw shelves of books, boxes, bottles or folded clothes."""
     image = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     image[:] = as_bytes(muted(rng, 0.08, 0.6))
     board = muted(rng, 0.15, 0.95)
@@ -90,7 +90,7 @@ def shelves(rng: np.random.Generator, place: str) -> np.ndarray:
 
 
 def rack(rng: np.random.Generator, place: str) -> np.ndarray:
-    """Clothes on hangers: cloth without people in it."""
+    """Draw clothes on hangers: clothes without people in them."""
     image = bare(rng, 'indoor')
     for bar in (rng.uniform(70, 110), rng.uniform(150, 180)):
         left = rng.uniform(0, 40)
@@ -106,7 +106,7 @@ def rack(rng: np.random.Generator, place: str) -> np.ndarray:
 
 
 def pictures(rng: np.random.Generator, place: str) -> np.ndarray:
-    """Posters, paintings, notices; some show faces and clothes."""
+    """Draw posters, paintings and notices, some in the colours of faces and clothes."""
     image = bare(rng, place)
     for _ in range(int(rng.integers(1, 8))):
         left, top = rng.uniform(-20, WIDTH - 30), rng.uniform(20, 130)
@@ -120,7 +120,7 @@ def pictures(rng: np.random.Generator, place: str) -> np.ndarray:
 
 
 def escalator(rng: np.random.Generator, place: str) -> np.ndarray:
-    """Slanted balustrades and steps."""
+    """Draw slanted balustrades and steps."""
     image = bare(rng, 'indoor')
     slope = rng.uniform(0.3, 0.8) * rng.choice([-1, 1])
     for start in np.arange(-600, 700, rng.uniform(90, 200)):
@@ -132,7 +132,7 @@ def escalator(rng: np.random.Generator, place: str) -> np.ndarray:
 
 
 def steps(rng: np.random.Generator, place: str) -> np.ndarray:
-    """A flight of stairs from the front."""
+    """Draw a flight of stairs from the front."""
     image = bare(rng, 'street')
     height = rng.uniform(8, 14)
     colour = muted(rng, 0.4, 0.85, 0.03)
@@ -143,7 +143,7 @@ def steps(rng: np.random.Generator, place: str) -> np.ndarray:
 
 
 def covered(tile: np.ndarray) -> np.ndarray:
-    """A wall of one material: its 2 metres repeated."""
+    """Repeat a 2-metre tile over a wall."""
     small = cv2.resize(tile, (WIDTH // 4, HEIGHT // 2), interpolation=cv2.INTER_AREA)
     return np.tile(small, (2, 4, 1))
 
@@ -170,7 +170,7 @@ def _door(rng: np.random.Generator, image: np.ndarray, sides: tuple[float, float
 
 
 def _goods(rng: np.random.Generator, image: np.ndarray, box: tuple[float, ...]) -> None:
-    """Something with a colour of its own within a box."""
+    """Draw something in its own colour within a box."""
     left, top, right, bottom = box
     width, height = (right - left) * rng.uniform(0.1, 0.5), (bottom - top) * rng.uniform(0.1, 0.7)
     x, y = rng.uniform(left, max(right - width, left + 1)), rng.uniform(top, max(bottom - height, top + 1))
@@ -183,7 +183,7 @@ def _goods(rng: np.random.Generator, image: np.ndarray, box: tuple[float, ...]) 
 
 
 def _reflection(rng: np.random.Generator, image: np.ndarray, box: tuple[float, ...]) -> None:
-    """What the street throws on a pane."""
+    """Draw the reflection of the street on a pane."""
     left, top, right, bottom = (int(np.clip(v, 0, n)) for v, n in zip(box, (WIDTH, HEIGHT) * 2, strict=True))
     part = image[top:bottom, left:right]
     if part.size:
@@ -212,7 +212,7 @@ def _tint(image: np.ndarray, box: tuple[int, ...], colour: np.ndarray, strength:
 
 
 def sky(rng: np.random.Generator) -> np.ndarray:
-    """(256, 256, 3) from the zenith down to the horizon."""
+    """Draw a (256, 256, 3) sky from the zenith down to the horizon."""
     zenith = np.array([0.35, 0.55, 0.85]) if rng.random() < 0.5 else np.array([0.72, 0.76, 0.82])
     horizon = np.array([0.85, 0.9, 0.95]) * rng.uniform(0.85, 1.1)
     share = np.linspace(0, 1, textures.SIDE)[:, None, None]
