@@ -26,15 +26,15 @@ def person():
 HEIC = b'\0\0\0\x18ftypheic\0\0\0\0mif1heic' + bytes(2000)
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
 BAD = {
-    'text.jpg': (b'not a picture', 'is not a picture; supported are JPEG, PNG'),
+    'text.jpg': (b'not a picture', 'is not a picture; supported formats are JPEG, PNG'),
     'empty.jpg': (b'', 'is empty (0 bytes); copy it again'),
     'cut.jpg': (PHOTO.read_bytes()[:900], 'is damaged or incomplete'),
-    'photo.heic': (HEIC, 'is a HEIC photo, for which pillow-heif must be installed here; or save it as JPEG or PNG'),
+    'photo.heic': (HEIC, 'is a HEIC photo; install pillow-heif to read it, or save it as JPEG or PNG'),
     'drawing.svg': (SVG, 'is an SVG drawing, which is not supported; export it as PNG or JPEG'),
     'strip.png': (encode(Image.new('L', (20_000, 20)), 'PNG'), 'is 20000 x 20 pixels'),
     'dot.png': (encode(Image.new('L', (1, 1)), 'PNG'), 'is 1 x 1 pixels; at least 8'),
     'huge.png': (encode(Image.new('1', (12_000, 9_000)), 'PNG'), 'has more than 80 megapixels; make it smaller'),
-    'pickle.jpg': (pickle.dumps({'a': 1}), 'is not a picture; supported are JPEG, PNG'),
+    'pickle.jpg': (pickle.dumps({'a': 1}), 'is not a picture; supported formats are JPEG, PNG'),
 }
 
 

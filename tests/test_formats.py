@@ -54,7 +54,7 @@ def test_gallery_images_of_every_format_are_read_like_jpeg(tmp_path, check):
     assert len(changed) == len(ODD) and len(after.records) == len(before.records)
     assert [r.label_map for r in after.records] == [r.label_map for r in before.records]
     status, printed = check(root, '--masks')
-    assert status == 0 and 'images in a split that are not taken: none' in printed
+    assert status == 0 and 'images in a split that are ignored: none' in printed
 
 
 @pytest.mark.filterwarnings('ignore::ifd_zoo.datasets.common.CountWarning')
@@ -77,7 +77,7 @@ def test_images_one_level_too_high_are_named(tmp_path, check):
     for path in sorted(person.glob('*/*.jpg')):
         path.rename(person / f'{path.stem}_{path.parent.name}.jpg')
     status, printed = check(root)
-    assert status == 1 and 'images in a split that are not taken: 4\n' in printed
+    assert status == 1 and 'images in a split that are ignored: 4\n' in printed
     assert '  gallery/0001/c1_1_0.jpg: lies at another depth than gallery/*/*/*\n' in printed
     assert '| general | 2 / 4 | the gallery does not show the person (2) |' in printed
 
@@ -91,7 +91,7 @@ def test_images_that_a_published_layout_does_not_take_are_named(tmp_path, check,
         deep.parent.mkdir()
         shutil.copy(path, deep)
     status, printed = check(root, '--data', name)
-    assert status == 1 and f'images in a split that are not taken: {len(PUBLISHED_TREES[name].splits)}\n' in printed
+    assert status == 1 and f'images in a split that are ignored: {len(PUBLISHED_TREES[name].splits)}\n' in printed
     assert all(f'/more/{path.name}: lies at another depth than' in printed for path in root.rglob('more/*'))
 
 
@@ -104,9 +104,9 @@ def test_pictures_by_content_or_by_suffix_alone_are_named_and_other_files_are_no
     (folder / 'notes.txt').write_text('a note')
     (folder / '._c1_1.jpg').write_bytes(b'x')
     status, printed = check(root)
-    assert status == 1 and 'images in a split that are not taken: 2\n' in printed
-    assert 'train/0000/0/c0_0.jpg_: is a picture by its content, but not by its name; let it end in .jpg\n' in printed
-    assert 'train/0000/0/c1_1.heic: is a HEIC photo, for which pillow-heif must be installed here' in printed
+    assert status == 1 and 'images in a split that are ignored: 2\n' in printed
+    assert 'train/0000/0/c0_0.jpg_: is an image without an image suffix; rename it to end in .jpg\n' in printed
+    assert 'train/0000/0/c1_1.heic: is a HEIC photo; install pillow-heif to read it' in printed
 
 
 def test_folders_of_pictures_are_the_same_to_every_command(tmp_path):

@@ -40,7 +40,7 @@ def test_arrays_of_several_pictures_are_several(predictor):
                                  'data:image/png;base64,' + 'A' * 5000])  # fmt: skip
 def test_a_url_is_called_one_and_not_fetched(predictor, url):
     for one in (url, [photo(0), url]):
-        with pytest.raises(ImageError, match='is a URL, from which nothing is fetched; save the picture'):
+        with pytest.raises(ImageError, match='is a URL, and URLs are not fetched; save the picture'):
             predictor.embed(one)
     with pytest.raises(ImageError, match='is a URL'):
         predictor.attention(url)

@@ -51,7 +51,7 @@ def test_nothing_uploaded_is_nothing_collected(into):
 
 REFUSED = {
     'empty.jpg': (b'', r'is empty \(0 bytes\); copy it again'),
-    'text.jpg': (b'no picture\n', 'is not a picture; supported are JPEG'),
+    'text.jpg': (b'no picture\n', 'is not a picture; supported formats are JPEG'),
     'IMG_1.HEIC': (b'\0\0\0\x18ftypheic' + bytes(99), 'is a HEIC photo.*install.*save it as JPEG'),
     'a.avif': (b'\0\0\0\x18ftypavif' + bytes(99), 'is damaged or incomplete'),
     'a.svg': (
@@ -62,7 +62,7 @@ REFUSED = {
     'rar.zip': (b'Rar!\x1a\7\0' + bytes(99), 'is a RAR archive.*put its pictures into a ZIP'),
     'seven.zip': (b'7z\xbc\xaf\x27\x1c' + bytes(99), 'is a 7-Zip archive'),
     'tar.zip': (bytes(257) + b'ustar' + bytes(250), 'is a tar archive'),
-    'page.zip': (b'<html>Not found</html>', 'is not a ZIP, whatever its name says'),
+    'page.zip': (b'<html>Not found</html>', 'is not a ZIP, despite its name'),
     'header.png': (b'\x89PNG\r\n\x1a\n', 'is damaged'),
     'tiny.png': (picture(size=(7, 200)), 'is 7 x 200 pixels; at least 8'),
     'strip.png': (picture(size=(20_000, 20)), 'is 20000 x 20 pixels; .* at most 100 times as long as wide'),

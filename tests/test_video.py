@@ -52,14 +52,14 @@ def test_what_follows_a_minute_is_left_out(tmp_path):
     result = collect([long], tmp_path / 'in')
     seconds = [file.name.rpartition('m')[2] for file in result.files]
     assert len(result.files) == MAX_SECONDS and seconds[-1] == '59s'
-    assert result.skipped == ['long.mp4: is looked at for 60 seconds only: a clip lasts at most a minute; cut it']
+    assert result.skipped == ['long.mp4: is used for 60 seconds only: a video may last at most a minute; cut it']
 
 
 def test_a_video_of_more_pixels_than_a_minute_has_is_not_decoded_to_its_end(tmp_path, monkeypatch):
     monkeypatch.setattr('ifd_zoo.uploads.video.MAX_DECODED', 7 * 64 * 96)  # of 15 pictures
     result = collect([write_clip(tmp_path / 'a.mp4', 3)], tmp_path / 'in')
     assert [file.name for file in result.files] == ['a.mp4 0m00s', 'a.mp4 0m01s']
-    assert 'is looked at for 2 seconds only' in result.skipped[0]
+    assert 'is used for 2 seconds only' in result.skipped[0]
 
 
 @pytest.mark.parametrize('content', [
@@ -117,7 +117,7 @@ def test_a_sound_without_pictures_is_refused(tmp_path):
 
 def test_a_clip_is_no_query_and_is_not_looked_for_in_a_zip(tmp_path):
     clip = write_clip(tmp_path / 'a.mp4', 1)
-    with pytest.raises(ImageError, match='a.mp4: is a video; give it to the gallery'):
+    with pytest.raises(ImageError, match='a.mp4: is a video; add it to the gallery'):
         check_photo(PhotoFile(clip, 'a.mp4'))
     result = collect([write_zip(tmp_path / 'all.zip', {'a.mp4': clip.read_bytes()})], tmp_path / 'in')
-    assert 'all.zip/a.mp4: is a video; give it to the gallery by itself' in result.skipped[0]
+    assert 'all.zip/a.mp4: is a video; add it to the gallery on its own' in result.skipped[0]

@@ -1,1 +1,1 @@
-"""Pictures: what is read, in which formats, and with how much memory."""
+"""Image files: supported formats, loading and limits on memory."""

@@ -1,7 +1,7 @@
-"""Files of pictures, read in a bounded number of steps.
+"""Image files, read in a bounded number of steps.
 
-Pillow walks through chunks, markers, tags and some pixels in Python, and a file of some megabytes can hold millions of
-them. What one step costs is bounded, so the number of steps bounds the time.
+Pillow walks through chunks, markers, tags and some pixels in Python, and a file of a few megabytes can hold millions of
+them. The cost of one step is bounded, so a limit on the number of steps bounds the time.
 """
 
 import io
@@ -9,37 +9,37 @@ import os
 from pathlib import Path
 
 HEADER_READS = 5_000
-"""Steps up to the first pixel. Photos take a few hundred at most."""
+"""Reads allowed before the first pixel. Photos take a few hundred at most."""
 
 HEADER_BYTES = 16_000_000
-"""Read up to the first pixel: metadata such as a second picture for a depth map."""
+"""Bytes allowed before the first pixel, for metadata such as a second image with a depth map."""
 
 TIFF_HEADER_BYTES = 2_000_000
-"""The same of a TIFF file, whose table of strips becomes objects that take a hundred times as much memory."""
+"""The same for TIFF, whose table of strips becomes objects that take a hundred times as much memory."""
 
 PIXEL_READS = 50_000
-"""Steps that any picture may take for its pixels."""
+"""Reads allowed for the pixels of any image."""
 
 BYTES_PER_READ = 512
-"""Larger files may take one step more for so many bytes; PNG is usually packed in chunks of 8 KB or more."""
+"""Bytes of the file per additional read for its pixels; PNG usually comes in chunks of 8 KB or more."""
 
 REREAD = 4
-"""How often all bytes may be read."""
+"""Number of times that the whole file may be read."""
 
 WHOLE = (b'RIFF', b'ftyp')
-"""Marks of formats whose files are handed to a C library whole."""
+"""Signatures of formats whose files are passed to a C library as a whole."""
 
 
 class TooManySteps(Exception):
-    """A file takes more steps to read than pictures do."""
+    """A file takes more steps to read than real images do."""
 
 
 class BoundedReader(io.BufferedReader):
-    """A file that is read in a bounded number of steps, first for the header of a picture, then for its pixels.
+    """File with a limit on reads and bytes, first for the header of an image, then for its pixels.
 
     Raises:
         OSError: the file cannot be opened.
-        TooManySteps: from `read`, when the steps are used up.
+        TooManySteps: from `read`, when a limit is exceeded.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,7 +52,7 @@ class BoundedReader(io.BufferedReader):
             self.allow_pixels()
 
     def allow_pixels(self) -> None:
-        """From here on the steps of the pixels count."""
+        """Switch from the limits for the header to those for the pixels."""
         self._reads = PIXEL_READS + self.size // BYTES_PER_READ
         self._bytes = HEADER_BYTES + REREAD * self.size
 

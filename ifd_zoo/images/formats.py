@@ -1,4 +1,4 @@
-"""Which pictures are read: by their format, by the suffix of their file, and by their first bytes."""
+"""Supported image formats: by name, by file suffix and by first bytes."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ HEIF_SUFFIXES = ('.heic', '.heics', '.heif', '.heifs', '.hif')
 
 
 def _heif() -> dict[str, tuple[str, ...]]:
-    """Lets Pillow read HEIC, where its plugin is installed."""
+    """Register Pillow's HEIC plugin, if it is installed, and return its format."""
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
@@ -26,23 +26,23 @@ FORMATS: dict[str, tuple[str, ...]] = {
     'PPM': ('.ppm', '.pgm', '.pbm', '.pnm', '.pfm'),
     **_heif(),
 }
-"""What is decoded, by Pillow's names, and the suffixes of such files. A list, since Pillow would otherwise start
-Ghostscript for an uploaded EPS file."""
+"""Decoded formats by Pillow's names, with their suffixes. Formats are listed explicitly because Pillow would otherwise
+start Ghostscript for an uploaded EPS file."""
 
 SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-"""Ends of names of the files that are taken for pictures where these are found by their names, in any case."""
+"""Suffixes, in upper or lower case, of files that count as images when a folder is listed."""
 
 UNREAD_SUFFIXES = tuple(
     suffix
     for suffix in (*HEIF_SUFFIXES, *'.svg .svgz .eps .psd .jp2 .jxl .raw .dng .cr2 .nef .arw'.split())
     if suffix not in SUFFIXES
 )
-"""Suffixes of pictures that are not decoded here."""
+"""Suffixes of image files that are not supported."""
 
 HEAD_BYTES = 1024
-"""As many first bytes as tell what a file is."""
+"""Number of first bytes from which the type of a file can be told."""
 
-SUPPORTED = 'supported are JPEG, PNG, WebP, AVIF, GIF, BMP and TIFF'
+SUPPORTED = 'supported formats are JPEG, PNG, WebP, AVIF, GIF, BMP and TIFF'
 STARTS = (
     (b'\xff\xd8\xff', '.jpg'),
     (b'\x89PNG\r\n\x1a\n', '.png'),
@@ -64,7 +64,7 @@ HEIF_BRANDS = {b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'
 
 
 def list_pictures(folder: Path, pattern: str = '**/*') -> list[Path]:
-    """Sorted files below a folder that are pictures by their suffix, without those that `is_hidden`.
+    """Return the sorted files below a folder that have an image suffix, except those that `is_hidden`.
 
     Args:
         pattern: glob below the folder, such as `*/*` for one folder per person.
@@ -74,9 +74,9 @@ def list_pictures(folder: Path, pattern: str = '**/*') -> list[Path]:
 
 
 def is_hidden(path: Path, folder: Path) -> bool:
-    """Whether a file below `folder`, or a folder between them, has a name that begins with a dot.
+    """Return whether a file below `folder`, or a folder between the two, has a name that begins with a dot.
 
-    Unpacking on a Mac leaves `._<name>.jpg` beside each image, a notebook leaves `.ipynb_checkpoints` folders.
+    Archives made on a Mac contain `._<name>.jpg` beside each image, and notebooks leave `.ipynb_checkpoints` folders.
     """
     return any(part.startswith('.') for part in path.parts[len(folder.parts) :])
 
@@ -86,13 +86,13 @@ def is_zip(head: bytes) -> bool:
 
 
 def is_video(head: bytes) -> bool:
-    """Whether a file that begins so is an MP4, a MOV or another video of that family."""
+    """Return whether a file with these first bytes is an MP4, a MOV or another video of that family."""
     brands = _brands(head)
     return bool(brands) and not brands & (AVIF_BRANDS | HEIF_BRANDS)
 
 
 def picture_suffix(head: bytes) -> str | None:
-    """`.jpg`, `.png` ... when a file that begins so may be a picture that is decoded here."""
+    """Return `.jpg`, `.png` ... if a file with these first bytes may be a supported image, else None."""
     if head.startswith(b'RIFF') and head[8:12] == b'WEBP':
         return '.webp'
     if _brands(head) & AVIF_BRANDS:
@@ -103,29 +103,29 @@ def picture_suffix(head: bytes) -> str | None:
 
 
 def fault_of(head: bytes, name: str) -> str | None:
-    """What is wrong with a file that begins so and what to do; None when it may be a picture."""
+    """Return what is wrong with a file with these first bytes and what to do; None if it may be an image."""
     if picture_suffix(head):
         return None
     if not head:
         return 'is empty (0 bytes); copy it again'
     if is_video(head):
-        return 'is a video; give it to the gallery by itself, or save a frame of it as JPEG or PNG'
+        return 'is a video; add it to the gallery on its own, or save a frame of it as JPEG or PNG'
     if _brands(head):
-        return 'is a HEIC photo, for which pillow-heif must be installed here; or save it as JPEG or PNG'
+        return 'is a HEIC photo; install pillow-heif to read it, or save it as JPEG or PNG'
     if b'<svg' in head[:HEAD_BYTES]:
         return 'is an SVG drawing, which is not supported; export it as PNG or JPEG'
     if head.startswith(b'%PDF'):
         return 'is a PDF document, which is not supported; save its pictures as JPEG or PNG'
     archive = 'tar' if head[257:262] == b'ustar' else _archive(head)
     if archive:
-        return f'is a {archive} archive, which is not opened; put its pictures into a ZIP'
+        return f'is a {archive} archive, which is not supported; put its pictures into a ZIP'
     if name.lower().endswith('.zip'):
-        return 'is not a ZIP, whatever its name says; make it again'
+        return 'is not a ZIP, despite its name; create it again'
     return f'is not a picture; {SUPPORTED}'
 
 
 def _brands(head: bytes) -> set[bytes]:
-    """What a file in the container of MP4, HEIC and AVIF says that it is; empty for any other file."""
+    """Return the brands that an MP4, HEIC or AVIF container declares; empty for any other file."""
     if head[4:8] != b'ftyp':
         return set()
     end = min(int.from_bytes(head[:4], 'big'), len(head))

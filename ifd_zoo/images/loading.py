@@ -1,4 +1,4 @@
-"""Pictures in: whatever a user hands over becomes an upright 8-bit RGB image, or a message that says what is wrong."""
+"""Image loading: any input becomes an upright 8-bit RGB image, or an error that says what is wrong."""
 
 import os
 import re
@@ -14,31 +14,31 @@ from ifd_zoo.images.bounded_reader import BoundedReader, TooManySteps
 from ifd_zoo.images.formats import FORMATS, HEAD_BYTES, fault_of, picture_suffix
 
 MIN_SIDE = 8
-"""Pixels. A smaller picture shows no person."""
+"""Minimum side in pixels. A smaller image shows no person."""
 
 MAX_SIDE = 2048
-"""Pixels. Longer pictures are shrunk, which bounds the memory of all that follows; the networks see far fewer."""
+"""Maximum side in pixels. Larger images are shrunk, which bounds the memory of later steps; networks need far fewer."""
 
 MAX_PIXELS = 80_000_000
-"""Pixels of a file before decoding: at 4 bytes each, what one upload may cost in memory. Below Pillow's own limit."""
+"""Maximum pixels of a file; at 4 bytes each, this bounds the memory of one upload. Below Pillow's own limit."""
 
 MAX_EXIF_BYTES = 2**16
-"""What JPEG has room for. Each entry may claim all of them, and Pillow makes a copy for each."""
+"""Maximum EXIF size, which is that of JPEG. Each entry may claim all of the bytes, and Pillow copies them for each."""
 
 MAX_PLAIN_BYTES = 250_000
-"""Most bytes of a PPM file in decimal digits, which are read one by one."""
+"""Maximum size of a PPM file in decimal digits, which are read one by one."""
 
 BACKGROUND = 'white'
-"""Colour behind transparent pixels, as image viewers show it."""
+"""Colour behind transparent pixels, as in image viewers."""
 
-URL = re.compile('[a-z][a-z0-9+.-]+:/|data:', re.IGNORECASE)  # as a Path has it: with one slash
+URL = re.compile('[a-z][a-z0-9+.-]+:/|data:', re.IGNORECASE)  # one slash, as Path merges two
 
 
 class ImageError(ZooError, ValueError):
-    """A picture that cannot be used.
+    """An image that cannot be used.
 
     Attributes:
-        name: of the picture, without folders.
+        name: file name of the image, without folders.
         reason: what is wrong with it and what to do.
     """
 
@@ -55,25 +55,25 @@ def load_image(
     name: str | None = None,
     max_side: int = MAX_SIDE,
 ) -> Image.Image:
-    """An upright RGB image.
+    """Load an upright RGB image.
 
-    EXIF rotation is applied, transparent pixels become white, 16 bits are scaled to 8, and of an animation the first
-    frame is taken.
+    EXIF rotation is applied, transparent pixels become white, 16 bits are scaled to 8, and the first frame of an
+    animation is used.
 
     Args:
         source: PIL image of any mode, path, or array (H, W), (H, W, 3) or (H, W, 4) of type uint8, uint16, bool or
             float in [0, 1].
-        name: used in messages; by default the file's name.
-        max_side: longest side of the result in pixels; longer images are shrunk.
+        name: used in error messages; the file's name by default.
+        max_side: maximum side of the result in pixels; larger images are shrunk.
 
     Raises:
-        ImageError: nothing usable is there: no such file, empty, damaged, not a picture, too small, too large ...
+        ImageError: the source cannot be used: no such file, empty, damaged, not an image, too small, too large ...
     """
     if isinstance(source, (str, Path)):
         path, name = Path(source), name or Path(source).name or str(source)
         with open_image(path, name) as image:
             check_size(image, name)
-            # A JPEG decoder can leave out detail while it decodes: a 60-megapixel photo costs a quarter of the memory.
+            # JPEG can be decoded at a reduced size: a 60-megapixel photo then takes a quarter of the memory.
             image.draft(None, _fit(image.size, max_side))
             return _to_rgb(image, name, max_side)
     name = name or 'image'
@@ -88,17 +88,17 @@ def load_image(
 
 @contextmanager
 def open_image(path: Path, name: str) -> Iterator[Image.Image]:
-    """A picture of which the header has been read, and not yet the pixels.
+    """Open an image and read its header, but not its pixels.
 
     Args:
-        name: used in messages.
+        name: used in error messages.
 
     Raises:
-        ImageError: there is no file of a picture. Errors of what is done with the picture are raised as such, too.
+        ImageError: the file cannot be used. Errors in the body of the `with` statement are also raised as ImageError.
     """
     with _faults(name):
         if URL.match(str(path)) and not os.path.exists(path):
-            raise ImageError(name, 'is a URL, from which nothing is fetched; save the picture and give its path')
+            raise ImageError(name, 'is a URL, and URLs are not fetched; save the picture and give its path')
         if path.is_dir():
             raise ImageError(name, 'is a folder, not a picture; give the files in it')
         if not path.is_file():
@@ -131,16 +131,16 @@ def _faults(name: str) -> Iterator[None]:
         raise ImageError(name, reason) from error
     except UnidentifiedImageError as error:
         raise ImageError(name, 'is damaged, or not a picture; save or copy it again') from error
-    # Pillow's decoders raise whatever damaged bytes lead them to: OSError, SyntaxError, IndexError, struct.error ...
+    # Damaged bytes can make Pillow's decoders raise anything: OSError, SyntaxError, IndexError, struct.error ...
     except Exception as error:
         reason = f'is damaged or incomplete ({error}); save or copy it again'
-        if isinstance(error, OSError) and error.errno:  # of the system: Pillow's own have no number
+        if isinstance(error, OSError) and error.errno:  # from the system: Pillow's own errors have no number
             reason = f'cannot be read ({error.strerror}); check its permissions, or copy it again'
         raise ImageError(name, reason) from error
 
 
 def check_size(image: Image.Image, name: str) -> None:
-    """Raises ImageError: the picture has too many or too few pixels to be decoded."""
+    """Raise ImageError if the image has too many or too few pixels to be decoded."""
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(name, _too_large())
@@ -170,12 +170,12 @@ def _to_rgb(image: Image.Image, name: str, max_side: int) -> Image.Image:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Another image, turned as its EXIF data says."""
-    image.load()  # here, so that an error in the pixels is not taken for one in the EXIF data
+    """Return a new image, rotated as the EXIF data says."""
+    image.load()  # first, so that an error in the pixels is not taken for one in the EXIF data
     _check_exif(image.info.get('exif') or image.info.get('Raw profile type exif') or b'')
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # damaged EXIF data raises many things, and says nothing about rotation
+    except Exception:  # damaged EXIF data can raise anything, and gives no rotation
         return image.copy()
 
 
@@ -185,7 +185,7 @@ def _check_exif(data: bytes | str) -> None:
 
 
 def _check_avif(file: BoundedReader) -> None:
-    """`_check_exif`, which for AVIF comes before Pillow: it goes through the EXIF data as it opens the file."""
+    """Apply `_check_exif` before Pillow opens an AVIF file, as opening one already parses the EXIF data."""
     from PIL import _avif  # not in every build of Pillow
 
     exif = _avif.AvifDecoder(file.read(), 'auto', 1).get_info()[4]
@@ -194,7 +194,7 @@ def _check_avif(file: BoundedReader) -> None:
 
 
 def _eight_bits(image: Image.Image, name: str) -> Image.Image:
-    """The image in a mode that can be resized, with 8 bits per channel."""
+    """Convert the image to a mode that can be resized, with 8 bits per channel."""
     if image.mode in ('I', 'F') or image.mode.startswith('I;16'):
         return Image.fromarray(_to_uint8(np.asarray(image), name))
     if image.mode == '1':
@@ -218,7 +218,7 @@ def _to_uint8(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype == bool:
         return array.astype(np.uint8) * 255
     if array.dtype == np.int32 and array.size and array.min() >= 0 and array.max() < 1 << 16:
-        array = array.astype(np.uint16)  # Pillow's mode I, which holds 16 bits
+        array = array.astype(np.uint16)  # Pillow's mode I, used for 16-bit images
     if array.dtype.kind == 'u' and array.dtype.itemsize == 2:
         return (array >> 8).astype(np.uint8)
     if array.dtype.kind == 'f' and np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1:
@@ -227,17 +227,17 @@ def _to_uint8(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def shrink_like(label_map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The label map of a picture that `load_image` may have shrunk.
+    """Shrink the label map of an image that `load_image` may have shrunk.
 
     Args:
         label_map: (H, W) uint8.
-        size: (width, height) of the picture as it was loaded.
+        size: (width, height) of the loaded image.
 
     Returns:
-        (height, width) uint8. A map of another shape than the picture stays as it is, to be refused with its size.
+        (height, width) uint8. A map with another aspect ratio is returned unchanged, so that its size can be reported.
     """
     (height, width), (new_width, new_height) = label_map.shape, size
-    alike = abs(height * new_width - width * new_height) <= max(height, width)  # sides of the picture were rounded
+    alike = abs(height * new_width - width * new_height) <= max(height, width)  # sides of the image were rounded
     if max(height, width) <= MAX_SIDE or not alike:
         return label_map
     return np.asarray(Image.fromarray(label_map).resize(size, Image.Resampling.NEAREST))

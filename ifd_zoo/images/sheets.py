@@ -1,4 +1,4 @@
-"""Pictures and texts in rows and columns, as one picture."""
+"""Sheets: images and texts arranged in rows and columns of one image."""
 
 from collections.abc import Sequence
 from itertools import accumulate, zip_longest
@@ -13,17 +13,17 @@ def sheet(
     background: str | None = 'white',
     align: Sequence[float] = (0.5,),
 ) -> Image.Image:
-    """Put pictures together. Columns are as wide as their widest cell, rows as high as their highest.
+    """Arrange images in a grid. Columns are as wide as their widest cell, rows as high as their highest.
 
     Args:
-        rows: cells from top to bottom and left to right, one at least; None stays empty, as what a shorter row lacks.
+        rows: cells from top to bottom and left to right, at least one; None and the end of a short row stay empty.
         gap: pixels between cells.
-        edge: pixels around all of them.
-        background: colour; None for a transparent one.
-        align: where a cell stands in its column, from 0 (left) to 1 (right); the last number is for all columns left.
+        edge: pixels around the grid.
+        background: colour; None for transparent.
+        align: position of a cell in its column, from 0 (left) to 1 (right); the last number is for all further columns.
 
     Returns:
-        RGB, or RGBA on transparent ground. Cells stand at the top of their row.
+        RGB, or RGBA if the background is transparent. Cells are at the top of their row.
     """
     widths = [max((cell.width for cell in column if cell), default=0) for column in zip_longest(*rows)]
     heights = [max((cell.height for cell in row if cell), default=0) for row in rows]
@@ -40,7 +40,7 @@ def sheet(
 
 
 def in_rows(cells: Sequence[Image.Image], columns: int) -> list[Sequence[Image.Image]]:
-    """The cells in rows of that many, the last one perhaps shorter."""
+    """Split the cells into rows of `columns`; the last row may be shorter."""
     return [cells[start : start + columns] for start in range(0, len(cells), columns)]
 
 
@@ -51,12 +51,12 @@ def write(
     width: int | None = None,
     align: float = 0,
 ) -> Image.Image:
-    """A text on transparent ground, RGBA; each line is 4/3 of `size` high.
+    """Draw text on a transparent background, RGBA; each line is 4/3 of `size` high.
 
     Args:
-        size: of the font, in pixels.
-        width: longer lines are broken, unless a single word is wider.
-        align: of several lines, from 0 (left) to 1 (right).
+        size: font size in pixels.
+        width: maximum line width in pixels; longer lines are wrapped, unless a single word is wider.
+        align: alignment of the lines, from 0 (left) to 1 (right).
     """
     font = ImageFont.load_default(size)
     lines = [line for part in text.split('\n') for line in _wrap(part, width, font)]
