@@ -1,1 +1,1 @@
-"""What a network looks at, as pictures and as numbers."""
+"""Explanations of a network's output: overlays, Grad-CAM, charts and attention shares."""

@@ -1,4 +1,4 @@
-"""Charts by matplotlib, as SVG text for a page of either colour scheme: neutral colours and fonts are the page's."""
+"""Matplotlib charts as SVG text that takes its fonts and neutral colours from the page, light or dark."""
 
 import io
 import re
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ('#2f81d8', '#d97700', '#2c9a57')
-"""Colours of the first, second and third series; each has a contrast of 3 at least to white and to black."""
+"""Colours of the first, second and third series; each has a contrast of at least 3 to both white and black."""
 MARKERS = ('o', 's', 'D')
-"""Marks of the series: they differ without their colours."""
+"""Markers of the series, which tell them apart without colour."""
 
 INK = '#010203'  # stands for `currentColor`, which matplotlib does not know
 STYLE = {
@@ -40,10 +40,10 @@ STYLE = {
 }
 SVG, LINK = '{http://www.w3.org/2000/svg}', '{http://www.w3.org/1999/xlink}href'
 
-# What XML has no way to write; file names may hold it.
+# Characters that XML cannot represent; file names may contain them.
 UNWRITABLE = re.compile('[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
 
-_drawing = Lock()  # matplotlib is one for all threads, its settings and fonts too
+_drawing = Lock()  # matplotlib shares its settings and fonts between threads
 
 
 def svg_chart(
@@ -53,23 +53,23 @@ def svg_chart(
     description: str = '',
     notes: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """One chart; the same arguments give the same text.
+    """Draw a chart as SVG text; the same arguments give the same text.
 
     Args:
-        size: width and height in pixels, at which a point of matplotlib is a pixel.
-        draw: fills an empty figure, in `STYLE`. Its texts must be `writable`.
-        title, description: read aloud in place of the picture.
-        notes: what is shown when the pointer rests on an artist, by the artist's gid.
+        size: (width, height) in pixels; one point of matplotlib is one pixel.
+        draw: fills an empty figure with the settings `STYLE`; its texts must come from `writable`.
+        title, description: text alternative for screen readers.
+        notes: gid of an artist to its tooltip.
     """
-    # Late: importing it takes a second. Not through pyplot, which would look for a display.
+    # Imported late, as it is slow; not through pyplot, which looks for a display.
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     title, description = (UNWRITABLE.sub('\ufffd', text) for text in (title, description))
     file, nothing = io.StringIO(), dict.fromkeys(('Creator', 'Date', 'Format', 'Type'))
-    # Ids are hashes with this salt: charts of one page must not share them.
+    # The ids are hashes with this salt; charts on one page must not share ids.
     with _drawing, rc_context(STYLE | {'svg.hashsalt': title + description}), warnings.catch_warnings():
-        # Matplotlib's font only measures the text. The browser finds another one for its letters.
+        # Matplotlib's font only measures the text, so missing glyphs do not matter: the browser uses another font.
         warnings.filterwarnings('ignore', 'Glyph', UserWarning)
         figure = Figure((size[0] / 72, size[1] / 72), layout='constrained')
         draw(figure)
@@ -82,20 +82,20 @@ def svg_chart(
 
 
 def writable(text: str, most: int = 1000) -> str:
-    """The text as it can stand in a chart: in one line, of at most that many characters, the middle left out."""
+    """Return the text as one line of at most `most` characters that XML can represent, with the middle elided."""
     text = ' '.join(UNWRITABLE.sub('\ufffd', text).split())
     half = most // 2
     return text if len(text) <= most else f'{text[:half]}\u2026{text[len(text) - most + half + 1 :]}'
 
 
 def _fit_into_page(root: ElementTree.Element, notes: Mapping[str, str]) -> None:
-    """Give the picture the page's width and fonts, and take away what reaches beyond it: style sheet, group names."""
+    """Use the page's width and fonts, add the tooltips, and remove the style sheet and ids, which affect the page."""
     root.set('role', 'img')
     root.set('width', '100%')
     root.attrib.pop('height')
     root.remove(root.find(f'{SVG}defs'))
     for element in root.iter():
-        if LINK in element.attrib:  # the older name of an address, which needs a name space of its own
+        if LINK in element.attrib:  # deprecated in favour of href, and needs its own namespace
             element.set('href', element.attrib.pop(LINK))
         if element.tag == f'{SVG}text':
             element.set('style', re.sub('font-family: [^;]*;?', '', element.get('style', '')))

@@ -1,7 +1,7 @@
-"""Grad-CAM of the similarity of two photos: which places of the one make it similar to the other.
+"""Grad-CAM of the similarity of two photos: which regions of one make it similar to the other.
 
 Reference: Selvaraju et al., "Grad-CAM: Visual explanations from deep networks via gradient-based localization", ICCV
-2017. There the target is a class score; here it is the cosine similarity that ranks a gallery.
+2017. Its target is a class score; here the target is the cosine similarity by which a gallery is ranked.
 """
 
 from contextlib import ExitStack
@@ -20,11 +20,11 @@ class GradCam(NamedTuple):
     """Grad-CAM of a batch of B photos."""
 
     heatmap: np.ndarray
-    """(B, H, W) float32 in [0, 1]; the highest value of each photo is 1, unless no place raises the similarity."""
+    """(B, H, W) float32 in [0, 1]; the maximum of each photo is 1, or 0 if no region raises the similarity."""
     scale: np.ndarray
-    """(B,) float32: what Grad-CAM itself has where the heatmap is 1; 0 where the heatmap is 0 all over."""
+    """(B,) float32, the unnormalised Grad-CAM value where the heatmap is 1; 0 if the whole heatmap is 0."""
     similarity: np.ndarray
-    """(B,) float32 cosine, in [-1, 1]."""
+    """(B,) float32, cosine similarity to the reference, in [-1, 1]."""
 
 
 @torch.inference_mode(False)
@@ -37,19 +37,19 @@ def gradcam(
     size: tuple[int, int] | None = None,
     flip: bool = True,
 ) -> GradCam:
-    """Where the photos resemble what the reference features are of.
+    """Compute where the photos resemble the subject of the reference features.
 
-    The target is the similarity of the test feature of `infer` to a feature that stays as it is; its gradient is taken
-    at the last feature map of each stream that has a part in it (F_rg of eq. 2, F_g for the baseline; F_a for the
-    attention stream), and the maps are added. So is that of the mirror image, turned back, as its feature is in the
-    test feature. The model is left as it was; do not call it from another thread meanwhile.
+    The target is the cosine similarity of the test feature of `infer` to the reference, which is held fixed. Its
+    gradient is taken at the last feature map of each stream that contributes to the test feature (F_rg of eq. 2, F_g
+    for the baseline; F_a for the attention stream), and the maps are summed. With `flip` the maps of the mirror image
+    are flipped back and added. The model is left unchanged; do not call it from another thread meanwhile.
 
     Args:
         model: an architecture of the zoo, in eval mode.
         image, masked: I and M (B, 3, H, W), normalised, on the model's device.
         reference: (B, D) or (1, D), unit length.
-        size: (H, W) of the heatmaps; by default that of the image.
-        flip: the test feature is that of image and mirror image.
+        size: (H, W) of the heatmaps; default: that of the image.
+        flip: include the mirror image in the test feature.
 
     Raises:
         ValueError: the model is in training mode.
@@ -57,11 +57,11 @@ def gradcam(
     if any(module.training for module in model.modules()):
         raise ValueError('Grad-CAM needs the model in eval mode: call model.eval() first')
     views = _last_maps(model, image, masked, flip)
-    reference = reference.clone()  # what `infer` returns cannot take part in a gradient
+    reference = reference.clone()  # `infer` returns inference tensors, which autograd refuses
     with torch.enable_grad():
         leaves = [values.requires_grad_() for maps in views for values in maps]
         similarity = (unite(model, [_parts(model, maps) for maps in views]) * reference).sum(1)  # (B,)
-        # A stream without a part in the test feature has no gradient.
+        # A stream that does not contribute to the test feature has no gradient.
         gradients = torch.autograd.grad(similarity.sum(), leaves, allow_unused=True, materialize_grads=True)
     raw = [_weighted_sum(*pair) for pair in zip(leaves, gradients, strict=True)]
     if flip:
@@ -72,11 +72,11 @@ def gradcam(
 
 
 def _last_maps(model: nn.Module, image: Tensor, masked: Tensor, flip: bool) -> list[list[Tensor]]:
-    """What the head of each stream is given (B, C, h, w): of the photos, and of their mirror images."""
+    """Return the input (B, C, h, w) of each stream's head, for the photos and, with `flip`, their mirror images."""
     maps: list[Tensor] = []
     heads = [stream.head for stream in model.streams()]
     with ExitStack() as hooks:
-        for head in heads:  # the model calls them in this order
+        for head in heads:  # in the order in which the model calls them
             hooks.enter_context(head.register_forward_pre_hook(lambda _, inputs: maps.append(inputs[0].detach())))
         model(image, masked)
         if flip:
@@ -85,7 +85,7 @@ def _last_maps(model: nn.Module, image: Tensor, masked: Tensor, flip: bool) -> l
 
 
 def _parts(model: nn.Module, maps: list[Tensor]) -> list[Tensor]:
-    """`raw_parts` of what the heads are given."""
+    """Return `raw_parts` from the inputs of the heads."""
     heads = [stream.head(values) for stream, values in zip(model.streams(), maps, strict=True)]
     aside = heads[1].embedding if len(heads) == 2 else None
     output = IFDOutput(heads[0].embedding, None, None, None, None, heads[0].pooled, aside)
@@ -93,13 +93,13 @@ def _parts(model: nn.Module, maps: list[Tensor]) -> list[Tensor]:
 
 
 def _weighted_sum(maps: Tensor, gradients: Tensor) -> Tensor:
-    """(B, C, h, w) twice -> (B, h, w): every channel times its mean gradient, before the ReLU."""
+    """Sum the channels weighted by their mean gradients, (B, C, h, w) twice -> (B, h, w), before the ReLU."""
     weights = gradients.float().mean((-2, -1), keepdim=True)  # alpha_k (B, C, 1, 1)
     return (weights * maps.detach().float()).sum(1)
 
 
 def _normalise(raw: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """(B, h, w), not negative -> (B, H, W) in [0, 1], and (B,) what 1 stands for."""
+    """Resize non-negative maps (B, h, w) and divide by their maxima: (B, H, W) in [0, 1], and the maxima (B,)."""
     enlarged = F.interpolate(raw[:, None], size=size, mode='bilinear')[:, 0]
     scale = enlarged.amax((-2, -1))
     divisor = torch.where(scale > 0, scale, 1)[:, None, None]

@@ -1,4 +1,4 @@
-"""What the network sees, as pictures: attention W_I, clothing mask, label map and Grad-CAM drawn over the photo."""
+"""Pictures of what the network sees: attention W_I, clothing mask, label map and Grad-CAM drawn over the photo."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,26 +13,26 @@ from ifd_zoo.masks import class_mask
 CLOTHING_COLOUR = (20, 200, 255)
 
 DRAWN_SIDE = 384
-"""Pixels of the longer side of a `PhotoView`: enough for a page, and little enough to keep many."""
+"""Longer side of a `PhotoView` in pixels: large enough for the page, small enough to keep many in memory."""
 
 VIEWS = ('side by side', 'photo', 'attention', 'clothing', 'clothes erased', 'Grad-CAM')
-"""What `draw` can show of a photo."""
+"""Views of a photo that `draw` offers."""
 
-OPAQUE = 128  # alpha from which on a pixel of a painted layer counts
+OPAQUE = 128  # least alpha at which a pixel of a layer counts as painted
 
 
 class PhotoView(NamedTuple):
-    """What a model and the parser make of one photo, all at one size (H, W)."""
+    """A photo with its attention and its label map, all of one size (H, W)."""
 
     photo: Image.Image
     attention: np.ndarray | None
-    """W_I, (H, W) in [0, 1]; None for a model without attention stream."""
+    """W_I, (H, W) in [0, 1]; None for a model without attention."""
     label_map: np.ndarray
-    """(H, W) uint8 in `LABELS`."""
+    """(H, W) uint8, indices in `LABELS`."""
 
 
 def colour_map(values: np.ndarray) -> np.ndarray:
-    """Colours of values, of the perceptual colour map `inferno`.
+    """Map values to colours of the perceptually uniform colour map `inferno`.
 
     Args:
         values: (H, W) in [0, 1].
@@ -40,21 +40,21 @@ def colour_map(values: np.ndarray) -> np.ndarray:
     Returns:
         (H, W, 3) uint8.
     """
-    from matplotlib import colormaps  # late: who draws nothing need not wait for it
+    from matplotlib import colormaps  # imported late, as it is slow
 
     return colormaps['inferno'](np.clip(values, 0, 1), bytes=True)[..., :3]
 
 
 def colour_bar(width: int = 256, height: int = 12) -> Image.Image:
-    """The colours of `colour_map`, from 0 at the left to 1 at the right."""
+    """Draw the colours of `colour_map`, from 0 on the left to 1 on the right."""
     return Image.fromarray(colour_map(np.tile(np.linspace(0, 1, width, dtype=np.float32), (height, 1))))
 
 
 def label_key(columns: int = 3, width: int = 112, height: int = 28) -> Image.Image:
-    """The classes of `LABELS`, each written on its colour of `PALETTE`, row by row.
+    """Draw a legend: the classes of `LABELS`, each written on its colour in `PALETTE`, row by row.
 
     Args:
-        width, height: of one of them, in pixels.
+        width, height: of one tile, in pixels.
     """
     tiles = []
     for name, colour in zip(LABELS, PALETTE, strict=True):
@@ -72,16 +72,16 @@ def attention_overlay(
     opacity: float = 0.5,
     stretch: bool = False,
 ) -> Image.Image:
-    """The attention W_I over the photo, from black (ignored) over red to yellow (attended).
+    """Draw the attention W_I over the photo, from black (ignored) through red to yellow (attended).
 
     Args:
         image: RGB.
         attention: (H, W) in [0, 1], of the image's size.
         opacity: of the colours, in [0, 1].
-        stretch: lowest and highest attention of this image become 0 and 1: shows where, no longer how much.
+        stretch: scale the attention of this image to [0, 1]: shows where it is high, but not how high.
 
     Raises:
-        ValueError: the attention has another size than the image.
+        ValueError: the attention and the image differ in size.
     """
     _check_shape(image, attention)
     if stretch:
@@ -97,7 +97,7 @@ def mask_overlay(
     colour: tuple[int, int, int] = CLOTHING_COLOUR,
     opacity: float = 0.5,
 ) -> Image.Image:
-    """The photo with the mask tinted and outlined.
+    """Tint and outline the mask on the photo.
 
     Args:
         image: RGB.
@@ -106,7 +106,7 @@ def mask_overlay(
         opacity: of the tint, in [0, 1].
 
     Raises:
-        ValueError: the mask has another size than the image.
+        ValueError: the mask and the image differ in size.
     """
     _check_shape(image, mask)
     area = Image.fromarray(mask.astype(np.uint8) * 255)
@@ -118,26 +118,26 @@ def mask_overlay(
 
 
 def label_map_picture(label_map: np.ndarray) -> Image.Image:
-    """A label map (H, W) uint8 in the colours of `PALETTE`."""
+    """Draw a label map (H, W) uint8 in the colours of `PALETTE`."""
     return Image.fromarray(np.asarray(PALETTE, dtype=np.uint8)[label_map])
 
 
 def label_layer(label_map: np.ndarray, opacity: float = 0.6) -> Image.Image:
-    """A label map (H, W) as an RGBA layer to lay over its photo; background is transparent."""
+    """Draw a label map (H, W) as an RGBA layer to put over its photo; background is transparent."""
     layer = label_map_picture(label_map).convert('RGBA')
     layer.putalpha(Image.fromarray(np.where(label_map > 0, round(255 * opacity), 0).astype(np.uint8)))
     return layer
 
 
 def read_layer(layer: Image.Image, before: np.ndarray) -> np.ndarray:
-    """A label map (H, W) as somebody corrected it, by strokes in the colours of `PALETTE`.
+    """Return a label map (H, W) corrected by strokes in the colours of `PALETTE`.
 
     Args:
-        layer: RGBA, of any size; transparent where nothing was painted.
-        before: (H, W) label map, which stays there.
+        layer: RGBA, of any size; transparent where nothing is painted.
+        before: (H, W) label map, kept where nothing is painted.
 
     Returns:
-        (H, W) uint8 in `LABELS`.
+        (H, W) uint8, indices in `LABELS`.
     """
     size = before.shape[1], before.shape[0]
     pixels = np.asarray(layer.convert('RGBA').resize(size, Image.Resampling.NEAREST)).astype(np.int32)
@@ -146,44 +146,44 @@ def read_layer(layer: Image.Image, before: np.ndarray) -> np.ndarray:
 
 
 def masked_picture(image: Image.Image, mask: np.ndarray) -> Image.Image:
-    """The photo without what is under the mask (H, W), as the attention stream is shown it: black there."""
+    """Return the photo with the mask (H, W) erased to black, as the attention stream sees it."""
     _check_shape(image, mask)
     return Image.composite(Image.new('RGB', image.size), image, Image.fromarray(mask.astype(np.uint8) * 255))
 
 
 def make_photo_view(photo: Image.Image, attention: np.ndarray | None, label_map: np.ndarray) -> PhotoView:
-    """A view of `DRAWN_SIDE` of a photo with maps of its size; smaller photos keep theirs."""
+    """Make the `PhotoView` of a photo and maps of its size, reduced to `DRAWN_SIDE` if it is larger."""
     small = shrink(photo)
     size = small.size
     if attention is not None:
-        # Half the memory, and still finer than the 256 colours it is drawn in.
+        # Half the memory of float32, and still finer than the 256 colours that it is drawn in.
         attention = resize_map(attention, size).astype(np.float16)
     labels = Image.fromarray(label_map).resize(size, Image.Resampling.NEAREST)
     return PhotoView(small, attention, np.asarray(labels))
 
 
 def shrink(photo: Image.Image) -> Image.Image:
-    """The photo at `DRAWN_SIDE`; a smaller one as it is."""
+    """Reduce the photo to `DRAWN_SIDE`; smaller ones keep their size."""
     scale = min(1.0, DRAWN_SIDE / max(photo.size))
     size = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
     return photo.resize(size, reducing_gap=2.0)
 
 
 def resize_map(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Values (h, w) in [0, 1] -> (H, W) float32 in [0, 1]; `size` is (W, H)."""
+    """Resize values (h, w) in [0, 1] to (H, W) float32 in [0, 1]; `size` is (W, H)."""
     resized = Image.fromarray(values.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
     return np.clip(np.asarray(resized), 0, 1)
 
 
 def draw(photo_view: PhotoView, view: str, opacity: float = 0.5, heatmap: np.ndarray | None = None) -> Image.Image:
-    """One of `VIEWS` of a photo. Without an attention map, or without a heatmap, it is the photo that is drawn.
+    """Draw one of `VIEWS` of a photo; the photo itself if the attention or heatmap for the view is missing.
 
     Args:
         opacity: of the colours over the photo, in [0, 1].
         heatmap: Grad-CAM (H, W) in [0, 1].
 
     Raises:
-        ValueError: there is no such view.
+        ValueError: the view is unknown.
     """
     photo, clothing = photo_view.photo, class_mask(photo_view.label_map)
     if view == 'side by side':
@@ -207,7 +207,7 @@ def views(
     clothing: np.ndarray,
     opacity: float = 0.5,
 ) -> list[tuple[Image.Image, str]]:
-    """The photo, its attention (if there is one; contrast stretched) and its clothing, each with a caption."""
+    """Return the photo, its attention (if any; contrast stretched) and its clothing, each with a caption."""
     pictures = [(image, 'photo'), (mask_overlay(image, clothing, opacity=opacity), 'clothing')]
     if attention is not None:
         overlay = attention_overlay(image, attention, opacity, stretch=True)
@@ -216,7 +216,7 @@ def views(
 
 
 def side_by_side(pictures: Sequence[Image.Image], height: int = 320, gap: int = 6) -> Image.Image:
-    """Pictures in a row, each `height` pixels high, with `gap` transparent pixels between."""
+    """Put pictures in a row, each `height` pixels high, with `gap` transparent pixels between them."""
     scaled = [picture.resize((max(1, round(picture.width * height / picture.height)), height)) for picture in pictures]
     return sheet([scaled], gap, background=None)
 
