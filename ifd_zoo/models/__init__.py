@@ -1,4 +1,4 @@
-"""Importing this package registers every architecture of the zoo with timm."""
+"""Architectures of the zoo; importing this package registers them with timm."""
 
 from ifd_zoo.models.baseline import Baseline
 from ifd_zoo.models.ifd import IFD

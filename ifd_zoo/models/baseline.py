@@ -21,8 +21,8 @@ class Baseline(Network):
         num_classes: training identities K; 0 for a model without classifier (a release).
         in_chans: image channels.
         pool: `avg` or `max_avg`, see `GlobalPool`.
-        cbd: with the clothing bias diminishing module.
-        masked: the stream sees the clothing-masked image in place of the image.
+        cbd: include the clothing bias diminishing module.
+        masked: the stream sees the clothing-masked image instead of the image.
         last_stride: see `Backbone`.
         neck_affine: see `IdentityHead`.
         clothing_resize, clothing_normalize: see `ClothingBiasDiminishing`.
@@ -53,7 +53,7 @@ class Baseline(Network):
         self.num_features = self.main_stream.head.num_features
 
     def forward(self, image: Tensor, masked: Tensor | None = None, clothing: Tensor | None = None) -> IFDOutput:
-        """Same call as `IFD.forward`, of which one of the two images is looked at."""
+        """Run the stream on `masked` if the model needs masks, else on `image`; arguments as for `IFD.forward`."""
         maps = self.main_stream.backbone(self.seen(image, masked))  # F_g (B, C, h, w)
         attention = self.attend(maps)
         maps = maps if attention is None else attention * maps  # F_rg
@@ -62,7 +62,7 @@ class Baseline(Network):
         return IFDOutput(main.embedding, attention, main.logits, None, clothing_features, main.pooled, None)
 
     def attend(self, maps: Tensor) -> Tensor | None:
-        """W_I (B, 1, h, w) from F_g; None without attention."""
+        """Return W_I (B, 1, h, w) for F_g; None without attention."""
         return None
 
     def weigh(self, maps: Tensor, image: Tensor, masked: Tensor | None) -> Tensor:

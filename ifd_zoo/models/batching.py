@@ -1,4 +1,4 @@
-"""Photos to batches: those of one size stacked, how many go through a network at once, and batches on each core."""
+"""Batches of photos: stacked by size, as large as memory allows, and in parallel on the cores of a CPU."""
 
 import itertools
 import math
@@ -12,25 +12,25 @@ from PIL import Image
 from torch import Tensor, nn
 
 SHARE = 0.25
-"""Share of the free memory that a batch may take; the rest is for what else runs meanwhile."""
+"""Share of the free memory that a batch may take; the rest is left for everything else that runs."""
 MOST = {'cpu': 16, 'cuda': 256}
-"""Larger batches are not faster: on a processor they leave its caches."""
+"""Largest batch by device type. Larger ones are not faster: on a CPU they do not fit into its caches."""
 COPIES = 4
-"""So many of the largest outputs are held at once: of image and mirror image those of a layer, and its input's."""
+"""Number of largest outputs held at once: a layer's input and output, for the image and the mirror image."""
 
 UNKNOWN_MEMORY = 4 << 30
-"""Bytes that are taken to be free where the system does not say."""
+"""Bytes assumed to be free if the system does not say."""
 LEAST = 4
-"""Things in a batch that is made smaller only to keep a core busy."""
+"""Smallest batch size when batches are split to keep all cores busy."""
 
 Work = TypeVar('Work')
 Result = TypeVar('Result')
 
 
 def stack_images(images: Sequence[Image.Image]) -> Iterator[tuple[list[int], Tensor]]:
-    """For each size of RGB images the positions of those that have it, and these images (n, 3, H, W) uint8.
+    """Yield, for each size of images, their positions and the images as one RGB tensor (n, 3, H, W) uint8.
 
-    In channels_last, in which Pillow has them.
+    The tensor is channels_last, as images are in Pillow.
     """
     arrays = [np.asarray(image if image.mode == 'RGB' else image.convert('RGB')) for image in images]
     for rows in of_one_size(images):
@@ -38,7 +38,7 @@ def stack_images(images: Sequence[Image.Image]) -> Iterator[tuple[list[int], Ten
 
 
 def of_one_size(images: Sequence[Image.Image]) -> list[list[int]]:
-    """Positions of images, those of one size together."""
+    """Group the positions of images by image size."""
     groups: dict[tuple[int, int], list[int]] = {}
     for row, image in enumerate(images):
         groups.setdefault(image.size, []).append(row)
@@ -46,7 +46,7 @@ def of_one_size(images: Sequence[Image.Image]) -> list[list[int]]:
 
 
 def batch_size_for(model: nn.Module, size: tuple[int, int]) -> int:
-    """Photos per pass, at least 1.
+    """Return how many photos to run through the model at once, at least 1.
 
     Args:
         model: of the zoo, in eval mode.
@@ -58,7 +58,7 @@ def batch_size_for(model: nn.Module, size: tuple[int, int]) -> int:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can be had without swapping."""
+    """Return the bytes that are available without swapping."""
     if device.type == 'cuda':
         return torch.cuda.mem_get_info(device)[0]
     try:
@@ -71,7 +71,7 @@ def free_memory(device: torch.device) -> int:
 
 @torch.inference_mode()
 def _largest_output(model: nn.Module, size: tuple[int, int]) -> int:
-    """Bytes in float32 of the largest tensor that a layer makes of one photo."""
+    """Return the bytes in float32 of the largest tensor that a layer outputs for one photo."""
     sizes = [3 * size[0] * size[1]]
 
     def note(module: nn.Module, inputs: tuple, output: object) -> None:
@@ -91,14 +91,15 @@ def _largest_output(model: nn.Module, size: tuple[int, int]) -> int:
 def on_each_core(
     function: Callable[[Work], Result], works: Iterable[Work], device: torch.device
 ) -> Iterator[Result]:
-    """The function of each work, in order. When the caller stops asking, what has not begun is dropped.
+    """Yield the results of a function for each work item, in order, computed in parallel on the cores of a CPU.
 
-    A network of this size has too little to do in each step to keep several cores busy, and on a machine with other
-    work the cores wait for each other after every step: small batches side by side do not.
+    If the caller stops iterating, items that have not begun are dropped. The operations of a small network are too
+    small to keep several cores busy, and on a busy machine the cores wait for each other after each of them; small
+    batches in parallel have neither problem.
 
     Args:
-        function: safe between threads.
-        device: of its network; other devices than the CPU have cores of their own, and get one work after the other.
+        function: thread-safe.
+        device: of the function's network; on devices other than the CPU the items run one after the other.
     """
     works, cores = list(works), torch.get_num_threads()
     if device.type != 'cpu' or cores == 1 or len(works) < 2:
@@ -107,7 +108,7 @@ def on_each_core(
     pool = ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,))
     try:
         waiting = [pool.submit(function, work) for work in works]
-        # The last value that any thread has set is also that of threads which begin later.
+        # Threads that start later take the value that any thread has set last.
         torch.set_num_threads(cores)
         for future in waiting:
             yield future.result()
@@ -117,10 +118,10 @@ def on_each_core(
 
 
 def share_out(number: int, most: int, device: torch.device) -> list[slice]:
-    """So many things in batches for `on_each_core`: of equal size, and as many for each core unless they get too small.
+    """Split items into batches for `on_each_core`: equal in size, and equally many per core unless they get too small.
 
     Args:
-        most: things in a batch.
+        number, most: number of items, largest batch size.
     """
     cores = torch.get_num_threads() if device.type == 'cpu' else 1
     batches = max(math.ceil(number / most), min(cores, number // LEAST))

@@ -1,4 +1,4 @@
-"""What every entry of the weights tables has in common."""
+"""Parts that all entries of the weights tables share."""
 
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,14 @@ RENDERED = 'rendered people'
 
 
 def paper(reference: Reference | None) -> dict[str, str]:
-    """Fields of a timm pretrained_cfg that tell where a method is from; None stands for IFD."""
+    """Return the fields of a timm pretrained_cfg that cite a method's paper; None stands for IFD."""
     if reference is None:
         return PAPER
     return {'paper_name': reference.title, 'paper_ids': reference.venue, 'origin_url': reference.url}
 
 
 def reid_cfg(streams: tuple[str, ...], first_conv: str = 'conv1', **kwargs: Any) -> dict[str, Any]:
-    """A timm pretrained_cfg for a re-ID network.
+    """Return a timm pretrained_cfg for a re-ID network.
 
     Args:
         streams: attribute names of the network's streams.
@@ -48,15 +48,15 @@ def reid_cfg(streams: tuple[str, ...], first_conv: str = 'conv1', **kwargs: Any)
 
 
 def bundled(name: str) -> dict[str, str]:
-    """Fields of a weights table for weights that come with this package, in the folder `weights/<name>`."""
+    """Return weights-table fields for weights that come with this package, in the folder `weights/<name>`."""
     return {'file': str(WEIGHTS_DIR / name / 'model.safetensors'), 'license': 'apache-2.0'}
 
 
 def trained(flags: str, data: str) -> dict[str, Any]:
-    """Fields of a weights table for a training run, which say how its weights are made.
+    """Return weights-table fields for a training run: how its weights are made.
 
     Args:
         flags: of `train/run.py`, without folders; they must give the architecture and the tag of the entry.
-        data: what the run is trained on, for people.
+        data: description of the training data.
     """
     return {'notes': (f'python train/run.py {flags}',), 'description': data}

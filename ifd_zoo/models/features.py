@@ -1,9 +1,9 @@
-"""The test feature: which vectors of a model are compared, and how they become one embedding.
+"""The test feature: the vectors of a model that are compared, and how they form one embedding.
 
-Each part is the sum over an image and its mirror image, brought to unit length: `neck`, what comes out of the main
-stream's BN neck; `pooled`, what goes into it (F_rg, of a single stream F_g, pooled) minus the neck's running mean;
-`attention`, what comes out of the attention stream's own BN neck. The parts of a feature are weighted and stand one
-after the other, and the whole has unit length.
+Each part is the sum over an image and its mirror image, normalised to unit length: `neck`, the output of the main
+stream's BN neck; `pooled`, the input of that neck (pooled F_rg, or F_g without attention) minus the neck's running
+mean; `attention`, the output of the attention stream's BN neck. The parts of a feature are weighted and concatenated,
+and the result is normalised to unit length.
 """
 
 import copy
@@ -27,45 +27,45 @@ PARTS: dict[str, Callable[[nn.Module, IFDOutput], Tensor]] = {
     'pooled': lambda model, output: output.pooled.float() - model.neck_mean,
     'attention': lambda model, output: output.attention_embedding.float(),
 }
-"""(B, D) each, before normalisation."""
+"""Name to a function that returns the part, (B, D), before normalisation."""
 
 MEASURED = ('figures', 'precisions', 'comparison')
-"""Fields of a release that hold for its test feature alone."""
+"""Fields of a release that were measured with its test feature."""
 
 
 class FeatureError(ZooError, ValueError):
-    """A test feature that there is not, or that the model cannot give; the message says which."""
+    """An unknown test feature, or one that the model cannot give; the message says which."""
 
 
 def recorded_feature(info: Mapping[str, Any]) -> dict[str, float]:
-    """Parts and weights of the test feature of a release; `info` is the section `ifd` of its config.json."""
+    """Return parts and weights of a release's test feature; `info` is the section `ifd` of its config.json."""
     return info.get('feature', FEATURES[DEFAULT_FEATURE])
 
 
 def feature_of(model: nn.Module) -> dict[str, float]:
-    """Parts and weights of a model's test feature."""
+    """Return parts and weights of a model's test feature."""
     return recorded_feature(getattr(model, 'release_info', {}))
 
 
 def feature_name(model: nn.Module) -> str:
-    """Name the test feature, as in `FEATURES`; with other weights than there, these too."""
+    """Return the name of the test feature as in `FEATURES`, followed by its weights if they differ from there."""
     feature = feature_of(model)
     name = '+'.join(feature)
     return name if FEATURES.get(name) == feature else f'{name} ({", ".join(map(str, feature.values()))})'
 
 
 def embedding_size(model: nn.Module) -> int:
-    """D: how many numbers are in an embedding."""
+    """Return D, the length of an embedding."""
     return len(feature_of(model)) * model.num_features
 
 
 def with_feature(model: nn.Module, name: str | None) -> nn.Module:
-    """The model with another test feature, its weights shared; the model itself where that is its own, or for None.
+    """Return the model with another test feature, sharing its weights; the model itself if nothing changes.
 
-    What has been measured with its own test feature is not in the copy's `release_info`.
+    The copy's `release_info` does not have what was measured with the model's own test feature.
 
     Raises:
-        FeatureError: there is no such feature, or the model cannot give it.
+        FeatureError: the feature is unknown, or the model cannot give it.
     """
     if name is None:
         return model
@@ -81,17 +81,17 @@ def with_feature(model: nn.Module, name: str | None) -> nn.Module:
 
 
 def has_parts(model: nn.Module, feature: Collection[str]) -> bool:
-    """Whether a model has all parts of a feature: that of the attention stream wants two streams."""
+    """Return whether a model has all parts of a feature: `attention` needs two streams."""
     return 'attention' not in feature or len(getattr(model, 'streams', tuple)()) > 1
 
 
 def require_feature(model: nn.Module) -> None:
-    """Raises FeatureError: what the model's release records as its test feature is none, or none that it can give."""
+    """Raise FeatureError if the test feature in the model's release is invalid, or the model cannot give it."""
     feature = feature_of(model)
     if not isinstance(feature, dict) or not feature or not all(map(_is_weight, feature.values())):
-        raise FeatureError(f'feature: must give parts of {", ".join(PARTS)} weights above 0, got {feature!r}')
+        raise FeatureError(f'feature: must map parts ({", ".join(PARTS)}) to weights above 0, got {feature!r}')
     if unknown := sorted(feature.keys() - PARTS.keys()):
-        raise FeatureError(f'feature: no part {", ".join(unknown)}; there are {", ".join(PARTS)}')
+        raise FeatureError(f'feature: unknown part {", ".join(unknown)}; known: {", ".join(PARTS)}')
     if not has_parts(model, feature):
         raise FeatureError(f'feature {feature_name(model)}: {model_name(model)} has no attention stream; take {SINGLE}')
 
@@ -101,19 +101,19 @@ def _is_weight(value: object) -> bool:
 
 
 SINGLE = ' or '.join(name for name, parts in FEATURES.items() if 'attention' not in parts)
-"""What a model with a single stream can give."""
+"""Test features that a model with a single stream can give, for messages."""
 
 
 def raw_parts(model: nn.Module, output: IFDOutput) -> list[Tensor]:
-    """Pick the parts of the test feature from an output, (B, D) float32 each, before normalisation."""
+    """Return the parts of the test feature from an output, (B, D) float32 each, before normalisation."""
     return [PARTS[name](model, output) for name in feature_of(model)]
 
 
 def unite(model: nn.Module, views: Sequence[Sequence[Tensor]]) -> Tensor:
-    """The embedding (B, `embedding_size`), of unit length.
+    """Combine the parts into the embedding (B, `embedding_size`), of unit length.
 
     Args:
-        views: `raw_parts` of the images and, if it is to be added, of their mirror images.
+        views: `raw_parts` of the images and, optionally, of their mirror images.
     """
     sums = [reduce(add, part) for part in zip(*views, strict=True)]
     if len(sums) == 1:

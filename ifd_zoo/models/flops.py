@@ -1,4 +1,4 @@
-"""How many floating-point operations a network needs."""
+"""Number of floating-point operations of a network."""
 
 from collections.abc import Callable
 
@@ -7,10 +7,10 @@ from torch.utils.flop_counter import flop_registry
 
 
 class _Counter(TorchDispatchMode):
-    """Sees the operations of its own thread.
+    """Counter of the operations of its own thread.
 
-    `torch.utils.flop_counter.FlopCounterMode` also hooks into the modules of all other threads, and a gradient that one
-    of them takes meanwhile fails.
+    `torch.utils.flop_counter.FlopCounterMode` also hooks into the modules of all other threads, which makes a backward
+    pass in one of them fail.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class _Counter(TorchDispatchMode):
         kwargs = kwargs or {}
         count = flop_registry.get(func.overloadpacket)
         if count is None:
-            with self:  # what it is made of may count
+            with self:  # the operations into which it decomposes may count
                 result = func.decompose(*args, **kwargs)
             return func(*args, **kwargs) if result is NotImplemented else result
         result = func(*args, **kwargs)
@@ -30,9 +30,9 @@ class _Counter(TorchDispatchMode):
 
 
 def count_flops(run: Callable[[], object]) -> int:
-    """Floating-point operations of all that `run` computes with torch, two for a multiplication that is added up.
+    """Count the floating-point operations that `run` performs with torch, two per multiply-add.
 
-    Safe between threads.
+    Thread-safe.
     """
     with _Counter() as counter:
         run()

@@ -1,4 +1,4 @@
-"""Networks for inference: batch norms become part of the convolutions before them."""
+"""Networks for inference, with batch norms folded into the convolutions before them."""
 
 import copy
 
@@ -10,14 +10,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 @torch.inference_mode()
 def fold_norms(net: nn.Module, example: Tensor) -> nn.Module:
-    """A copy that computes the same, to rounding, without most of its batch norms: one pass over memory less for each.
+    """Copy a network with most batch norms folded into convolutions: equal up to rounding, with less memory traffic.
 
     Args:
-        net: in evaluation mode. Of timm's batch norms with an activation that stays.
-        example: an input, which shows what follows on what.
+        net: in eval mode. The activations in timm's batch norms are kept.
+        example: an input, run once to see which batch norm follows which convolution.
     """
     net = copy.deepcopy(net)
-    made: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # holds the outputs, so that no other object gets their id
+    made: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # keeps the outputs alive, so that their ids stay unique
     pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
 
     def note(module: nn.Module, inputs: tuple, output: Tensor) -> None:

@@ -1,12 +1,12 @@
 """IFD: Identity-aware Feature Decoupling for clothing-change person re-identification.
 
 Paper: Xu, Li, Niu, "Identity-aware Feature Decoupling Learning for Clothing-change Person Re-identification",
-ICASSP 2025, https://arxiv.org/abs/2501.05851. No code was published with it; what the paper leaves open is a named
-option here and listed in train/README.md under "Where the paper is silent".
+ICASSP 2025, https://arxiv.org/abs/2501.05851. No code was published with it. What the paper leaves open is a named
+option here, listed in train/README.md under "Where the paper is silent".
 
-Two backbones of the same type without shared weights. The *attention stream* sees the clothing-masked image M and tells
-the *main stream*, through the identity attention W_I, where identity is (IKT). The clothing bias diminishing module
-(CBD) reads the features of the clothing regions from the main stream, for the clothing contrastive loss.
+There are two backbones of the same type without shared weights. The *attention stream* sees the clothing-masked image M
+and guides the *main stream*, through the identity attention W_I, to where identity is (IKT). The clothing bias
+diminishing module (CBD) reads clothing features from the main stream, for the clothing contrastive loss (CCL).
 
 Letters in shape comments: B batch, C channels, H W image, h w feature map, D embedding, K identities.
 """
@@ -22,7 +22,7 @@ from ifd_zoo.models.network import Network
 
 
 class Stream(nn.Module):
-    """One backbone and its identity head. On its own it is what stage 1 trains (section II.C)."""
+    """A backbone and its identity head; stage 1 trains one on its own (section II.C)."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Stream(nn.Module):
 
 
 class IdentityKnowledgeTransfer(nn.Module):
-    """IKT, eq. 1: where identity is, read from the attention stream's feature map.
+    """IKT, eq. 1: the identity attention W_I from the attention stream's feature map.
 
     The convolution is 7x7 without bias, as in the spatial attention of CBAM that the paper builds on [27].
     """
@@ -57,15 +57,15 @@ class IdentityKnowledgeTransfer(nn.Module):
 
 
 class ClothingBiasDiminishing(nn.Module):
-    """CBD, eq. 3 and the text after it: one feature f_c for the clothing of each image.
+    """CBD, eq. 3 and the text after it: one clothing feature f_c per image.
 
     Args:
         num_features: channels C of the feature map.
         resize: `area` makes W_c the share of clothing in each cell, `nearest` a hard 0 or 1.
-        normalize: f_c of unit length (the paper does not say). Without it eq. 4 grows with the features' length.
+        normalize: scale f_c to unit length (the paper does not say). Otherwise eq. 4 grows with the features' length.
 
     Raises:
-        ValueError: another resize.
+        ValueError: `resize` is unknown.
     """
 
     def __init__(self, num_features: int, resize: str = 'area', normalize: bool = True) -> None:
@@ -77,7 +77,7 @@ class ClothingBiasDiminishing(nn.Module):
         self.normalize = normalize
 
     def forward(self, maps: Tensor, clothing: Tensor) -> Tensor:
-        """Clothing features.
+        """Return the clothing features.
 
         Args:
             maps: F_rg (B, C, h, w).
@@ -100,7 +100,7 @@ class IFD(Network):
         num_classes: training identities K; 0 for a model without classifiers (a release).
         in_chans: image channels.
         pool: `avg` or `max_avg`, see `GlobalPool`.
-        cbd: with the clothing bias diminishing module; without it this is the paper's "w/ IKT".
+        cbd: include the clothing bias diminishing module; without it this is the paper's "w/ IKT".
         detach_attention: keep the gradient of L_ID^m out of the attention stream.
         last_stride: see `Backbone`.
         neck_affine: see `IdentityHead`.
@@ -136,12 +136,12 @@ class IFD(Network):
         self.num_features = self.main_stream.head.num_features
 
     def forward(self, image: Tensor, masked: Tensor | None = None, clothing: Tensor | None = None) -> IFDOutput:
-        """Both streams.
+        """Run both streams.
 
         Args:
             image: I (B, 3, H, W), normalised.
-            masked: clothing-masked image M (B, 3, H, W), normalised; the whole image when there is no mask.
-            clothing: psi (B, 1, H, W) in {0, 1}; only training needs it.
+            masked: clothing-masked image M (B, 3, H, W), normalised; default: the whole image.
+            clothing: psi (B, 1, H, W) in {0, 1}; only needed for training.
         """
         attention, attention_maps = self.read_attention(image, masked)
         maps = attention * self.main_stream.backbone(image)  # F_rg (B, C, h, w), eq. 2
@@ -153,7 +153,7 @@ class IFD(Network):
         )
 
     def read_attention(self, image: Tensor, masked: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """W_I (B, 1, h, w), eq. 1, and F_a (B, C, h, w); arguments as for `forward`."""
+        """Return W_I (B, 1, h, w), eq. 1, and F_a (B, C, h, w); arguments as for `forward`."""
         maps = self.attention_stream.backbone(image if masked is None else masked)
         return self.ikt(maps.detach() if self.detach_attention else maps), maps
 

@@ -1,4 +1,4 @@
-"""Embeddings of a batch, in one place: what evaluation, `Predictor` and users all compare."""
+"""Embeddings of a batch: the one place that evaluation, `Predictor` and users all take them from."""
 
 import warnings
 from typing import NamedTuple
@@ -13,14 +13,14 @@ from ifd_zoo.models.fingerprint import model_name
 
 
 class DeviceError(ZooError, ValueError):
-    """A device that this machine or this build of torch does not have."""
+    """A device that is not available on this machine or in this build of torch."""
 
 
 def pick_device(name: str | torch.device | None = None) -> torch.device:
-    """The device of that name; without one a GPU if there is any.
+    """Return the device of that name; by default a GPU if there is one.
 
     Raises:
-        DeviceError: it cannot be used; the message has torch's reason.
+        DeviceError: the device cannot be used; the message has torch's reason.
     """
     try:
         device = torch.device(name or ('cuda' if torch.cuda.is_available() else 'cpu'))
@@ -33,44 +33,44 @@ def pick_device(name: str | torch.device | None = None) -> torch.device:
 DTYPES = dict(zip(SIXTEEN_BITS, (torch.bfloat16, torch.float16), strict=True))
 
 MIN_COSINE = 0.999
-"""Least cosine of an embedding in a precision to the same in float32."""
+"""Lower bound for the cosine of an embedding in a precision to the same in float32."""
 MAX_RANK1_CHANGE = 0.2
-"""Percentage points, over all queries of the check."""
+"""Largest change of rank-1 in percentage points, over all queries of the check."""
 
 
 def precision(device: torch.device, name: str) -> torch.autocast:
-    """A context for `infer`: with `bf16` and `fp16` convolutions compute in 16 bits, which is about twice as fast on
-    processors with native support for it and changes the third digit of embeddings; `fp32` changes nothing.
+    """Return a context for `infer`: `fp32` changes nothing; with `bf16` and `fp16` convolutions compute in 16 bits,
+    which is about twice as fast on processors with native support and changes the third digit of embeddings.
     """
     return torch.autocast(device.type, DTYPES.get(name, torch.bfloat16), enabled=name in DTYPES)
 
 
 def native_precision(device: torch.device | str) -> str:
-    """What the processor computes fastest in: `bf16` where it has it, `fp16` on other GPUs, `fp32` elsewhere."""
+    """Return the processor's fastest precision: `bf16` if it has it, `fp16` on other GPUs, `fp32` elsewhere."""
     device = torch.device(device)
     if device.type == 'cuda':
         return 'bf16' if torch.cuda.is_bf16_supported(including_emulation=False) else 'fp16'
-    # torch has no public name for it in all the versions that we work with.
+    # Not all supported versions of torch have a public function for this.
     return 'bf16' if device.type == 'cpu' and torch.cpu._is_avx512_bf16_supported() else 'fp32'
 
 
 def warn_of_emulation(device: torch.device, precision: str) -> None:
-    """A warning where `bf16` is asked of a processor that only emulates it, ten times as slow as its float32."""
+    """Warn if `bf16` is requested of a processor that only emulates it, ten times slower than its float32."""
     if precision == 'bf16' and native_precision(device) != 'bf16':
         warnings.warn('this processor only emulates bf16, which takes much longer than fp32', stacklevel=3)
 
 
 def choose_precision(model: nn.Module, device: torch.device, asked: str = 'auto') -> str:
-    """The precision in which a model is to compute: `auto` is the fastest of the device that keeps the answer.
+    """Choose the precision in which a model computes: `auto` is the device's fastest, if it keeps the embeddings.
 
-    Whether it does has been measured by `eval/precision.py` and is recorded in the model's release. Without such a
-    record, or where it says no, it is float32, with a warning.
+    Whether it does is measured by `eval/precision.py` and recorded in the model's release. Without that record, or if
+    the embeddings change too much, `auto` is float32, with a warning.
 
     Args:
-        asked: of `PRECISIONS`.
+        asked: one of `PRECISIONS`.
 
     Raises:
-        ValueError: none of these.
+        ValueError: the precision is unknown.
     """
     if asked not in PRECISIONS:
         raise ValueError(f'precision must be one of {", ".join(PRECISIONS)}, got {asked!r}')
@@ -90,7 +90,7 @@ def choose_precision(model: nn.Module, device: torch.device, asked: str = 'auto'
 
 
 def keeps_answer(check: dict[str, float]) -> bool:
-    """Whether a precision may take the place of float32; `check` is an entry of `precisions` in a release."""
+    """Return whether a precision may replace float32; `check` is an entry of `precisions` in a release."""
     return check['min_cosine'] > MIN_COSINE and abs(check['rank1_change']) <= MAX_RANK1_CHANGE
 
 
@@ -98,15 +98,15 @@ class Inference(NamedTuple):
     embedding: Tensor
     """(B, D) float32, unit length; D is `ifd_zoo.models.features.embedding_size` of the model."""
     attention: Tensor | None
-    """W_I (B, 1, h, w) float32 in [0, 1] of the unflipped image; None for a single stream."""
+    """W_I (B, 1, h, w) float32 in [0, 1] of the unflipped image; None for a model without attention."""
 
 
 @torch.inference_mode()
 def infer(model: nn.Module, image: Tensor, masked: Tensor, flip: bool = True) -> Inference:
-    """Embedding and attention of a batch.
+    """Compute embeddings and attention of a batch.
 
-    The paper does not define the test feature. Ours is what the model's release records, see `features.py`; cosine
-    similarity compares two of them.
+    The paper does not define the test feature. The model's release records it, see `features.py`; embeddings are
+    compared by cosine similarity.
 
     Args:
         model: an architecture of the zoo, in eval mode.

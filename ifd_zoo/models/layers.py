@@ -1,4 +1,4 @@
-"""Pooling and the BN neck: what both streams put after their backbone, and what comes out of a network."""
+"""Pooling and identity head, which follow the backbone of each stream, and the output of a network."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from ifd_zoo.common.choices import POOLS
 
 
 class GlobalPool(nn.Module):
-    """Feature map to vector.
+    """Pooling of a feature map to a vector.
 
     Args:
         mode: `avg` (global average pooling) or `max_avg` (maximum and average concatenated, as in CAL), which doubles
@@ -34,7 +34,7 @@ class HeadOutput(NamedTuple):
     embedding: Tensor
     """(B, D), after the BN neck, not normalised."""
     logits: Tensor | None
-    """(B, K) identity scores, of S classifiers (B, S, K); None when the classifier has been removed."""
+    """(B, K) identity scores, or (B, S, K) for S classifiers; None without classifier."""
     pooled: Tensor
     """(B, D), before the BN neck."""
 
@@ -46,7 +46,7 @@ class IdentityHead(nn.Module):
         in_features: channels C of the feature map.
         num_classes: identities K; 0 leaves the classifier out.
         pool: see `GlobalPool`.
-        neck_affine: the neck has a gain and a bias for each channel; without them it only standardises.
+        neck_affine: give the neck a gain and a bias per channel; without them it only standardises.
     """
 
     def __init__(self, in_features: int, num_classes: int, pool: str = 'avg', neck_affine: bool = True) -> None:
@@ -57,7 +57,7 @@ class IdentityHead(nn.Module):
         self.reset_classifier(num_classes)
 
     def reset_classifier(self, num_classes: int) -> None:
-        """New, freshly initialised classifier over `num_classes` identities; 0 removes it."""
+        """Replace the classifier with a new one over `num_classes` identities; 0 removes it."""
         self.classifier = nn.Linear(self.num_features, num_classes, bias=False) if num_classes else nn.Identity()
         if num_classes:
             nn.init.normal_(self.classifier.weight, std=0.001)
@@ -73,14 +73,14 @@ class IFDOutput(NamedTuple):
     embedding: Tensor
     """(B, D), after the main stream's BN neck, not normalised."""
     attention: Tensor | None
-    """W_I (B, 1, h, w) in [0, 1]; None for a single stream."""
+    """W_I (B, 1, h, w) in [0, 1]; None for a model without attention."""
     main_logits: Tensor | None
-    """(B, K), or of S classifiers (B, S, K)."""
+    """(B, K), or (B, S, K) for S classifiers; None without classifier."""
     attention_logits: Tensor | None
-    """(B, K)"""
+    """(B, K); None for a single stream or without classifier."""
     clothing_features: Tensor | None
-    """f_c (B, C) of `ClothingBiasDiminishing`; None when no clothing mask was given or the model has no CBD."""
+    """f_c (B, C) of `ClothingBiasDiminishing`; None without clothing mask or CBD."""
     pooled: Tensor | None = None
-    """(B, D): F_rg pooled, before the main stream's BN neck; of a single stream F_g."""
+    """(B, D): pooled F_rg, or F_g without attention, before the main stream's BN neck."""
     attention_embedding: Tensor | None = None
     """(B, D), after the attention stream's BN neck, not normalised; None for a single stream."""

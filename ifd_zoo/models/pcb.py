@@ -1,10 +1,10 @@
 """PCB: part-based convolutional baseline.
 
 Paper: Sun, Zheng, Yang, Tian, Wang, "Beyond Part Models: Person Retrieval with Refined Part Pooling (and a Strong
-Convolutional Baseline)", ECCV 2018, https://arxiv.org/abs/1711.09349. Without the refined part pooling.
+Convolutional Baseline)", ECCV 2018, https://arxiv.org/abs/1711.09349. The refined part pooling is left out.
 
-A stripe of the feature map is pooled to a vector g, reduced to a vector h, and has a classifier of its own. What the
-paper leaves open is read off its authors' code: one reduction for all stripes, with batch normalisation and ReLU.
+Each stripe of the feature map is pooled to a vector g, reduced to a vector h, and has its own classifier. What the
+paper leaves open follows its authors' code: one reduction for all stripes, with batch normalisation and ReLU.
 """
 
 import torch
@@ -20,9 +20,9 @@ REDUCED = 256
 
 
 def pool_stripes(maps: Tensor) -> Tensor:
-    """Mean of each of six horizontal stripes of a feature map, (B, C, h, w) to (B, C, 6).
+    """Average each of six horizontal stripes of a feature map, (B, C, h, w) to (B, C, 6).
 
-    The stripes share a row where the height is no multiple of their number.
+    Neighbouring stripes share a row if the height is not a multiple of six.
     """
     height = maps.shape[-2]
     rows = [slice(i * height // STRIPES, -(-(i + 1) * height // STRIPES)) for i in range(STRIPES)]
@@ -30,7 +30,7 @@ def pool_stripes(maps: Tensor) -> Tensor:
 
 
 class StripeHead(nn.Module):
-    """Six stripes: their vectors g, and identity scores from their vectors h.
+    """Head with six stripes: their vectors g, and identity scores from their vectors h.
 
     Args:
         in_features: channels C of the feature map.
@@ -45,7 +45,7 @@ class StripeHead(nn.Module):
         self.reset_classifier(num_classes)
 
     def reset_classifier(self, num_classes: int) -> None:
-        """New, freshly initialised classifiers over `num_classes` identities; 0 removes them."""
+        """Replace the classifiers with new ones over `num_classes` identities; 0 removes them."""
         self.classifier = nn.Identity()
         if num_classes:
             self.classifier = nn.ModuleList(nn.Linear(REDUCED, num_classes) for _ in range(STRIPES))
@@ -54,7 +54,7 @@ class StripeHead(nn.Module):
                 nn.init.zeros_(part.bias)
 
     def forward(self, maps: Tensor) -> HeadOutput:
-        """The embedding (B, 6 C) is g of each stripe, of unit length; `pooled` is the same as it is."""
+        """Return as embedding (B, 6 C) the g of all stripes, each of unit length, and as `pooled` the same unscaled."""
         stripes = pool_stripes(maps)  # (B, C, 6)
         unit = F.normalize(stripes.float(), dim=1)
         embedding, pooled = (values.transpose(1, 2).flatten(1) for values in (unit, stripes))
@@ -66,7 +66,7 @@ class StripeHead(nn.Module):
 
 
 class PCB(Baseline):
-    """A single stream with six stripes.
+    """The main stream with a head of six stripes.
 
     Args:
         backbone, num_classes, in_chans, last_stride: as for `Baseline`.
@@ -81,5 +81,5 @@ class PCB(Baseline):
 
     @property
     def neck_mean(self) -> Tensor:
-        """Zero: g does not go into a neck."""
+        """Zero, as g is not the input of a neck."""
         return self.main_stream.head.neck.running_mean.new_zeros(())

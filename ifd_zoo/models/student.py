@@ -1,7 +1,7 @@
-"""IFD's student: the main stream, with a small head that reads W_I from the main stream's own feature map.
+"""Student of IFD: the main stream, with a small head that computes W_I from the feature map of that stream.
 
-It is shown where identity is in training, by an IFD that sees the clothing-masked image (`train/methods/student.py`),
-and needs neither a parser nor a second stream afterwards. Attention that is learnt from parsing was tried before for
+In training it learns where identity is from an IFD that sees the clothing-masked image (`train/methods/student.py`);
+afterwards it needs neither a parser nor a second stream. Attention learnt from parsing was tried before for
 clothing-change re-identification: DeSKPro (Wu et al., ICIP 2022, arXiv:2208.12023).
 """
 
@@ -12,7 +12,7 @@ from ifd_zoo.models.baseline import Baseline
 
 
 class AttentionHead(nn.Module):
-    """W_I from the feature map that it weighs: one convolution to one map.
+    """W_I from the feature map that it weights, by one convolution.
 
     Args:
         num_features: channels C of the feature map.
@@ -33,7 +33,7 @@ class Student(Baseline):
     Args:
         backbone, num_classes, in_chans, pool, last_stride, neck_affine, clothing_resize, clothing_normalize: as for
             `Baseline`.
-        cbd: with the clothing bias diminishing module, which reads F_rg.
+        cbd: include the clothing bias diminishing module, which reads F_rg.
         ikt_kernel: side of the attention head's convolution, odd.
     """
 

@@ -1,4 +1,4 @@
-"""Which tensors a network can compute with."""
+"""Check of tensors that are to be weights."""
 
 from collections.abc import Iterable
 
@@ -9,9 +9,9 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def describe_unusable(tensors: Iterable[tuple[str, Tensor]]) -> str:
-    """What is wrong with the first tensor that weights cannot hold, with its name; empty when all are good.
+    """Name the first tensor that cannot be a weight and say why; empty if all are valid.
 
-    Weights are finite floating-point numbers. A single int64 is one of batch norm's counts of batches.
+    Weights are finite floating-point numbers. A scalar int64 is a batch norm's count of batches.
     """
     for name, value in tensors:
         if value.dtype not in FLOATS and (value.dtype != torch.int64 or value.ndim):

@@ -1,6 +1,6 @@
-"""Architectures by name: for each line of `BACKBONES` an IFD, its single-stream twin and student, registered with timm.
+"""Architectures by name, registered with timm: an IFD, a baseline and a student for each entry of `BACKBONES`.
 
-Those of other methods are over the backbones of `METHOD_BACKBONES`.
+Other methods are registered for the backbones in `METHOD_BACKBONES`.
 """
 
 from inspect import signature
@@ -20,7 +20,7 @@ class Backbone(NamedTuple):
     input_size: tuple[int, int] = (256, 128)
     """(height, width) in pixels."""
     first_conv: str = 'conv1'
-    """Name of the first convolution in it."""
+    """Name of the first convolution in the backbone."""
 
 
 BACKBONES = {
@@ -29,15 +29,15 @@ BACKBONES = {
     'resnet50': Backbone('resnet50.tv_in1k', (384, 192)),  # as in the paper
     'mobilenetv4_conv_small': Backbone('mobilenetv4_conv_small', first_conv='conv_stem'),
     'convnext_tiny': Backbone('convnext_tiny.in12k_ft_in1k', first_conv='stem_0'),
-    # Its images are padded to multiples of 14 pixels.
+    # Images are padded to multiples of 14 pixels.
     'vit_small_patch14_dinov2': Backbone('vit_small_patch14_dinov2.lvd142m', (252, 126), 'model.patch_embed.proj'),
 }
-"""What comes after `ifd_`, `ifd_baseline_` and `ifd_student_`; a new one is one line."""
+"""Name after `ifd_`, `ifd_baseline_` or `ifd_student_` to backbone; a new one is one line."""
 METHOD_BACKBONES = ('resnet10t', 'resnet50')
 """Keys of `BACKBONES`."""
 
 TRAINED: dict[str, dict[str, Any]] = {
-    # The first of an architecture is what its bare name stands for.
+    # The first entry of an architecture is its default.
     'ifd_resnet10t.photos': {
         **bundled('ifd_resnet10t.photos'),
         **trained('--recipe photos_192 --init RUN --photos DIR --feature pooled+attention', RENDERED),
@@ -66,11 +66,10 @@ TRAINED: dict[str, dict[str, Any]] = {
     'ifd_student_resnet10t.synthetic': trained('--recipe student --teacher ifd_resnet10t.synthetic', RENDERED),
     'ifd_baseline_resnet50.ltcc': trained('--recipe ltcc --variant baseline', 'LTCC'),
 }
-"""`architecture.tag` of each training run; a new one is one line."""
+"""`architecture.tag` of each training run to its weights-table fields; a new one is one line."""
 
 
 def _method_runs(name: str, variant: Variant) -> dict[str, dict[str, Any]]:
-    """Training runs by the recipe of a method, as in `TRAINED`."""
     architecture, own = variant.prefix + (variant.settings | variant.recipe)['backbone'], variant.family == name
     tags = {data: data if own else f'{name}_{data}' for data in ('prcc', 'ltcc')}
     return {
@@ -86,19 +85,19 @@ for _name, _variant in VARIANTS.items():
         TRAINED |= _method_runs(_name, _variant)
 
 NETWORKS = {1: 'ifd_zoo.models.baseline:Baseline', 2: 'ifd_zoo.models.ifd:IFD'}
-"""Number of streams to the class, where a variant names none."""
+"""Number of streams to class, for variants that do not name one."""
 
 default_cfgs: dict[str, Any] = {}
 
 
 def network_class(architecture: str) -> type[nn.Module]:
-    """The class of an architecture, which the zoo need not have a name for."""
+    """Return the class of an architecture, registered or not."""
     variant = VARIANTS[split_name(architecture)[0]]
     return resolve_name(variant.network or NETWORKS[variant.streams])
 
 
 def arguments(architecture: str) -> tuple[str, ...]:
-    """Names of what an architecture is constructed with."""
+    """Return the names of an architecture's constructor arguments."""
     return tuple(signature(network_class(architecture)).parameters)
 
 
@@ -107,7 +106,7 @@ def _register(architecture: str, variant: Variant, backbone: Backbone) -> None:
     about = paper(variant.reference) | {'input_size': (3, *backbone.input_size)}
     cfg = reid_cfg(STREAMS[: variant.streams], backbone.first_conv, **about)
     tagged = {tag: cfg | fields for tag, fields in TRAINED.items() if tag.partition('.')[0] == architecture}
-    # Weights that come with the package are what the bare name stands for.
+    # If there are bundled weights, they are the default of the architecture.
     first = {} if any('file' in fields for fields in tagged.values()) else {architecture: cfg}
     default_cfgs.update(generate_default_cfgs(first | tagged))
     own = {name: value for name, value in variant.settings.items() if name in arguments(architecture)}
@@ -117,7 +116,7 @@ def _register(architecture: str, variant: Variant, backbone: Backbone) -> None:
         features = {'feature_cls': FeatureMaps, 'out_indices': None}  # for features_only=True
         return build_model_with_cfg(kind, architecture, pretrained, feature_cfg=features, **options)
 
-    create.__name__ = create.__qualname__ = architecture  # by which timm registers it
+    create.__name__ = create.__qualname__ = architecture  # the name under which timm registers it
     create.__doc__ = f'{kind.__name__} over {backbone.timm_name}.'
     register_model(create)
 
