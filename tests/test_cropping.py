@@ -28,7 +28,7 @@ def test_a_predictor_that_crops_sees_what_the_crop_shows(ifd):
 
 
 def test_a_parser_that_cannot_look_finds_nobody_and_is_refused(ifd):
-    with pytest.raises(ParserError, match='a parser that looks at photos, not by none'):
+    with pytest.raises(ParserError, match='a parser that looks at photos, unlike none'):
         Predictor(ifd, NoParser(), 'cpu', crop=True)
 
 
@@ -74,4 +74,4 @@ def test_extract_takes_people_and_leaves_photos_without_any_out(photos, tmp_path
 def test_extract_crops_by_a_parser_only(photos, tmp_path, capsys):
     command = ['--model', MODEL, '--images', str(photos), '--output', str(tmp_path / 'file'), '--device', 'cpu']
     assert extract.main([*command, '--masks', 'none', '--crop']) == 2
-    assert 'people are found by a parser that looks at photos' in capsys.readouterr().err
+    assert 'finding people needs a parser that looks at photos' in capsys.readouterr().err

@@ -176,7 +176,7 @@ def test_label_maps_of_another_tool_become_ours(root, tmp_path):
 
 def test_label_maps_that_are_missing_or_do_not_fit_are_named(root, tmp_path, capsys):
     parser = load_parser(f'labelmap:{root / "parsing"}')
-    with pytest.raises(ParserError, match='this one has none'):
+    with pytest.raises(ParserError, match='this image has none'):
         parser.parse([noise(64, 32)])
     with pytest.raises(ParserError, match='elsewhere.jpg: no label map in'):
         noise(64, 32).save(tmp_path / 'elsewhere.jpg')

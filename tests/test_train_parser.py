@@ -317,7 +317,7 @@ def test_script_starts_from_the_averaged_weights_of_a_stopped_run(data, trained,
     assert second.config['init']['command'] == first.config['command'] and second.config['init']['epochs'] == 1
     assert script.main([*argv[:-6], '--width', '32', '--epochs', '1', '--output', str(tmp_path / 'other'), '--init',
                         str(tmp_path / 'stopped')]) == 2  # fmt: skip
-    assert 'is no parser of mobilenetv4_conv_small_050, width 32' in capsys.readouterr().err
+    assert 'not a mobilenetv4_conv_small_050 parser of width 32' in capsys.readouterr().err
 
 
 def test_resume_refuses_another_run(data, trained, tmp_path, capsys):
@@ -334,7 +334,7 @@ def test_resume_refuses_other_pictures_and_names_one(data, trained, tmp_path, ca
     draw_person(other / 'rendered', f'{stem}.jpg', f'parsing/{stem}.png', [4], 9)
     assert script.main(argv) == 2
     error = capsys.readouterr().err
-    assert f'1 image is of another size, as rendered/{stem}.jpg; 1 image is of another label map' in error
+    assert f'1 image is of another size, such as rendered/{stem}.jpg; 1 image is of another label map' in error
 
 
 def test_a_folder_with_a_run_is_not_trained_into_again(data, trained, tmp_path, capsys):
@@ -355,7 +355,7 @@ def test_a_loss_that_is_not_finite_leaves_no_checkpoint(data, tmp_path, capsys, 
 @pytest.mark.parametrize('case, words', [
     ('no label names', 'label_names.txt'),
     ('a file for a folder', 'File exists'),
-    ('a name that is no number', 'odd.jpg: expected a number for a name'),
+    ('a name that is no number', 'odd.jpg: expected a number as the name'),
 ])
 def test_folders_that_cannot_be_used_are_told_in_one_line(case, words, data, tmp_path, capsys):
     photos, output = tmp_path / 'photos', tmp_path / 'run'

@@ -1,4 +1,4 @@
-"""Human parsing: which pixel is hair, face, arms, a coat ...."""
+"""Human parsing: label each pixel as hair, face, arms, coat ..."""
 
 from ifd_zoo.common.lazy import lazy_names
 

@@ -1,10 +1,10 @@
-"""Label maps by a parser for all images of a data set.
+"""Command that makes label maps for all images of a data set with a parser.
 
     python -m ifd_zoo.parsing --parser bundled --data prcc --root DIR --output DIR [--ray [ADDRESS]]
 
-Gives one palette PNG for each image, at the image's path relative to the data set; `masks.json` with what made them and
-how many show no person or no clothing; and `contact_sheet.jpg` to look at. A run that was stopped goes on where it was.
-The folder is then a value of `--masks` of the other commands.
+Writes one palette PNG per image, at the image's path relative to the data set; `masks.json` with the parser and the
+number of images that show no person or no clothing; and `contact_sheet.jpg` to look at. A stopped run can be resumed.
+The other commands accept the folder as `--masks`.
 """
 
 import argparse

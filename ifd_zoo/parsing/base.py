@@ -1,4 +1,4 @@
-"""What all parsing networks share: batches, precision, and no work twice for the same image."""
+"""Base class of all parsing networks: batching, precision, and a cache of recent label maps."""
 
 import hashlib
 import itertools
@@ -18,9 +18,9 @@ from ifd_zoo.models.batching import on_each_core, share_out
 from ifd_zoo.models.fingerprint import hash_weights
 from ifd_zoo.models.inference import precision
 
-MAX_SIDE = 1024  # class scores are never enlarged beyond this: a 12-megapixel photo would need 700 MB for them
-MOST_CHANGED = 0.005  # share of a picture's pixels that may get another class when they are computed in 16 bits
-REMEMBERED = 16 << 20  # pixels of label maps, a byte each: about 500 crops of 256x128
+MAX_SIDE = 1024  # class scores are never upsampled beyond this: a 12-megapixel photo would need 700 MB for them
+MOST_CHANGED = 0.005  # share of an image's pixels whose class may change in 16-bit precision
+REMEMBERED = 16 << 20  # pixels of cached label maps, a byte each: about 500 crops of 256x128
 
 
 class ParserError(ZooError, ValueError):
@@ -28,21 +28,21 @@ class ParserError(ZooError, ValueError):
 
 
 def content_key(image: Image.Image) -> bytes:
-    """The same for images of the same size and the same pixels."""
+    """Return a key that is equal for images of the same size and the same pixels."""
     return hashlib.blake2b(repr(image.size).encode() + rgb(image).tobytes(), digest_size=16).digest()
 
 
 class NetworkParser(ABC):
-    """Label maps from a network, which must not change any more.
+    """Parser with a network, whose weights must not change afterwards.
 
     Args:
-        net: put into evaluation mode.
-        config: what is known about it; of this `backbone`, `width` and `size` go into its id.
-        batch_size: images per pass.
+        net: parsing network; switched to evaluation mode.
+        config: settings of the network, of which `SETTINGS` are part of the parser's id.
+        batch_size: images per forward pass.
 
     Attributes:
-        precision: of `ifd_zoo.models.inference.PRECISIONS`.
-        crop_size: (height, width) to which the crop of a person is brought where sizes must be alike.
+        precision: one of `ifd_zoo.models.inference.PRECISIONS`.
+        crop_size: (height, width) of person crops where all must have the same size.
     """
 
     crop_size = (256, 128)
@@ -67,16 +67,16 @@ class NetworkParser(ABC):
         return next(self.net.parameters()).device
 
     def identify(self) -> str:
-        """Its backbone, and a hash of weights and input size."""
+        """Return the backbone's name and a hash of the weights and `SETTINGS`."""
         settings = {key: self.config[key] for key in self.SETTINGS if key in self.config}
         digest = hashlib.sha256((json.dumps(settings, sort_keys=True) + hash_weights(self.net)).encode()).hexdigest()
         return f'{settings.get("backbone", type(self.net).__name__)}:{digest[:16]}'
 
     def parse(self, images: Sequence[Image.Image]) -> list[np.ndarray]:
-        """The class of every pixel.
+        """Return the class of every pixel.
 
         Args:
-            images: any sizes and modes. One that came a short time ago is not parsed again.
+            images: any sizes and modes. Label maps of recent images come from a cache.
 
         Returns:
             For each image (H, W) uint8 at its own size, values in `range(len(LABELS))`.
@@ -93,7 +93,7 @@ class NetworkParser(ABC):
         return [maps[key].copy() for key in keys]
 
     def forget(self) -> None:
-        """Parse images anew also if they came a short time ago."""
+        """Clear the cache of recent label maps."""
         self._recent = Recent(REMEMBERED, size=lambda label_map: label_map.size)
 
     @torch.inference_mode()
@@ -104,11 +104,11 @@ class NetworkParser(ABC):
 
     @abstractmethod
     def _scores(self, images: list[Image.Image]) -> Tensor:
-        """Class scores (B, K, h, w) of RGB images."""
+        """Return class scores (B, K, h, w) of RGB images."""
 
     @abstractmethod
     def _label_maps(self, scores: Tensor, images: list[Image.Image]) -> list[np.ndarray]:
-        """Classes (H, W) of `LABELS` for each image."""
+        """Return the classes (H, W) uint8 of each image, as positions in `LABELS`."""
 
 
 def rgb(image: Image.Image) -> Image.Image:
@@ -116,17 +116,17 @@ def rgb(image: Image.Image) -> Image.Image:
 
 
 def classes_at(scores: Tensor, image: Image.Image) -> np.ndarray:
-    """Scores (K, h, w) of a whole image -> its classes (H, W) uint8 at its own size."""
+    """Turn scores (K, h, w) of a whole image into classes (H, W) uint8 at the image's size."""
     return classes_of(scores[None], image.size)[0]
 
 
 def classes_of(scores: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """Scores (n, K, h, w) of whole images of one size (width, height) -> their classes (n, H, W) uint8 at that size."""
+    """Turn scores (n, K, h, w) of whole images of `size` (width, height) into classes (n, H, W) uint8 at that size."""
     shrink = min(1.0, MAX_SIDE / max(size))
     small = [max(1, round(side * shrink)) for side in size[::-1]]
     if list(scores.shape[-2:]) != small:
         scores = F.interpolate(scores, size=small, mode='bilinear')
-    classes = scores.max(1, keepdim=True).indices.to(torch.uint8)  # six times as fast as argmax on a processor
+    classes = scores.max(1, keepdim=True).indices.to(torch.uint8)  # six times as fast as argmax on a CPU
     if shrink < 1:
         classes = F.interpolate(classes, size=size[::-1], mode='nearest-exact')
     return classes[:, 0].cpu().numpy()

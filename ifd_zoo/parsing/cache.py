@@ -1,4 +1,4 @@
-"""Label maps of a parser, kept on disk beside a data set that has none of its own (or whose own are to be replaced)."""
+"""Cache on disk for a parser's label maps, for data sets without label maps or to replace them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,12 +15,12 @@ from ifd_zoo.parsing.registry import HumanParser
 
 
 def parser_id(parser: HumanParser) -> str:
-    """Tells label maps of one parser from those of another."""
+    """Return an id that tells label maps of one parser from those of another."""
     return parser.identify()
 
 
 def with_parsed_maps(records: Sequence[Record], parser: HumanParser, root: Path, folder: Path) -> tuple[Record, ...]:
-    """The records with label maps by this parser; arguments and errors as of `MapFolder`."""
+    """Make missing label maps and return the records with them; arguments and errors as in `MapFolder`."""
     maps = MapFolder(parser, root, folder)
     pointed = maps.point(records)
     maps.fill(pointed)
@@ -28,12 +28,12 @@ def with_parsed_maps(records: Sequence[Record], parser: HumanParser, root: Path,
 
 
 class MapFolder:
-    """Label maps of one parser, each at the path of its image relative to the data set, as PNG.
+    """Folder of one parser's label maps, as PNG files at the images' paths relative to the data set.
 
     Args:
         parser: see `ifd_zoo.parsing.load_parser`.
         root: folder of the data set.
-        folder: of the label maps.
+        folder: folder of the label maps.
     """
 
     def __init__(self, parser: HumanParser, root: Path, folder: Path) -> None:
@@ -41,21 +41,21 @@ class MapFolder:
         self.root, self.folder = root, folder
 
     def point(self, records: Sequence[Record]) -> tuple[Record, ...]:
-        """The records with the paths of their label maps in this folder, whether there are any or not."""
+        """Return the records with the paths of their label maps in this folder; the files need not exist."""
         return point_to_maps(records, self.root, self.folder)
 
     def fill(
         self, records: Sequence[Record], batch_size: int = MAPS_AT_ONCE, cluster: Cluster | None = None
     ) -> None:
-        """Make the label maps that are not there yet; an interrupted call goes on where it stopped.
+        """Make the missing label maps; the next call resumes an interrupted one.
 
         Args:
             records: as returned by `point`.
             batch_size: images that are read and parsed together.
-            cluster: does the work; this process by default.
+            cluster: where the work runs; this process by default.
 
         Raises:
-            DatasetError: an image cannot be read, a label map cannot be written, or one that is there is of another
+            DatasetError: an image cannot be read, a label map cannot be written, or an existing one is from another
                 parser or image.
         """
         photos = {record.label_map: record for record in records}
@@ -71,11 +71,11 @@ class MapFolder:
         return True
 
     def _parse(self, records: Sequence[Record]) -> list[Path]:
-        """Make the label maps of readable images, and return their paths."""
+        """Make the label maps of records and return their paths."""
         images = []
         for record in records:
             image = read_image(record.path)
-            image.filename = str(record.path)  # as Pillow does; label maps on disk are found by it
+            image.filename = str(record.path)  # as Pillow does; `LabelMaps` finds its files by it
             images.append(image)
         for record, label_map in zip(records, self.parser.parse(images), strict=True):
             try:
@@ -86,7 +86,7 @@ class MapFolder:
 
 
 def point_to_maps(records: Sequence[Record], root: Path, folder: Path) -> tuple[Record, ...]:
-    """The records with label maps at their images' relative paths in `folder`; none of these need be there.
+    """Return the records with label maps at their images' relative paths in `folder`; the files need not exist.
 
     Args:
         records: images below `root`.
@@ -106,22 +106,22 @@ def point_to_maps(records: Sequence[Record], root: Path, folder: Path) -> tuple[
 
 
 def check_origin(record: Record, parser: str) -> None:
-    """Refuse a label map that was not made by the parser of that id from the record's image.
+    """Check that a record's label map was made from its image by the parser with this id.
 
     Raises:
-        DatasetError: it was not, or it has other labels than ours; the message names the file and what to do.
+        DatasetError: it was not, or its labels are not ours; the message names the file and what to do.
     """
     path = record.label_map
     try:
         with Image.open(path) as picture:
             text = picture.info
-    except Exception as error:  # Pillow's decoders raise many things
+    except Exception as error:  # Pillow's decoders can raise anything
         raise DatasetError(f'{path}: label map cannot be read ({error}); remove it to have it made again') from error
     found, size = text.get(PARSER), text.get(SOURCE)
     fault = label_fault(text)
     if not fault and found != parser:
         fault = f'made by the parser {found}, not by {parser}' if found else f'does not say that {parser} made it'
     if not fault and record.path.exists() and size != str(record.path.stat().st_size):
-        fault = f'made from another image than {record.path}, as the size of its file tells'
+        fault = f'made from another image than {record.path}, as the file size differs'
     if fault:
         raise DatasetError(f'{path}: {fault}; remove it, or use another folder for the label maps')

@@ -1,4 +1,4 @@
-"""How much of a data set its label maps cover, as numbers and as a picture."""
+"""Coverage of a data set by its label maps, as numbers and as a contact sheet."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -22,23 +22,23 @@ KINDS: dict[str, Callable[[np.ndarray, Iterable[str]], bool]] = {
     'no_person': lambda label_map, classes: not label_map.any(),
     'no_clothing': lambda label_map, classes: not class_mask(label_map, classes).any(),
 }
-"""What may be missing in a label map; one without a person has no clothing either.
+"""Kinds of incomplete label maps; one without a person has no clothing either.
 
-Of such an image nothing is erased, so that the attention stream sees it whole; in training it also drops out of the
-contrastive losses.
+Nothing is erased from such an image, so that the attention stream sees it whole; in training it is also excluded from
+the contrastive losses.
 """
 
 
 def measure_coverage(records: Sequence[Record], root: Path, classes: Iterable[str] = CLOTHING) -> dict[str, Any]:
-    """Count the images in whose label maps something is missing.
+    """Count the images whose label maps show no person or no clothing.
 
     Args:
         records: with label maps.
         root: folder of the data set.
-        classes: what counts as clothing.
+        classes: labels that count as clothing.
 
     Returns:
-        `images`, and for each of `KINDS` `images`, `share` in [0, 1] and `paths` relative to `root`.
+        `images`, their total, and for each of `KINDS` `images`, `share` in [0, 1] and `paths` relative to `root`.
 
     Raises:
         DatasetError: a label map cannot be used.
@@ -56,20 +56,20 @@ def measure_coverage(records: Sequence[Record], root: Path, classes: Iterable[st
 
 
 def count_coverage(records: Iterable[Record], root: Path, classes: Iterable[str] = CLOTHING) -> dict[str, int]:
-    """`images` with label maps, and of these `no_person` and `no_clothing`; arguments and errors as before."""
+    """Count `images` with label maps, and of these `no_person` and `no_clothing`; see `measure_coverage`."""
     coverage = measure_coverage([record for record in records if record.label_map], root, classes)
     return {'images': coverage['images'], **{kind: coverage[kind]['images'] for kind in KINDS}}
 
 
 def coverage_text(counts: dict[str, int]) -> str:
-    """The counts in words: `no person in 3 (0.2%), no clothing in 5 (0.3%) of 1500 images`."""
+    """Format the counts as text: `no person in 3 (0.2%), no clothing in 5 (0.3%) of 1500 images`."""
     total = counts['images']
     parts = [f'{kind.replace("_", " ")} in {counts[kind]} ({counts[kind] / max(total, 1):.1%})' for kind in KINDS]
     return f'{", ".join(parts)} of {total} images'
 
 
 def contact_sheet(records: Sequence[Record]) -> Image.Image:
-    """Up to 60 of the images, evenly spread over the records, each with its clothing tinted."""
+    """Draw up to 60 images, evenly spread over the records, each with its clothing tinted."""
     number = min(COLUMNS * ROWS, len(records))
     chosen = [records[index] for index in np.linspace(0, len(records) - 1, number).round().astype(int)]
     images = [read_image(record.path) for record in chosen]

@@ -1,4 +1,4 @@
-"""Label maps on disk as a parser: those of another tool, in our label set or in one of SCHP's."""
+"""Parser that reads label maps of another tool from disk, in our label set or in one of SCHP's."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from ifd_zoo.parsing.labelsets import label_lookup
 
 
 class LabelMaps:
-    """For each image the PNG of the same relative path in a folder, brought to our label set.
+    """Parser that reads the PNG at an image's relative path in a folder and converts it to our label set.
 
     Args:
-        folder: of the maps, one byte per pixel.
-        label_set: out of `LABEL_SETS`, what the values mean.
+        folder: folder of the label maps, PNG files with one byte per pixel.
+        label_set: label set of the files, a name out of `LABEL_SETS`.
 
     Raises:
-        ParserError: there is no such folder, or no PNG in it.
+        ParserError: the folder is missing or has no PNG files.
     """
 
     config: dict = {}
@@ -34,17 +34,17 @@ class LabelMaps:
             raise ParserError(f'{folder}: no label maps *.png in this folder')
 
     def identify(self) -> str:
-        """The label set, and a hash of the names and sizes of all files."""
+        """Return the label set and a hash of the names and sizes of all files."""
         sizes = [f'{file.relative_to(self.folder).as_posix()} {file.stat().st_size}' for file in self.files]
         digest = hashlib.sha256('\n'.join([self.label_set, *sizes]).encode()).hexdigest()
         return f'labelmap_{self.label_set}:{digest[:16]}'
 
     def parse(self, images: Sequence[Image.Image]) -> list[np.ndarray]:
-        """The label maps of images that were opened from files.
+        """Return the label maps of images that were opened from files.
 
         Args:
-            images: with `filename`, as from `PIL.Image.open`. The map is the one at the longest part of the end of its
-                path that is in the folder: `a/b/c.jpg` has `b/c.png`, if there is no `a/b/c.png`.
+            images: with `filename`, as set by `PIL.Image.open`. The longest end of its path that exists in the folder
+                is used: `b/c.png` for `a/b/c.jpg`, if there is no `a/b/c.png`.
 
         Raises:
             ParserError: an image was not opened from a file, or its label map is missing or does not fit.
@@ -54,7 +54,7 @@ class LabelMaps:
     def _read(self, image: Image.Image) -> np.ndarray:
         name = getattr(image, 'filename', '')
         if not name:
-            raise ParserError(f'{self.folder}: label maps are found by the file of an image, and this one has none')
+            raise ParserError(f'{self.folder}: label maps are found by file name, and this image has none')
         parts = Path(name).absolute().with_suffix('.png').parts
         candidates = (self.folder.joinpath(*parts[start:]) for start in range(1, len(parts)))
         path = next((candidate for candidate in candidates if candidate.is_file()), None)

@@ -1,9 +1,8 @@
-"""Label sets of other parsers and data sets, and what each of their classes is in ours.
+"""Label sets of other parsers and data sets, mapped to ours.
 
 LIP: Gong et al., "Look into Person", https://arxiv.org/abs/1703.05446; ATR: Liang et al., "Deep Human Parsing with
 Active Template Regression", https://arxiv.org/abs/1503.02391. The order of the classes is that of SCHP's weights.
 """
-
 
 import numpy as np
 
@@ -14,13 +13,13 @@ LIP = {
     'hat': 'hat',
     'hair': 'hair',
     'glove': 'accessory',
-    'sunglasses': 'face',  # as all eyewear
+    'sunglasses': 'face',  # like all eyewear
     'upper-clothes': 'upper',
     'dress': 'dress',
     'coat': 'coat',
-    'socks': 'shoes',  # no class of ours; clothing in any case
+    'socks': 'shoes',  # we have no class for socks; shoes are clothing too
     'pants': 'lower',
-    'jumpsuits': 'dress',  # from the shoulders down in one piece
+    'jumpsuits': 'dress',  # one piece from the shoulders down
     'scarf': 'accessory',
     'skirt': 'lower',
     'face': 'face',
@@ -54,9 +53,9 @@ ATR = {
 }
 
 LABEL_SETS = {'ifd': {name: name for name in LABELS}, 'lip': LIP, 'atr': ATR}
-"""Name of a label set; its classes in the order of their values, each with the label of ours that it becomes."""
+"""Label sets by name: classes in the order of their values, each with the label of ours that it maps to."""
 
 
 def label_lookup(label_set: str) -> np.ndarray:
-    """Values in our label maps, to index with values of another label set: (its classes,) uint8."""
+    """Return a lookup table from the values of a label set to ours: (number of its classes,) uint8."""
     return np.array([LABELS.index(label) for label in LABEL_SETS[label_set].values()], dtype=np.uint8)

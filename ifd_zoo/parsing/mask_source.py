@@ -1,4 +1,4 @@
-"""Where clothing masks come from: the data set, a parser, or a folder that `python -m ifd_zoo.parsing` has filled."""
+"""Sources of clothing masks: the data set, a parser, or a folder made by `python -m ifd_zoo.parsing`."""
 
 import json
 from collections.abc import Sequence
@@ -15,23 +15,23 @@ from ifd_zoo.parsing.cache import check_origin, parser_id, point_to_maps, with_p
 from ifd_zoo.parsing.registry import load_parser, portable_name, split_name
 
 SUMMARY = 'masks.json'
-"""In a folder of label maps: what made them and how much they cover. Written last, so that it marks a finished set."""
+"""Summary of a folder of label maps: their parser and coverage. Written last, so that it marks a finished folder."""
 
 
 class MaskSource:
-    """What a value of `--masks` means.
+    """Source of label maps, given by a value of `--masks`.
 
     Args:
         masks: `label-maps` (those of the data set), `none` (nothing is erased), a parser as for `load_parser`, or a
-            folder of label maps by `python -m ifd_zoo.parsing`.
-        device: where a parser runs.
+            folder of label maps made by `python -m ifd_zoo.parsing`.
+        device: device of a parser.
 
     Attributes:
-        name: for reports: the value without folders; of a parser, or of label maps by one, also its id.
-        parser: None when label maps are there already, or none are wanted.
+        name: for reports: the value without folders, with the parser's id if a parser makes or made the label maps.
+        parser: None if the label maps exist already or none are used.
 
     Raises:
-        ParserError: neither a known parser nor a folder with one, nor a finished folder of label maps.
+        ParserError: not a known parser, a folder with a parser, or a finished folder of label maps.
         DatasetError: the summary in a folder of label maps cannot be used.
     """
 
@@ -55,15 +55,15 @@ class MaskSource:
         self.name = f'{portable_name(masks)} ({parser_id(self.parser)})'
 
     def apply(self, records: Sequence[Record], root: Path, folder: Path) -> tuple[Record, ...]:
-        """The records with their label maps; None in each for `none`.
+        """Return the records with their label maps; None in each for `none`.
 
         Args:
             records: images below `root`.
             root: folder of the data set.
-            folder: gets the label maps of a parser, and is not touched otherwise. Those that are there are used again.
+            folder: where a parser's label maps are kept and reused; unused without a parser.
 
         Raises:
-            DatasetError: an image has no label map or cannot be read, or a label map is of another parser or image.
+            DatasetError: an image has no label map or cannot be read, or a label map is from another parser or image.
         """
         if self.parser:
             return with_parsed_maps(records, self.parser, root, folder)
@@ -86,12 +86,12 @@ class MaskSource:
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """The summary in a folder of label maps. Raises DatasetError when it is damaged."""
+    """Read the summary in a folder of label maps. Raises DatasetError if it is missing or damaged."""
     path = folder / SUMMARY
     try:
         summary = json.loads(path.read_text())
         if not all(isinstance(summary[key], str) and summary[key] for key in ('parser', 'name')):
-            raise ValueError('parser and name must be texts')
+            raise ValueError('parser and name must be strings')
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(
             f'{path}: not the summary of a folder of label maps ({error!r}); run python -m ifd_zoo.parsing again'
@@ -100,7 +100,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 
 def _refuse(missing: list[Path], total: int, folder: Path, advice: str) -> None:
-    """Raise DatasetError if anything is missing."""
+    """Raise DatasetError if any label maps are missing."""
     if missing:
         counts = f'{len(missing)} of {total} images have none'
         raise DatasetError(f'{missing[0]}: no label map in {folder} ({counts}); {advice}')

@@ -1,4 +1,4 @@
-"""Label maps for all images of a data set."""
+"""Label maps for all images of a data set, with a summary and a contact sheet."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ SHEET = 'contact_sheet.jpg'
 
 
 def parse_dataset(args: argparse.Namespace) -> str:
-    """Make the label maps and their summary; returns what to print."""
+    """Make the label maps, their summary and a contact sheet; return the text to print."""
     root, output = args.root.expanduser(), args.output.expanduser()
     device = pick_device(args.device)
     parser = load_parser(args.parser, device, args.accept_licence)
@@ -48,19 +48,18 @@ def _require_parser(output: Path, parser: str) -> None:
     found = read_summary(output)['parser']
     if found != parser:
         raise DatasetError(
-            f'{output / SUMMARY}: the label maps here are by the parser {found}, not by {parser}; give another '
-            '--output or remove this folder'
+            f'{output / SUMMARY}: the label maps here were made by the parser {found}, not by {parser}; choose '
+            'another --output or remove this folder'
         )
 
 
 def _remove_damaged(records: Sequence[Record], parser: str) -> None:
-    """Remove label maps that the parser of that id made and something has damaged since."""
+    """Delete damaged label maps that were made by the parser with this id."""
     for record in records:
         if record.label_map.exists():
             check_origin(record, parser)
             try:
                 read_label_map(record.label_map)
             except DatasetError as error:
-                print(f'made again: {error}', file=sys.stderr)
+                print(f'making again: {error}', file=sys.stderr)
                 record.label_map.unlink()
-

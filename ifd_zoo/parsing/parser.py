@@ -1,4 +1,4 @@
-"""Our own parser: images in, label maps out; loaded from a folder, saved to a folder."""
+"""Our own parser: images in, label maps out; loaded from a folder."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -35,21 +35,21 @@ from ifd_zoo.releases.parser_schema import ParserConfig
 WEIGHTS = Path(__file__).resolve().parents[1] / 'weights'
 BUNDLED = {
     'bundled': 'parser_tf_efficientnet_lite0',
-    'bundled_resnet10t': 'parser_resnet10t',  # the bundled models were trained with its masks, from its encoder
+    'bundled_resnet10t': 'parser_resnet10t',  # its masks and its encoder were used to train the bundled models
 }
-"""Name of a parser and its folder in `ifd_zoo/weights`; a new one is one line."""
+"""Folders in `ifd_zoo/weights` by parser name; to add a parser, add a line."""
 
 MEAN, STD = IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 BATCH_SIZES = {'cpu': 8, 'cuda': 64}
-"""Images per pass; with their mirror images, more would leave a processor's caches and take a fifth longer."""
+"""Images per forward pass, without mirror images; more would not fit a CPU's caches and take a fifth longer."""
 
 
 class Letterbox(v2.Transform):
-    """Resize to fit into `size` with the aspect ratio kept, centred, the rest filled with the mean colour.
+    """Transform that resizes to fit `size`, keeping the aspect ratio, and pads with the mean colour on all sides.
 
     Args:
         size: (height, width) of the result.
-        stretch: the aspect ratio is multiplied by a random factor up to this one, or divided by it; 1 in use.
+        stretch: maximum random factor by which the aspect ratio is multiplied or divided; 1 at inference.
     """
 
     FILL = {torch.Tensor: [round(255 * value) for value in MEAN], Mask: 0}
@@ -65,7 +65,7 @@ class Letterbox(v2.Transform):
         return {'box': self.box(height, width * factor)}
 
     def box(self, height: float, width: float) -> tuple[int, int, int, int]:
-        """(top, left, height, width) in the result of the area that shows an image of this size."""
+        """Return (top, left, height, width) of the area of the result that an image of this size fills."""
         scale = min(self.size[0] / height, self.size[1] / width)
         inner = [min(max(round(side * scale), 1), most) for side, most in zip((height, width), self.size, strict=True)]
         return (self.size[0] - inner[0]) // 2, (self.size[1] - inner[1]) // 2, *inner
@@ -78,19 +78,19 @@ class Letterbox(v2.Transform):
 
 
 def normalise(images: Tensor) -> Tensor:
-    """uint8 images (..., 3, H, W) as the network expects them: float32, ImageNet mean and standard deviation."""
+    """Normalise uint8 images (..., 3, H, W) for the network: float32, ImageNet mean and standard deviation."""
     return v2.functional.normalize(v2.functional.to_dtype(images, torch.float32, scale=True), list(MEAN), list(STD))
 
 
 class Parser(NetworkParser):
-    """Label maps from a parsing network of our own.
+    """Parser with a parsing network of our own.
 
-    Computes in 16 bits where the device does so natively and the config records that this changes hardly a pixel.
+    Computes in 16 bits if the device does so natively and the config records that this changes hardly any pixels.
 
     Args:
-        net: classes in the order of `LABELS`.
+        net: network with classes in the order of `LABELS`.
         size: (height, width) of the network's input; images of other shapes are letterboxed, not stretched.
-        config: what is written beside the weights; of `sixteen_bits` (see `eval.parsers.figures.changed_pixels`) `most`
+        config: config stored with the weights; `most` in `sixteen_bits` (see `eval.parsers.figures.changed_pixels`)
             decides on the precision.
     """
 
@@ -100,7 +100,7 @@ class Parser(NetworkParser):
         self.crop_size = tuple(size)
         changed = self.config.get('sixteen_bits', {}).get('most', 1)
         self.precision = native_precision(self.device) if changed <= MOST_CHANGED else 'fp32'
-        # Apart from `net`, by whose weights this parser is known.
+        # Separate from `net`, whose weights identify this parser.
         self._fast_net = fold_norms(self.net, torch.zeros(1, 3, *size, device=self.device))
 
     def _scores(self, images: list[Image.Image]) -> Tensor:
@@ -121,7 +121,7 @@ class Parser(NetworkParser):
 
 
 class NoParser:
-    """Stands in where no parser is wanted: everything is background, so nothing is erased."""
+    """Parser that labels every pixel as background, so that nothing is erased."""
 
     config: dict = {}
 
@@ -129,19 +129,19 @@ class NoParser:
         return 'none'
 
     def parse(self, images: Sequence[Image.Image]) -> list[np.ndarray]:
-        """For each image (H, W) uint8 zeros."""
+        """Return (H, W) uint8 zeros for each image."""
         return [np.zeros((image.height, image.width), dtype=np.uint8) for image in images]
 
 
 def load_folder(folder: Path, device: str | torch.device = 'cpu') -> Parser:
-    """A parser of our own from its folder.
+    """Load a parser of our own from its folder.
 
     Args:
-        folder: with `config.json` and `model.safetensors`.
-        device: where the network runs.
+        folder: folder with `config.json` and `model.safetensors`.
+        device: device of the network.
 
     Raises:
-        ParserError: the files do not describe a parser with our labels, or are not those that were saved.
+        ParserError: the files do not describe a parser with our labels, or differ from those that were saved.
     """
     try:
         config = read_config(folder / CONFIG, ParserConfig)
@@ -152,11 +152,11 @@ def load_folder(folder: Path, device: str | torch.device = 'cpu') -> Parser:
     for field, expected in (('labels', LABELS), ('mean', MEAN), ('std', STD)):
         if field in config and tuple(config[field] or expected) != expected:
             raise ParserError(f'{place}: its {field} are not those of this version, {list(expected)}')
-    if not timm.is_model(config['backbone']):  # a name such as hf-hub:... would make timm read further files
+    if not timm.is_model(config['backbone']):  # a name such as hf-hub:... would make timm read other files
         raise ParserError(f'{place}: timm has no backbone {config["backbone"]!r}')
     arguments = config['backbone'], len(LABELS), config['width'], config.get('detail', 0)
     try:
-        with torch.device('meta'):  # before memory is given to what the weights do not fit
+        with torch.device('meta'):  # check the fit of the weights before allocating memory
             expected = ParsingNet(*arguments).state_dict()
         _check_fit(expected, weights)
         net = ParsingNet(*arguments)
@@ -164,20 +164,20 @@ def load_folder(folder: Path, device: str | torch.device = 'cpu') -> Parser:
         return Parser(net.to(device, memory_format=torch.channels_last), tuple(config['size']), config)
     except ParserError:
         raise
-    except Exception as error:  # backbones that are no convolutional networks raise many things
-        raise ParserError(f'{place}: makes no parser ({type(error).__name__}: {first_line(error)})') from error
+    except Exception as error:  # backbones that are not convolutional can raise anything
+        raise ParserError(f'{place}: describes no parser ({type(error).__name__}: {first_line(error)})') from error
 
 
 def as_stored(net: ParsingNet) -> ParsingNet:
-    """A copy on the CPU that is what the network will be when it has been saved and loaded: rounded to float16.
+    """Return a copy on the CPU with weights rounded to float16, as after saving and loading.
 
     Raises:
-        ParserError: a weight is not finite as float16.
+        ParserError: a weight is not finite in float16.
     """
     stored = copy.deepcopy(net).cpu().half()
     broken = [name for name, value in stored.state_dict().items() if not value.isfinite().all()]
     if broken:
-        raise ParserError(f'not finite as float16: {", ".join(broken)}')
+        raise ParserError(f'not finite in float16: {", ".join(broken)}')
     return stored.float().to(memory_format=torch.channels_last).eval()
 
 

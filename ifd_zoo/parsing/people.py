@@ -1,16 +1,16 @@
-"""Finds the people in whole photos with a parser that was made for crops of one person.
+"""Person detection in whole photos with a parser made for crops of one person.
 
-Such a parser takes for granted that a person fills what it sees: small people it misses, and where there is nobody it
-sees parts of one. So the boxes are chosen in steps:
+Such a parser assumes that a person fills its input: it misses small people, and finds body parts where there is nobody.
+So the boxes are found in steps:
 
-1. The photo is parsed as it is, letterboxed into the parser's input. Where the crop of the largest person would take
-   `FILLED` of the photo or more, the photo is a crop already, and stays.
-2. Else the parser also looks into upright windows as high as the photo, each half beside the next; and where all that
-   follows finds nobody in them, into such that are half as high.
-3. In each window, what is not background falls into connected parts. Those of the shape of somebody are candidates.
-4. Each candidate is looked at as a crop of its own, which moves its box onto the person, and is dropped where that
-   shows no head above a body. Of the boxes on one place, that on which most agree stays.
-5. These are looked at again. Where the box moves, there was nobody.
+1. The photo is parsed as it is, letterboxed into the parser's input. If the crop of the largest person would cover
+   `FILLED` of the photo or more, the photo already is a crop and is kept whole.
+2. Otherwise the parser also runs on upright windows as high as the photo, which overlap by half; and, if the next steps
+   find nobody in them, on windows half as high.
+3. In each window, the foreground is split into connected parts. Those with the shape of a person are candidates.
+4. Each candidate is parsed again as a crop, which moves its box onto the person; it is dropped if the crop shows no
+   head above a body. Of the boxes in one place, the one that most others agree with is kept.
+5. These are parsed once more. If the box moves, there was nobody.
 """
 
 import math
@@ -28,49 +28,49 @@ from ifd_zoo.parsing.parser import NoParser
 from ifd_zoo.parsing.registry import HumanParser
 
 Box = tuple[int, int, int, int]
-"""Left, top, right and bottom in pixels, as Pillow has them."""
+"""Left, top, right and bottom in pixels, as in Pillow."""
 
 FILLED = 2 / 3
-"""Share of a photo from which on a crop is not worth to be made."""
+"""Minimum share of a photo covered by the crop of a person at which the photo is kept whole."""
 MARGIN = 0.06
-"""Around a person in the crop, of the person's height."""
+"""Margin around a person in the crop, relative to the person's height."""
 SHAPE = 2
-"""Height over width of windows, and of crops at most: that of what parsers and models are trained on."""
+"""Height over width of windows, and the maximum for crops: that of the crops that parsers and models are trained on."""
 SCALES = (1, 0.5)
-"""Heights of the windows, of the photo's."""
+"""Heights of the windows, relative to the photo's."""
 ROW, MOST = 40, 2
-"""Windows in a row beside the first, at most, so that a panorama does not take minutes; and candidates in a window."""
+"""Maximum windows in a row beside the first, which bounds the work for a panorama; and candidates in a window."""
 SEEN = 256
-"""Pixels of the longer side of a window when it is parsed."""
+"""Maximum side in pixels of a window when it is parsed."""
 GRID = 160
-"""Pixels of the longer side of the map in which connected parts are looked for."""
+"""Maximum side in pixels of the map in which connected parts are found."""
 AROUND = 0.15
-"""What is looked at around a candidate, of its height: where more of the person may be."""
+"""Margin around a candidate when it is parsed as a crop, relative to its height: it may show more of the person."""
 SMALLEST = 0.15
-"""Least height of a person, of the photo's."""
+"""Minimum height of a person, relative to the photo's."""
 SAME, INSIDE, STILL = 0.7, 0.7, 0.7
-"""Least intersection over union of boxes that agree, least share of a box inside of another that makes it a part of
-that, and least intersection over union of a box with itself when it is looked at again."""
+"""Minimum intersection over union of boxes that agree, minimum share of the smaller of two boxes inside the other that
+makes them one person, and minimum intersection over union of a box before and after it is parsed once more."""
 TOP = 0.4
-"""Share of the rows of a body, the upper ones, above which a head is."""
+"""Quantile of a body's rows, from the top, above which the median row of the head must lie."""
 HEAD, BODY = ('hair', 'face', 'hat'), ('upper', 'lower', 'dress', 'coat', 'arms', 'legs')
 NOBODY = 'no person found'
-"""What is told of a photo that is set aside."""
+"""Reason given for a photo without a person."""
 
 
 class _Part(NamedTuple):
     box: Box
-    """In the photo, without margin."""
+    """Box in the photo, without margin."""
     pixels: float
-    """Number of the photo's pixels that are not background."""
+    """Number of foreground pixels, at the photo's resolution."""
 
 
 def find_people(images: Sequence[Image.Image], parser: HumanParser) -> list[list[Box]]:
-    """Boxes of the crops of the people in each photo, the largest first; that of all of it where one person fills it.
+    """Find the crop boxes of the people in each photo, largest first; the whole photo if one person fills it.
 
     Args:
         images: RGB.
-        parser: one that can look at any part of them, unlike label maps on disk.
+        parser: a parser that can parse any part of a photo, unlike label maps on disk.
     """
     return [
         _find(image, label_map, parser) for image, label_map in zip(images, parser.parse(images), strict=True)
@@ -78,10 +78,10 @@ def find_people(images: Sequence[Image.Image], parser: HumanParser) -> list[list
 
 
 def cut_people(images: Sequence[Image.Image], names: Sequence[str], parser: HumanParser) -> list[Image.Image]:
-    """The crop of the largest person in each photo; a photo that a person fills comes back as the same object.
+    """Crop the largest person from each photo; a photo that a person fills is returned as the same object.
 
     Raises:
-        ImageError: there is nobody in a photo; it has the name of that one.
+        ImageError: a photo shows nobody; the error has the name of the photo.
     """
     crops = []
     for image, name, boxes in zip(images, names, find_people(images, parser), strict=True):
@@ -92,18 +92,18 @@ def cut_people(images: Sequence[Image.Image], names: Sequence[str], parser: Huma
 
 
 def has_sight(parser: HumanParser) -> bool:
-    """Whether a parser looks at photos, as label maps on disk do not, nor `none`."""
+    """Return whether a parser looks at the pixels of photos, unlike label maps on disk and `none`."""
     return not isinstance(parser, (NoParser, LabelMaps))
 
 
 def require_sight(parser: HumanParser) -> None:
-    """Raise ParserError where a parser does not look at photos."""
+    """Raise ParserError if a parser does not look at the pixels of photos."""
     if not has_sight(parser):
-        raise ParserError(f'people are found by a parser that looks at photos, not by {parser.identify()}')
+        raise ParserError(f'finding people needs a parser that looks at photos, unlike {parser.identify()}')
 
 
 def cut_out(image: Image.Image, box: Box) -> Image.Image:
-    """The crop of a box; the same object where that is the whole image."""
+    """Crop the image to a box; return the same object if that is the whole image."""
     return image if box == (0, 0, *image.size) else image.crop(box)
 
 
@@ -119,7 +119,7 @@ def _find(image: Image.Image, label_map: np.ndarray, parser: HumanParser) -> lis
 
 
 def _people_of(image: Image.Image, found: Sequence[_Part], parser: HumanParser) -> list[Box]:
-    """Boxes of the crops of those candidates that turn out to be people, the largest first."""
+    """Return the crop boxes of the candidates that turn out to be people, largest first."""
     found = [part for part in found if _has_shape(part.box, image.size)]
     seen = _one_each([part for part in _seen_closer(image, found, parser) if part])
     again = _seen_closer(image, seen, parser)
@@ -128,7 +128,7 @@ def _people_of(image: Image.Image, found: Sequence[_Part], parser: HumanParser) 
 
 
 def _seen_closer(image: Image.Image, parts: Sequence[_Part], parser: HumanParser) -> list[_Part | None]:
-    """What a look at each part as a crop makes of it; None for what is nobody."""
+    """Parse each part again as a crop and return the part found there, or None if it is not a person."""
     looks = _look(image, [crop_box(part.box, image.size, AROUND) for part in parts], parser)
     closer = [found[0] if _shows_person(label_map) else None for label_map, found in looks]
     return [part if part and _has_shape(part.box, image.size) else None for part in closer]
@@ -137,7 +137,7 @@ def _seen_closer(image: Image.Image, parts: Sequence[_Part], parser: HumanParser
 def _windows(size: tuple[int, int], scale: float) -> list[Box]:
     height = scale * size[1]
     sides = min(size[0], height / SHAPE), height
-    # Each half beside the next, or nearer, so that the last one ends with the photo.
+    # Half a window apart, or less, so that the last window ends at the edge of the photo.
     numbers = (1 + min(ROW, math.ceil(2 * (a / b - 1))) for a, b in zip(size, sides, strict=True))
     across, down = (np.linspace(0, a - b, n) for a, b, n in zip(size, sides, numbers, strict=True))
     return [_rounded((x, y, x + sides[0], y + sides[1])) for y in down for x in across]
@@ -146,7 +146,7 @@ def _windows(size: tuple[int, int], scale: float) -> list[Box]:
 def _look(
     image: Image.Image, windows: Sequence[Box], parser: HumanParser
 ) -> Iterator[tuple[np.ndarray, list[_Part]]]:
-    """For each window its label map, and the parts of it at their place in the photo."""
+    """Yield the label map of each window, and its parts at their place in the photo."""
     crops = [image.crop(window) for window in windows]
     for crop in crops:
         crop.thumbnail((SEEN, SEEN))
@@ -155,16 +155,16 @@ def _look(
 
 
 def _parts(label_map: np.ndarray, window: Box) -> list[_Part]:
-    """Connected parts of what is not background, the one of most pixels first.
+    """Return the connected parts of the foreground, the one with most pixels first.
 
     Args:
-        window: place in the photo that the label map shows.
+        window: area of the photo that the label map shows.
     """
-    from contourpy import contour_generator  # late: who has crops need not wait for it
+    from contourpy import contour_generator  # late: not needed for crops, and slow to import
 
     mask = Image.fromarray((label_map > 0).astype(np.uint8))
     mask.thumbnail((GRID, GRID), Image.Resampling.NEAREST, reducing_gap=None)
-    # Gaps of a pixel or two, as at a belt, part nobody.
+    # Gaps of a pixel or two, as at a belt, must not split a person.
     closed = np.pad(np.asarray(mask.filter(ImageFilter.MaxFilter(3))), 1).astype(float)
     points, starts = contour_generator(z=closed, fill_type='OuterOffset').filled(0.5, 2)
     scale, corner = np.divide(_sides(window), mask.size), np.array(window[:2])
@@ -179,19 +179,19 @@ def _parts(label_map: np.ndarray, window: Box) -> list[_Part]:
 
 
 def _has_shape(box: Box, size: tuple[int, int]) -> bool:
-    """Whether a box is of the height and shape of somebody who stands or sits."""
+    """Return whether a box has the height and shape of a standing or sitting person."""
     width, height = _sides(box)
     return height >= max(SMALLEST * size[1], width)
 
 
 def _shows_person(label_map: np.ndarray) -> bool:
-    """Whether a crop shows a head above a body."""
+    """Return whether a crop shows a head above a body."""
     head, body = (class_mask(label_map, classes).nonzero()[0] for classes in (HEAD, BODY))
     return bool(len(head) and len(body)) and np.median(head) < np.quantile(body, TOP)
 
 
 def _one_each(parts: Sequence[_Part]) -> list[_Part]:
-    """Keep, of the parts on one place, that on which most agree; the order decides between equals."""
+    """Keep, of the parts in one place, the one that most others agree with; ties go to the first."""
     votes = [sum(overlap(one.box, other.box) >= SAME for other in parts) for one in parts]
     kept: list[_Part] = []
     for place in sorted(range(len(parts)), key=lambda place: -votes[place]):
@@ -201,10 +201,10 @@ def _one_each(parts: Sequence[_Part]) -> list[_Part]:
 
 
 def crop_box(box: Box, size: tuple[int, int], around: float = MARGIN) -> Box:
-    """The box of a person with a margin, and as wide as a crop is, as far as a photo of (width, height) reaches.
+    """Return a person's box with a margin, widened to the shape of a crop and clipped to a photo of (width, height).
 
     Args:
-        around: the margin, of the box's height.
+        around: margin, relative to the box's height.
     """
     width, height = _sides(box)
     high = (1 + 2 * around) * height
@@ -214,7 +214,7 @@ def crop_box(box: Box, size: tuple[int, int], around: float = MARGIN) -> Box:
 
 
 def overlap(one: Box, other: Box) -> float:
-    """Intersection over union, in [0, 1]."""
+    """Return the intersection over union, in [0, 1]."""
     shared = _shared(one, other)
     return shared / (_area(one) + _area(other) - shared)
 

@@ -1,4 +1,4 @@
-"""Human parsers by name. A new one is a file with a function `(source, device) -> parser`, and a line in `PARSERS`."""
+"""Registry of human parsers. A new one needs a function `(source, device) -> parser` and a line in `PARSERS`."""
 
 import os
 from collections.abc import Sequence
@@ -17,27 +17,26 @@ from ifd_zoo.releases.files import PREFIX, LoadError
 ACCEPT = 'IFD_ACCEPT_LICENCE'
 """Environment variable with the names of parsers whose licence the user accepts, separated by commas."""
 
-
 HUB = PREFIX.removesuffix(':')
 
 
 class HumanParser(Protocol):
-    """Images in, label maps out."""
+    """Interface of all parsers: images in, label maps out."""
 
     def parse(self, images: Sequence[Image.Image]) -> list[np.ndarray]:
-        """For each image (H, W) uint8 at its own size, values in `range(len(LABELS))`."""
+        """Return for each image (H, W) uint8 at its own size, values in `range(len(LABELS))`."""
 
     def identify(self) -> str:
-        """Tells its label maps from those of any other parser."""
+        """Return an id that tells its label maps from those of any other parser."""
 
 
 class Entry(NamedTuple):
     loader: str
-    """`module:function` below `ifd_zoo.parsing`, imported when it is asked for."""
+    """`module:function` below `ifd_zoo.parsing`, imported on demand."""
     source: str = 'optional'
     """Whether a path after the name, as in `name:PATH`, is `optional` or `required`."""
     licence: str = ''
-    """Terms that go beyond those of this project, to be accepted before the parser is loaded."""
+    """Terms beyond those of this project, which must be accepted before the parser is loaded."""
 
 
 PARSERS = {
@@ -52,29 +51,29 @@ PARSERS = {
     'labelmap_lip': Entry('labelmap:load_lip', source='required'),
     'labelmap_atr': Entry('labelmap:load_atr', source='required'),
 }
-"""All but those that come with the package (`BUNDLED`) and `none`."""
+"""All parsers except the bundled ones (`BUNDLED`) and `none`."""
 
 
 def list_parsers() -> list[str]:
-    """Names that `load_parser` knows; it takes a folder and `hf-hub:org/name` as well."""
+    """List the names that `load_parser` knows; it also takes a folder or `hf-hub:org/name`."""
     return [*BUNDLED, 'none', *PARSERS]
 
 
 def load_parser(
     name_or_dir: str | Path = 'bundled', device: str | torch.device = 'cpu', accept_licence: bool = False
 ) -> HumanParser:
-    """A parser, ready for use.
+    """Load a parser.
 
     Args:
-        name_or_dir: a name out of `list_parsers()`; `name:PATH`, where a parser takes weights or label maps from disk;
-            or a parser of our own: a folder with `config.json` and `model.safetensors`, or such a repository of the
-            Hub, `hf-hub:org/name` or `hf-hub:org/name@revision`, from the cache when there is no network.
-        device: where the network runs.
-        accept_licence: you accept the parser's own terms, where it has any; so does its name in the environment
-            variable IFD_ACCEPT_LICENCE.
+        name_or_dir: a name out of `list_parsers()`; `name:PATH` if the parser takes weights or label maps from disk; or
+            a parser of our own: a folder with `config.json` and `model.safetensors`, or a Hub repository with these,
+            `hf-hub:org/name` or `hf-hub:org/name@revision`, taken from the cache when there is no network.
+        device: device of the network.
+        accept_licence: accept the parser's own terms, if it has any; its name in the environment variable
+            IFD_ACCEPT_LICENCE does the same.
 
     Raises:
-        ParserError: neither a known name nor a folder; what it needs is missing, cannot be fetched or does not fit; or
+        ParserError: neither a known name nor a folder; required files are missing, cannot be fetched or do not fit; or
             its terms have not been accepted.
     """
     name, source = split_name(name_or_dir)
@@ -92,19 +91,19 @@ def load_parser(
     folder = _fetch(str(name_or_dir)) if name == HUB else Path(name_or_dir).expanduser()
     if not folder.is_dir():
         raise ParserError(
-            f'unknown parser {str(name_or_dir)!r}: known are {", ".join(list_parsers())}, a folder, or hf-hub:org/name'
+            f'unknown parser {str(name_or_dir)!r}: expected {", ".join(list_parsers())}, a folder, or hf-hub:org/name'
         )
     return load_folder(folder, device)
 
 
 def split_name(name_or_dir: str | Path) -> tuple[str, str]:
-    """`name:PATH` as name and path, `hf-hub:org/name` alike; what begins with neither is a path, without a name."""
+    """Split `name:PATH` or `hf-hub:org/name` at the colon; anything else is a path, with an empty name."""
     name, _, source = str(name_or_dir).partition(':')
     return (name, source) if name in (HUB, *list_parsers()) else ('', str(name_or_dir))
 
 
 def portable_name(name_or_dir: str | Path) -> str:
-    """How records call a parser: without the folders of this machine."""
+    """Return the name of a parser for reports, without the folders of this machine."""
     name, source = split_name(name_or_dir)
     if name == HUB:
         return str(name_or_dir)
@@ -112,7 +111,7 @@ def portable_name(name_or_dir: str | Path) -> str:
 
 
 def _fetch(source: str) -> Path:
-    from ifd_zoo.releases.remote import fetch  # needed by those alone who ask the Hub
+    from ifd_zoo.releases.remote import fetch  # only needed for the Hub
 
     try:
         return fetch(source)
@@ -124,6 +123,6 @@ def _check_licence(name: str, entry: Entry, accepted: bool) -> None:
     named = [part.strip() for part in os.environ.get(ACCEPT, '').split(',')]
     if entry.licence and not accepted and name not in named:
         raise ParserError(
-            f'{name} has terms of its own: {entry.licence}. If you accept them, set {ACCEPT}={name}, or give '
-            'accept_licence=True to load_parser or --accept-licence where a command has it'
+            f'{name} has terms of its own: {entry.licence}. If you accept them, set {ACCEPT}={name}, or pass '
+            'accept_licence=True to load_parser, or --accept-licence to a command that has it'
         )

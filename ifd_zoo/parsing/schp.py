@@ -1,11 +1,11 @@
-"""SCHP, the human parser of the paper, with weights that the user gets.
+"""SCHP, the human parser used in the paper, with weights that the user obtains.
 
-Li et al., "Self-Correction for Human Parsing", https://arxiv.org/abs/1910.09777. `schp_lip` tells 20 classes apart,
-`schp_atr` 18. Weights: `model.safetensors` of `pirocheto/schp-lip-20` and `pirocheto/schp-atr-18` on the Hub (the
-default), or the original `exp-schp-201908261155-lip.pth` and `exp-schp-201908301523-atr.pth`, given as `schp_lip:PATH`.
+Li et al., "Self-Correction for Human Parsing", https://arxiv.org/abs/1910.09777. `schp_lip` has 20 classes, `schp_atr`
+18. Weights: `model.safetensors` of `pirocheto/schp-lip-20` and `pirocheto/schp-atr-18` on the Hub (the default), or the
+original `exp-schp-201908261155-lip.pth` and `exp-schp-201908301523-atr.pth`, given as `schp_lip:PATH`.
 
-The code of SCHP is under the MIT licence. Nobody has cleared the terms of the data sets LIP and ATR for weights trained
-on them: this project hosts no copy, and whether you may use them is for you to find out.
+The code of SCHP is under the MIT licence. The terms of the data sets LIP and ATR have not been cleared for weights
+trained on them: this project hosts no copy, and you must check whether you may use them.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ from ifd_zoo.parsing.schp_network import SCHP, resize
 
 MEAN_BGR, STD_BGR = IMAGENET_DEFAULT_MEAN[::-1], IMAGENET_DEFAULT_STD[::-1]
 BATCH_SIZE = 4  # 66.8 M parameters on 473x473 pixels: more would cost memory and save no time
-STRIP = 1 << 23  # scores that are held at the image's size at a time
+STRIP = 1 << 23  # scores held in memory at the image's size at a time
 
 
 class Variant(NamedTuple):
@@ -41,7 +41,7 @@ class Variant(NamedTuple):
     size: int
     """Side of the square input in pixels."""
     repository: str
-    """On the Hub."""
+    """Hub repository of the weights."""
 
 
 VARIANTS = {
@@ -51,10 +51,10 @@ VARIANTS = {
 
 
 class SquareWarp:
-    """Image to square and back, as in SCHP: the longer side spans the square, the rest is black.
+    """Warp from an image to a square and back, as in SCHP: the longer side spans the square, the rest is black.
 
     The centres of the image's outermost pixels, not their outer edges, lie on those of the square. Bilinear, without
-    smoothing when an image is made smaller: so the weights were trained.
+    antialiasing when an image is shrunk, as in the training of the weights.
 
     Args:
         size: side of the square in pixels.
@@ -64,18 +64,18 @@ class SquareWarp:
         self.size = size
 
     def to_square(self, pixels: Tensor) -> Tensor:
-        """(C, H, W) -> (C, size, size), 0 outside the image."""
+        """Warp (C, H, W) to (C, size, size), 0 outside the image."""
         height, width = pixels.shape[-2:]
         step = max(height - 1, width - 1, 1) / (self.size - 1)
         offsets = (torch.arange(self.size, device=pixels.device) - (self.size - 1) / 2) * step
         return _sample(pixels, (height - 1) / 2 + offsets, (width - 1) / 2 + offsets)
 
     def classes(self, scores: Tensor, height: int, width: int) -> Tensor:
-        """The best class of every pixel of the image.
+        """Return the best class of every pixel of the image.
 
         Args:
             scores: (K, h, w) of the square, at any resolution.
-            height, width: of the image.
+            height, width: size of the image.
 
         Returns:
             (height, width) int64.
@@ -91,17 +91,17 @@ class SquareWarp:
 
 
 def _sample(pixels: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Values (C, len(rows), len(columns)) of (C, H, W) between its pixels, bilinear; 0 outside."""
+    """Sample (C, H, W) bilinearly at fractional rows and columns: (C, len(rows), len(columns)), 0 outside."""
     y, x = ((2 * at + 1) / side - 1 for at, side in zip((rows, columns), pixels.shape[-2:], strict=True))
     grid = torch.stack(torch.meshgrid(x, y, indexing='xy'), -1)[None].to(pixels.dtype)
     return F.grid_sample(pixels[None], grid, mode='bilinear', padding_mode='zeros', align_corners=False)[0]
 
 
 class SCHPParser(NetworkParser):
-    """Label maps from SCHP. In float32: what bfloat16 changes has not been measured with its weights.
+    """Parser with SCHP. Runs in float32: the effect of bfloat16 has not been measured with its weights.
 
     Args:
-        net: with as many classes as the variant.
+        net: network with as many classes as the variant.
         variant: name out of `VARIANTS`.
     """
 
@@ -112,7 +112,7 @@ class SCHPParser(NetworkParser):
         self.lookup = label_lookup(label_set)
 
     def prepare(self, image: Image.Image) -> Tensor:
-        """(3, size, size): blue, green, red, normalised."""
+        """Return the network's input (3, size, size): blue, green, red, normalised."""
         pixels = TF.pil_to_tensor(image).flip(0).float() / 255
         return TF.normalize(self.warp.to_square(pixels), list(MEAN_BGR), list(STD_BGR))
 
@@ -134,19 +134,19 @@ def load_atr(source: str, device: str | torch.device = 'cpu') -> SCHPParser:
 
 
 def load_schp(variant: str, source: str, device: str | torch.device = 'cpu') -> SCHPParser:
-    """SCHP with trained weights.
+    """Load SCHP with trained weights.
 
     Args:
         variant: name out of `VARIANTS`.
-        source: a `.safetensors` or `.pth` file, or a folder with one of them; empty: from the Hub.
-        device: where it runs.
+        source: a `.safetensors` or `.pth` file, or a folder with one of them; the Hub if empty.
+        device: device of the network.
 
     Raises:
         ParserError: the weights are unavailable, or are not those of this variant.
     """
     path = _find_file(variant, Path(source).expanduser()) if source else _download(variant)
     state = read_weights(path)
-    with torch.device('meta'):  # no time for initial weights that would be overwritten
+    with torch.device('meta'):  # skip initial weights, which would be overwritten
         net = SCHP(len(LABEL_SETS[VARIANTS[variant].label_set]))
     _check_classes(state, variant, path)
     _check_keys(state, net.state_dict(), path)
@@ -156,13 +156,13 @@ def load_schp(variant: str, source: str, device: str | torch.device = 'cpu') -> 
 
 def _download(variant: str) -> Path:
     repository, verbosity = VARIANTS[variant].repository, logging.get_verbosity()
-    logging.set_verbosity_error()  # it would report each of its five attempts
+    logging.set_verbosity_error()  # the Hub client would report each of its five attempts
     try:
         return Path(hf_hub_download(repository, 'model.safetensors'))
-    except Exception as error:  # no network, no such repository: every library in between has its own errors
+    except Exception as error:  # no network, no such repository: each library has its own errors
         raise ParserError(
-            f'{variant}: the weights {repository} are unavailable on the Hub ({first_line(error)}); connect once, or '
-            f'give a file with {variant}:PATH'
+            f'{variant}: the weights {repository} are unavailable on the Hub ({first_line(error)}); go online '
+            f'once, or give a file with {variant}:PATH'
         ) from error
     finally:
         logging.set_verbosity(verbosity)
@@ -179,9 +179,9 @@ def _find_file(variant: str, path: Path) -> Path:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors by the names of `SCHP`, out of a file from the Hub or an original one. Raises ParserError.
+    """Read tensors by the names of `SCHP` from a Hub file or an original one. Raises ParserError.
 
-    Of a `.pth` file only tensors are read: one with code in it is refused.
+    From a `.pth` file only tensors are read: one that contains code is refused.
     """
     try:
         if path.suffix == '.safetensors':
@@ -203,7 +203,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _check_classes(state: dict[str, Tensor], variant: str, path: Path) -> None:
-    """Weights of another data set would fit but for the last layer: say so, rather than that its shape is wrong."""
+    """Raise ParserError for weights of another label set, which would fit except for the last layer."""
     wanted = len(LABEL_SETS[VARIANTS[variant].label_set])
     found = len(state['fushion.3.weight']) if 'fushion.3.weight' in state else wanted
     if found == wanted:

@@ -1,10 +1,10 @@
-"""The network of SCHP: ResNet-101 with pyramid pooling, and parsing, edge and fusion heads (Augmented CE2P).
+"""SCHP network: ResNet-101 with pyramid pooling, and parsing, edge and fusion heads (Augmented CE2P).
 
 References: Li et al., "Self-Correction for Human Parsing", https://arxiv.org/abs/1910.09777; Ruan et al., "Devil in the
 Details: Towards Accurate Single and Multiple Human Parsing", https://arxiv.org/abs/1809.05996; Zhao et al., "Pyramid
-Scene Parsing Network", https://arxiv.org/abs/1612.01105. Modules carry the names of the published weights.
+Scene Parsing Network", https://arxiv.org/abs/1612.01105. Module names match the published weights.
 
-Letters in shape comments: B batch, K classes, H x W the input's size.
+Letters in shapes: B batch size, K classes, H x W input size.
 """
 
 from typing import NamedTuple
@@ -14,17 +14,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 BLOCKS = (3, 4, 23, 3)
-WIDTH = 256  # of each head
+WIDTH = 256  # channels of each head
 
 
 class ScaledNorm(nn.Module):
-    """Batch normalisation as in InPlaceABN, with which the published weights were trained.
+    """Batch norm as in InPlaceABN, with which the published weights were trained.
 
-    The scale is |weight| + eps, not weight: read by a plain BatchNorm2d, channels of negative weight come out inverted.
+    The scale is |weight| + eps, not weight: a plain BatchNorm2d would invert the channels with negative weights.
 
     Args:
-        channels: of the input.
-        slope: of the leaky ReLU that follows; 1 for none.
+        channels: channels of the input.
+        slope: negative slope of the leaky ReLU that follows; 1 for none.
     """
 
     EPS = 1e-5
@@ -44,13 +44,13 @@ class ScaledNorm(nn.Module):
 
 
 def conv(in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
-    """Without bias, padded so that only the stride changes the size."""
+    """Build a convolution without bias, padded so that only the stride changes the size."""
     padding = dilation * (kernel - 1) // 2
     return nn.Conv2d(in_channels, out_channels, kernel, stride, padding, dilation, bias=False)
 
 
 def head_conv(in_channels: int, out_channels: int, kernel: int = 1) -> list[nn.Module]:
-    """Convolution, normalisation and leaky ReLU, as the heads are made of."""
+    """Build the layers of which the heads consist: convolution, batch norm and leaky ReLU."""
     return [conv(in_channels, out_channels, kernel), ScaledNorm(out_channels, slope=0.01)]
 
 
@@ -59,7 +59,7 @@ def resize(x: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
 
 
 class Bottleneck(nn.Module):
-    """Residual block of ResNet-101; the stride is in the 3x3 convolution."""
+    """Bottleneck block of ResNet-101, with the stride in the 3x3 convolution."""
 
     def __init__(self, in_channels: int, width: int, stride: int, dilation: int) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ def make_layer(in_channels: int, width: int, blocks: int, stride: int, dilation:
 
 
 class PyramidPooling(nn.Module):
-    """Context from averages over a grid of 1, 2, 3 and 6 cells a side, beside the features themselves."""
+    """Pyramid pooling: averages over grids of 1, 2, 3 and 6 cells a side, combined with the features themselves."""
 
     def __init__(self, in_channels: int, width: int, sizes: tuple[int, ...] = (1, 2, 3, 6)) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class PyramidPooling(nn.Module):
 
 
 class EdgeHead(nn.Module):
-    """Edges between classes from the three finer stages; the convolution to edge scores is shared."""
+    """Head for edges between classes, from the three finer stages, which share the convolution to edge scores."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class EdgeHead(nn.Module):
         self.conv5 = nn.Conv2d(6, 2, 1)
 
     def forward(self, stages: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Edge scores (B, 2, H/4, W/4) and features (B, 768, H/4, W/4)."""
+        """Return edge scores (B, 2, H/4, W/4) and features (B, 768, H/4, W/4)."""
         size = stages[0].shape[-2:]
         features = [part(stage) for part, stage in zip((self.conv1, self.conv2, self.conv3), stages, strict=True)]
         edges = torch.cat([resize(self.conv4(feature), size) for feature in features], 1)
@@ -113,7 +113,7 @@ class EdgeHead(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Class scores from the context and the finest stage."""
+    """Head for class scores, from the context and the finest stage."""
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class Decoder(nn.Module):
         self.conv4 = nn.Conv2d(WIDTH, num_classes, 1)
 
     def forward(self, context: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
-        """Class scores (B, K, H/4, W/4) and features (B, 256, H/4, W/4)."""
+        """Return class scores (B, K, H/4, W/4) and features (B, 256, H/4, W/4)."""
         context = resize(self.conv1(context), fine.shape[-2:])
         features = self.conv3(torch.cat([context, self.conv2(fine)], 1))
         return self.conv4(features), features
@@ -133,11 +133,11 @@ class SCHPOutput(NamedTuple):
     parsing: tuple[Tensor, Tensor]
     """Scores of the decoder and of the fusion branch, each (B, K, H/4, W/4); the second is the result."""
     edge: Tensor
-    """Scores of no edge and edge (B, 2, H/4, W/4)."""
+    """Scores for no edge and edge, (B, 2, H/4, W/4)."""
 
 
 class SCHP(nn.Module):
-    """Class scores at a quarter of the input's size.
+    """SCHP network, with class scores at a quarter of the input's size.
 
     Args:
         num_classes: K; 20 for LIP, 18 for ATR.
@@ -159,7 +159,7 @@ class SCHP(nn.Module):
         self.fushion = nn.Sequential(*head_conv(4 * WIDTH, WIDTH), nn.Dropout2d(0.1), last)  # spelt as in the weights
 
     def forward(self, images: Tensor) -> SCHPOutput:
-        """Scores of all heads.
+        """Return the scores of all heads.
 
         Args:
             images: (B, 3, H, W), blue, green, red, normalised.

@@ -1,7 +1,7 @@
-"""SegFormer for clothes, through the optional package transformers.
+"""SegFormer for clothes, from the optional package transformers.
 
 Xie et al., "SegFormer", https://arxiv.org/abs/2105.15203; weights `mattmdjaga/segformer_b2_clothes` on the Hub, with
-the classes of ATR. Their terms are not ours, see `ifd_zoo.parsing.registry`; this project hosts no copy.
+the classes of ATR. They have their own terms, see `ifd_zoo.parsing.registry`; this project hosts no copy.
 """
 
 from pathlib import Path
@@ -22,10 +22,10 @@ BATCH_SIZE = 8
 
 
 class SegFormerParser(NetworkParser):
-    """Label maps from a SegFormer of transformers. In float32, as for SCHP.
+    """Parser with a SegFormer from transformers. Runs in float32, like SCHP.
 
     Args:
-        net: `SegformerForSemanticSegmentation`; the names of its classes are those of ATR, in any order.
+        net: `SegformerForSemanticSegmentation` with the class names of ATR, in any order.
         processor: its image processor.
 
     Raises:
@@ -50,11 +50,11 @@ class SegFormerParser(NetworkParser):
 
 
 def load_segformer(source: str, device: str | torch.device = 'cpu') -> SegFormerParser:
-    """The parser with trained weights.
+    """Load SegFormer with trained weights.
 
     Args:
-        source: a folder as `save_pretrained` writes it; empty: from the Hub.
-        device: where it runs.
+        source: a folder written by `save_pretrained`; the Hub if empty.
+        device: device of the network.
 
     Raises:
         ParserError: transformers is not installed, or the weights are unavailable or do not fit.
@@ -67,11 +67,11 @@ def load_segformer(source: str, device: str | torch.device = 'cpu') -> SegFormer
         ) from error
     place = str(Path(source).expanduser()) if source else REPOSITORY
     try:
-        # Only safetensors: other files of weights may hold code.
+        # Only safetensors: other weight files may contain code.
         options = {'use_safetensors': True, 'output_loading_info': True}
         net, loading = SegformerForSemanticSegmentation.from_pretrained(place, **options)
         processor = AutoImageProcessor.from_pretrained(place)
-    except Exception as error:  # no network, no such folder, damaged files: each has its own errors
+    except Exception as error:  # no network, no such folder, damaged files: each raises its own errors
         raise ParserError(f'{place}: cannot be loaded as a SegFormer ({first_line(error)})') from error
     wrong = sorted({*map(str, loading['missing_keys']), *map(str, loading['mismatched_keys'])})
     if wrong:

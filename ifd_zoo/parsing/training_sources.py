@@ -1,8 +1,8 @@
-"""Where training label maps come from: their class names, and what each of them means in our label set.
+"""Sources of training label maps, and the mapping of their classes to our label set.
 
-A source that cannot tell some of our classes apart (Clothing Co-Parsing's `skin` is face, arms, legs and neck) is given
-a *set* of labels; the loss then asks only that the prediction lies in the set. A label map in training holds positions
-in `TARGETS`: below `len(LABELS)` one exact class, above it such a set.
+A class that does not separate some of ours (Clothing Co-Parsing's `skin` is face, arms, legs and neck) is mapped to a
+*set* of labels; the loss then only requires the prediction to be in the set. A label map in training holds positions in
+`TARGETS`: below `len(LABELS)` a single class, from there on such a set.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,11 +18,11 @@ from ifd_zoo.labels import CLOTHING, LABELS
 
 
 class SourceError(ZooError, ValueError):
-    """Training pictures or their label maps are not what they should be; the message names the file."""
+    """Training images or their label maps are invalid; the message names the file."""
 
 
 Pair = tuple[Path, Path]
-"""Files of an image and of its label map."""
+"""Paths of an image and of its label map."""
 
 BODY = ('face', 'arms', 'legs', 'neck')
 
@@ -31,12 +31,12 @@ CLOTHING_CO_PARSING = {
     'accessories': ('accessory', 'bag', 'arms', 'neck', 'face', 'hair', 'hat'),  # fans, cups, cameras, bangles, bows
     'bag': ('bag',),
     'belt': ('accessory',),
-    'blazer': ('coat', 'upper'),  # our coats reach the thigh; of shorter jackets it cannot be told here
+    'blazer': ('coat', 'upper'),  # our coats reach the thigh; here they are not separated from shorter jackets
     'blouse': ('upper',),
     'bodysuit': ('upper', 'dress', 'lower'),  # labelled on tops, dresses and one-piece suits
     'boots': ('shoes',),
     'bra': ('upper',),
-    'bracelet': ('arms', 'upper', 'coat', 'dress'),  # on the wrist or on the cuff, as are watches and rings near it
+    'bracelet': ('arms', 'upper', 'coat', 'dress'),  # on the wrist or on the cuff, like watches and rings
     'cape': ('coat',),
     'cardigan': ('coat', 'upper'),  # open or closed
     'clogs': ('shoes',),
@@ -71,9 +71,9 @@ CLOTHING_CO_PARSING = {
     'skin': BODY,
     'skirt': ('lower',),
     'sneakers': ('shoes',),
-    'socks': ('shoes', 'lower'),  # no class of ours; clothing in any case
+    'socks': ('shoes', 'lower'),  # we have no class for socks; both are clothing
     'stockings': ('lower',),
-    'suit': ('coat', 'lower', 'upper'),  # mostly the jacket, at times the trousers too
+    'suit': ('coat', 'lower', 'upper'),  # mostly the jacket, sometimes the trousers too
     'sunglasses': ('face', 'hair'),
     'sweater': ('upper',),
     'sweatshirt': ('upper',),
@@ -87,26 +87,26 @@ CLOTHING_CO_PARSING = {
     'watch': ('arms', 'upper', 'coat', 'dress'),
     'wedges': ('shoes',),
 }
-"""Yang, Luo, Lin: "Clothing Co-Parsing by Joint Image Segmentation and Labeling", CVPR 2014; 59 classes, looked up in
-the photos where the name leaves it open. https://github.com/bearpaw/clothing-co-parsing"""
+"""Yang, Luo, Lin: "Clothing Co-Parsing by Joint Image Segmentation and Labeling", CVPR 2014; 59 classes, checked in the
+photos where the name is ambiguous. https://github.com/bearpaw/clothing-co-parsing"""
 
 TARGETS = tuple(dict.fromkeys([*((name,) for name in LABELS), *CLOTHING_CO_PARSING.values()]))
-"""The distinct sets of labels that a training pixel may be asked for; the first `len(LABELS)` are single classes."""
+"""Distinct sets of labels that can be the target of a training pixel; the first `len(LABELS)` are single classes."""
 
 
 def allowed_table() -> np.ndarray:
-    """(len(TARGETS), len(LABELS)) bool: which labels satisfy a target."""
+    """Return (len(TARGETS), len(LABELS)) bool, True for labels that satisfy a target."""
     return np.array([[name in names for name in LABELS] for names in TARGETS])
 
 
 def clothing_targets() -> tuple[np.ndarray, np.ndarray]:
-    """Which targets are certainly clothing, and which leave it open; both (len(TARGETS),) bool."""
+    """Return which targets are certainly clothing and which are ambiguous, both (len(TARGETS),) bool."""
     share = np.array([np.mean([name in CLOTHING for name in names]) for names in TARGETS])
     return share == 1, (share > 0) & (share < 1)
 
 
 def target_lookup(names: Iterable[str]) -> np.ndarray:
-    """Positions in `TARGETS` for a source's class names, to index with its label maps: (len(names),) uint8.
+    """Return a lookup table from a source's values to positions in `TARGETS`: (len(names),) uint8.
 
     Raises:
         SourceError: a name is not in `CLOTHING_CO_PARSING`.
@@ -119,7 +119,7 @@ def target_lookup(names: Iterable[str]) -> np.ndarray:
 
 
 def read_label_names(path: Path) -> tuple[str, ...]:
-    """Class names of a `label_names.txt` with lines `index<TAB>name`, in the order of the index.
+    """Read the class names from a `label_names.txt` with lines `index<TAB>name`, in the order of the index.
 
     Raises:
         SourceError: the indices are not 0, 1, 2 ...
@@ -131,10 +131,10 @@ def read_label_names(path: Path) -> tuple[str, ...]:
 
 
 def rendered_pairs(root: Path, folders: Iterable[str]) -> Iterator[tuple[Path, Path]]:
-    """Image and label map of every rendered person: `<folder>/<pid>/<clothes>/*.jpg`, `parsing/<same path>.png`.
+    """Yield image and label map of rendered people: `<folder>/<pid>/<clothes>/*.jpg`, `parsing/<same path>.png`.
 
     Raises:
-        SourceError: there is no image in a folder, or an image has no label map.
+        SourceError: a folder has no images, or an image has no label map.
     """
     for folder in folders:
         images = list_pictures(root / folder, '*/*/*')
@@ -145,7 +145,7 @@ def rendered_pairs(root: Path, folders: Iterable[str]) -> Iterator[tuple[Path, P
 
 
 def photo_pairs(root: Path) -> Iterator[tuple[Path, Path]]:
-    """Photo and label map of every photo: `photos/NNNN.jpg`, `labels/NNNN.png`.
+    """Yield photo and label map of every photo: `photos/NNNN.jpg`, `labels/NNNN.png`.
 
     Raises:
         SourceError: there are no photos, or a photo has no label map.
@@ -158,24 +158,24 @@ def photo_pairs(root: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def split_photos(root: Path) -> tuple[list[Pair], list[Pair]]:
-    """Training and validation photos; every photo whose number ends in 1 validates.
+    """Split photos into training and validation; those whose number ends in 1 are for validation.
 
     Raises:
-        SourceError: a photo's name is no number.
+        SourceError: a photo's name is not a number.
     """
     pairs = list(photo_pairs(root))
     if odd := next((image for image, _ in pairs if not image.stem.isdecimal()), None):
-        raise SourceError(f'{odd}: expected a number for a name, as in 0001.jpg, by which photos are held out')
+        raise SourceError(f'{odd}: expected a number as the name, as in 0001.jpg, to select validation photos')
     held_out = [pair for pair in pairs if int(pair[0].stem) % 10 == 1]
     return [pair for pair in pairs if pair not in held_out], held_out
 
 
 class Source:
-    """Pairs of image and label map, with the map brought to positions in `TARGETS`.
+    """Dataset of images and label maps, with label maps converted to positions in `TARGETS`.
 
     Args:
-        pairs: paths of image and label map.
-        lookup: (classes of the source,) uint8, or none where the map holds positions already (rendered people).
+        pairs: paths of images and label maps.
+        lookup: (classes of the source,) uint8; None if the maps already hold positions (rendered people).
     """
 
     def __init__(self, pairs: Sequence[Pair], lookup: np.ndarray | None = None) -> None:
@@ -186,7 +186,7 @@ class Source:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> tuple[Image.Image, np.ndarray]:
-        """RGB image and (H, W) uint8 targets; errors as of `read_pair`."""
+        """Return an RGB image and (H, W) uint8 targets; errors as in `read_pair`."""
         if self.lookup is None:
             return read_pair(self.pairs[index], len(TARGETS))
         image, label_map = read_pair(self.pairs[index], len(self.lookup))
@@ -194,17 +194,17 @@ class Source:
 
 
 def read_pair(pair: Pair, classes: int) -> tuple[Image.Image, np.ndarray]:
-    """RGB image, with its `filename`, and label map (H, W) uint8 with values in `range(classes)`.
+    """Read an RGB image, with its `filename`, and a label map (H, W) uint8 with values in `range(classes)`.
 
     Raises:
-        SourceError: one of the two cannot be used, or they do not fit together.
+        SourceError: either file cannot be used, or they do not match.
     """
     try:
         image = read_image(pair[0])
         label_map = read_label_map(pair[1], image.size, classes)
     except DatasetError as error:
         raise SourceError(str(error)) from error
-    image.filename = str(pair[0])  # as Pillow does; label maps on disk are found by it
+    image.filename = str(pair[0])  # as Pillow does; `LabelMaps` finds its files by it
     return image, label_map
 
 
