@@ -1,4 +1,4 @@
-"""What the attention stream looks at, as one picture per epoch, always of the same few photos."""
+"""Contact sheets of the attention stream during training: one per drawn epoch, always of the same few images."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,28 +15,28 @@ from ifd_zoo.images.sheets import sheet, write
 from ifd_zoo.models.inference import infer
 from ifd_zoo.transforms import EvalTransform
 
-TILE_HEIGHT = 192  # pixels, at least: crops of 64 pixels are not to be read
-GAP = 4  # pixels between tiles, and around them
+TILE_HEIGHT = 192  # pixels, minimum: crops of 64 pixels are too small to read
+GAP = 4  # pixels between and around tiles
 FONT, TEXT = 12, (70, 70, 70)
-ROWS = ('photo', 'clothing\nmasked', 'attention')
+ROWS = ('image', 'clothing\nmasked', 'attention')
 
 
 class _Photos(NamedTuple):
     image: Tensor
-    """(N, 3, H, W), normalised, as `masked` is."""
+    """(N, 3, H, W), normalised, like `masked`."""
     masked: Tensor
 
 
 class AttentionPictures:
-    """Draws the attention W_I of a few records, the same ones for every model.
+    """Pictures of the attention W_I of a few records, the same ones for every model.
 
     Args:
-        records: to choose from; the choice is spread over the pids and does not depend on their order.
-        transform: to the network's input, which is also what is drawn.
-        count: photos per picture.
+        records: candidates; the choice is spread over the pids and does not depend on their order.
+        transform: from the image to the network's input, which is also what is drawn.
+        count: images per picture.
 
     Raises:
-        ValueError: there is nothing to draw.
+        ValueError: `records` is empty or `count` below 1.
     """
 
     def __init__(self, records: tuple[Record, ...], transform: EvalTransform, count: int = 8) -> None:
@@ -47,19 +47,19 @@ class AttentionPictures:
         self._photos: _Photos | None = None
 
     def __call__(self, model: nn.Module, device: torch.device) -> Image.Image | None:
-        """A contact sheet: per photo one column of photo, clothing-masked photo and attention.
+        """Return a contact sheet with one column per image: image, clothing-masked image and attention.
 
-        The colours of each attention map run from its own minimum (black) to its maximum (yellow), both written below.
-        Training goes on as if nothing had happened: modes, BN statistics and random numbers stay as they are.
+        The colours of each attention map run from its own minimum (black) to its maximum (yellow), both printed below.
+        Training is not affected: modes, BN statistics and random numbers stay as they are.
 
         Args:
-            model: an architecture of the zoo on `device`, in any mode.
+            model: a network of the zoo on `device`, in train or eval mode.
 
         Returns:
-            RGB; None for a model without attention stream.
+            RGB image; None for a model without an attention stream.
 
         Raises:
-            DatasetError: a photo cannot be read (at the first call, which reads them all).
+            DatasetError: an image cannot be read (only in the first call, which reads them all).
         """
         photos = self._load()
         attention = _attention(model, photos, device)
@@ -90,7 +90,7 @@ class AttentionPictures:
 
 
 def pick_records(records: Sequence[Record], count: int) -> tuple[Record, ...]:
-    """At most `count` records, evenly over the sorted pids, and over the photos of a person when pids are too few."""
+    """Pick at most `count` records, spread evenly over the sorted pids; with too few pids, also over their images."""
     photos: dict[int, list[Record]] = {}
     for record in sorted(records, key=lambda record: (record.pid, record.path)):
         photos.setdefault(record.pid, []).append(record)
@@ -100,7 +100,7 @@ def pick_records(records: Sequence[Record], count: int) -> tuple[Record, ...]:
 
 
 def draw_sheet(columns: Sequence[Sequence[Image.Image]], heads: Sequence[str], feet: Sequence[str]) -> Image.Image:
-    """Tiles of one size in columns, with the names of `ROWS` at the left, and a line of text above and below."""
+    """Draw tiles of one size in columns, labelled by `ROWS` on the left and by a line of text above and below each."""
     names = [write(name, FONT, TEXT, align=1) for name in ROWS]
     names[-1] = sheet([[names[-1]], [_colour_bar(columns[0][0].height - 4 * names[-1].height)]], align=(1,))
     tiles = [[name, *row] for name, row in zip(names, zip(*columns, strict=True), strict=True)]
@@ -109,17 +109,17 @@ def draw_sheet(columns: Sequence[Sequence[Image.Image]], heads: Sequence[str], f
 
 
 def _colour_bar(height: int) -> Image.Image:
-    """Upright; yellow, the maximum, above."""
+    """Draw a vertical colour bar, its maximum (yellow) at the top."""
     bar = colour_bar(height, FONT // 2).transpose(Image.Transpose.ROTATE_90)
     return sheet([[write('max', FONT, TEXT)], [bar], [write('min', FONT, TEXT)]], align=(1,))
 
 
 def _attention(model: nn.Module, photos: _Photos, device: torch.device) -> Tensor | None:
-    """W_I (N, 1, h, w) on the CPU."""
+    """Return W_I (N, 1, h, w) on the CPU; None for a model without an attention stream."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        # The mirror image only matters to the embedding.
+        # Test-time flipping only affects the embedding.
         attention = infer(model, photos.image.to(device), photos.masked.to(device), flip=False).attention
     finally:
         # Not model.train(): parts of the model may be frozen in eval mode.
@@ -129,6 +129,6 @@ def _attention(model: nn.Module, photos: _Photos, device: torch.device) -> Tenso
 
 
 def _spread(items: list, count: int) -> list:
-    """`count` of the items (all, if they are fewer), at even distances from the first to the last."""
+    """Return `count` of the items (all, if there are fewer), evenly spaced from the first to the last."""
     places = np.linspace(0, len(items) - 1, min(count, len(items)))
     return [items[round(place)] for place in places]

@@ -1,4 +1,4 @@
-"""What a loss over pairs needs from the other processes."""
+"""Gathering of tensors over processes, for losses over pairs."""
 
 from typing import Any
 
@@ -19,16 +19,16 @@ class _GatherWithGradient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        # Every process has the same loss over all rows; DistributedDataParallel's mean over processes undoes this sum.
+        # Every process computes the same loss over all rows; DistributedDataParallel's mean then undoes this sum.
         gradient = gradient.contiguous()
         dist.all_reduce(gradient)
         return gradient[dist.get_rank() * ctx.rows :][: ctx.rows]
 
 
 def gather(tensor: Tensor) -> Tensor:
-    """The rows of all processes, (N, ...) to (processes * N, ...), in their order; the gradient finds its way back.
+    """Concatenate the rows of all processes in rank order, (N, ...) to (processes * N, ...), with gradients.
 
-    The tensor itself when there is one process. All processes must call it, with the same N.
+    Returns the tensor itself when there is one process. All processes must call it, with the same N.
     """
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return tensor

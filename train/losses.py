@@ -1,4 +1,4 @@
-"""The losses of the paper. Each is a small module: tensors in, one number out, in float32 even under autocast."""
+"""Losses of the paper and beyond: small modules from tensors to a scalar, in float32 even under autocast."""
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 def _pairs(pids: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Positives (same pid, another image) and negatives (another pid), both (N, N) bool, of images that take part."""
+    """Return positives (same pid, another image) and negatives (another pid) among valid images, both (N, N) bool."""
     valid = torch.ones_like(pids, dtype=torch.bool) if valid is None else valid.bool()
     both = valid[:, None] & valid[None, :]
     same = pids[:, None] == pids[None, :]
@@ -15,7 +15,7 @@ def _pairs(pids: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def _mean_over_anchors(terms: Tensor, positives: Tensor) -> Tensor:
-    """Mean over the positives of each anchor, then over the anchors that have any; 0 when none has."""
+    """Average over the positives of each anchor, then over the anchors that have any; 0 if none has."""
     count = positives.sum(1)
     anchors = count > 0
     per_anchor = terms.masked_fill(~positives, 0).sum(1) / count.clamp(min=1)
@@ -23,7 +23,7 @@ def _mean_over_anchors(terms: Tensor, positives: Tensor) -> Tensor:
 
 
 def _log_sum_exp(similarity: Tensor, keep: Tensor) -> Tensor:
-    # A finite floor instead of -inf: a row that keeps nothing then has a zero gradient instead of NaN.
+    # A finite floor instead of -inf gives a row that keeps nothing a zero gradient instead of NaN.
     return similarity.masked_fill(~keep, torch.finfo(similarity.dtype).min / 2).logsumexp(1, keepdim=True)
 
 
@@ -36,12 +36,12 @@ def _positive(value: float, name: str) -> float:
 class ClothingContrastiveLoss(nn.Module):
     """Clothing contrastive loss, eqs. 4 and 5.
 
-    The denominator holds the one positive and all negatives, unlike SupCon's sum over everything. P_i leaves i out.
-    Anchors without a positive, and images without clothing, drop out of the mean.
+    The denominator holds one positive and all negatives, unlike SupCon's sum over everything. P_i excludes i. Anchors
+    without a positive, and images without clothing, are left out of the mean.
 
     Args:
         tau: temperature.
-        unit_mean: divide w_p by its mean over the batch, so that the loss weighs no more than one without w_p.
+        unit_mean: divide by the mean of w_p over the batch, so that w_p does not increase the weight of the loss.
 
     Raises:
         ValueError: tau is not positive.
@@ -55,15 +55,15 @@ class ClothingContrastiveLoss(nn.Module):
     def forward(
         self, features: Tensor, pids: Tensor, clothes_ids: Tensor, valid: Tensor | None = None, T: float = 0.5
     ) -> Tensor:
-        """The loss, a float32 scalar (float64 for float64 features).
+        """Return the loss, a float32 scalar (float64 for float64 features).
 
         Args:
             features: f_c (N, C), unit length.
             pids, clothes_ids: (N,) integers.
-            valid: (N,) false where an image shows no clothing; default: all take part.
-            T: pairs of the same person in another outfit weigh 1 / T, positive. The text ("focus more on pairs with the
-                same ID label but different clothing labels") asks for T < 1; the default is ours. "A variable
-                parameter": an argument of the call, so that it may follow a schedule.
+            valid: (N,) bool, True for images that show clothing; default: all.
+            T: positive; pairs of a person in different outfits weigh 1 / T. The paper ("focus more on pairs with the
+                same ID label but different clothing labels") asks for T < 1; the default is ours. As T is "a variable
+                parameter", it is an argument of the call and can follow a schedule.
 
         Raises:
             ValueError: T is not positive.
@@ -96,7 +96,7 @@ class SupConLoss(nn.Module):
     def forward(
         self, features: Tensor, pids: Tensor, clothes_ids: Tensor, valid: Tensor | None = None, T: float = 0.5
     ) -> Tensor:
-        """The loss, a scalar; arguments as for `ClothingContrastiveLoss`. Outfits and T take no part in it."""
+        """Return the loss, a scalar; arguments as for `ClothingContrastiveLoss`, but clothes_ids and T are ignored."""
         if features.dtype != torch.float64:
             features = features.float()
         with torch.autocast(features.device.type, enabled=False):
@@ -111,21 +111,21 @@ class BatchHardTripletLoss(nn.Module):
 
     Reference: Hermans, Beyer, Leibe, "In defense of the triplet loss for person re-identification", arXiv:1703.07737,
     eq. 5 with softplus in place of the hinge. Distances are Euclidean. Anchors without a positive, or without a
-    negative, drop out of the mean.
+    negative, are left out of the mean.
     """
 
     def forward(self, features: Tensor, pids: Tensor, valid: Tensor | None = None) -> Tensor:
-        """The loss, a scalar (float32, or float64 for float64 features).
+        """Return the loss, a scalar (float32, or float64 for float64 features).
 
         Args:
             features: (N, D), not normalised.
             pids: (N,) integers.
-            valid: (N,) false for images that take no part; default: all do.
+            valid: (N,) bool, True for images that take part; default: all.
         """
         if features.dtype != torch.float64:
             features = features.float()
         positives, negatives = _pairs(pids, valid)
-        # From the matrix of products a distance of 0 would have the gradient NaN: differences are exact there.
+        # Not from the matrix of products, whose gradient at a distance of 0 would be NaN: differences are exact there.
         distance = (features[:, None] - features[None, :]).square().sum(-1).clamp(min=1e-12).sqrt()
         far = distance.masked_fill(~positives, 0).amax(1)
         near = distance.masked_fill(~negatives, torch.inf).amin(1)
@@ -145,21 +145,21 @@ class IdentityLoss(nn.Module):
         self.smoothing = smoothing
 
     def forward(self, logits: Tensor, pids: Tensor) -> Tensor:
-        """The loss, a scalar. pids (N,) in range(K); logits (N, K), or of S classifiers (N, S, K): their sum."""
+        """Return the loss, a scalar: pids (N,) in range(K), logits (N, K); or (N, S, K), summed over S classifiers."""
         if logits.ndim == 3:
             return sum(self(part, pids) for part in logits.unbind(1))
         return F.cross_entropy(logits.float(), pids, label_smoothing=self.smoothing)
 
 
 class OffPersonLoss(nn.Module):
-    """Share of the attention that does not lie on the person; beyond the paper."""
+    """Share of the attention outside the person; not part of the paper."""
 
     def forward(self, attention: Tensor, person: Tensor) -> Tensor:
-        """The loss, a float32 scalar in [0, 1]: the mean over images that show a person, 0 without any.
+        """Return the loss, a float32 scalar in [0, 1]: the mean over images that show a person, 0 without any.
 
         Args:
             attention: W_I (N, 1, h, w).
-            person: (N, 1, H, W) in {0, 1}.
+            person: (N, 1, H, W), 0 or 1.
         """
         shown = person.flatten(1).any(1)
         share = F.interpolate(person.float(), attention.shape[-2:], mode='area').flatten(1)

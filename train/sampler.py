@@ -1,4 +1,4 @@
-"""Batches with P persons and K images of each; the three ways to draw the K images differ in one function each."""
+"""Samplers of batches with P persons and K images each, and the ways to draw the K images."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ Share = Callable[[Sequence[int], int], list[int]]
 def proportional_shares(sizes: Sequence[int], total: int) -> list[int]:
     """Split `total` over groups in proportion to their sizes: at least 1 each, the rest by largest remainder.
 
-    Ties go to the earlier group. Needs `total >= len(sizes)`.
+    Ties go to the earlier group. Requires `total >= len(sizes)`.
     """
     rest = total - len(sizes)
     if rest < 0:
@@ -27,7 +27,7 @@ def proportional_shares(sizes: Sequence[int], total: int) -> list[int]:
 
 
 def equal_shares(sizes: Sequence[int], total: int) -> list[int]:
-    """Split `total` evenly over groups; what is left over goes to the larger groups, ties to the earlier one."""
+    """Split `total` evenly over groups; the remainder goes to the larger groups, ties to the earlier one."""
     if total < len(sizes):
         raise ValueError(f'{total} images cannot cover {len(sizes)} outfits')
     shares = np.full(len(sizes), total // len(sizes))
@@ -40,8 +40,8 @@ SAMPLERS: dict[str, Share | None] = {
     'fixed_ras': equal_shares,
     'pk': None,
 }
-"""How K images of a person are shared out over outfits. `proportional_ras` is IFD's (end of section II.B), `fixed_ras`
-the random appearance sampling that it modifies (Liu et al. 2022 [28]); `pk` does not look at outfits."""
+"""How a person's K images are divided among outfits. `proportional_ras` is IFD's (end of section II.B), `fixed_ras` the
+random appearance sampling that it modifies (Liu et al. 2022 [28]); `pk` ignores outfits."""
 
 
 PID_DRAWS = ('even', 'proportional')
@@ -49,33 +49,33 @@ PID_DRAWS = ('even', 'proportional')
 
 class Draw(NamedTuple):
     index: int
-    """Position of the image in the data set."""
+    """Index of the image in the data set."""
     seed: int
-    """Decides this image's augmentation in this batch, in whichever process it is loaded."""
+    """Seed of this image's augmentation in this batch, in whichever process it is loaded."""
 
 
 class IdentitySampler:
-    """Batches of P distinct persons with K images each, a batch sampler.
+    """Batch sampler of P distinct persons with K images each.
 
-    With outfits (both kinds of RAS) every appearance gets at least one image, as many appearances as fit. An image
-    comes twice only when a person, or an outfit, has fewer images than its share. Batches depend on seed and epoch
-    alone: processes that each take their slice of every batch see together what one process would see.
+    With outfits (both kinds of RAS), every appearance gets at least one image, for as many appearances as fit. An image
+    is repeated only when a person, or an outfit, has fewer images than its share. Batches depend on seed and epoch
+    alone: processes that each take a slice of every batch together see what one process would see.
 
     Args:
-        pids, clothes_ids: labels of the data set, in its order.
+        pids, clothes_ids: labels in the order of the data set.
         num_pids: P, distinct persons per batch.
         num_images: K, images per person.
-        seed: with the epoch, decides the batches.
+        seed: determines the batches, together with the epoch.
         share: a value of `SAMPLERS`.
-        max_appearances: outfits per person and batch, drawn at random when there are more; default and limit: K.
-        pid_draw: `even` draws every person as often as the others; `proportional` in proportion to its images, so that
-            every image is seen about as often as the others.
+        max_appearances: outfits per person and batch, drawn at random when there are more; default and maximum: K.
+        pid_draw: `even` draws all persons equally often; `proportional` draws them in proportion to their number of
+            images, so that all images are seen about equally often.
 
     Raises:
-        ValueError: fewer than P persons, or a number below 1.
+        ValueError: there are fewer than P persons, or a number is out of range.
     """
 
-    drop_last = True  # of no effect, every batch is full; read by accelerate, as is batch_size
+    drop_last = True  # without effect, as every batch is full; accelerate reads this and batch_size
 
     def __init__(
         self,
@@ -105,17 +105,17 @@ class IdentitySampler:
         if len(self.appearances) < num_pids:
             raise ValueError(f'num_pids={num_pids}, but there are only {len(self.appearances)} persons to train on')
         self.rounds = dict.fromkeys(self.appearances, 1)
-        """How often each person comes in one round of all."""
+        """How often each person occurs in one round of all."""
         if pid_draw == 'proportional':
             images = {pid: sum(map(len, outfits.values())) for pid, outfits in self.appearances.items()}
             self.rounds = {pid: max(1, round(number / num_images)) for pid, number in images.items()}
 
     def start_at(self, epoch: int, first_batch: int = 0) -> None:
-        """Choose the epoch of the next iteration, and how many of its batches to leave out, both from 0."""
+        """Set the epoch of the next iteration, and how many of its batches to skip, both from 0."""
         self.epoch, self.first_batch = epoch, first_batch
 
     def __len__(self) -> int:
-        """Batches in a whole epoch."""
+        """Return the number of batches in a whole epoch."""
         return max(1, self.size // self.batch_size)
 
     def __iter__(self) -> Iterator[list[Draw]]:
@@ -129,11 +129,11 @@ class IdentitySampler:
                 yield [Draw(index, seed) for index, seed in zip(indices, seeds, strict=True)]
 
     def _draw_pids(self, rng: np.random.Generator, queue: list[int]) -> tuple[list[int], list[int]]:
-        """P distinct persons, the longest waiting first, and who is left in the queue."""
+        """Draw P distinct persons, the longest waiting first; return them and the remaining queue."""
         while len(set(queue)) < self.num_pids:
             everybody = [pid for pid in sorted(self.appearances) for _ in range(self.rounds[pid])]
             fresh = [int(pid) for pid in rng.permutation(everybody)]
-            # A batch must not hold a person twice: those who wait already come last of the new ones.
+            # Persons still in the queue come last in the new round, so that no batch holds a person twice.
             queue = queue + [pid for pid in fresh if pid not in queue] + [pid for pid in fresh if pid in queue]
         drawn = list(dict.fromkeys(queue))[: self.num_pids]
         for pid in drawn:
@@ -153,14 +153,14 @@ class IdentitySampler:
 
 
 class PhotoSampler:
-    """The batches of an `IdentitySampler` with photos among them, each of which is drawn twice in a row.
+    """Batches of an `IdentitySampler` mixed with photos, each of which is drawn twice in a row.
 
-    Photos lie evenly between the persons, so that every process gets its share of both.
+    Photos are spread evenly among the persons, so that every process gets its share of both.
 
     Args:
         sampler: of the persons.
         photos: indices of the photos in the data set.
-        num_photos: per batch, at most as many as there are.
+        num_photos: photos per batch, at most as many as there are.
     """
 
     drop_last = True
@@ -189,12 +189,12 @@ class PhotoSampler:
 
 
 def _evenly_mixed(some: list, others: list) -> list:
-    """Both lists as one, each in its order and spread over the whole."""
+    """Merge two lists, each in its order and spread evenly over the result."""
     places = [(i + 0.5) / len(part) for part in (some, others) for i in range(len(part))]
     return [item for _, item in sorted(zip(places, [*some, *others], strict=True), key=lambda pair: pair[0])]
 
 
 def _draw(rng: np.random.Generator, group: list[int], number: int) -> list[int]:
-    """Whole rounds of the group while it is too small, then without replacement."""
+    """Draw whole rounds of the group while it is too small, then the rest without replacement."""
     rounds, rest = divmod(number, len(group))
     return group * rounds + rng.choice(group, rest, replace=False).tolist()

@@ -1,4 +1,4 @@
-"""A task turns a batch into a dict of named losses; the training loop sums and logs them and knows none of them."""
+"""Tasks turn a batch into a dict of named losses, which the training loop sums and logs without knowing any of them."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -34,14 +34,14 @@ class AttentionTask(nn.Module):
 class JointTask(nn.Module):
     """Stage 2: L_all = L_ID^m + L_ID^a + lambda L_CCL (eq. 6), without the terms that the variant leaves out.
 
-    Beyond the paper, a triplet loss on the main stream's pooled vector, one that keeps W_I on the person, and
-    contrastive losses over persons and photos. Identity losses and that of W_I are over this process' images, the
+    Beyond the paper, a triplet loss on the main stream's pooled vector, a loss that keeps W_I on the person, and
+    contrastive losses over persons and photos. Identity losses and the W_I loss are over this process' images, the
     others over the images of all processes.
 
     Args:
         model: its own parameters, and only these, are released.
         config: of the run.
-        dataset: whose training images the batches are of; for tasks that have to know the outfits.
+        dataset: training data, for tasks that need its outfits.
     """
 
     def __init__(self, model: nn.Module, config: Config, dataset: ReIDDataset) -> None:
@@ -57,11 +57,11 @@ class JointTask(nn.Module):
         self.T, self.T_end = config.T, config.T_end or config.T
 
     def forward(self, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
-        """Named losses of a batch; `progress` is the share of the stage that is over, in [0, 1)."""
+        """Return the named losses of a batch; `progress` is the completed share of the stage, in [0, 1)."""
         return self.losses(self.model(batch['image'], batch.get('masked'), batch.get('clothing')), batch, progress)
 
     def losses(self, output: IFDOutput, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
-        """Named losses of what the model made of a batch."""
+        """Return the named losses of the model's output for a batch."""
         losses = {'id_main': self.identity(output.main_logits, batch['pid'])}
         if output.attention_logits is not None:
             losses['id_attention'] = self.identity(output.attention_logits, batch['pid'])
@@ -77,7 +77,7 @@ class JointTask(nn.Module):
         return losses | self.embeddings(embeddings, batch['pid'])
 
     def _contrast(self, features: Tensor, batch: dict[str, Tensor], progress: float) -> Tensor:
-        # An image without a clothing pixel has no clothing feature, and of photos nobody knows the outfit's person.
+        # Images without clothing pixels have no clothing feature, and photos have no known person.
         valid = batch['clothing'].flatten(1).any(1) & (batch['pid'] >= 0)
         features, pids, outfits = gather(features), gather(batch['pid']), gather(batch['clothes_id'])
         T = self.T + (self.T_end - self.T) * progress
@@ -85,7 +85,7 @@ class JointTask(nn.Module):
 
 
 class PersonLoss(nn.Module):
-    """L_ID over the images of a batch whose pid is a class; photos have pids below zero."""
+    """L_ID over the images of a batch whose pid is a class; photos have negative pids."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -105,9 +105,9 @@ class EmbeddingLoss(nn.Module):
         self.weights = {'persons': config.person_weight, 'photos': config.photo_weight}
 
     def forward(self, embeddings: dict[str, Tensor | None], pids: Tensor) -> dict[str, Tensor]:
-        """One loss for each of the embeddings (B, D) that there are, over persons, photos or both.
+        """Return one loss for each of the given embeddings (B, D), over persons, photos or both.
 
-        A loss that has no weight, or nothing in the batch to work on, is left out.
+        Losses of weight 0, and those without any images in the batch, are left out.
         """
         pids = gather(pids)
         groups = {'persons': pids >= 0, 'photos': pids < 0}

@@ -1,4 +1,4 @@
-"""Trained models that a student learns from: those of the zoo, and any other as an ONNX file."""
+"""Teachers of a student: trained models of the zoo, and any other model as an ONNX file."""
 
 import json
 from abc import ABC, abstractmethod
@@ -22,12 +22,12 @@ from train.start import open_trained
 
 
 class Answer(NamedTuple):
-    """What a teacher makes of a batch."""
+    """Output of a teacher for a batch."""
 
     embedding: Tensor
     """(B, D), unit length."""
     attention: Tensor | None
-    """W_I (B, 1, h, w)."""
+    """W_I (B, 1, h, w); None without an attention stream."""
 
 
 class Teacher(ABC):
@@ -39,21 +39,21 @@ class Teacher(ABC):
     """
 
     knows_people = False
-    """Identity scores are to be learnt of its embedding."""
+    """Whether identity scores are learnt from its embedding."""
     record: dict[str, Any]
     num_features: int
 
     def start(self, model: nn.Module) -> bool:
-        """Fill the student's main stream with the teacher's; False, and nothing done, where they are not alike."""
+        """Load the teacher into the student's main stream; return False, changing nothing, if it does not fit."""
         return False
 
     @abstractmethod
     def __call__(self, image: Tensor, masked: Tensor) -> Answer:
-        """The answer to I and M (B, 3, H, W), normalised as for the student."""
+        """Return the answer to I and M (B, 3, H, W), normalised as for the student."""
 
 
 def as_expected(image: Tensor, size: tuple[int, int], mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """Pictures in the size and normalisation that a teacher expects, of the zoo's own normalisation."""
+    """Convert images in the zoo's normalisation to the size and normalisation that a teacher expects."""
     if tuple(image.shape[-2:]) != size:
         image = F.interpolate(image, size, mode='bilinear', antialias=True)
     own, theirs = (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD), (tuple(mean), tuple(std))
@@ -64,10 +64,10 @@ def as_expected(image: Tensor, size: tuple[int, int], mean: tuple[float, ...], s
 
 
 class ZooTeacher(Teacher):
-    """A model of the zoo, by its test feature without the mirror image.
+    """A model of the zoo, with its test feature but without the mirror image.
 
     Raises:
-        ConfigError: there is no such model, or it was trained with other clothes erased than this run erases.
+        ConfigError: there is no such model, or it was trained with other pixels erased than this run erases.
     """
 
     knows_people = True
@@ -86,7 +86,7 @@ class ZooTeacher(Teacher):
 
     def start(self, model: nn.Module) -> bool:
         own, given = model.state_dict(), self.model.state_dict()
-        # The attention head, too, of a teacher that is itself a student.
+        # For a teacher that is itself a student, these include the attention head.
         alike = {key: value for key, value in given.items() if key in own and own[key].shape == value.shape}
         if not {key for key in own if key.startswith('main_stream.') and '.classifier.' not in key} <= alike.keys():
             return False
@@ -97,18 +97,18 @@ class ZooTeacher(Teacher):
         size, mean, std = self.transform.size, self.transform.mean, self.transform.std
         image, masked = (as_expected(part, size, mean, std) for part in (image, masked))
         told = infer(self.model, image, masked, flip=False)
-        # What inference mode gives cannot take part in a gradient.
+        # Tensors made in inference mode cannot take part in autograd.
         return Answer(told.embedding.clone(), None if told.attention is None else told.attention.clone())
 
 
 class OnnxTeacher(Teacher):
-    """Any model as an ONNX file: pictures in, one vector each out. It teaches by its embedding and similarities alone.
+    """Any model as an ONNX file, from images to one vector each. It teaches by its embedding and similarities alone.
 
-    Of a file whose metadata give no `mean` and `std` those of ImageNet are taken; where its input has no fixed size,
-    that of the student.
+    Without `mean` and `std` in the file's metadata, those of ImageNet are used; without a fixed input size, that of the
+    student.
 
     Raises:
-        ConfigError: onnxruntime is missing or cannot read the file, or the graph is of another kind.
+        ConfigError: onnxruntime is missing or cannot read the file, or the graph has other inputs or outputs.
     """
 
     def __init__(self, config: Config) -> None:
@@ -119,7 +119,7 @@ class OnnxTeacher(Teacher):
             self.session = onnxruntime.InferenceSession(path, providers=onnxruntime.get_available_providers())
         except ImportError as error:
             raise ConfigError(f'teacher: {path} needs onnxruntime: pip install onnxruntime') from error
-        except Exception as error:  # onnxruntime has an error of its own for each of its states
+        except Exception as error:  # onnxruntime has an error class for each of its status codes
             raise ConfigError(f'teacher: {path} cannot be read as ONNX ({first_line(error)})') from error
         inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
         vectors = [output for output in outputs if len(output.shape) == 2 and isinstance(output.shape[1], int)]
@@ -147,5 +147,5 @@ class OnnxTeacher(Teacher):
 
 
 def load_teacher(config: Config, device: torch.device) -> Teacher:
-    """The teacher that the config names. Raises ConfigError as the classes of teachers."""
+    """Load the teacher that the config names. Raises ConfigError like the teacher classes."""
     return OnnxTeacher(config) if config.teacher.endswith('.onnx') else ZooTeacher(config, device)

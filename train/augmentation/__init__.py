@@ -1,1 +1,1 @@
-"""What training changes in pictures and their label maps."""
+"""Training augmentations of images and their label maps."""

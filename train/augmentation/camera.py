@@ -1,4 +1,4 @@
-"""What cameras do to pictures: v2 transforms of an image (3, H, W) uint8 that move nothing, so that label maps stay."""
+"""Camera effects: v2 transforms of an image (3, H, W) uint8 that move no pixels, so label maps stay valid."""
 
 from io import BytesIO
 
@@ -10,7 +10,7 @@ from torchvision.tv_tensors import Image
 
 
 class LowResolution(v2.Transform):
-    """Shrink the image to a share of its sides, drawn between two numbers, and enlarge it again."""
+    """Loss of resolution: the image is shrunk by a random factor in [least, most] and enlarged again."""
 
     def __init__(self, least: float = 0.3, most: float = 0.7) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class LowResolution(v2.Transform):
 
 
 class ColourCast(v2.Transform):
-    """A factor of its own for red, green and blue: white balance, coloured light."""
+    """White balance or coloured light: a random gain each for red, green and blue."""
 
     def make_params(self, flat_inputs: list) -> dict:
         return {'gains': torch.empty(3, 1, 1).uniform_(0.85, 1.18)}
@@ -36,7 +36,7 @@ class ColourCast(v2.Transform):
 
 
 class Gamma(v2.Transform):
-    """Another tone curve: exposure and contrast of another camera."""
+    """Random tone curve: the exposure and contrast of another camera."""
 
     def make_params(self, flat_inputs: list) -> dict:
         return {'gamma': torch.empty(()).uniform_(-0.45, 0.45).exp().item()}
@@ -47,7 +47,7 @@ class Gamma(v2.Transform):
 
 
 class Noise(v2.Transform):
-    """Noise of a sensor, alike in all three channels or not."""
+    """Gaussian sensor noise, identical in all three channels or independent."""
 
     def make_params(self, flat_inputs: list) -> dict:
         return {'sigma': torch.empty(()).uniform_(2, 12).item(), 'channels': 1 + 2 * int(torch.randint(2, ()))}
@@ -58,7 +58,7 @@ class Noise(v2.Transform):
 
 
 class Compression(v2.Transform):
-    """JPEG artefacts; through Pillow, as torchvision is about to drop its own codec."""
+    """JPEG artefacts; encoded by Pillow, as torchvision is about to drop its own codec."""
 
     def make_params(self, flat_inputs: list) -> dict:
         return {'quality': int(torch.randint(25, 91, ()))}
@@ -70,7 +70,7 @@ class Compression(v2.Transform):
 
 
 def surveillance(height: int) -> v2.Transform:
-    """Light, sensor and compression of many cameras, for images of that height in pixels, some seen at 40 pixels."""
+    """Return random light, sensor and compression effects for images `height` pixels tall, some at as few as 40."""
     return v2.Compose([
         v2.RandomApply([Gamma()], p=0.5),
         v2.RandomApply([ColourCast()], p=0.5),

@@ -1,4 +1,4 @@
-"""What training changes in a picture and its label map before they are cropped: clothes, background, outline."""
+"""Augmentations of an image and its label map before the crop: clothes, background and outline."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,32 +17,32 @@ from ifd_zoo.transforms import EvalTransform
 
 BACKGROUND = LABELS.index('background')
 VIEW_SCALE = 1.25
-"""Sides of a view of a photo over those of the network's input: no pixels that the crop drops."""
+"""Sides of a photo's view relative to the network's input: enough pixels for the crop, and none to spare."""
 
 
 @dataclass(frozen=True)
 class Variation:
-    """Probabilities in [0, 1], for pictures with exact identities; of photos everything is changed in every view."""
+    """Probabilities in [0, 1], for images with known identities; photos are changed in every view, in all respects."""
 
     recolour: float = 0.0
-    """Garments get other colours, which makes the outfit one of its own."""
+    """Recolour the garments, which makes a new outfit."""
     background: float = 0.0
-    """What lies around the person is taken from another picture."""
+    """Replace the background by part of another image."""
 
     def __bool__(self) -> bool:
         return bool(self.recolour or self.background)
 
 
 class VariedDataset(RecordDataset):
-    """Records whose pictures are changed, and after them photos of which each is a person of its own.
+    """Augmented records, followed by photos that are each treated as a separate person.
 
     Args:
-        records: with exact identities.
+        records: images with known identities.
         transform: as for `RecordDataset`.
-        variation: of the records' pictures.
-        photos: records with label maps and pids below zero. Every view of one is cut to the person anew, with another
-            outline and other colours, in front of another picture.
-        originals: items also have `original` (3, H, W): the same view of the picture in its own colours.
+        variation: probabilities for the records' images.
+        photos: records with label maps and negative pids. Each view of a photo is a new crop of the person, with
+            another outline, other colours and another image as background.
+        originals: add `original` (3, H, W) to the items: the same view of the image without recolouring.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class VariedDataset(RecordDataset):
 
 
 def shrunk(image: Image.Image, label_map: np.ndarray, side: int) -> tuple[Image.Image, np.ndarray]:
-    """Image and label map with a longer side of at most `side` pixels."""
+    """Shrink image and label map to at most `side` pixels on the longer side."""
     scale = side / max(image.size)
     if scale >= 1:
         return image, label_map
@@ -102,7 +102,7 @@ def shrunk(image: Image.Image, label_map: np.ndarray, side: int) -> tuple[Image.
 
 
 def redress(image: Image.Image, label_map: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    """The image with other colours, and sometimes a pattern, on what is worn above, below, or both."""
+    """Recolour upper clothes, lower clothes or both, sometimes with a pattern."""
     parts = [(TOP, 0.85), (BOTTOM, 0.6)]
     chosen = [classes for classes, probability in parts if rng.random() < probability] or [TOP]
     for classes in chosen:
@@ -115,7 +115,7 @@ def redress(image: Image.Image, label_map: np.ndarray, rng: np.random.Generator)
 
 
 def _cloth(rng: np.random.Generator) -> tuple[int, int, int]:
-    """A colour of cloth, most of which are muted."""
+    """Draw a random clothing colour, usually a muted one."""
     levels = rng.integers(8, 248, 3)
     muted = levels.mean() + rng.random() * (levels - levels.mean())
     return tuple(int(level) for level in muted.round())
@@ -124,9 +124,9 @@ def _cloth(rng: np.random.Generator) -> tuple[int, int, int]:
 def new_outline(
     image: Image.Image, label_map: np.ndarray, rng: np.random.Generator, size: tuple[int, int]
 ) -> tuple[Image.Image, np.ndarray]:
-    """A view of `size` (height, width) about the person: cut loosely, at times without legs, stretched and bent.
+    """Return a view of the person of `size` (height, width): cropped loosely, at times without legs, and warped.
 
-    The flow is of about 1.3 % of the height, so that an outline tells no one photo from the others.
+    The random flow is about 1.3 % of the height, so that the outline does not give a photo away.
     """
     top, left, bottom, right = person_box(label_map)
     tall = bottom - top
@@ -138,7 +138,7 @@ def new_outline(
     grid = _sampling_grid((top, bottom), (middle - half, middle + half), label_map.shape, size)
     flow = torch.from_numpy(rng.normal(size=(1, 2, 6, 4))).float()
     bend = F.interpolate(flow, size, mode='bicubic', align_corners=True).permute(0, 2, 3, 1)
-    # In units of the photo's half sides, as grid_sample counts.
+    # grid_sample counts in half sides of the image.
     reach = 0.013 * (bottom - top) * 2 / torch.tensor([label_map.shape[1], label_map.shape[0]])
     grid = grid + bend * reach
     pixels = torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)[None].float()
@@ -152,7 +152,7 @@ def new_outline(
 def _sampling_grid(
     rows: tuple[float, float], columns: tuple[float, float], shape: tuple[int, int], size: tuple[int, int]
 ) -> Tensor:
-    """Where the pixels of a view of `size` lie in a photo of `shape`, (1, H, W, 2) as `grid_sample` wants it."""
+    """Return where the pixels of a view of `size` lie in an image of `shape`, (1, H, W, 2) as for `grid_sample`."""
     places = []
     for (first, last), length, side in ((columns, size[1], shape[1]), (rows, size[0], shape[0])):
         centres = (torch.arange(length) + 0.5) / length
@@ -162,7 +162,7 @@ def _sampling_grid(
 
 
 def person_box(label_map: np.ndarray) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right) of all that is no background; the whole picture where there is nothing."""
+    """Return (top, left, bottom, right) of all but the background; the whole image if there is nothing else."""
     rows, columns = (np.flatnonzero((label_map != BACKGROUND).any(axis)) for axis in (1, 0))
     if not len(rows):
         return 0, 0, *label_map.shape
@@ -172,9 +172,9 @@ def person_box(label_map: np.ndarray) -> tuple[int, int, int, int]:
 def put_before(
     image: Image.Image, label_map: np.ndarray, behind: Image.Image, rng: np.random.Generator
 ) -> Image.Image:
-    """The person before a part of another picture, which is out of focus at times.
+    """Place the person in front of a part of another image, which is usually blurred.
 
-    The outermost pixels of the person go, since they also show what was around it.
+    The outermost pixels of the person are dropped, since they also show the old background.
     """
     width, height = image.size
     share = rng.uniform(0.4, 1.0)

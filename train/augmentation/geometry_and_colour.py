@@ -1,6 +1,6 @@
-"""What training changes at random in an image and its masks: place, colours, and what is erased.
+"""Random augmentations of an image and its masks: geometry, colour and erasing.
 
-Colour changes touch the image only. Random erasing hits image and masked image in the same place, while psi keeps its
+Colour jitter changes the image only. Random erasing hits image and masked image in the same place, while psi keeps its
 value.
 """
 
@@ -19,27 +19,27 @@ from ifd_zoo.transforms import EvalTransform, Masking, class_table
 
 
 class TrainSample(NamedTuple):
-    """As `Sample`, and what losses ask for beside psi."""
+    """A `Sample`, plus the person mask that some losses need."""
 
     image: Tensor
     masked: Tensor
     clothing: Tensor
     person: Tensor
-    """(1, H, W), 0 or 1: where the label map shows anything but background."""
+    """(1, H, W), 1 where the label map shows anything but background, else 0."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Training-time changes; every number is a probability or a strength in [0, 1] unless said otherwise."""
+    """Random augmentations; every number is a probability or a strength in [0, 1] unless noted otherwise."""
 
     crop_scale: float = 1.125
-    """Resize to this multiple of the input size, then crop at random."""
+    """Resize to this multiple of the input size before the random crop."""
     flip: float = 0.5
     erasing: float = 0.5
     jitter: float = 0.0
-    """Strength of brightness, contrast, saturation (all) and hue (a quarter of it)."""
+    """Strength for brightness, contrast and saturation; hue gets a quarter of it."""
     crop: float = 1.0
-    """Probability of the crop; other images are resized to the input size, which is the scale of evaluation."""
+    """Probability of the random crop; other images are resized to the input size, as in evaluation."""
 
 
 class TrainTransform(EvalTransform):
@@ -47,8 +47,8 @@ class TrainTransform(EvalTransform):
 
     Args:
         size, mean, std, masking: as for `EvalTransform`.
-        augmentation: what is drawn at random.
-        camera: changes the picture (3, H, W) uint8 at its final size, so that image and masked image show the change.
+        augmentation: probabilities and strengths.
+        camera: changes the image (3, H, W) uint8 at its final size, so that image and masked image show the change.
     """
 
     sample = TrainSample
@@ -66,7 +66,7 @@ class TrainTransform(EvalTransform):
         self._tables = torch.cat([self._tables, class_table(range(1, len(LABELS)))[None]])
         self.camera = camera or v2.Identity()
         enlarged = [round(side * augmentation.crop_scale) for side in size]
-        # v2 moves all images of one call in the same way; a tv_tensors.Mask would be resized without antialiasing.
+        # v2 transforms all images of one call alike; a tv_tensors.Mask would be resized without antialiasing.
         crop = v2.Compose([v2.Resize(enlarged, antialias=True), v2.RandomCrop(list(size))])
         if augmentation.crop < 1:
             whole = v2.Resize(list(size), antialias=True)
@@ -74,7 +74,7 @@ class TrainTransform(EvalTransform):
         self.move = v2.Compose([crop, v2.RandomHorizontalFlip(augmentation.flip)])
         strength = augmentation.jitter
         self.jitter = v2.ColorJitter(strength, strength, strength, strength / 4) if strength else None
-        # Filled with the mean colour: zero, since it comes after normalisation.
+        # Erases to zero, which is the mean colour after normalisation.
         self.erasing = v2.RandomErasing(augmentation.erasing, scale=(0.02, 0.4), ratio=(0.3, 3.3))
 
     def _geometric(self, *parts: Tensor) -> tuple[Tensor, ...]:
@@ -82,7 +82,7 @@ class TrainTransform(EvalTransform):
         return tuple(part.as_subclass(Tensor) for part in (self.camera(pixels), *masks))
 
     def _noise(self, pixels: Tensor) -> None:
-        return None  # drawn anew for each image
+        return None  # new noise for each image
 
     def _colour(self, pixels: Tensor) -> Tensor:
         return self.jitter(pixels) if self.jitter else pixels

@@ -1,1 +1,1 @@
-"""Methods of other papers, a file for each: its losses, and the parts of it that training alone needs."""
+"""Methods of other papers and the student, one file each: losses, and modules that only training needs."""

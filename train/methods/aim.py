@@ -1,24 +1,23 @@
-"""AIM: a causality-based auto-intervention model.
+"""AIM, a causality-based auto-intervention model.
 
 Paper: Yang, Lin, Zhong, Wu, Wang, "Good is Bad: Causality Inspired Cloth-debiasing for Cloth-changing Person
 Re-identification", CVPR 2023.
 
-To CAL comes a second stream that learns to tell outfits. What it looks at is laid as attention over the identity
-stream's feature map; the feature that comes of it stands for what clothes lend to the identity, and the identity
-feature has to do without it as well. Only the identity stream is released: at test AIM is CAL's network.
+AIM adds to CAL a second stream that learns to classify outfits. Its feature map gives attention maps that pool the
+identity stream's feature map; the result stands for what clothes contribute to the identity, and the identity feature
+has to work without it as well. Only the identity stream is released: at test time AIM is CAL's network.
 
-The paper leaves open, or is taken here to leave open, the following; the answers are those of its authors' code except
-where it says "ours".
+The paper leaves the following open, or seems to; the choices are those of its authors' code unless marked "ours".
 
-- Pooling of the stripes: maximum, each with a reduction of its own to 256 numbers.
-- Gradients: the attention's go into the identity stream and the fusion, not into the clothes stream; those of the
-  divergence into the clothes stream alone.
-- The probabilities of the divergence are of bare cosines, without the scale, and it is summed over the images.
-- The classifier of the difference is the identity classifier; it and the adversarial loss begin together, and the
+- Stripes are max-pooled, each with its own reduction to 256 channels.
+- Gradients of the attention go into the identity stream and the fusion, not into the clothes stream; those of the
+  divergence go into the clothes stream alone.
+- The divergence is between softmax probabilities of cosines without the scale, summed over the images.
+- The difference is classified by the identity classifier; this loss and the adversarial loss start together, while the
   clothes stream learns from the beginning.
 - All weights are 1.
-- Ours: the clothes stream starts from the weights that the identity stream starts from, and one optimiser steps for
-  both; both streams see the same augmented image; a map of fewer than eight rows has stripes that share rows.
+- Ours: the clothes stream starts from the same weights as the identity stream, and one optimiser updates both; both
+  streams see the same augmented image; in a feature map of fewer than eight rows, stripes share rows.
 """
 
 import copy
@@ -33,27 +32,27 @@ from train.config import Config
 from train.methods.cal import SCALE, START, CALTask, CosineClassifier
 
 SCALES = (1, 2, 4, 8)
-"""Numbers of stripes."""
+"""Numbers of stripes, one per scale."""
 REDUCED = 256
-"""Numbers that a stripe is reduced to."""
+"""Channels of a stripe after its reduction."""
 ATTENTIONS = 8
-"""Attention maps."""
+"""Number of attention maps."""
 SMALLEST = 1e-12
-"""Added below the square root, whose gradient at 0 is infinite."""
+"""Added under the square root, whose gradient at 0 is infinite."""
 
 
 def max_pool_stripes(maps: Tensor) -> Tensor:
-    """Maximum of each stripe of each of `SCALES`, (B, C, h, w) to (B, 15, C), coarse scales first."""
+    """Max-pool each stripe of each of `SCALES`, (B, C, h, w) to (B, 15, C), coarse scales first."""
     pooled = [F.adaptive_max_pool2d(maps, (stripes, 1))[..., 0] for stripes in SCALES]
     return torch.cat(pooled, dim=2).transpose(1, 2)
 
 
 class StripePyramid(nn.Module):
-    """The clothes stream's head: all stripes, each reduced on its own, as one feature.
+    """Head of the clothes stream: all stripes, each with its own reduction, joined to one feature.
 
     Args:
         in_features: channels C of the feature map.
-        num_features: D.
+        num_features: length D of the feature.
     """
 
     def __init__(self, in_features: int, num_features: int) -> None:
@@ -65,17 +64,17 @@ class StripePyramid(nn.Module):
         self.neck = nn.BatchNorm1d(num_features)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(B, C, h, w) to (B, D)."""
+        """Map (B, C, h, w) to (B, D)."""
         stripes = max_pool_stripes(maps).flatten(1)[..., None]  # (B, 15 C, 1)
         return self.neck(self.linear(F.relu(self.norm(self.reduction(stripes)[..., 0]))))
 
 
 class AttentionFusion(nn.Module):
-    """Bilinear pooling of a feature map with attention maps made of another.
+    """Bilinear pooling of a feature map with attention maps computed from another one.
 
     Args:
         in_features: channels C of both maps.
-        num_features: D.
+        num_features: length D of the feature.
     """
 
     def __init__(self, in_features: int, num_features: int) -> None:
@@ -87,7 +86,7 @@ class AttentionFusion(nn.Module):
         nn.init.normal_(self.linear.weight, std=0.001)
 
     def pool(self, maps: Tensor, attended: Tensor) -> Tensor:
-        """The pooled vector (B, 8 C) of unit length, of `maps` and of what the attention is made of, (B, C, h, w)."""
+        """Pool `maps` with attention from `attended`, both (B, C, h, w), to a vector (B, 8 C) of unit length."""
         attention = F.relu(self.norm(self.attention(attended))).flatten(2).float()  # (B, 8, hw)
         with torch.autocast(maps.device.type, enabled=False):
             products = attention @ maps.flatten(2).float().transpose(1, 2) / attention.shape[-1]  # (B, 8, C)
@@ -95,18 +94,18 @@ class AttentionFusion(nn.Module):
         return F.normalize(products.sign() * (products.abs() + SMALLEST).sqrt(), dim=1)
 
     def forward(self, maps: Tensor, attended: Tensor) -> Tensor:
-        """(B, D), comparable with what comes out of the identity stream's neck."""
+        """Return (B, D), comparable with the output of the identity stream's neck."""
         return self.neck(self.linear(self.pool(maps, attended)))
 
 
 def symmetric_divergence(first: Tensor, second: Tensor) -> Tensor:
-    """KL(P|Q) + KL(Q|P) of the probabilities of scores (N, M) twice, summed over the images."""
+    """Return KL(P|Q) + KL(Q|P) of the softmax of two (N, M) score matrices, summed over the images."""
     logs = first.log_softmax(1), second.log_softmax(1)
     return ((logs[0].exp() - logs[1].exp()) * (logs[0] - logs[1])).sum()
 
 
 class AIMTask(CALTask):
-    """The losses of CAL, those of the clothes stream, and the identity loss of what is left without it."""
+    """Losses of CAL and of the clothes stream, and the identity loss of the feature without the clothes' part."""
 
     def __init__(self, model: nn.Module, config: Config, dataset: ReIDDataset) -> None:
         super().__init__(model, config, dataset)

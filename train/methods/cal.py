@@ -1,14 +1,14 @@
-"""CAL: clothes-based adversarial loss.
+"""CAL, a clothes-based adversarial loss.
 
 Paper: Gu, Chang, Ma, Bai, Shan, Chen, "Clothes-Changing Person Re-identification with RGB Modality Only", CVPR 2022,
-https://arxiv.org/abs/2204.06890. Read off its authors' code are the start of both losses and the classifier's spread.
+https://arxiv.org/abs/2204.06890. The start of both losses and the classifier's initial spread follow the authors' code.
 
-A clothes classifier learns to tell outfits from the identity feature, and the network learns to give it a feature that
-shows which person wears the outfit but little of which of that person's outfits it is.
+A clothes classifier learns to tell outfits apart by the identity feature, and the network learns a feature that shows
+who wears the outfit, but little about which of that person's outfits it is.
 
-The authors' code takes two steps for each batch: of the classifier on features that are held fast, then of the network
-with the classifier held fast. Here one backward pass gives the gradients of both, as each loss has the other's part
-detached. The one difference is that the network is led by the classifier before its step and not after it.
+The authors' code takes two steps per batch: one for the classifier on frozen features, then one for the network with
+the classifier frozen. Here one backward pass gives both gradients, as each loss detaches the other's part. The only
+difference is that the network is guided by the classifier before its step instead of after it.
 """
 
 import torch
@@ -22,18 +22,18 @@ from train.losses import IdentityLoss
 from train.task import JointTask
 
 SCALE = 16.0
-"""What cosines are multiplied with before the softmax."""
+"""Factor of the cosines before the softmax."""
 EPSILON = 0.1
-"""Share of the target that is spread over all outfits of the person."""
+"""Share of the target spread over all outfits of the person."""
 START = 25 / 60
-"""Share of stage 2 after which both losses count."""
+"""Share of stage 2 after which both losses apply."""
 
 
 class CosineClassifier(nn.Module):
-    """Cosines of features to a direction for each class.
+    """Cosines of features to one learnt direction per class.
 
     Args:
-        num_features: D.
+        num_features: length D of a feature.
         num_classes: M.
     """
 
@@ -42,10 +42,10 @@ class CosineClassifier(nn.Module):
         self.weight = nn.Parameter(torch.empty(num_classes, num_features).normal_(std=0.001))
 
     def forward(self, features: Tensor, frozen: bool = False) -> Tensor:
-        """(N, D) to (N, M) in [-1, 1], in float32 even under autocast.
+        """Map (N, D) to cosines (N, M), in float32 even under autocast.
 
         Args:
-            frozen: no gradient goes into the directions.
+            frozen: keep gradients out of the directions.
         """
         weight = self.weight.detach() if frozen else self.weight
         with torch.autocast(features.device.type, enabled=False):
@@ -53,19 +53,19 @@ class CosineClassifier(nn.Module):
 
 
 class ClothesAdversarialLoss(nn.Module):
-    """L_CA: cross-entropy against the other people's outfits, over all outfits of the person.
+    """L_CA: cross-entropy over all outfits of the person, each against the outfits of other people.
 
-    An outfit of the person has the target epsilon / K, with K the number of that person's outfits, and the one that is
-    worn 1 - epsilon more. The denominator of each holds itself and the outfits of other people.
+    Each of the person's K outfits has the target epsilon / K, and the worn one 1 - epsilon more. The denominator of an
+    outfit's probability holds that outfit and those of other people.
     """
 
     def forward(self, logits: Tensor, outfits: Tensor, owned: Tensor) -> Tensor:
-        """The loss, a scalar.
+        """Return the loss, a scalar.
 
         Args:
             logits: (N, M) cosines times the scale.
-            outfits: (N,) in range(M), the one that is worn.
-            owned: (N, M) bool, those of the same person; never all of them.
+            outfits: (N,) in range(M), the worn outfit.
+            owned: (N, M) bool, True for outfits of the same person; never all True.
         """
         others = logits.masked_fill(owned, -torch.inf).logsumexp(1, keepdim=True)
         # -log(e^s / (e^s + e^n)) = softplus(n - s), with n the log-sum-exp of the other people's.
@@ -75,7 +75,7 @@ class ClothesAdversarialLoss(nn.Module):
 
 
 class CALTask(JointTask):
-    """The losses of the variant, and from a part of stage 2 on L_C and L_CA of this process' images."""
+    """Losses of the variant and, in the later part of stage 2, L_C and L_CA of this process' images."""
 
     def __init__(self, model: nn.Module, config: Config, dataset: ReIDDataset) -> None:
         super().__init__(model, config, dataset)
@@ -93,9 +93,9 @@ class CALTask(JointTask):
         return losses if progress < START else losses | self.clothes_losses(output.embedding, batch)
 
     def clothes_losses(self, embedding: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """L_C, whose gradient goes into the clothes classifier alone, and L_CA, whose goes into the embedding alone.
+        """Return L_C, whose gradient goes to the clothes classifier alone, and L_CA, whose goes to the embedding alone.
 
-        There is none for a batch without an outfit of the data set.
+        The dict is empty for a batch without an outfit of the data set.
         """
         known, outfits = self.outfits(batch)
         if not known.any():
@@ -109,9 +109,9 @@ class CALTask(JointTask):
         }
 
     def outfits(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Which images (N,) bool show an outfit of the data set, and the classes of these, in range(M).
+        """Return which images show an outfit of the data set, (N,) bool, and their classes, in range(M).
 
-        Of photos nobody knows the outfit, and a garment in another colour makes one that has no class.
+        The outfits of photos are unknown, and recoloured garments make an outfit without a class.
         """
         classes = torch.searchsorted(self.names, batch['clothes_id']).clamp(max=len(self.names) - 1)
         known = (batch['pid'] >= 0) & (self.names[classes] == batch['clothes_id'])

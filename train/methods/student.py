@@ -1,13 +1,12 @@
 """IFD's student, which learns to do without masks and without the attention stream.
 
-It is told what a trained model, the teacher, makes of each picture: identity scores, W_I, the embedding, and how
-similar the pictures of a batch are to each other. The teacher is shown every picture as it is, the student perhaps with
-clothes in other colours, so that it learns not to mind them; both views of a photo have one answer, the mean of the
-teacher's two. People with labels also enter by the identity loss and the clothing contrastive loss, photos by what the
-teacher says.
+It learns from a trained model, the teacher: from its identity scores, W_I, its embedding, and the similarities of the
+images in a batch. The teacher sees the original images, the student possibly recoloured ones, so that it learns to
+ignore the colours of clothes; both views of a photo have one target, the mean of the teacher's two embeddings. Labelled
+people also enter the identity loss and the clothing contrastive loss, while photos are learnt from the teacher.
 
-A release has no classifier: the teacher's identity scores are cosines of its embedding to a direction for each person,
-which are learnt beside the student.
+A release has no classifier, so the teacher's identity scores are cosines of its embedding to one direction per person,
+learnt together with the student.
 """
 
 import torch
@@ -37,55 +36,55 @@ class LogitDistillation(nn.Module):
         self.T = T
 
     def forward(self, logits: Tensor, teacher: Tensor) -> Tensor:
-        """The loss, a scalar: the mean over images of scores (N, K) twice."""
+        """Return the loss, a scalar: the mean over images for two sets of scores (N, K)."""
         student, teacher = ((scores.float() / self.T).log_softmax(1) for scores in (logits, teacher))
         return self.T**2 * F.kl_div(student, teacher, reduction='batchmean', log_target=True)
 
 
 class AttentionDistillation(nn.Module):
-    """Mean squared difference of two attention maps, the teacher's brought to the size of the student's."""
+    """Mean squared difference of two attention maps, the teacher's resized to the student's."""
 
     def forward(self, attention: Tensor, teacher: Tensor) -> Tensor:
-        """The loss, a scalar; W_I (N, 1, h, w) and (N, 1, h', w')."""
+        """Return the loss, a scalar, for W_I (N, 1, h, w) and (N, 1, h', w')."""
         return F.mse_loss(attention.float(), F.interpolate(teacher.float(), attention.shape[-2:], mode='area'))
 
 
 class EmbeddingDistillation(nn.Module):
-    """1 - cosine, mean over images."""
+    """1 - cosine similarity, averaged over images."""
 
     def forward(self, embedding: Tensor, teacher: Tensor) -> Tensor:
-        """The loss, a scalar, of (N, D) twice."""
+        """Return the loss, a scalar, for two (N, D)."""
         return (1 - F.cosine_similarity(embedding.float(), teacher.float(), dim=1)).mean()
 
 
 class SimilarityDistillation(nn.Module):
-    """Mean squared difference of the cosines between the images of a batch, each to all others."""
+    """Mean squared difference of the cosine similarities between the different images of a batch."""
 
     def forward(self, embedding: Tensor, teacher: Tensor) -> Tensor:
-        """The loss, a scalar, of (N, D) and (N, D'), with N at least 2."""
+        """Return the loss, a scalar, for (N, D) and (N, D'), with N at least 2."""
         with torch.autocast(embedding.device.type, enabled=False):
             units = [F.normalize(vectors.float(), dim=1) for vectors in (embedding, teacher)]
             student, told = (unit @ unit.T for unit in units)
-        return (student - told).square().sum() / (len(student) * (len(student) - 1))  # of each to itself it is 0
+        return (student - told).square().sum() / (len(student) * (len(student) - 1))  # the diagonal is 0
 
 
 def one_answer(embedding: Tensor, pids: Tensor) -> Tensor:
-    """Embeddings (N, D) of unit length, those of the views of a photo, which have one pid below zero, as their mean."""
+    """Return embeddings (N, D) of unit length, averaged over the views of a photo, which share a negative pid."""
     same = (pids[:, None] == pids[None, :]) & (pids[:, None] < 0)
     same |= torch.eye(len(pids), dtype=torch.bool, device=pids.device)
     return F.normalize(same.to(embedding.dtype) @ embedding, dim=1)
 
 
 class StudentTask(JointTask):
-    """The losses of the variant, and what the teacher says.
+    """Losses of the variant, and the losses against the teacher's answers.
 
-    The student's embedding is the one after its neck; where the teacher's is of another length, the student's is led
-    there by a linear map that is learnt and not released.
+    The student's embedding is the one after its neck. Where the teacher's has another length, a learnt linear map,
+    which is not released, projects the student's to it.
     """
 
     def __init__(self, model: nn.Module, config: Config, dataset: ReIDDataset, teacher: Teacher) -> None:
         super().__init__(model, config, dataset)
-        self.teacher = teacher  # no module: neither trained nor saved
+        self.teacher = teacher  # not a module, so neither trained nor saved
         self.weights = {term: getattr(config, f'{term}_weight') for term in TAUGHT}
         self.terms = nn.ModuleDict({
             'logit': LogitDistillation(config.logit_T),
@@ -104,7 +103,7 @@ class StudentTask(JointTask):
         return super().losses(output, batch, progress) | self.told(output, batch)
 
     def told(self, output: IFDOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The weighted losses that the teacher's answer to a batch gives; those without a weight are left out."""
+        """Return the weighted losses against the teacher's answer to a batch, without those of weight 0."""
         answer = self.teacher(batch['original'], batch['masked'])
         embedding = one_answer(answer.embedding, batch['pid'])
         pairs = {'embedding': (self.projection(output.embedding), embedding)}
