@@ -1,1 +1,1 @@
-"""The training of human parsers."""
+"""Training of human parsers."""

@@ -1,4 +1,4 @@
-"""Training pictures for the parser: image and label map of people, roughened towards what surveillance cameras give."""
+"""Training data of a parser: images and label maps of people, degraded towards images of surveillance cameras."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from train.parser import Config
 
 
 def read_sources(rendered: Path, photos: Path | None) -> tuple[dict[str, Source], dict[str, Source]]:
-    """Training and validation sources by name: `rendered`, and `photos` where they are given."""
+    """Return training and validation sources by name: `rendered` and, if given, `photos`."""
     train = {'rendered': Source(list(rendered_pairs(rendered, ['train'])))}
     validation = {'rendered': Source(list(rendered_pairs(rendered, ['query', 'gallery'])))}
     if photos is not None:
@@ -33,7 +33,7 @@ def read_sources(rendered: Path, photos: Path | None) -> tuple[dict[str, Source]
 
 
 def target_pixels(sources: dict[str, Source], most: int = 200) -> np.ndarray:
-    """Pixels of each target, (targets,) float, with every source at the same share; from evenly spread maps."""
+    """Return each target's share of the pixels, (targets,) float, summed over sources; from evenly spaced maps."""
     total = np.zeros(len(TARGETS))
     for source in sources.values():
         chosen = range(0, len(source), max(1, len(source) // most))
@@ -43,7 +43,7 @@ def target_pixels(sources: dict[str, Source], most: int = 200) -> np.ndarray:
 
 
 class PersonCrop(v2.Transform):
-    """Crop about the labelled person: loosely, tightly, with the head or the legs cut off, or not at all."""
+    """Random crop of the labelled person: loose, tight, without head or legs, or no crop at all."""
 
     def make_params(self, flat_inputs: list) -> dict:
         mask = next(item for item in flat_inputs if isinstance(item, Mask))
@@ -69,7 +69,7 @@ class PersonCrop(v2.Transform):
 
 
 def geometry(size: tuple[int, int]) -> v2.Transform:
-    """Crop, rotate, flip and letterbox image and label map together."""
+    """Return a transform that crops, rotates, flips and letterboxes image and label map together."""
     fill = {Image: Letterbox.FILL[torch.Tensor], Mask: 0}
     rotate = v2.RandomAffine(degrees=6, shear=4, interpolation=v2.InterpolationMode.BILINEAR, fill=fill)
     steps = [PersonCrop(), Letterbox(size, stretch=1.25), v2.RandomApply([rotate], p=0.15), v2.RandomHorizontalFlip()]
@@ -77,12 +77,12 @@ def geometry(size: tuple[int, int]) -> v2.Transform:
 
 
 def background(size: tuple[int, int]) -> v2.Transform:
-    """Some part of a picture, mostly not its person."""
+    """Return a transform that crops a part of an image, to serve as background."""
     return v2.Compose([v2.RandomResizedCrop(size, scale=(0.1, 0.6), ratio=(0.4, 0.7)), v2.RandomHorizontalFlip()])
 
 
 def appearance() -> v2.Transform:
-    """Colour, light, camera and compression: for the image alone, the label map stays."""
+    """Return random changes of colour, light, camera and compression, for the image alone."""
     return v2.Compose([
         v2.RandomApply([v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3, hue=0.04)], p=0.5),
         v2.RandomApply([ColourCast()], p=0.25),
@@ -95,13 +95,13 @@ def appearance() -> v2.Transform:
 
 
 class ParserDataset(Dataset):
-    """All sources after each other, augmented; some people are pasted by their label map onto another picture.
+    """Augmented images of all sources; some people are cut out by their label map and pasted onto another image.
 
     Args:
         sources: by name.
         size: (height, width) of the network's input.
-        as_drawn: probability that a picture with an exact label map is not cropped, stretched or turned. Edges are
-            learnt from these: resizing blurs those of the image and shifts those of the label map.
+        as_drawn: probability that an image with an exact label map is not cropped, stretched or rotated. Edges are
+            learnt from these, as resizing blurs those of the image and shifts those of the label map.
         paste: probability of pasting, for exact label maps; half of it for the others.
     """
 
@@ -120,13 +120,13 @@ class ParserDataset(Dataset):
         return len(self.items)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """(3, h, w) uint8 image and (h, w) uint8 targets."""
+        """Return the image (3, h, w) uint8 and its targets (h, w) uint8."""
         exact = self.items[index][0].lookup is None
         geometry = self.flip if exact and torch.rand(()) < self.as_drawn else self.geometry
         image, targets = geometry(*self._read(index))
         if torch.rand(()) < (self.paste if exact else self.paste / 2):
             crops = [self.background(*self._read(int(torch.randint(len(self), ())))) for _ in range(2)]
-            behind, targets_behind = min(crops, key=lambda crop: crop[1].count_nonzero())  # the emptier one
+            behind, targets_behind = min(crops, key=lambda crop: crop[1].count_nonzero())  # with fewer labelled pixels
             person = targets > 0
             image, targets = Image(torch.where(person, image, behind)), Mask(targets.where(person, targets_behind))
         return self.appearance(image).as_subclass(Tensor), targets.as_subclass(Tensor)
@@ -138,7 +138,7 @@ class ParserDataset(Dataset):
 
 
 def train_loader(sources: dict[str, Source], config: Config, photo_share: float) -> DataLoader:
-    """Batches with that share of photos on average; an epoch has as many pictures as all sources."""
+    """Return batches with this share of photos on average; an epoch has as many images as all sources."""
     dataset = ParserDataset(sources, config.size, config.as_drawn)
     shares = {'rendered': 1 - photo_share, 'photos': photo_share}
     weights = [shares[name] / len(source) for name, source in sources.items() for _ in range(len(source))]

@@ -1,4 +1,4 @@
-"""What the encoder of a parser starts from: ImageNet weights from the Hub or from a file, or random ones."""
+"""Initial weights of a parser's encoder: ImageNet weights from the Hub or from a file, or random ones."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,16 +15,16 @@ from ifd_zoo.parsing.parser import MEAN, STD
 
 
 def start_encoder(net: ParsingNet, backbone: str, source: str) -> str | None:
-    """Fills the encoder; there is no silent start from random weights.
+    """Load the encoder's initial weights; random ones are never used silently.
 
     Args:
         source: `none`, `imagenet` (timm's published weights of that backbone), or a file of such weights.
 
     Returns:
-        What it was, for the record; None for random weights.
+        Description of the weights, for the record; None for random weights.
 
     Raises:
-        ParserError: the weights are unavailable, or do not fit.
+        ParserError: the weights are unavailable or do not fit.
     """
     if source == 'none':
         return None
@@ -43,9 +43,9 @@ def start_encoder(net: ParsingNet, backbone: str, source: str) -> str | None:
 
 @torch.no_grad()
 def adapt_to_inputs(encoder: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-    """Makes an encoder for images of another mean and standard deviation one for `MEAN` and `STD`.
+    """Adapt an encoder for images of another mean and standard deviation to `MEAN` and `STD`.
 
-    Folded into the first convolution and the norm after it: exact but for the zeros beyond the picture's edge.
+    The change is folded into the first convolution and the norm after it: exact except at zero padding.
     """
     conv = next(module for module in encoder.modules() if isinstance(module, nn.Conv2d))
     norm = next(module for module in encoder.modules() if isinstance(module, nn.BatchNorm2d))
@@ -58,7 +58,7 @@ def adapt_to_inputs(encoder: nn.Module, mean: tuple[float, ...], std: tuple[floa
 def _published(backbone: str) -> Mapping[str, Tensor]:
     try:
         return timm.create_model(backbone, pretrained=True).state_dict()
-    except Exception as error:  # no network, no such weights: every library in between has its own errors
+    except Exception as error:  # no network, no such weights: each library involved has its own errors
         reason = str(error).splitlines()[0]
         raise ParserError(
             f'ImageNet weights of {backbone} are unavailable ({reason}); connect, or give a file with '

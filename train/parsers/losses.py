@@ -1,4 +1,4 @@
-"""What the parser is trained with, where a pixel's target may be a set of labels."""
+"""Losses of the parser, for targets that may be sets of labels."""
 
 import numpy as np
 import torch
@@ -8,13 +8,13 @@ from ifd_zoo.parsing.training_sources import allowed_table
 
 
 class MergedCrossEntropy(nn.Module):
-    """Cross-entropy towards sets of labels: -log of the summed softmax probabilities of the labels in the set.
+    """Cross-entropy with sets of labels as targets: -log of the summed softmax probabilities of the set.
 
-    With sets of one label it is the usual cross-entropy. Computed in float32 from log-sum-exps.
+    For sets of one label it is the usual cross-entropy. Computed in float32 from log-sum-exps.
 
     Args:
-        allowed: (targets, K) bool, which labels satisfy a target; at least one each.
-        weights: (targets,) how much a pixel of each target counts in the mean; all alike by default.
+        allowed: (targets, K) bool, True for labels that satisfy a target; at least one each.
+        weights: (targets,) weight of a pixel of each target in the mean; default: all equal.
 
     Raises:
         ValueError: a target allows no label.
@@ -28,11 +28,11 @@ class MergedCrossEntropy(nn.Module):
         self.register_buffer('weights', torch.ones(len(allowed)) if weights is None else weights)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Weighted mean over all pixels.
+        """Return the weighted mean over all pixels.
 
         Args:
             logits: (B, K, H, W).
-            targets: (B, H, W), integer positions in `allowed`.
+            targets: (B, H, W), integer indices into `allowed`.
         """
         logits, targets = logits.float().movedim(1, -1), targets.long()  # (B, H, W, K), (B, H, W)
         inside = logits.masked_fill(~self.allowed[targets], -torch.inf)
@@ -41,17 +41,17 @@ class MergedCrossEntropy(nn.Module):
 
 
 def balanced_weights(pixels: np.ndarray) -> Tensor:
-    """Softened frequency balancing: targets rarer than the mean count more, up to twofold, none counts less.
+    """Return softened frequency weights: targets rarer than the mean count up to twice as much, none counts less.
 
     After the median frequency balancing of Eigen & Fergus, "Predicting Depth, Surface Normals and Semantic Labels",
-    https://arxiv.org/abs/1411.4734; under a square root, as full balancing draws shoes and belts far too large. Twofold
-    suits an IoU of two thirds: a pixel gains IoU once its probability is above half of the IoU.
+    https://arxiv.org/abs/1411.4734, but with a square root, as full balancing draws shoes and belts far too large. The
+    limit of 2 suits an IoU of two thirds: predicting a pixel raises the IoU if its probability is above half the IoU.
 
     Args:
-        pixels: (targets,) number of pixels of each target.
+        pixels: (targets,) number of pixels of each target, in any unit.
 
     Returns:
-        (targets,) float32; 1 where there are no pixels.
+        (targets,) float32; 1 for targets without pixels.
     """
     seen = pixels > 0
     weights = np.ones(len(pixels), dtype=np.float32)
@@ -60,5 +60,5 @@ def balanced_weights(pixels: np.ndarray) -> Tensor:
 
 
 def exact_table() -> Tensor:
-    """`allowed_table` as a tensor for `MergedCrossEntropy`."""
+    """Return `allowed_table` as a tensor for `MergedCrossEntropy`."""
     return torch.from_numpy(allowed_table())

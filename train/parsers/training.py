@@ -1,4 +1,4 @@
-"""The training of a human parser."""
+"""Training of a human parser."""
 
 import math
 import time
@@ -29,12 +29,12 @@ from train.parsers.losses import MergedCrossEntropy, balanced_weights, exact_tab
 from train.trained_on import describe_sources, require_same
 
 KEPT = ('net', 'average', 'optimizer')  # parts of a training that a checkpoint holds
-CHECKED = 48  # validation pictures per source that are parsed in 16 bits as well, which may have to be emulated
-QUICK = 96  # validation pictures per source after each epoch; the end measures all
+CHECKED = 48  # validation images per source that are parsed in 16 bits as well, which may have to be emulated
+QUICK = 96  # validation images per source after each epoch; all are measured at the end
 
 
 def learning_rate(step: int, total: int, peak: float) -> float:
-    """Linear warm-up over the first 3 %, then half a cosine to zero."""
+    """Return the learning rate: linear warm-up over the first 3 %, then half a cosine to zero."""
     warmup = max(1, round(0.03 * total))
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -42,7 +42,7 @@ def learning_rate(step: int, total: int, peak: float) -> float:
 
 
 def make_optimizer(net: ParsingNet, config: Config) -> torch.optim.Optimizer:
-    """AdamW; norms and biases do not decay, and the encoder, which may know much already, learns at its own rate."""
+    """Create AdamW, without decay of norms and biases, and with its own learning rate for the encoder."""
     groups = defaultdict(list)
     for name, parameter in net.named_parameters():
         rate = config.encoder_rate if name.startswith('encoder.') else 1.0
@@ -58,7 +58,7 @@ def make_loss(sources: dict[str, Source]) -> nn.Module:
 
 
 class Training:
-    """Network, optimiser and position of a run, which is all that a checkpoint holds."""
+    """Network, optimiser and progress of a run, which is what a checkpoint holds."""
 
     def __init__(self, config: Config, sources: dict[str, Source]) -> None:
         self.config = config
@@ -77,7 +77,7 @@ class Training:
         self.checkpoints = Checkpoints(config.output / 'checkpoints')
 
     def start(self) -> None:
-        """Weights of another parser, or an encoder that may know something already."""
+        """Load the weights of another parser, or those of the encoder."""
         if self.config.init:
             self.start_from(self.config.init)
         else:
@@ -85,10 +85,10 @@ class Training:
             self.average.set(self.net)
 
     def start_from(self, source: str) -> None:
-        """Takes over the weights of a parser of the same architecture, and the record of how they came about.
+        """Load the weights of a parser of the same architecture, and the record of how they were trained.
 
         Args:
-            source: what `load_parser` takes, or the folder of a run that was stopped.
+            source: as for `load_parser`, or the folder of a stopped run.
         """
         state = Checkpoints(Path(source) / 'checkpoints').load(print)
         if state is None or (Path(source) / 'config.json').is_file():
@@ -97,30 +97,30 @@ class Training:
         else:
             weights = {key.removeprefix('module.'): value for key, value in state['average'].items()}
             record = {**state, 'epochs': state['epoch'], 'minutes': round(state['seconds'] / 60, 1)}
-        if not any(name.startswith('detail.') for name in weights):  # which may be added to a parser without
+        if not any(name.startswith('detail.') for name in weights):  # a parser without this stage may get one
             weights |= {name: value for name, value in self.net.state_dict().items() if name.startswith('detail.')}
         try:
             self.net.load_state_dict(weights)
         except RuntimeError as error:
-            raise ParserError(f'{source} is no parser of {self.config.backbone}, width {self.config.width}') from error
+            raise ParserError(f'{source}: not a {self.config.backbone} parser of width {self.config.width}') from error
         self.average.set(self.net)
         self.origin = {key: record.get(key) for key in ('command', 'epochs', 'minutes', 'init')}
         self.encoder_weights = record.get('encoder_weights')
 
     @property
     def is_coarse(self) -> bool:
-        """Whether the next epoch sees the pictures at half the size."""
+        """Whether the next epoch sees the images at half the size."""
         return self.epoch < self.config.coarse_epochs
 
     def save(self) -> None:
-        state = {'stage': 1, 'epoch': self.epoch, 'step': 0}  # what names the file
+        state = {'stage': 1, 'epoch': self.epoch, 'step': 0}  # for the name of the file
         state |= {'seconds': self.seconds, 'command': self.config.command, 'trained_on': self.trained_on}
         state |= {'init': self.origin, 'encoder_weights': self.encoder_weights}
         state |= {name: getattr(self, name).state_dict() for name in KEPT}
         self.checkpoints.save(state)
 
     def load(self) -> bool:
-        """Goes on from the last checkpoint; False where there is none."""
+        """Resume from the last checkpoint; return False if there is none."""
         state = self.checkpoints.load(print)
         if state is None:
             return False
@@ -134,9 +134,9 @@ class Training:
         return True
 
     def run_epoch(self, loader: DataLoader) -> float:
-        """Trains for one epoch and returns the mean loss."""
+        """Train for one epoch and return the mean loss."""
         self.net.train()
-        torch.manual_seed(self.config.seed + 1000 * self.epoch)  # so that a resumed run sees what it would have seen
+        torch.manual_seed(self.config.seed + 1000 * self.epoch)  # a resumed run sees the same batches
         started, losses = time.monotonic(), []
         total = self.config.epochs * len(loader)
         with tqdm(loader, desc=f'epoch {self.epoch + 1}/{self.config.epochs}', leave=False) as bar:
@@ -148,7 +148,7 @@ class Training:
         return float(np.mean(losses))
 
     def step(self, images: torch.Tensor, targets: torch.Tensor, step: int, total: int) -> float:
-        """One update; the loss is taken at the stride of the logits, at one of its pixel phases by chance."""
+        """Take one step; return the loss, computed at the stride of the logits with a random pixel offset."""
         for group in self.optimizer.param_groups:
             group['lr'] = group['rate'] * learning_rate(step, total, self.config.lr)
         inputs = normalise(images.to(self.device)).contiguous(memory_format=torch.channels_last)
@@ -159,7 +159,7 @@ class Training:
         stride = images.shape[-1] // logits.shape[-1]
         down, right = torch.randint(stride, (2,)).tolist()
         loss = self.loss(logits, targets[:, down::stride, right::stride].to(self.device))
-        if not loss.isfinite():  # before such weights take the place of good checkpoints
+        if not loss.isfinite():  # before bad weights replace good checkpoints
             raise DivergedError(f'epoch {self.epoch + 1}: the loss is {loss.item()}; lower --lr')
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -170,7 +170,7 @@ class Training:
 
 
 def release(training: Training, train: dict[str, Source], validation: dict[str, Source]) -> dict:
-    """Measures the weights as they are stored on all validation pictures, and writes the release with the figures."""
+    """Measure the weights, as stored, on all validation images, and write the release with the figures."""
     config = training.config
     record = {'backbone': config.backbone, 'width': config.width, 'detail': config.detail, 'size': config.size}
     record |= {'command': config.command, 'epochs': training.epoch, 'minutes': round(training.seconds / 60, 1)}
@@ -186,7 +186,7 @@ def release(training: Training, train: dict[str, Source], validation: dict[str, 
 
 
 def report(training: Training, loss: float, rows: dict[str, dict]) -> None:
-    """One line for an epoch."""
+    """Print a line about an epoch."""
     scores = ' '.join(f'{name} mIoU {row["miou"]:.3f} clothing {row["clothing"]:.3f}' for name, row in rows.items())
     lr, minutes = training.optimizer.param_groups[0]['lr'], training.seconds / 60
     print(f'epoch {training.epoch} loss {loss:.4f} lr {lr:.2e} {scores} {minutes:.1f} min', flush=True)
