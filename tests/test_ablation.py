@@ -56,7 +56,7 @@ def test_real_runs_are_interrupted_go_on_and_give_table_chart_and_record(root, t
     assert len(processes_about(output)) == 3
     process.send_signal(signal.SIGTERM)
     error = process.communicate(timeout=30)[1]
-    assert process.returncode == 128 + signal.SIGTERM and 'the same command goes on' in error
+    assert process.returncode == 128 + signal.SIGTERM and 'run the same command again' in error
     assert processes_about(output) == [] and not list(output.glob('*.md'))
 
     assert ablation.main([*command, '--', *SMALL]) == 0
@@ -236,7 +236,7 @@ def test_control_c_in_a_terminal_ends_everything_without_stack_trace(root, tmp_p
     for pid in [process.pid, *children(process.pid)]:
         os.kill(pid, signal.SIGINT)
     error = process.communicate(timeout=30)[1]
-    assert process.returncode == 128 + signal.SIGINT and error.startswith('interrupted by SIGINT; the same command')
+    assert process.returncode == 128 + signal.SIGINT and error.startswith('interrupted by SIGINT; run the same command')
     assert processes_about(output) == []
 
 

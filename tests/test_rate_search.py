@@ -65,7 +65,7 @@ def test_each_row_is_trained_with_the_rate_that_was_best_on_people_kept_out(trai
     out, text = capsys.readouterr().out, (tmp_path / 'sampler.md').read_text()
     assert 'ifd-pk: learning rate 0.000333' in out and 'ifd-pk-lr0.003 diverged' in out
     line = '| P×K | 0.001: 43.3 | 0.000333: 50.0 | diverged | 0.000333 |'
-    assert line in out and line in text and '9 training people who were kept out' in text and 'seed 4, 3 epochs' in text
+    assert line in out and line in text and '9 training people held out' in text and 'seed 4, 3 epochs' in text
     assert '--search 9 --search-epochs 3 -- --epochs 8' in text and '--rates' not in text
     search = json.loads((tmp_path / 'sampler.json').read_text())['search']
     assert [row['chosen'] for row in search['rows']] == [0.000333, LARGEST, LARGEST]

@@ -1,13 +1,13 @@
-"""Repeat the ablation study of the paper (Table II), and two of the choices it leaves open, over several seeds.
+"""Repeat the ablation study of the paper (Table II), and study two choices that it leaves open, over several seeds.
 
     python train/ablation.py --data folder --root DIR --output DIR --seeds 0 1 2 --study components -- --epochs 20
     python train/ablation.py --data prcc --root DIR --output DIR --study methods --search 50 -- --masks bundled
 
-What follows `--` goes to every `train/run.py`. Each run has its folder `runs/NAME-seedN`. When the command is given
-again, finished runs are skipped and interrupted ones go on. `--output` gets `STUDY.md`, `STUDY.json` and `STUDY.svg`.
-The studies `controls` and `methods` compare their rows query by query; `methods` is Table I's methods of RGB images,
-and `student` wants `--teacher` after the `--`. With `--search` the rate of each row is chosen on training people who
-are kept out until then.
+Arguments after `--` are passed to every `train/run.py`. Each run has its own folder, `runs/NAME-seedN`. Running the
+command again skips finished runs and resumes interrupted ones. `--output` gets `STUDY.md`, `STUDY.json` and
+`STUDY.svg`. The studies `controls` and `methods` compare their rows query by query; `methods` covers the RGB methods of
+Table I, and `student` needs `--teacher` after the `--`. With `--search`, the learning rate of each row is first chosen
+on held-out training people.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from train.studies.rows import ARMS, COMPARED, DEFAULTS, STUDIES, own_rate, rate
 TRAINER = Path(__file__).resolve().parent / 'run.py'
 
 DECIDED = ('recipe', 'data', 'root', 'output', 'seed', 'resume', 'extend', 'variant', *DEFAULTS)
-"""Flags of a run that are not for the user to pass on."""
+"""Flags of `train/run.py` that the user cannot pass on."""
 
 
 class Run(NamedTuple):
@@ -42,24 +42,24 @@ class Run(NamedTuple):
     seed: int
     folder: Path
     tried: tuple[tuple[str, Any], ...] = ()
-    """Further fields of the training config, of a run of the search for a rate."""
+    """Additional config fields of a run of the learning rate search."""
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser(
         'train/ablation.py',
         description='Run ablation studies over several seeds.',
-        epilog='What follows -- is passed on to every train/run.py.',
+        epilog='Arguments after -- are passed to every train/run.py.',
     )
     add_data_flags(parser)
     parser.add_argument('--output', required=True, type=Path, help='folder for the runs, tables and charts')
-    parser.add_argument('--seeds', type=not_negative, nargs='+', default=[0, 1, 2], help='a run of each row for each')
-    parser.add_argument('--study', nargs='+', choices=STUDIES, default=['components'], help='one or several')
+    parser.add_argument('--seeds', type=not_negative, nargs='+', default=[0, 1, 2], help='train each row once per seed')
+    parser.add_argument('--study', nargs='+', choices=STUDIES, default=['components'], help='one or more studies')
     parser.add_argument('--rates', type=rate, nargs='+', default=[], metavar='ROW=RATE', help='learning rates of rows')
-    parser.add_argument('--search', type=positive, metavar='PEOPLE', help='choose other rates on so many held out')
-    parser.add_argument('--search-epochs', type=positive, help='epochs of these runs (default: those of the study)')
-    parser.add_argument('--recipe', default='ablation', help='setting of all runs, see train/recipes.py')
-    parser.add_argument('--jobs', type=positive, default=1, help='runs side by side; they share the cores')
+    parser.add_argument('--search', type=positive, metavar='PEOPLE', help='choose rates on this many held-out people')
+    parser.add_argument('--search-epochs', type=positive, help='epochs of the search runs (default: as in the study)')
+    parser.add_argument('--recipe', default='ablation', help='recipe of all runs, see train/recipes.py')
+    parser.add_argument('--jobs', type=positive, default=1, help='runs in parallel; they share the cores')
     argv = sys.argv[1:] if argv is None else argv
     split = argv.index('--') if '--' in argv else len(argv)
     args = parser.parse_args(argv[:split])
@@ -72,20 +72,20 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         parser.error(str(error))
     chosen = {arm for study in args.study for arm in STUDIES[study]}
     if foreign := sorted(args.rates.keys() - chosen):
-        parser.error(f'--rates: {foreign[0]} is no row of {", ".join(args.study)}')
+        parser.error(f'--rates: {foreign[0]} is not a row of {", ".join(args.study)}')
     if clash:
         flag = clash[0].replace('_', '-')
-        parser.error(f'--{flag} after --: set by the study or a flag of this program, leave it out there')
+        parser.error(f'--{flag} after --: set by the study or by a flag of this program; remove it there')
     return args
 
 
 class Ablation:
-    """The runs that the chosen studies need, and what is known of those that are finished."""
+    """The runs of the chosen studies, and the records of those that have finished."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
         arms = dict.fromkeys(arm for study in args.study for arm in STUDIES[study])
-        # All rows of one seed first: what is there when somebody stops it can be compared.
+        # Seed by seed, so that the finished rows can be compared if the study is stopped early.
         self.runs = [Run(arm, seed, args.output / 'runs' / f'{arm}-seed{seed}') for seed in args.seeds for arm in arms]
         self.finished: dict[Run, dict[str, Any]] = {}
         self.rates: dict[str, float] = dict(args.rates)
@@ -94,7 +94,7 @@ class Ablation:
         self.free = {*FREE, *(name for row in decided for name in row), *(['lr'] if args.rates or args.search else [])}
 
     def execute(self) -> None:
-        """Choose rates if asked to; read what is finished, and train the rest."""
+        """Choose learning rates if asked to, read the finished runs and train the others."""
         if self.args.search:
             self._search()
         self._train(self.runs)
@@ -161,7 +161,7 @@ class Ablation:
         finished = read_finished(run.folder, self._flags(run), extra, self.args.root.resolve().name)
         if finished:
             self.finished[run] = finished
-            # Now and not at the end: a run that cannot be compared would spoil the hours that follow.
+            # Checked here and not at the end: a run that cannot be compared would make later ones useless.
             alike = [known for one, known in self.finished.items() if bool(one.tried) == bool(run.tried)]
             shared_training(alike, self.free)
         return finished is not None
@@ -172,11 +172,11 @@ class Ablation:
         print(f'{what}, {figures} ({sum(one in self.finished for one in runs)} of {len(runs)})', flush=True)
 
     def report(self, study: str) -> dict:
-        """See `train.studies.report.build_report`; every run must be finished."""
+        """Return the report of a study, see `train.studies.report.build_report`; all its runs must have finished."""
         rows = STUDIES[study]
         runs = {arm: [self.finished[run] for run in self.runs if run.arm == arm] for arm in rows}
         report = build_report(study, rows, runs, self._own_command(study), self.free)
-        # Held-out people are no protocol of the data set.
+        # Held-out people are not a protocol of the data set.
         if study in COMPARED and int(report['training'].get('val_pids', 0)) == 0:
             report['pairs'] = self._compare(rows)
         if self.args.search:
@@ -202,7 +202,7 @@ class Ablation:
         for arm, label in rows.items():
             runs = [run for run in self.runs if run.arm == arm]
             flags = self._flags(runs[0])
-            maps = Path(extra.get('maps', runs[0].folder / 'maps'))  # of a parser, which need not parse again
+            maps = Path(extra.get('maps', runs[0].folder / 'maps'))  # if a parser made them, do not parse again
             masks = str(maps) if maps.is_dir() else flags['masks']
             if NO_MASKS == flags['masks'] or not VARIANTS[flags['variant']].sees_masks:
                 masks = NO_MASKS
@@ -224,14 +224,14 @@ class Ablation:
         return 'python train/ablation.py ' + ' '.join(parts)
 
 
-@entry_point('stopped; the same command goes on from here')
+@entry_point('stopped; run the same command again to resume')
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     ablation = Ablation(args)
     try:
         ablation.execute()
     except Interrupted as stop:
-        print(f'{stop}; the same command goes on from here', file=sys.stderr)
+        print(f'{stop}; run the same command again to resume', file=sys.stderr)
         return 128 + stop.signum
     for study in args.study:
         report = ablation.report(study)

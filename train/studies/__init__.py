@@ -1,1 +1,1 @@
-"""Studies of several trainings: their rows, the processes they run in, what these leave, and the report."""
+"""Studies of several training runs: their rows, processes, records and reports."""

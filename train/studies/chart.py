@@ -1,4 +1,4 @@
-"""The report of an ablation study as a bar chart."""
+"""Bar chart of an ablation study."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from eval.reports.summary import TITLES
 
 BARS = {'rank1': ('rank-1', '#0072B2'), 'mAP': ('mAP', '#E69F00')}
-"""Label and colour; blue and orange of Okabe and Ito, told apart by every kind of colour vision."""
+"""Label and colour: Okabe and Ito's blue and orange, distinguishable with every kind of colour vision."""
 
 INK, MUTED, GRID = '#24292f', '#57606a', '#d0d7de'
 STYLE = {
@@ -17,19 +17,19 @@ STYLE = {
     'xtick.color': INK,
     'ytick.color': INK,
     'svg.fonttype': 'path',
-    # Without a salt the ids in the file are random, and the same chart would be another file each time.
+    # Without a salt, ids in the file are random, so that no two files of a chart are the same.
     'svg.hashsalt': 'ifd',
 }
 
 
 def draw_chart(report: dict, path: Path) -> None:
-    """Write two panels, cc and sc, with rank-1 and mAP of each row; the same report gives the same bytes.
+    """Write an SVG with rank-1 and mAP of each row, one panel per mode (at most two); equal reports give equal bytes.
 
     Args:
-        report: of `train.studies.report.build_report`. Error bars are its standard deviations; none for a single seed.
+        report: from `train.studies.report.build_report`. Error bars are its standard deviations; none for one seed.
         path: `.svg`.
     """
-    # Late, and without pyplot: nothing else in this program needs it, and no display is asked for.
+    # Imported late, as only charts need it, and without pyplot, which may ask for a display.
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

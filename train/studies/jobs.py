@@ -1,4 +1,4 @@
-"""Commands that run side by side as processes of their own."""
+"""Commands that run in parallel as subprocesses."""
 
 import os
 import signal
@@ -21,9 +21,9 @@ class Job(NamedTuple):
     name: str
     command: list[str]
     output: Path
-    """File that stdout and stderr are appended to; its folder is made when missing."""
+    """File that stdout and stderr are appended to; its folder is created if missing."""
     also_good: tuple[int, ...] = ()
-    """Exit statuses beside 0 that are no failure."""
+    """Exit statuses other than 0 that count as success."""
 
 
 class JobError(ZooError, RuntimeError):
@@ -31,7 +31,7 @@ class JobError(ZooError, RuntimeError):
 
 
 class Interrupted(RuntimeError):
-    """SIGINT or SIGTERM came (`signum`); every job has been stopped."""
+    """SIGINT or SIGTERM (`signum`) was received; all jobs have been stopped."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(f'interrupted by {signal.Signals(signum).name}')
@@ -50,23 +50,23 @@ def run_jobs(
     on_start: Callable[[Job], None],
     on_finish: Callable[[Job, float], None],
 ) -> None:
-    """Run all jobs, in order, `side_by_side` at a time. No process is left behind, whatever happens.
+    """Run all jobs in order, `side_by_side` at a time, and leave no process behind, whatever happens.
 
     Args:
         on_start: called with each job that starts.
-        on_finish: called with each job that did not fail, and its seconds. An error raised here ends the others.
+        on_finish: called with each job that succeeded, and its seconds. An error raised here stops the other jobs.
 
     Raises:
-        JobError: a job exited with another status than its good ones; those still running are terminated.
-        Interrupted: see there.
-        OSError: a job's output cannot be written.
+        JobError: a job exited with a status that is not a success; those still running are terminated.
+        Interrupted: SIGINT or SIGTERM was received; those still running are terminated.
+        OSError: the output of a job cannot be written.
     """
     waiting, running = deque(jobs), []
     environment = _with_threads(side_by_side)
     with _recorded_signals() as signals:
         try:
             while waiting or running:
-                # Signals first: Ctrl-C in a terminal reaches the jobs too, which must not look like their failure.
+                # Signals first: Ctrl-C in a terminal also reaches the jobs, which must not be reported as failed.
                 if signals:
                     raise Interrupted(signals[0])
                 while waiting and len(running) < side_by_side:
@@ -80,7 +80,7 @@ def run_jobs(
 
 
 def _with_threads(side_by_side: int) -> dict[str, str]:
-    """The environment, with the cores shared out among the jobs unless the user has said how many threads to use."""
+    """Return the environment, with the cores divided among the jobs unless the user has set the number of threads."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
     return {'OMP_NUM_THREADS': str(max(1, cores // side_by_side)), **os.environ}
 
@@ -110,9 +110,9 @@ def _start(job: Job, environment: dict[str, str]) -> _Running:
 
 
 def _collect(running: list[_Running], on_finish: Callable[[Job, float], None]) -> list[_Running]:
-    """Report those that have ended; returns the others."""
+    """Report the jobs that have ended and return the others."""
     ended = [one for one in running if one.process.poll() is not None]
-    # Successes first, so that a failure beside them does not hide that they are done.
+    # Successes first, so that a failure at the same time does not hide them.
     for one in sorted(ended, key=_failed):
         job, process, start = one
         if _failed(one):

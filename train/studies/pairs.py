@@ -1,32 +1,32 @@
-"""Rows of a study compared query by query: each with the test feature of its own, and all with one rule."""
+"""Query by query comparison of the rows of a study, with each row's own test feature and with a common one."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
 COMMON = 'pooled'
-"""The one rule: the pooled vector before any neck, image plus mirror image, of unit length."""
+"""The common test feature: the pooled vector before any neck, of image plus mirror image, of unit length."""
 
 
 class Row(NamedTuple):
     label: str
     releases: tuple[Path, ...]
-    """One for each seed."""
+    """One per seed."""
     masks: str
-    """Source of masks for the test."""
+    """Source of the masks at test time."""
 
 
 def compare(rows: list[Row], data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Measure every release with both test features.
 
     Args:
-        rows: differences are to the first one.
-        data: fields of `eval.measure.Setting` that all share.
+        rows: differences are relative to the first one.
+        data: fields of `eval.measure.Setting` shared by all rows.
 
     Returns:
-        `own` and `common`, each as of `eval.bootstrap.paired_rows`.
+        `own` and `common`, each as returned by `eval.bootstrap.paired_rows`.
     """
     from eval.bootstrap import answer, paired_rows
-    from eval.measure import Setting  # imports torch, which a command line's help need not wait for
+    from eval.measure import Setting  # imports torch, for which --help should not wait
     from ifd_zoo.hub import load_model
 
     def answers(row: Row, feature: str | None) -> list[Any]:
@@ -39,11 +39,11 @@ def compare(rows: list[Row], data: dict[str, Any]) -> dict[str, list[dict[str, A
 
 
 def pairs_block(pairs: dict[str, list[dict[str, Any]]]) -> str:
-    """Two tables with intervals of 95 % over people and seeds."""
+    """Return two Markdown tables with 95 % intervals over people and seeds."""
     from eval.bootstrap import table
 
     return (
-        'Intervals are of 95 %, people and seeds drawn anew; differences are to the first row, query by query.\n\n'
-        f'Each with the test feature of its own:\n\n{table(pairs["own"])}\n\n'
-        f'All with the same, `{COMMON}` of image plus mirror image:\n\n{table(pairs["common"])}'
+        'Intervals are 95 % bootstrap intervals over people and seeds; differences are to the first row, per query.\n\n'
+        f'Each row with its own test feature:\n\n{table(pairs["own"])}\n\n'
+        f'All rows with `{COMMON}` of image plus mirror image:\n\n{table(pairs["common"])}'
     )

@@ -1,4 +1,4 @@
-"""The learning rate of each row of a study: the same small search for all, on training people that are kept out."""
+"""Learning rate of each row of a study: the same small search for all, on held-out training people."""
 
 import json
 from pathlib import Path
@@ -8,34 +8,34 @@ from eval.reports.summary import SummaryError, summarise
 from ifd_zoo.common.tables import markdown_table
 
 FACTORS = (1.0, 1 / 3, 3.0)
-"""What a row's own rate is multiplied with; of equally good ones the first is taken."""
+"""Multiples of a row's own rate to try; ties go to the first."""
 DIVERGED = 'diverged.json'
-"""File in the folder of a run that ended without weights: the flags that it had."""
+"""File in the folder of a run that diverged, with its flags."""
 
 
 class Trial(NamedTuple):
-    """A rate that was tried."""
+    """A learning rate that was tried."""
 
     rate: float
     score: float | None
-    """mAP in percent with other clothes, or of the first mode where there are none; None: it diverged."""
+    """mAP in percent with clothes changed (cc), or else in the first mode; None: the run diverged."""
 
 
 def candidates(own: float) -> list[float]:
-    """The rates that are tried around a row's own, with three digits."""
+    """Return the rates to try around a row's own, with three digits."""
     return [float(f'{own * factor:.3g}') for factor in FACTORS]
 
 
 def score(finished: dict[str, Any]) -> float:
-    """What rates are chosen by, of a run by `train.studies.records.read_finished`."""
+    """Return the mAP that rates are chosen by, for a run of `train.studies.records.read_finished`."""
     return next(iter(summarise([finished]).values()))['mAP']['mean']
 
 
 def choose(row: str, trials: list[Trial]) -> float:
-    """The best rate.
+    """Return the best rate.
 
     Raises:
-        SummaryError: every one diverged.
+        SummaryError: all rates diverged.
     """
     good = [trial for trial in trials if trial.score is not None]
     if not good:
@@ -45,26 +45,26 @@ def choose(row: str, trials: list[Trial]) -> float:
 
 
 def note_diverged(folder: Path, flags: dict[str, Any]) -> None:
-    """Leave word that a run with these flags ended without weights."""
+    """Record that a run with these flags ended without weights."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DIVERGED).write_text(json.dumps(flags, default=str))
 
 
 def has_diverged(folder: Path, flags: dict[str, Any]) -> bool:
-    """Whether `note_diverged` was told so of a run with these flags."""
+    """Return whether `note_diverged` recorded a run with these flags."""
     path = folder / DIVERGED
     return path.exists() and path.read_text() == json.dumps(flags, default=str)
 
 
 def search_block(search: dict[str, Any]) -> str:
-    """The search as a paragraph and a table, to stand below the table of a study."""
+    """Return the search as a Markdown paragraph and table, to follow the table of a study."""
     lines = [['row', *(f'own rate x {factor:.2g}' for factor in FACTORS), 'chosen']]
     for row in search['rows']:
         scores = {one['rate']: one['score'] for one in row['trials']}
         cells = ['diverged' if value is None else f'{lr:g}: {value:.1f}' for lr, value in scores.items()]
         lines.append([row['label'], *cells, f'{row["chosen"]:g}'])
     text = (
-        f'Learning rates were chosen by mAP on {search["people"]} training people who were kept out of these runs: '
-        f'seed {search["seed"]}, {search["epochs"]} epochs, the same multiples of what each row has by itself.'
+        f'Learning rates were chosen by mAP on {search["people"]} training people held out of the search runs: '
+        f'seed {search["seed"]}, {search["epochs"]} epochs, the same multiples of the rate of each row.'
     )
     return f'{text}\n\n{markdown_table(lines)}'

@@ -1,4 +1,4 @@
-"""What finished training runs have recorded, held against the flags of `train/run.py` that were to make them."""
+"""Records of finished training runs, compared with the flags of `train/run.py` that should have made them."""
 
 import json
 from pathlib import Path
@@ -8,18 +8,18 @@ from ifd_zoo.common.errors import ZooError
 
 MACHINE = ('root', 'output')
 UNDECIDING = ('tag', 'device', 'workers')
-"""Fields that do not decide what comes out."""
+"""Fields that do not affect the result."""
 
 
 class RecordError(ZooError, ValueError):
-    """Flags or a finished run that cannot be used; the message names the flag, or the folder and field."""
+    """Unusable flags or an unusable finished run; the message names the flag, or the folder and field."""
 
 
 def parse_flags(tokens: list[str]) -> dict[str, str | bool]:
-    """`--epochs 5 --no-test-flip` to {'epochs': '5', 'test_flip': False}; a flag without a value is True.
+    """Parse `--epochs 5 --no-test-flip` to {'epochs': '5', 'test_flip': False}; a flag without a value is True.
 
     Raises:
-        RecordError: something else than long flags and their values.
+        RecordError: there is anything but long flags and their values.
     """
     flags: dict[str, str | bool] = {}
     key = None
@@ -37,7 +37,7 @@ def parse_flags(tokens: list[str]) -> dict[str, str | bool]:
 
 
 def agrees(recorded: Any, flag: Any) -> bool:
-    """Whether a recorded value is what a flag, given as text or as a value, comes to."""
+    """Return whether a recorded value equals that of a flag, given as text or as a value."""
     if isinstance(recorded, bool) or isinstance(flag, bool):
         return recorded is flag
     if isinstance(recorded, int | float):
@@ -49,26 +49,26 @@ def agrees(recorded: Any, flag: Any) -> bool:
         # Lists are given as 0.3,0.7 and sizes as 256x128.
         ways = [[part.strip() for part in str(flag).split(separator)] for separator in (',', 'x')]
         return any(len(parts) == len(recorded) and all(map(agrees, recorded, parts)) for parts in ways)
-    # Of a file or folder a record keeps the name only.
+    # Records keep only the name of a file or folder.
     return recorded in (str(flag), Path(str(flag)).name)
 
 
 def read_finished(
     folder: Path, settings: dict[str, Any], extra: dict[str, Any], data_folder: str
 ) -> dict[str, Any] | None:
-    """What a finished run recorded; None when the run has not left its release yet.
+    """Return the record of a finished run; None if the run has no release yet.
 
     Args:
         folder: output of the run.
-        settings: field of the training config to the flag that it must agree with.
-        extra: the same for flags that a record need not have; those of UNDECIDING are passed over.
+        settings: flags by config field that the record must agree with.
+        extra: the same, for fields that a record may lack; those of UNDECIDING are ignored.
         data_folder: name of the data set's folder.
 
     Returns:
         `name` of the folder, `seed`, `figures`, `data`, and `training` without folders of this machine.
 
     Raises:
-        RecordError: the run was made with other settings, or its record is not one.
+        RecordError: the run was made with other settings, or its record is invalid.
     """
     path = folder / 'release' / 'config.json'
     if not path.exists():

@@ -1,4 +1,4 @@
-"""Finished runs of an ablation study as one report: figures over the seeds, and the table that shows them."""
+"""Report of an ablation study from its finished runs: figures over the seeds, and the table that shows them."""
 
 import json
 from collections.abc import Set
@@ -16,15 +16,15 @@ from train.studies.records import UNDECIDING
 
 STUDIED = ('variant', 'sampler', 'T', 'masks', 'epochs', 'ccl_unit_mean')
 FREE = frozenset((*STUDIED, 'seed', 'seconds', 'torch', *UNDECIDING))
-"""What may differ between the runs of a study: what is studied, and what does not decide the result."""
+"""Fields that may differ between the runs of a study: those that are studied, and those that do not affect results."""
 
 
 def shared_training(runs: list[dict[str, Any]], free: Set[str] = FREE) -> dict[str, Any]:
-    """The training config that runs which can be compared have in common.
+    """Return the training config that all runs have in common, if they can be compared.
 
     Args:
         runs: each with `name`, `training`, `data` and `figures`.
-        free: fields of it that may differ.
+        free: config fields that may differ.
 
     Raises:
         SummaryError: another field of the training config differs, or the data, or what was measured.
@@ -44,7 +44,7 @@ def shared_training(runs: list[dict[str, Any]], free: Set[str] = FREE) -> dict[s
 def _comparable(run: dict[str, Any], free: Set[str]) -> dict[str, Any]:
     return {
         **{key: value for key, value in run['training'].items() if key not in free},
-        # How much the masks cover is counted only where a row uses them.
+        # The coverage of masks is counted only for rows that use them.
         **{f'data {key}': value for key, value in run['data'].items() if key != 'masks'},
         'valid queries': {mode: row['valid_queries'] for mode, row in first_by_mode(run).items()},
         'gallery images': {mode: row['gallery'] for mode, row in first_by_mode(run).items()},
@@ -55,11 +55,11 @@ PAPERS = {
     'components': f'{SOURCE} ({SETTING}): copied, not measured here',
     'methods': f'{TABLE_I_SOURCE}: copied, not measured here; the code of CAL reports the epoch that tests best',
 }
-"""Studies beside which the paper's figures stand, and where these are from."""
+"""Source of the paper's figures, for the studies that show them."""
 
 
 def _paper(study: str, name: str, label: str) -> dict[str, dict[str, float]]:
-    """The paper's figures of a row, by data set and mode."""
+    """Return the paper's figures of a row, by data set and mode."""
     if study == 'components':
         return VARIANTS[name].paper if name in VARIANTS else {}
     columns = {'PRCC cc': ('prcc', 'cc'), 'LTCC cc': ('ltcc', 'cc')}
@@ -71,13 +71,13 @@ def _paper(study: str, name: str, label: str) -> dict[str, dict[str, float]]:
 def build_report(
     study: str, rows: dict[str, str], runs: dict[str, list[dict[str, Any]]], command: str, free: Set[str] = FREE
 ) -> dict:
-    """Everything that is known about a study, as JSON values.
+    """Return the report of a study as JSON values.
 
     Args:
-        study: its name.
-        rows: name to label of each row, in the order of the table.
-        runs: name of the row to its runs, one per seed: `name`, `seed`, `figures`, `training`, `data`.
-        command: that gives these runs, without the folders of this machine.
+        study: name of the study.
+        rows: label of each row by name, in the order of the table.
+        runs: runs of each row by name, one per seed: `name`, `seed`, `figures`, `training`, `data`.
+        command: command line that makes these runs, without the folders of this machine.
         free: as for `shared_training`.
     """
     flat = [run for name in rows for run in runs[name]]
@@ -97,7 +97,7 @@ def _row(study: str, name: str, label: str, runs: list[dict[str, Any]], free: Se
     training = runs[0]['training']
     single = []
     for run in runs:
-        figures = [row for row in run['figures'] if row['valid_queries']]  # the others are nan, which is not JSON
+        figures = [row for row in run['figures'] if row['valid_queries']]  # the others have no values
         single.append({'seed': run['seed'], 'seconds': run['training']['seconds'], 'figures': figures})
     return {
         'name': name,
@@ -110,8 +110,8 @@ def _row(study: str, name: str, label: str, runs: list[dict[str, Any]], free: Se
 
 
 def markdown_block(report: dict) -> str:
-    """The report as a paragraph, a table and the origin of the paper's columns, to be pasted into a README."""
-    from ifd_zoo.hub.comparison import format_figures  # imports torch, which a command line's help need not wait for
+    """Return the report as a paragraph, a table and the source of the paper's columns, to be pasted into a README."""
+    from ifd_zoo.hub.comparison import format_figures  # imports torch, for which --help should not wait
 
     modes = list(report['rows'][0]['summary'])
     paper = list(dict.fromkeys(name for row in report['rows'] for name in row.get('paper', {})))
@@ -152,7 +152,7 @@ def _introduction(report: dict) -> str:
 
 
 def write_report(report: dict, output: Path) -> None:
-    """STUDY.json, STUDY.svg and STUDY.md in a folder."""
+    """Write STUDY.json, STUDY.svg and STUDY.md to a folder."""
     study = report['study']
     (output / f'{study}.json').write_text(json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False) + '\n')
     draw_chart(report, output / f'{study}.svg')

@@ -1,4 +1,4 @@
-"""Studies: which rows each has, and what a row decides."""
+"""Studies: their rows, and the settings of each row."""
 
 import argparse
 import dataclasses
@@ -10,10 +10,10 @@ from train.config import Config
 from train.recipes import VARIANTS
 
 DEFAULTS: dict[str, Any] = {'sampler': 'proportional_ras', 'T': 0.5, 'ccl_unit_mean': False}
-"""What a row of a study has unless `ARMS` says otherwise."""
+"""Settings of a row of a study unless `ARMS` changes them."""
 
 TAUGHT = ('logit', 'attention', 'embedding', 'similarity')
-"""What a student's teacher says, each with a weight in the training config."""
+"""Terms of the loss against a student's teacher, each with a weight in the training config."""
 
 ARMS: dict[str, dict[str, Any]] = {
     **{variant: {'variant': variant} for variant in VARIANTS},
@@ -25,7 +25,7 @@ ARMS: dict[str, dict[str, Any]] = {
     **{f'student-no_{name}': {'variant': 'student', f'{name}_weight': 0.0} for name in (*TAUGHT, 'ccl')},
     'student-untaught': {'variant': 'student', **{f'{name}_weight': 0.0 for name in TAUGHT}},
 }
-"""Name, as in the runs' folders, to the settings that it decides. Studies share what they have in common.
+"""Settings of each row by its name, as in the folders of the runs. Studies share the runs of rows that they share.
 
 `equal_compute` lets a single stream see as many images as both streams of the others together, stage 1 included.
 """
@@ -62,14 +62,14 @@ STUDIES = {
         'student-untaught': 'none of the four',
     },
 }
-"""Name of the study to its rows: name of the arm to label."""
+"""Rows of each study: label by name, a key of `ARMS`."""
 
 COMPARED = ('controls', 'methods')
-"""Studies whose rows are compared query by query, which wants the releases of all runs."""
+"""Studies whose rows are compared query by query, which requires the releases of all runs."""
 
 
 def settings(arm: str, given: dict[str, Any]) -> dict[str, Any]:
-    """What a row decides, as fields of the training config; `given` are recipe and flags that the rows share."""
+    """Return the config fields that a row sets; `given` holds the recipe and flags that the rows share."""
     given = {field.name: field.default for field in dataclasses.fields(Config)} | given
     own = dict(ARMS[arm])
     epochs = int(given['epochs'])
@@ -80,16 +80,16 @@ def settings(arm: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def own_rate(arm: str, given: dict[str, Any]) -> float:
-    """The learning rate that a row has by itself; `given` as for `settings`."""
+    """Return the default learning rate of a row; `given` as for `settings`."""
     return float((given | settings(arm, given)).get('lr', Config.lr))
 
 
 def rate(text: str) -> tuple[str, float]:
-    """`cal=1e-3` as a row and its learning rate. Raises argparse.ArgumentTypeError."""
+    """Parse `cal=1e-3` to a row and its learning rate. Raises argparse.ArgumentTypeError."""
     arm, _, number = text.partition('=')
     try:
         if arm in ARMS and 0 < float(number) < math.inf:
             return arm, float(number)
     except ValueError:
-        pass  # told below
+        pass  # raised below
     raise argparse.ArgumentTypeError(f'ROW=RATE, as in cal=1e-3, with a row of {", ".join(ARMS)}; got {text!r}')
