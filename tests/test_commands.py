@@ -154,7 +154,7 @@ LONG = {
     'train/run.py': (
         ['--root', 'DATA', '--output', 'OUT', *SMALL, '--epochs', '9999', '--workers', '2'],
         'OUT/checkpoints/*.pt',
-        'stopped; the same command with --resume goes on from the last checkpoint',
+        'stopped; run it again with --resume to continue from the last checkpoint',
     ),
     'eval/extract.py': (
         ['--root', 'DATA', '--output', 'OUT', '--model', MODEL, '--batch-size', '1', '--group', '1'],
@@ -164,7 +164,7 @@ LONG = {
     'ifd_zoo/index/__main__.py': (
         ['build', '--images', 'DATA', '--index', 'OUT'],
         'OUT/*.lance/_versions/*.manifest',
-        'stopped; `build` goes on from here when it is given again',
+        'stopped; run `build` again to resume',
     ),
     'ifd_zoo/parsing/__main__.py': (['--root', 'DATA', '--output', 'OUT', '--batch-size', '1'], 'OUT/**/*.png', AGAIN),
     'ifd_zoo/synthetic/__main__.py': (

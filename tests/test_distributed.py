@@ -70,4 +70,4 @@ def test_persons_that_cannot_be_dealt_out_evenly_are_refused(root, tmp_path, cap
     monkeypatch.setattr(engine.Accelerator, 'num_processes', property(lambda self: 2))
     flags = ['--num-pids', '3', '--root', str(root), '--output', str(tmp_path), '--device', 'cpu']
     assert train_run.main(flags) == 2
-    assert 'error: num_pids: 3 persons cannot be dealt out to 2 processes' in capsys.readouterr().err
+    assert 'error: num_pids: 3 persons cannot be divided evenly among 2 processes' in capsys.readouterr().err

@@ -256,8 +256,8 @@ def test_terms_without_weight_are_left_out(root, teacher, tmp_path):
 @pytest.mark.parametrize(
     'more, words',
     [
-        (['--variant', 'student'], 'teacher: the variant student needs one'),
-        (['--variant', 'ifd', '--teacher', 'ifd_resnet10t.synthetic'], 'no other does'),
+        (['--variant', 'student'], 'teacher: needed and used by the variant student'),
+        (['--variant', 'ifd', '--teacher', 'ifd_resnet10t.synthetic'], 'the variant student only'),
         (['--recipe', 'student', '--teacher', 'nobody'], "teacher: no trained model 'nobody'"),
         (['--recipe', 'student', '--teacher', '{folder}/none.onnx'], 'none.onnx cannot be read as ONNX'),
         (['--recipe', 'student', '--teacher', 'ifd_resnet10t.synthetic', '--fill', 'mean'], '--fill black'),

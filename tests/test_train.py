@@ -449,4 +449,4 @@ def test_photos_train_beside_persons_and_no_classifier_counts_them(root, tmp_pat
 def test_a_folder_without_photos_is_refused(root, tmp_path, capsys):
     (tmp_path / 'none').mkdir()
     assert train_run.main(arguments(root, tmp_path / 'run', '--photos', str(tmp_path / 'none'))) == 2
-    assert 'none: --photos holds 0 pictures' in capsys.readouterr().err
+    assert 'none: --photos holds 0 images' in capsys.readouterr().err

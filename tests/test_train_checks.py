@@ -76,7 +76,7 @@ def test_one_training_person_is_refused(refuse, root, tmp_path):
     for folder in sorted((alone / 'train').iterdir())[1:]:
         shutil.rmtree(folder)
     flags = ('--variant', 'baseline', '--num-pids', '1')
-    assert f'{alone}: one training person' in refuse(alone, *flags)
+    assert f'{alone}: only one training person' in refuse(alone, *flags)
     assert 'lower --val-pids' in refuse(root, *flags, '--val-pids', '5')
 
 

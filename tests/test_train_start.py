@@ -134,9 +134,9 @@ def test_a_backbone_without_a_feature_map_is_refused(flags, words, root, tmp_pat
 def test_a_finished_run_is_trained_for_more_epochs(root, first, tmp_path, capsys):
     run = Path(shutil.copytree(first, tmp_path / 'run'))
     assert train_run.main(arguments(root, run, '--epochs', '2', '--resume')) == 2
-    assert 'made with another epochs; give the same flags; for more epochs, give --extend' in capsys.readouterr().err
+    assert 'made with different epochs; give the same flags; for more epochs, give --extend' in capsys.readouterr().err
     assert train_run.main(arguments(root, run, '--epochs', '1', '--extend')) == 2
-    assert 'of a run of 1 epochs; extend it by more --epochs' in capsys.readouterr().err
+    assert 'a run of 1 epochs; give more --epochs to extend it' in capsys.readouterr().err
     for epochs in ('2', '3'):
         assert train_run.main(arguments(root, run, '--epochs', epochs, '--extend')) == 0
     assert [(row['stage'], row['epoch']) for row in metrics(run)] == [(1, 1), (2, 1), (2, 2), (2, 3)]
@@ -150,6 +150,6 @@ def test_a_finished_run_is_trained_for_more_epochs(root, first, tmp_path, capsys
 def test_extending_differs_in_nothing_else_and_needs_a_run(root, first, tmp_path, capsys):
     run = shutil.copytree(first, tmp_path / 'run')
     assert train_run.main(arguments(root, run, '--epochs', '2', '--lr', '1', '--extend')) == 2
-    assert 'made with another lr' in capsys.readouterr().err
+    assert 'made with different lr' in capsys.readouterr().err
     assert train_run.main(arguments(root, tmp_path / 'new', '--extend')) == 2
     assert 'nothing to extend' in capsys.readouterr().err

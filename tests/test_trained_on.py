@@ -64,11 +64,11 @@ def exchange_outfits(people, root):
 
 
 CHANGES = {
-    swap: ['6 images are gone, as train/0000/0/', '6 images are new, as train/0004/0/', '18 images are of another '],
-    grow: ['12 images are new, as train/0004/0/c0_0.jpg'],
-    draw_again: ['1 image is of another size, as train/0001/0/c0_0.jpg'],
-    mask_again: ['1 image is of another label map, as train/0001/0/c0_0.jpg'],
-    exchange_outfits: ['3 images are gone, as train/0001/0/', '3 images are new, as train/0001/2/'],
+    swap: ['6 images are gone, such as train/0000/0/', '6 images are new, such as train/0004/', '18 images are of '],
+    grow: ['12 images are new, such as train/0004/0/c0_0.jpg'],
+    draw_again: ['1 image is of another size, such as train/0001/0/c0_0.jpg'],
+    mask_again: ['1 image is of another label map, such as train/0001/0/c0_0.jpg'],
+    exchange_outfits: ['3 images are gone, such as train/0001/0/', '3 images are new, such as train/0001/2/'],
 }
 
 
@@ -96,7 +96,7 @@ def test_a_checkpoint_that_does_not_know_its_data_is_gone_on_with_and_says_so(pe
         path.unlink()
     checkpoints.save(state)
     assert train_run.main(arguments(finished / 'data', run, '--resume')) == 0
-    assert 'does not say which data it was trained on' in (run / 'log.txt').read_text()
+    assert 'does not record its training data' in (run / 'log.txt').read_text()
 
 
 def test_pid_outfit_camera_and_masks_are_told_apart(people):
@@ -108,7 +108,7 @@ def test_pid_outfit_camera_and_masks_are_told_apart(people):
     for field, words in (('pid', 'person'), ('clothes_id', 'outfit'), ('camid', 'camera')):
         changed = Record(**{**vars(first), field: 99})
         text = describe_change(before, describe_records([changed, *rest], people, masks))
-        assert text == f'1 image is of another {words}, as {first.path.relative_to(people)}'
+        assert text == f'1 image is of another {words}, such as {first.path.relative_to(people)}'
     other = SimpleNamespace(masks='bundled', name='bundled (5678)')
     text = describe_change(before, describe_records(records, people, other))
     assert text == 'masks are bundled (5678), and were bundled (1234)'

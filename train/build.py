@@ -1,4 +1,4 @@
-"""The parts of a run, each made from the config."""
+"""Builders of the parts of a training run, each from the config."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,10 +32,10 @@ from train.teachers import Teacher
 
 
 def build_data(config: Config) -> ReIDDataset:
-    """The data set with the split that the config asks for, and label maps only if it has its own.
+    """Load the data set with the configured split, and with label maps only if it has its own.
 
     Raises:
-        DatasetError: there are no training images, or they are all of one person.
+        DatasetError: there are no training images, or all are of one person.
         ConfigError: there are too few people for a batch.
     """
     dataset = load_dataset(config.data, config.root)
@@ -44,25 +44,25 @@ def build_data(config: Config) -> ReIDDataset:
     dataset = hold_out(dataset, config.val_pids) if config.val_pids else dataset
     if dataset.num_pids < 2:
         remedy = '; lower --val-pids' if config.val_pids else ''
-        raise DatasetError(f'{config.root}: one training person, and it takes two to tell people apart{remedy}')
-    build_sampler(dataset, config)  # before images are parsed
+        raise DatasetError(f'{config.root}: only one training person, but at least two are needed{remedy}')
+    build_sampler(dataset, config)  # fails before images are parsed
     return dataset
 
 
 def build_masks(config: Config, accelerator: Accelerator) -> MaskSource:
-    """Where the masks come from. Raises ParserError or DatasetError when there are none by that name."""
-    with accelerator.main_process_first():  # one fetches, the others find it in the cache
+    """Return the source of the masks. Raises ParserError or DatasetError when there are none by that name."""
+    with accelerator.main_process_first():  # it downloads, the others read the cache
         return MaskSource(config.masks if config.needs_masks else NO_MASKS, accelerator.device)
 
 
 def add_masks(dataset: ReIDDataset, masks: MaskSource, config: Config, accelerator: Accelerator) -> ReIDDataset:
-    """The data set with these masks.
+    """Return the data set with label maps from this source.
 
     Raises:
         DatasetError: an image has none, or cannot be read.
     """
     if masks.masks != LABEL_MAPS:
-        with accelerator.main_process_first():  # one parses, the others read what it wrote
+        with accelerator.main_process_first():  # it parses, the others read the files
             dataset = _with_masks(dataset, masks, config)
     records = _all_records(dataset)
     unmasked = sum(record.label_map is None for record in records)
@@ -73,21 +73,21 @@ def add_masks(dataset: ReIDDataset, masks: MaskSource, config: Config, accelerat
 
 
 def list_photos(config: Config) -> tuple[Record, ...]:
-    """The photos that the config names, each with a pid of its own below zero.
+    """Return the photos that the config names, each with its own negative pid.
 
     Raises:
-        DatasetError: the folder holds fewer than a batch wants.
+        DatasetError: the folder holds fewer than a batch needs.
     """
     if not config.photos:
         return ()
     paths = list_pictures(Path(config.photos).expanduser())
     if len(paths) < max(1, config.num_photos):
-        raise DatasetError(f'{config.photos}: --photos holds {len(paths)} pictures, --num-photos {config.num_photos}')
+        raise DatasetError(f'{config.photos}: --photos holds {len(paths)} images, --num-photos {config.num_photos}')
     return tuple(Record(path, pid=-1 - i, camid=0, clothes_id=-1 - i) for i, path in enumerate(paths))
 
 
 def parse_photos(photos: Sequence[Record], config: Config, accelerator: Accelerator) -> Sequence[Record]:
-    """The photos with label maps by the bundled parser, which the run keeps. Raises DatasetError as `add_masks`."""
+    """Return the photos with the bundled parser's label maps, kept in `output`. Raises DatasetError as `add_masks`."""
     if not photos:
         return photos
     with accelerator.main_process_first():
@@ -96,7 +96,7 @@ def parse_photos(photos: Sequence[Record], config: Config, accelerator: Accelera
 
 
 def _all_records(dataset: ReIDDataset) -> tuple[Record, ...]:
-    """Those that are trained on and those that are measured; protocols share images."""
+    """Return the training and test images, each once; protocols share images."""
     tested = (record for protocol in dataset.protocols for record in protocol.query + protocol.gallery)
     return tuple(dict.fromkeys((*dataset.train, *tested)))
 
@@ -110,10 +110,10 @@ def _with_masks(dataset: ReIDDataset, masks: MaskSource, config: Config) -> ReID
 
 
 def build_model(config: Config, num_classes: int) -> nn.Module:
-    """The architecture with fresh weights.
+    """Create the architecture with fresh weights.
 
     Raises:
-        ConfigError: neither the zoo nor timm has such a backbone, or it gives no feature map of the images.
+        ConfigError: neither the zoo nor timm has this backbone, or it gives no feature map of the images.
     """
     options = {
         'pool': config.pool,
@@ -128,14 +128,14 @@ def build_model(config: Config, num_classes: int) -> nn.Module:
     }
     architecture = config.model
     options = {name: value for name, value in options.items() if name in arguments(architecture)}
-    if architecture not in list_models():  # which has names for some backbones of timm only
+    if architecture not in list_models():  # the zoo names only some backbones of timm
         architecture = f'{VARIANTS[config.variant].prefix}resnet50'
         options['backbone'] = config.backbone
     seed_everything(config.seed, 0)
     try:
         model = timm.create_model(architecture, num_classes=num_classes, **options)
         _try_backbone(model.main_stream.backbone, input_size(model, config))
-    except Exception as error:  # of the many networks of timm each has its own errors
+    except Exception as error:  # each of timm's many networks has its own errors
         known = sorted(BACKBONES)
         reason = str(error).partition('\n')[0] or type(error).__name__
         text = f'{config.backbone!r} cannot be used ({reason}); known to work: {", ".join(known)}'
@@ -144,13 +144,13 @@ def build_model(config: Config, num_classes: int) -> nn.Module:
 
 
 def input_size(model: nn.Module, config: Config) -> tuple[int, int]:
-    """Height and width of the images: those of the config, or else the architecture's own."""
+    """Return (height, width) of the images: from the config, or else the architecture's default."""
     return config.size if all(config.size) else tuple(model.pretrained_cfg['input_size'][1:])
 
 
 @torch.no_grad()
 def _try_backbone(backbone: Backbone, size: tuple[int, int]) -> None:
-    """Raise when images of that size give no feature map (C, h, w)."""
+    """Raise ValueError when images of this size give no feature map (C, h, w)."""
     maps = backbone.eval()(torch.zeros(1, backbone.in_chans, *size))
     backbone.train()
     if maps.ndim != 4 or maps.shape[1] != backbone.num_features:
@@ -158,11 +158,11 @@ def _try_backbone(backbone: Backbone, size: tuple[int, int]) -> None:
 
 
 class DrawnDataset(Dataset):
-    """Items of another data set, each augmented by the seed of its draw and by nothing else.
+    """Items of another data set, each augmented with the seed of its draw and nothing else.
 
     Args:
         dataset: its items are dicts.
-        keys: what to keep of them; the rest would only be carried from process to process.
+        keys: entries of the items to keep; others would only be copied from process to process.
     """
 
     def __init__(self, dataset: Dataset, keys: tuple[str, ...]) -> None:
@@ -180,7 +180,7 @@ class DrawnDataset(Dataset):
 
 
 def build_sampler(dataset: ReIDDataset, config: Config, num_photos: int = 0) -> IdentitySampler | PhotoSampler:
-    """Which images are in which batch; those behind the data set's are photos.
+    """Return the sampler that fills the batches; indices beyond those of the data set are photos.
 
     Raises:
         ConfigError: there are too few people or photos for a batch.
@@ -202,7 +202,7 @@ def build_sampler(dataset: ReIDDataset, config: Config, num_photos: int = 0) -> 
 def build_loader(
     dataset: ReIDDataset, size: tuple[int, int], masking: Masking, config: Config, photos: Sequence[Record] = ()
 ) -> DataLoader:
-    """Augmented batches of persons, and of photos if there are any. Raises ConfigError as `build_sampler`."""
+    """Return a loader of augmented batches of persons and, if any, photos. Raises ConfigError like `build_sampler`."""
     augmentation = Augmentation(config.crop_scale, config.flip, config.erasing, config.jitter, config.crop)
     camera = v2.RandomApply([surveillance(size[0])], config.camera) if config.camera else None
     transform = TrainTransform(size, augmentation, masking=masking, camera=camera)
@@ -214,7 +214,7 @@ def build_loader(
         drawn,
         batch_sampler=build_sampler(dataset, config, len(photos)),
         num_workers=config.workers,
-        persistent_workers=config.workers > 0,  # starting them anew takes as long as a batch
+        persistent_workers=config.workers > 0,  # restarting them takes as long as a batch
         pin_memory=torch.cuda.is_available(),
     )
 
@@ -222,11 +222,11 @@ def build_loader(
 def build_stages(
     model: nn.Module, config: Config, dataset: ReIDDataset, teacher: Teacher | None = None
 ) -> list[Stage]:
-    """Stage 1, if the variant has an attention stream and the config epochs for it, and stage 2.
+    """Return stage 1, if the variant has an attention stream and `stage1_epochs` is not 0, and stage 2.
 
     Args:
-        model: with the weights that it starts from.
-        dataset: the one that is trained on.
+        model: with its initial weights.
+        dataset: to train on.
         teacher: of a student.
     """
     seed_everything(config.seed, 0, 1)

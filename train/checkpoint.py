@@ -1,4 +1,4 @@
-"""Checkpoints that survive what happens to long runs: kills, torn files, full disks."""
+"""Checkpoints that survive the mishaps of long runs: kills, truncated files and full disks."""
 
 import contextlib
 import os
@@ -17,28 +17,28 @@ FILE_NAME = re.compile(r'stage\d-epoch\d{4}-step\d{6}-([0-9a-f]{16})\.pt')
 
 
 class CheckpointError(ZooError, ValueError):
-    """A checkpoint that cannot be written or used; the message names the file."""
+    """A checkpoint that cannot be written or used; the message names the file or folder."""
 
 
 class Checkpoints:
     """The last two checkpoints of a run.
 
-    A file is written under a temporary name and renamed; its name holds the beginning of its SHA-256, so that a torn or
-    altered file is told from a good one.
+    A file is written under a temporary name and renamed; its name contains the start of its SHA-256, so that truncated
+    and altered files are recognised.
 
     Args:
-        folder: in that of the run; made on the first save.
+        folder: inside the folder of the run; created by the first save.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._claim = FileLock(folder.parent / '.claim', is_singleton=True)  # two runs of one process share it
+        self._claim = FileLock(folder.parent / '.claim', is_singleton=True)  # shared by the runs of one process
 
     def claim(self) -> None:
-        """Keep other processes from training in the folder of this run, until this one ends.
+        """Lock the folder of this run against training by other processes, until this process ends.
 
         Raises:
-            CheckpointError: another process has it.
+            CheckpointError: another process holds the lock.
             OSError: the folder cannot be written to.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -46,25 +46,25 @@ class Checkpoints:
             self._claim.acquire(blocking=False)
         except Timeout as error:
             raise CheckpointError(
-                f'{self.folder.parent}: another process is training here; wait for its end, or give another --output'
+                f'{self.folder.parent}: another process is training here; wait until it ends, or give another --output'
             ) from error
 
     def paths(self) -> list[Path]:
-        """Checkpoints on disk, the newest first."""
+        """Return the checkpoints on disk, newest first."""
         if not self.folder.is_dir():
             return []
         return sorted((path for path in self.folder.iterdir() if FILE_NAME.fullmatch(path.name)), reverse=True)
 
     def require_none(self) -> None:
-        """Raises CheckpointError when there are some: among them a new run would lose its own."""
+        """Raise CheckpointError if there are any: next to them, a new run would lose its own."""
         if self.paths():
-            raise CheckpointError(f'{self.folder.parent} holds a run; give --resume to go on, or another --output')
+            raise CheckpointError(f'{self.folder.parent} holds a run; give --resume to continue, or another --output')
 
     def save(self, state: dict) -> Path:
-        """Write a state with the keys stage, epoch and step; older files than the last two are deleted.
+        """Write a state with the keys stage, epoch and step, and delete all but the last two checkpoints.
 
         Raises:
-            CheckpointError: the file cannot be written, as on a full disk; those before are left alone.
+            CheckpointError: the file cannot be written, e.g. on a full disk; earlier checkpoints are left alone.
         """
         temporary = self.folder / 'saving.tmp'
         try:
@@ -74,27 +74,27 @@ class Checkpoints:
             os.replace(temporary, self.folder / name)
         except (OSError, RuntimeError) as error:  # torch's writer turns an OSError into a RuntimeError
             cause = error if isinstance(error, OSError) else error.__context__ or error
-            with contextlib.suppress(OSError):  # the error that counts is the one at hand
+            with contextlib.suppress(OSError):  # keep the original error
                 temporary.unlink(missing_ok=True)
             good = self.paths()
-            rest = f'{good[0].name} is still good: go on from it with --resume' if good else 'there is none before it'
+            rest = f'{good[0].name} is intact: continue from it with --resume' if good else 'there is no earlier one'
             raise CheckpointError(f'{self.folder}: a checkpoint cannot be written ({cause}); {rest}') from error
         for path in self.paths()[KEPT:]:
             path.unlink()
         return self.folder / name
 
     def load(self, log: Callable[[str], None]) -> dict | None:
-        """The newest good state; None when nothing was saved yet. Each file that is not used is named to `log`.
+        """Return the newest intact state, or None if nothing was saved yet; log every file that is skipped.
 
         Raises:
-            CheckpointError: there are checkpoints, and none of them is good.
+            CheckpointError: there are checkpoints, but none of them is intact.
         """
         paths = self.paths()
         for path in paths:
             digest = FILE_NAME.fullmatch(path.name)[1]
             if hash_file(path).startswith(digest):
                 return torch.load(path, map_location='cpu', weights_only=True)
-            log(f'{path}: torn or altered, not used; trying the checkpoint before it')
+            log(f'{path}: truncated or altered, skipped; trying the checkpoint before it')
         if paths:
             raise CheckpointError(f'{self.folder}: no checkpoint is intact; start again in another --output')
         return None

@@ -1,4 +1,4 @@
-"""What no run could learn from, told by its flags before anything is computed."""
+"""Checks of a config for runs that could not learn, before anything is computed."""
 
 from ifd_zoo.labels import class_indices
 from ifd_zoo.parsing.mask_source import NO_MASKS
@@ -7,7 +7,7 @@ from train.recipes import VARIANTS
 
 
 def check_flags(config: Config, num_processes: int) -> None:
-    """Refuse batches that cannot be normalised, a clothing loss that would be 0, and two sources of weights.
+    """Refuse batches that cannot be normalised, a clothing loss of 0, and weights, teacher or masks that do not fit.
 
     Raises:
         ConfigError: the message names the field.
@@ -20,17 +20,17 @@ def check_flags(config: Config, num_processes: int) -> None:
             '--num-images'
         )
     if config.init and config.backbone_weights != 'none':
-        raise ConfigError('init: brings the weights of the backbones, too; leave --backbone-weights out')
+        raise ConfigError('init: includes the weights of the backbones; leave --backbone-weights out')
     if (config.variant == 'student') != bool(config.teacher):
-        raise ConfigError('teacher: the variant student needs one, give --teacher NAME|FOLDER|FILE.onnx; no other does')
+        raise ConfigError('teacher: needed and used by the variant student only; give --teacher NAME|FOLDER|FILE.onnx')
     if VARIANTS[config.variant].masked and config.masks == NO_MASKS:
-        raise ConfigError(f'masks: the variant {config.variant} sees the image without its clothes; give masks')
+        raise ConfigError(f'masks: the variant {config.variant} sees the image with its clothes erased; give masks')
     if config.contrastive != 'none':
         _check_clothing_loss(config)
 
 
 def _check_clothing_loss(config: Config) -> None:
-    """It compares the clothing of several images of a person with that of other people's."""
+    """Refuse a clothing loss without clothing, or without several images of a person and of other people to compare."""
     without = ', '.join(name for name, variant in VARIANTS.items() if variant.contrastive == 'none')
     remedy = f'or a variant without clothing loss (--variant {without})'
     if config.masks == NO_MASKS:

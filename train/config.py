@@ -1,4 +1,4 @@
-"""One dataclass is the defaults, the command line (see `train.flags`) and the record of a run."""
+"""Config of a training run: defaults, command line (see `train.flags`) and record in one dataclass."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ CHOICES = {
     'last_stride': LAST_STRIDES,
     'clothing_resize': CLOTHING_RESIZES,
 }
-"""The values of a field."""
+"""Allowed values of a field."""
 
 NOT_NEGATIVE = (
     'stage1_epochs', 'warmup_epochs', 'max_appearances', 'weight_decay', 'T_end', 'ccl_weight', 'triplet_weight',
@@ -47,29 +47,29 @@ NOT_NEGATIVE = (
     'workers', 'checkpoint_steps', 'picture_epochs', 'logit_weight', 'attention_weight', 'embedding_weight',
     'similarity_weight',
 )
-"""Numbers of at least 0."""
+"""Fields that must be at least 0."""
 SHARES = (
     'flip', 'erasing', 'jitter', 'camera', 'recolour', 'background', 'label_smoothing', 'crop', 'ccl_warmup',
 )
-"""Numbers in [0, 1]."""
+"""Fields that must be in [0, 1]."""
 
 
 class ConfigError(ZooError, ValueError):
-    """A value that no run can work with; the message names the field."""
+    """An invalid value; the message names the field."""
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """`upper,lower` to names."""
+    """Split `upper,lower` into names."""
     return tuple(name.strip() for name in text.split(',') if name.strip())
 
 
 def parse_fractions(text: str) -> tuple[float, ...]:
-    """`0.33,0.67` to numbers."""
+    """Split `0.33,0.67` into numbers."""
     return tuple(float(part) for part in text.split(','))
 
 
 def option(default: Any, text: str, parse: Any = None, here: bool = False) -> Any:
-    """A field with its help; `here` marks what belongs to one machine or one sitting and leaves the result as it is."""
+    """Declare a field with its help; `here` marks fields of one machine or session that do not affect the result."""
     return dataclasses.field(default=default, metadata={'help': text, 'parse': parse, 'here': here})
 
 
@@ -79,80 +79,80 @@ class Config:
 
     root: Path = option(None, 'folder of the data set', here=True)
     output: Path = option(None, 'folder for checkpoints, logs and the release', here=True)
-    recipe: str = option('paper', 'setting: the defaults of the other flags')
+    recipe: str = option('paper', 'preset of the other flags, see train/recipes.py')
     variant: str = option('ifd', "row of the paper's Table II, or another method")
-    backbone: str = option('resnet50', 'of ifd_zoo.list_models(), behind ifd_, or any that timm has')
+    backbone: str = option('resnet50', 'name after ifd_ in ifd_zoo.list_models(), or any backbone of timm')
     backbone_weights: str = option('imagenet', 'imagenet (timm, Hub), parser (encoder), none, a file, a trained model')
-    init: str = option('', 'start from a trained model: a name, folder (also of a run) or hf-hub:org/name')
+    init: str = option('', 'trained model to start from: a name, a folder (also of a run) or hf-hub:org/name')
     data: str = option('folder', 'data set reader')
-    masks: str = option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, a parser, or a folder of maps')
-    maps: Path = option(Path(), 'folder that keeps the label maps of --masks; default: OUTPUT/maps', here=True)
-    photos: str = option('', 'folder of photos of which each is a person of its own, seen in two outfits at once')
-    num_photos: int = option(8, 'photos per batch, over all processes, if there are any')
+    masks: str = option(LABEL_MAPS, f'{LABEL_MAPS} of the data set, {NO_MASKS}, a parser, or a folder of label maps')
+    maps: Path = option(Path(), 'folder for the label maps of a parser; default: OUTPUT/maps', here=True)
+    photos: str = option('', 'folder of photos, each treated as a separate person and shown in two outfits per batch')
+    num_photos: int = option(8, 'photos per batch, over all processes, with --photos')
     photo_weight: float = option(0.4, 'weight of the contrastive losses over photos')
-    teacher: str = option('', 'of the student: a model as for --init, or an ONNX file, image in and vector out')
-    tag: str = option('', 'names the release, as in ifd_resnet10t.TAG; default: the data set')
+    teacher: str = option('', 'teacher of the student: a model as for --init, or an ONNX file from image to vector')
+    tag: str = option('', 'suffix of the release name, as in ifd_resnet10t.TAG; default: the data set')
 
     stage1_epochs: int = option(30, 'epochs of the attention stream alone')
     epochs: int = option(60, 'epochs of the whole network')
     sampler: str = option('proportional_ras', 'how the images of a person are drawn')
     num_pids: int = option(8, 'P: identities per batch, over all processes')
     num_images: int = option(8, 'K: images per identity')
-    pid_draw: str = option('even', 'how often a person is drawn: even, or in proportion to its images')
-    max_appearances: int = option(0, 'outfits of a person per batch; 0: as many as fit')
-    accumulate: int = option(1, 'batches per step of the optimiser; the contrastive losses see one batch')
+    pid_draw: str = option('even', 'how often a person is drawn: even, or proportional to the number of its images')
+    max_appearances: int = option(0, 'maximum number of outfits per person and batch; 0: as many as fit')
+    accumulate: int = option(1, 'batches per optimiser step; the contrastive losses see one batch')
     optimizer: str = option('adam', 'adam, or sgd with momentum 0.9')
     lr: float = option(3.5e-4, 'learning rate')
     weight_decay: float = option(5e-4, 'weight decay')
-    schedule: str = option('step', 'learning rate: step (x0.1 at the drops) or cosine')
-    stage1_lr_drops: tuple[float, ...] = option((0.5, 5 / 6), 'shares of stage 1 at which it drops', parse_fractions)
-    lr_drops: tuple[float, ...] = option((1 / 3, 2 / 3), 'shares of stage 2 at which it drops', parse_fractions)
+    schedule: str = option('step', 'learning rate schedule: step (x0.1 at the drops) or cosine')
+    stage1_lr_drops: tuple[float, ...] = option((0.5, 5 / 6), 'shares of stage 1 where the rate drops', parse_fractions)
+    lr_drops: tuple[float, ...] = option((1 / 3, 2 / 3), 'shares of stage 2 where the rate drops', parse_fractions)
     warmup_epochs: int = option(0, 'epochs of linear warm-up at the start of each stage')
-    backbone_rate: float = option(1.0, 'share of the learning rate that the backbones get')
-    attention_rate: float = option(1.0, 'share of the learning rate that the attention stream gets in stage 2')
+    backbone_rate: float = option(1.0, 'learning rate of the backbones, as a multiple of --lr')
+    attention_rate: float = option(1.0, 'learning rate of the attention stream in stage 2, as a multiple of --lr')
 
     tau: float = option(0.1, 'temperature of the contrastive losses')
-    T: float = option(0.5, 'eq. 5: pairs in another outfit weigh 1/T')
-    T_end: float = option(0.0, 'T moves to this value in a straight line over stage 2; 0: T stays')
+    T: float = option(0.5, 'eq. 5: positives in different outfits weigh 1/T')
+    T_end: float = option(0.0, 'value that T reaches linearly over stage 2; 0: T stays constant')
     ccl_weight: float = option(1.0, 'lambda of eq. 6')
-    ccl_warmup: float = option(0.0, 'share of stage 2 in which lambda rises from 0')
+    ccl_warmup: float = option(0.0, 'share of stage 2 over which lambda rises from 0')
     ccl_unit_mean: bool = option(False, 'divide the weights of eq. 5 by their mean in the batch')
     triplet_weight: float = option(0.0, 'weight of a batch-hard triplet loss on the vector before the BN neck')
     person_weight: float = option(0.0, 'weight of a supervised contrastive loss over persons, after the BN neck')
-    off_person_weight: float = option(0.0, 'weight of the share of W_I that does not lie on the person')
+    off_person_weight: float = option(0.0, 'weight of the share of W_I outside the person')
     logit_weight: float = option(1.0, "student: weight of the teacher's identity scores")
-    logit_T: float = option(4.0, 'student: temperature of these')
+    logit_T: float = option(4.0, 'student: temperature of the identity scores')
     attention_weight: float = option(1.0, "student: weight of the squared difference to the teacher's W_I")
     embedding_weight: float = option(1.0, "student: weight of 1 - cosine to the teacher's embedding")
-    similarity_weight: float = option(1.0, "student: weight of the squared difference of the batch's similarities")
+    similarity_weight: float = option(1.0, 'student: weight of the squared difference of similarities within a batch')
     label_smoothing: float = option(0.1, 'label smoothing of the identity losses')
     pool: str = option('avg', 'pooling of the identity heads')
     last_stride: int = option(1, "last stride of the backbone; 1 doubles the feature map's sides")
     neck_affine: bool = option(True, 'BN necks with gain and bias')
-    ikt_kernel: int = option(7, 'side of the convolution of eq. 1')
+    ikt_kernel: int = option(7, 'kernel size of the convolution of eq. 1')
     clothing_resize: str = option('area', 'how psi becomes W_c')
-    clothing_normalize: bool = option(True, 'f_c of unit length')
+    clothing_normalize: bool = option(True, 'scale f_c to unit length')
     detach_attention: bool = option(False, 'keep the gradient of L_ID^m out of the attention stream')
 
     size: tuple[int, int] = option((0, 0), "input HEIGHTxWIDTH; default: the architecture's own", cli.size)
-    mask_classes: tuple[str, ...] = option(CLOTHING, 'labels, or sets as with_hat, erased from the image', parse_names)
+    mask_classes: tuple[str, ...] = option(CLOTHING, 'labels to erase, or sets of them like with_hat', parse_names)
     clothing_classes: tuple[str, ...] = option(CLOTHING, 'C of eq. 3: labels that psi covers', parse_names)
-    fill: str = option('black', 'what the erased pixels become')
+    fill: str = option('black', 'fill of the erased pixels')
     crop_scale: float = option(1.125, 'images are resized to this multiple of the input size and cropped')
-    crop: float = option(1.0, 'probability of that; other images are resized to the input size')
-    flip: float = option(0.5, 'probability of mirroring')
+    crop: float = option(1.0, 'probability of this crop; other images are resized to the input size')
+    flip: float = option(0.5, 'probability of a horizontal flip')
     erasing: float = option(0.5, 'probability of random erasing')
     jitter: float = option(0.0, 'strength of colour jitter (image only)')
-    camera: float = option(0.0, 'probability that an image is made to look like one of another camera')
-    recolour: float = option(0.0, 'probability that garments get other colours')
-    background: float = option(0.0, 'probability that what lies around the person comes from another image')
-    feature: str = option(DEFAULT_FEATURE, 'test feature: parts of it, recorded in the release')
-    test_flip: bool = option(True, 'test feature: image plus mirror image')
+    camera: float = option(0.0, 'probability of camera effects: light, noise, resolution and compression')
+    recolour: float = option(0.0, 'probability of recolouring the garments')
+    background: float = option(0.0, 'probability of replacing the background by that of another image')
+    feature: str = option(DEFAULT_FEATURE, 'parts of the test feature, recorded in the release')
+    test_flip: bool = option(True, 'include the mirror image in the test feature')
 
-    val_pids: int = option(0, 'identities taken out of train for validation; 0: report the test split at the end')
-    seed: int = option(0, 'decides batches, augmentation and fresh weights')
-    ema_decay: float = option(0.0, 'the release is an exponential average of the weights of stage 2; 0: their last')
-    precision: str = option('fp32', 'bf16, fp16: autocast; auto: what the device is fastest in')
+    val_pids: int = option(0, 'identities held out of train for validation; 0: report the test split at the end')
+    seed: int = option(0, 'seed of batches, augmentation and fresh weights')
+    ema_decay: float = option(0.0, 'decay of the exponential average of weights to release; 0: the last weights')
+    precision: str = option('fp32', 'bf16, fp16: autocast; auto: the fastest on the device')
     sync_bn: bool = option(False, 'batch normalisation over all processes (GPUs only)')
     compile: bool = option(False, 'torch.compile of the backbones')
     device: str = option('auto', 'auto: a GPU when there is one', here=True)
@@ -182,7 +182,7 @@ class Config:
             except ValueError as error:
                 raise ConfigError(f'{name}: {error}') from error
         if self.precision == 'auto':
-            # Records name what was used, so that the same command gives the same weights on another machine.
+            # Record the precision used, so that the same command gives the same weights on another machine.
             object.__setattr__(self, 'precision', self._native_precision())
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f'ema_decay: must be at least 0 and below 1, got {self.ema_decay}')
@@ -196,7 +196,7 @@ class Config:
             raise ConfigError(f'size: sides must be at least 32 pixels, got {"x".join(map(str, self.size))}')
 
     def _native_precision(self) -> str:
-        import torch  # takes seconds, which a flag that is refused should not
+        import torch  # slow; invalid flags should be refused before it
 
         from ifd_zoo.models.inference import native_precision
 
@@ -221,18 +221,18 @@ class Config:
         return VARIANTS[self.variant].prefix + self.backbone
 
     def to_record(self) -> dict[str, Any]:
-        """JSON values of everything that decides the result."""
+        """Return everything that decides the result, as JSON values."""
         fields = [field for field in dataclasses.fields(self) if not field.metadata['here']]
         record = {field.name: portable(self, field) for field in fields}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in record.items()}
 
 
 def portable(config: Config, field: dataclasses.Field) -> Any:
-    """The value of a field as records and commands tell it: without the folders of one machine."""
+    """Return the value of a field for records and commands: of files and folders of this machine only the name."""
     from ifd_zoo.parsing.registry import portable_name  # imports torch, as above
 
     value = getattr(config, field.name)
-    # A file or folder of one machine: its name is all that means anything elsewhere.
+    # The name of a file or folder is all that means anything on another machine.
     if field.name in ('masks', 'init', 'teacher'):
         return portable_name(value)
     return Path(value).name if value and field.name in ('backbone_weights', 'photos') else value

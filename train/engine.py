@@ -1,4 +1,4 @@
-"""The training loop on accelerate: the same for one process, several GPUs and several machines."""
+"""Training loop on accelerate, the same for one process, several GPUs and several machines."""
 
 import math
 import time
@@ -23,23 +23,23 @@ from train.sampler import IdentitySampler
 from train.schedule import learning_rate_factor, seed_everything
 from train.tracker import EpochReport
 
-# The stages must not repeat each other's batches.
+# Offset of the epoch numbers: stages must not repeat each other's batches.
 EPOCHS_BETWEEN_STAGES = 10_000
 
 
 def make_accelerator(config: Config) -> Accelerator:
-    """Device, precision and processes of a run, from the config and from `accelerate launch`.
+    """Set up device, precision and processes of a run, from the config and from `accelerate launch`.
 
     Raises:
-        ConfigError: the machine cannot do what a field asks for.
+        ConfigError: this machine does not support what a field asks for.
     """
     gpu = torch.cuda.is_available()
     if config.device == 'cuda' and not gpu:
-        raise ConfigError('device: cuda was asked for, and torch sees no GPU here')
+        raise ConfigError('device: cuda requested, but torch sees no GPU here')
     if config.precision == 'fp16' and (not gpu or config.device == 'cpu'):
-        raise ConfigError('precision: fp16 needs a GPU; bf16 is the one for CPUs')
+        raise ConfigError('precision: fp16 needs a GPU; use bf16 on CPUs')
     if config.sync_bn and (not gpu or config.device == 'cpu'):
-        raise ConfigError('sync_bn: torch has it for GPUs only')
+        raise ConfigError('sync_bn: torch supports it on GPUs only')
     AcceleratorState._reset_state()  # one process may make several runs, each with its own precision
     accelerator = Accelerator(
         cpu=config.device == 'cpu',
@@ -51,13 +51,13 @@ def make_accelerator(config: Config) -> Accelerator:
     warn_of_emulation(accelerator.device, config.precision)
     if config.num_pids % accelerator.num_processes:
         raise ConfigError(
-            f'num_pids: {config.num_pids} persons cannot be dealt out to {accelerator.num_processes} processes evenly'
+            f'num_pids: {config.num_pids} persons cannot be divided evenly among {accelerator.num_processes} processes'
         )
     return accelerator
 
 
 def place_model(model: nn.Module, config: Config, accelerator: Accelerator) -> nn.Module:
-    """The model on its device, with the options of the config that change how it runs."""
+    """Move the model to its device, and apply `sync_bn` and `compile` of the config."""
     if config.sync_bn:
         model = timm.layers.convert_sync_batchnorm(model)
     model = model.to(accelerator.device, memory_format=torch.channels_last)
@@ -69,19 +69,19 @@ def place_model(model: nn.Module, config: Config, accelerator: Accelerator) -> n
 
 @dataclass
 class Position:
-    """How far a run has come."""
+    """Progress of a run."""
 
     stage: int = 1
     epoch: int = 0
-    """Whole epochs of the stage that are done."""
+    """Completed epochs of the stage."""
     step: int = 0
-    """Batches of the next epoch that are done."""
+    """Completed batches of the next epoch."""
     sums: dict[str, float] = field(default_factory=dict)
     """Losses summed over these batches."""
     seconds: float = 0.0
-    """Seconds that these batches have taken, in all sittings."""
+    """Seconds spent on these batches, over all sessions."""
     waited: float = 0.0
-    """Seconds of these for the loader."""
+    """Seconds of these spent waiting for the loader."""
 
 
 class Stage:
@@ -89,16 +89,16 @@ class Stage:
 
     Args:
         number: 1 or 2.
-        task: (batch, progress) to named losses.
+        task: maps (batch, progress) to named losses.
         epochs: length of the stage.
-        drops: see `learning_rate_factor`.
+        drops: as for `learning_rate_factor`.
         config: for the optimiser.
     """
 
     def __init__(self, number: int, task: nn.Module, epochs: int, drops: tuple[float, ...], config: Config) -> None:
         self.number, self.task, self.epochs, self.drops = number, task, epochs, drops
         self.after_step: Callable[[int], None] = lambda step: None
-        """Called with the number of the batch in the stage behind each step of the optimiser."""
+        """Called after each step of the optimiser with the number of the batch in the stage."""
         groups = _rate_groups(task, config)
         self.optimizer = _OPTIMIZERS[config.optimizer](groups, config.lr, weight_decay=config.weight_decay, fused=True)
 
@@ -107,7 +107,7 @@ _OPTIMIZERS = {'adam': torch.optim.Adam, 'sgd': partial(torch.optim.SGD, momentu
 
 
 def _rate_groups(task: nn.Module, config: Config) -> list[dict]:
-    """The task's parameters, grouped by the share of the learning rate that they get."""
+    """Group the task's parameters by their multiple of the learning rate."""
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in task.named_parameters():
         share = config.backbone_rate if '.backbone.' in name else 1.0
@@ -117,16 +117,16 @@ def _rate_groups(task: nn.Module, config: Config) -> list[dict]:
 
 
 class Engine:
-    """Trains stages one after the other, from any position.
+    """Trainer of one stage after the other, from any position.
 
-    Nothing random is carried from one step to the next: batches and augmentation follow from (seed, stage, epoch), and
-    torch is seeded before each step. A run that goes on from a position is therefore the run that was never stopped.
+    No random state is carried from step to step: batches and augmentation follow from (seed, stage, epoch), and torch
+    is seeded before each step. A resumed run is therefore the same as one that was never stopped.
 
     Args:
-        config: the run's config.
-        accelerator: see `make_accelerator`.
-        loader: batches of an `IdentitySampler`, not yet prepared.
-        save: called with the stage and the position where a checkpoint is due.
+        config: of the run.
+        accelerator: from `make_accelerator`.
+        loader: of batches by an `IdentitySampler`, not yet prepared.
+        save: called with stage and position when a checkpoint is due.
         report: called with the report of each epoch.
     """
 
@@ -184,7 +184,7 @@ class Engine:
         ))
 
     def _save(self, stage: Stage, position: Position) -> None:
-        # A finite loss may have infinite gradients: they must not take the place of the last good checkpoint.
+        # A finite loss can have infinite gradients, and such weights must not replace the last good checkpoint.
         if not all(parameter.isfinite().all() for parameter in stage.task.parameters()):
             raise DivergedError(f'stage {stage.number}: the weights are no longer finite; lower --lr')
         self.save(stage, position)
@@ -218,7 +218,7 @@ class Engine:
 
     def _checkpoint_due(self, done: int, batches: int) -> bool:
         every = self.config.checkpoint_steps
-        # Between two steps of the optimiser there are gradients, which a checkpoint does not hold.
+        # Between optimiser steps there are accumulated gradients, which a checkpoint does not hold.
         return bool(every) and done % every == 0 and done < batches and self.accelerator.sync_gradients
 
     def _bar(self, text: str, first: int, batches: int) -> tqdm:

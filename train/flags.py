@@ -1,4 +1,4 @@
-"""From the command line to the config of a run, and back."""
+"""Conversion between the command line and the config of a run."""
 
 import argparse
 import dataclasses
@@ -11,16 +11,16 @@ from train.recipes import preset
 
 
 def parse_args(argv: list[str] | None) -> tuple[Config, str]:
-    """The run's config, and `resume`, `extend` or '' for a new run. Exits with status 2 when a value is impossible."""
+    """Return the config, and `resume`, `extend` or '' for a new run. Exits with status 2 on an invalid value."""
     about = 'Train a model of the IFD zoo. Defaults are those of --recipe paper; other recipes change some of them.'
     parser = ArgumentParser('train/run.py', description=about)
-    parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint in --output, if any')
-    parser.add_argument('--extend', action='store_true', help='go on from it with more --epochs than the run had')
+    parser.add_argument('--resume', action='store_true', help='resume from the last checkpoint in --output, if any')
+    parser.add_argument('--extend', action='store_true', help='resume from it with more --epochs than the run had')
     for field in dataclasses.fields(Config):
         add_field(parser, field)
     given = vars(parser.parse_args(argv))
     ways = {name: given.pop(name) for name in ('extend', 'resume')}
-    if given.get('init'):  # the weights of the recipe give way to it, those of a flag do not
+    if given.get('init'):  # overrides the backbone weights of the recipe, but not those of a flag
         given.setdefault('backbone_weights', 'none')
     fields = preset(given.get('recipe'), given.get('variant')) | given
     try:
@@ -30,7 +30,7 @@ def parse_args(argv: list[str] | None) -> tuple[Config, str]:
 
 
 def to_flags(config: Config) -> list[str]:
-    """The command line that gives this config again; folders, which belong to one machine, as DIR."""
+    """Return the command line that reproduces this config, with DIR for folders of this machine."""
     flags = ['--root', 'DIR', '--output', 'DIR']
     fields = preset(config.recipe, config.variant)
     for field in dataclasses.fields(Config):
@@ -45,14 +45,14 @@ def to_flags(config: Config) -> list[str]:
 
 
 def written(name: str, value: Any) -> str:
-    """A value as on the command line; nothing that can be left out is the empty text."""
+    """Return a value as on the command line; '' for one that can be left out."""
     if value is None or value is False or value == Path():
         return ''
     return ('x' if name == 'size' else ',').join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def add_field(parser: ArgumentParser, field: dataclasses.Field) -> None:
-    """Declare the flag of a field by `train.config.option`; what is not given is left to the dataclass."""
+    """Declare the flag of a field made by `train.config.option`; flags that are not given are left to the dataclass."""
     flag, default = '--' + field.name.replace('_', '-'), field.default
     required = default is dataclasses.MISSING
     text = field.metadata['help'] if required else with_default(field.metadata['help'], written(field.name, default))

@@ -1,4 +1,4 @@
-"""Settings, each a small difference to the defaults of `train/config.py`."""
+"""Recipes: presets that change some defaults of `train/config.py`."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from ifd_zoo.variants import VARIANTS
 SOURCE = 'Table II of arXiv:2501.05851'
 SETTING = 'ResNet-50, on PRCC and LTCC'
 
-# From scratch there is nothing to preserve: a larger rate that falls to the end. bf16 halves the time on CPUs that have
-# it and left the losses equal to four digits (train/EXPERIMENTS.md); on others it would take ten times as long as fp32.
+# There are no pretrained weights to preserve, hence a larger rate that falls to the end. bf16 halves the time on CPUs
+# that support it, with losses equal to four digits (train/EXPERIMENTS.md); on others it is ten times as slow as fp32.
 _FROM_SCRATCH_ON_CPU: dict[str, Any] = {
     'backbone': 'resnet10t',
     'backbone_weights': 'none',
@@ -34,7 +34,7 @@ _OUTFITS: dict[str, Any] = {
     'tag': 'outfits',
 }
 
-# Positives in the same clothes, too, and less weight on those in others: both kinds of search are wanted.
+# Also positives in the same clothes, and less weight on those in other clothes: the model should serve both searches.
 _PHOTOS: dict[str, Any] = {
     **_OUTFITS,
     'init': 'ifd_resnet10t.outfits',
@@ -53,12 +53,12 @@ _PHOTOS: dict[str, Any] = {
 RECIPES: dict[str, dict[str, Any]] = {
     # The defaults are the paper's setting: ResNet-50 with ImageNet weights at 384x192, batches of 64.
     'paper': {},
-    # Neither set comes with masks that may be redistributed: parsed at the start of a first run, kept with --maps.
+    # Neither data set has masks that may be redistributed: a first run parses the images; --maps keeps the label maps.
     'prcc': {'data': 'prcc', 'masks': 'bundled'},
     'ltcc': {'data': 'ltcc', 'masks': 'bundled'},
-    # The bundled models: 1,000 rendered people. With many people in a batch, weights that have seen people before and a
-    # large rate, the identity losses leave the plateau on which they start in one epoch in place of four; the rate was
-    # chosen on people kept out of the training (train/EXPERIMENTS.md).
+    # The bundled models: 1,000 rendered people. With many people per batch, weights pretrained on people and a large
+    # rate, the identity losses leave their initial plateau after one epoch instead of four; the rate was chosen on
+    # held-out people (train/EXPERIMENTS.md).
     'synthetic': {
         **_FROM_SCRATCH_ON_CPU,
         'backbone_weights': 'parser',
@@ -69,12 +69,12 @@ RECIPES: dict[str, dict[str, Any]] = {
         'stage1_epochs': 2,
         'epochs': 10,
     },
-    # From there, on 2,000 people in eight outfits, two views of each, with exact masks: made by `python -m
-    # ifd_zoo.synthetic --ids 2000 --test-ids 0 --outfits 8 --views 2`.
+    # Continues from `synthetic` on 2,000 people in eight outfits, two views of each, with exact masks: made by
+    # `python -m ifd_zoo.synthetic --ids 2000 --test-ids 0 --outfits 8 --views 2`.
     'outfits': _OUTFITS,
-    # From there, with `--photos DIR`, each a person in two outfits; rendered people look as cameras see them.
+    # Continues from `outfits` with `--photos DIR`, each a person in two outfits, and camera effects.
     'photos': _PHOTOS,
-    # From a run of that, `--init OUTPUT`: no release of it is bundled.
+    # Continues from a run of `photos` by `--init OUTPUT`: no release of that run is bundled.
     'photos_192': {
         **_PHOTOS,
         'init': '',
@@ -83,10 +83,10 @@ RECIPES: dict[str, dict[str, Any]] = {
         'epochs': 3,
         'ccl_weight': 0.25,
     },
-    # Five variants times three seeds on two cores in an afternoon.
+    # Small enough for five variants with three seeds each on a CPU.
     'ablation': {**_FROM_SCRATCH_ON_CPU, 'stage1_epochs': 5, 'epochs': 20, 'tag': 'ablation'},
-    # One start for every row of a study, and the loss over persons in all of them: without both, 1,000 steps do not
-    # leave the plateau. Two views of two outfits of each person: batches hold positives in the same clothes, too.
+    # All rows of a study have the same start and the loss over persons: without both, 1,000 steps do not leave the
+    # plateau. Two views of two outfits of each person, so that batches also hold positives in the same clothes.
     'controls': {
         **_FROM_SCRATCH_ON_CPU,
         'backbone_weights': 'ifd_baseline_resnet10t.synthetic',
@@ -101,8 +101,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         'crop': 0.5,
         'tag': 'controls',
     },
-    # From the main stream of a trained model, with clothes in other colours that the teacher is not shown; of photos
-    # nobody knows more than what the teacher says.
+    # Starts from the teacher's main stream. Clothes are recoloured for the student, not for the teacher; photos are
+    # learnt from the teacher alone.
     'student': {
         **_FROM_SCRATCH_ON_CPU,
         'variant': 'student',
@@ -113,17 +113,17 @@ RECIPES: dict[str, dict[str, Any]] = {
         'recolour': 0.5,
         'photo_weight': 0.0,
     },
-    # Those of other methods' papers.
+    # Settings from the papers of other methods.
     **{name: {'variant': name, **variant.recipe} for name, variant in VARIANTS.items() if variant.recipe},
 }
 
 
 def preset(recipe: str | None, variant: str | None) -> dict[str, Any]:
-    """What stands in place of the defaults of the training config: of the recipe, and over it of the variant.
+    """Return the config fields that a recipe and a variant change; the variant takes precedence.
 
     Args:
-        recipe: of `RECIPES`; None: no other than the default.
-        variant: of `VARIANTS`; None: that of the recipe, or the default.
+        recipe: key of `RECIPES`; None: the defaults.
+        variant: key of `VARIANTS`; None: that of the recipe, or the default.
     """
     fields = RECIPES[recipe] if recipe else {}
     name = variant or fields.get('variant')

@@ -1,4 +1,4 @@
-"""What a finished run leaves for others: the weights without classifiers, and how they were made."""
+"""Release of a finished run: the weights without classifiers, and how they were made."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,23 +15,23 @@ from train.flags import to_flags
 
 
 class Outcome(NamedTuple):
-    """What a run has found."""
+    """Results of a run."""
 
     figures: list[dict]
     """Rows of `eval.reports.metric_tables.evaluate_protocols`."""
     coverage: dict[str, int] | None
-    """Training images without person or clothing, of `count_coverage`; None where no masks were used."""
+    """Training images without person or clothing, see `count_coverage`; None if no masks were used."""
     seconds: float
-    """Seconds that training took."""
+    """Training time in seconds."""
     history: dict[str, Any]
-    """`init`, see `train.start.load_trained`, `teacher`, see `train.teachers.Teacher`, and `extended_from`,
-    numbers of epochs; empty for most runs."""
+    """`init`, see `train.start.load_trained`; `teacher`, see `train.teachers.Teacher`; `extended_from`, numbers of
+    epochs. Empty for most runs."""
 
 
 def write_release(
     model: nn.Module, config: Config, dataset: ReIDDataset, size: tuple[int, int], outcome: Outcome
 ) -> Path:
-    """Save the folder `release` in the run's output, whose input has `size` (H, W) in pixels; returns its path."""
+    """Save `release` in the run's output, for inputs of `size` (H, W) in pixels; return the path of the folder."""
     info = {
         'command': 'python train/run.py ' + ' '.join(to_flags(config)),
         'code_revision': code_revision(),
@@ -51,6 +51,6 @@ def write_release(
     if outcome.history:
         info['training']['history'] = outcome.history
     tag = config.tag or config.data
-    if model.pretrained_cfg['architecture'] != config.model:  # whose name tells another backbone
+    if model.pretrained_cfg['architecture'] != config.model:  # its name does not tell the backbone
         tag = f'{config.backbone.replace(".", "_")}_{tag}'
     return save_release(model, config.output / 'release', tag, info)

@@ -1,4 +1,4 @@
-"""What a run starts from: weights of the backbones, or a trained model of the zoo."""
+"""Initial weights of a run: those of the backbones, or a trained model of the zoo."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +17,11 @@ from train.trained_on import describe_change
 
 
 def open_trained(source: str, field: str) -> nn.Module:
-    """A trained model, without classifiers.
+    """Load a trained model, without classifiers.
 
     Args:
         source: as for `ifd_zoo.load_model`, or the output folder of a finished run.
-        field: of the config that names it.
+        field: of the config, for error messages.
 
     Raises:
         ConfigError: there is no such model.
@@ -34,7 +34,7 @@ def open_trained(source: str, field: str) -> nn.Module:
 
 
 def load_trained(model: nn.Module, source: str) -> dict[str, str | None]:
-    """Fill all but the classifiers with the weights of a trained model.
+    """Load the weights of a trained model into all but the classifiers.
 
     Args:
         model: of a run.
@@ -44,7 +44,7 @@ def load_trained(model: nn.Module, source: str) -> dict[str, str | None]:
         `name`, `sha256` of the weights and `command` of the trained model.
 
     Raises:
-        ConfigError: there is no such model, or it is of another architecture.
+        ConfigError: there is no such model, or it has another architecture.
     """
     trained = open_trained(source, 'init')
     weights, own = trained.state_dict(), model.state_dict()
@@ -60,16 +60,16 @@ def load_trained(model: nn.Module, source: str) -> dict[str, str | None]:
 
 
 def load_classifiers(model: nn.Module, source: str, trained_on: str, log: Callable[[str], None]) -> bool:
-    """Fill the classifiers, too, if the trained model comes from a run on the same images; returns whether it does.
+    """Load the classifiers, too, if the trained model comes from a run on the same images; return whether it does.
 
     Args:
         model: of a run.
         source: as for `load_trained`; only the output folder of a run holds classifiers, in its checkpoints.
-        trained_on: of the run, see `train.trained_on.describe_records`.
-        log: gets a line for each checkpoint that is not used.
+        trained_on: training data of the run, see `train.trained_on.describe_records`.
+        log: called with a line for each checkpoint that is skipped.
 
     Raises:
-        CheckpointError: there are checkpoints, and none of them is good.
+        CheckpointError: there are checkpoints, but none of them is intact.
     """
     state = Checkpoints(Path(source).expanduser() / 'checkpoints').load(log)
     if not state or not state.get('trained_on') or describe_change(state['trained_on'], trained_on):
@@ -88,10 +88,10 @@ FILE_ADVICE = "give a file with timm's or torchvision's weights of {name}, or a 
 
 
 def load_backbone_weights(model: nn.Module, config: Config) -> str:
-    """Fill the backbones with what the config names; returns a sentence that says what it was.
+    """Load the weights that the config names into the backbones; return a log line that describes them.
 
     Raises:
-        ConfigError: the weights are unavailable. There is no silent start from random weights.
+        ConfigError: the weights are unavailable; random ones are never used silently.
     """
     source = config.backbone_weights
     if source == 'none':
@@ -99,7 +99,7 @@ def load_backbone_weights(model: nn.Module, config: Config) -> str:
     for stream in model.streams():
         try:
             _load_into(stream.backbone, source)
-        except Exception as error:  # no network, no such weights: every library in between has its own errors
+        except Exception as error:  # no network, no such weights: each library involved has its own errors
             reason = str(error).splitlines()[0]
             name = stream.backbone.name
             raise ConfigError(
@@ -124,7 +124,7 @@ def _load_into(backbone: Backbone, source: str) -> None:
 
 
 def _bundled_encoder(backbone: str) -> dict[str, Tensor]:
-    """Weights of the encoder of the bundled parser with that backbone.
+    """Return the weights of the encoder of the bundled parser with this backbone.
 
     Raises:
         ValueError: there is none.

@@ -1,4 +1,4 @@
-"""What a training run leaves in its folder while it runs: log, figures of every epoch, TensorBoard, pictures."""
+"""Output of a training run in its folder: log, metrics of every epoch, TensorBoard and pictures."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 
 class EpochReport(NamedTuple):
-    """What one epoch gave."""
+    """Results of one epoch."""
 
     stage: int
     """1 or 2."""
@@ -27,21 +27,21 @@ class EpochReport(NamedTuple):
     """Means over the epoch."""
     learning_rate: float
     images: int
-    """Images that the epoch has seen, those of all processes together."""
+    """Images seen in the epoch, over all processes."""
     seconds: float
     waited: float = 0.0
-    """Seconds of these that the loop waited for the loader."""
+    """Seconds of these spent waiting for the loader."""
 
 
 class Tracker:
-    """Writes into the folder of a run; for one process only, the main one.
+    """Writer of the files in the folder of a run; for the main process only.
 
     `log.txt` has every line that was printed, `metrics.jsonl` one JSON object per epoch, `tensorboard` one run per
-    stage (steps are epochs of the stage) if TensorBoard is installed, `attention` the pictures of that name. What
-    cannot be written (a full disk) raises OSError.
+    stage (steps are epochs of the stage) if TensorBoard is installed, `attention` pictures of the attention maps.
+    Failing writes, as on a full disk, raise OSError.
 
     Args:
-        folder: of the run, made when missing. What is there already is continued: `rewind` says from where.
+        folder: of the run, created if missing. Existing files are continued; `rewind` says from where.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -73,7 +73,7 @@ class Tracker:
             writer.flush()
 
     def picture(self, name: str, stage: int, epoch: int, image: Image.Image) -> None:
-        """Save a picture as `NAME/stage2-epoch012.png` in the folder and send it to TensorBoard under its name."""
+        """Save an image as `NAME/stage2-epoch012.png` in the folder and send it to TensorBoard under this name."""
         (self.folder / name).mkdir(exist_ok=True)
         image.save(self.folder / name / f'stage{stage}-epoch{epoch:03d}.png')
         if writer := self._writer(stage):
@@ -81,13 +81,13 @@ class Tracker:
             writer.flush()
 
     def rewind(self, stage: int, epoch: int) -> None:
-        """Forget the figures that this run will write again; `log.txt` keeps everything.
+        """Remove the metrics that this run will write again; `log.txt` keeps everything.
 
-        Removes the lines after that point from `metrics.jsonl`, also one that a kill has torn, and hides the same
+        Removes the lines after that point, and a line truncated by a kill, from `metrics.jsonl`, and hides the same
         epochs in TensorBoard.
 
         Args:
-            stage, epoch: where the run goes on, as stage and its epochs done; (0, 0) for a run that starts anew.
+            stage, epoch: where the run continues, as stage and its completed epochs; (0, 0) for a new run.
         """
         self.close()
         self._done = (stage, epoch)
@@ -102,38 +102,38 @@ class Tracker:
             self.log(f'{self._metrics.name}: removed {len(lines) - len(kept)} line(s) that this run writes again')
 
     def seconds(self) -> float:
-        """Seconds that the epochs so far have taken, in all sittings of the run."""
+        """Return the seconds spent on all epochs so far, over all sessions of the run."""
         if not self._metrics.exists():
             return 0.0
         return sum(json.loads(line)['seconds'] for line in self._metrics.read_text(encoding='utf-8').splitlines())
 
     def close(self) -> None:
-        """Close the files of TensorBoard; whatever is written afterwards opens new ones."""
+        """Close the TensorBoard files; later writes open new ones."""
         while self._writers:
             self._writers.popitem()[1].close()
 
     def _find_tensorboard(self) -> Callable[..., Any] | None:
-        # Late: the import takes a second, and training does without the package.
+        # Imported late: it is slow, and training works without the package.
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            self.log(f'TensorBoard is not written ({error}); to have it: pip install tensorboard')
+            self.log(f'no TensorBoard output ({error}); to get it: pip install tensorboard')
             return None
-        self.log(f'TensorBoard is written; to see it: tensorboard --logdir {self.folder / "tensorboard"}')
+        self.log(f'TensorBoard output: tensorboard --logdir {self.folder / "tensorboard"}')
         return SummaryWriter
 
     def _writer(self, stage: int) -> Any | None:
         if self._open_writer and stage not in self._writers:
-            # TensorBoard appends only: what an interrupted run has left from this step on is marked as void.
+            # TensorBoard only appends: steps that an interrupted run wrote from this one on are marked as purged.
             first = self._done[1] + 1 if stage == self._done[0] else 1
             self._writers[stage] = self._open_writer(self.folder / 'tensorboard' / f'stage{stage}', purge_step=first)
         return self._writers.get(stage)
 
 
 def peak_memory_mb() -> float:
-    """The most memory that this process has held so far, in MB (10^6 bytes) of resident set size.
+    """Return the peak resident set size of this process so far, in MB (10^6 bytes).
 
-    Worker processes are left out: the system keeps only the largest of those that have ended, and forked ones share
+    Worker processes are left out: the system reports only the largest of those that have ended, and forked ones share
     most of their pages with this process.
     """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -141,7 +141,7 @@ def peak_memory_mb() -> float:
 
 
 def peak_gpu_memory_mb() -> float | None:
-    """The most memory that tensors have held so far on any one GPU, in MB; None when no CUDA device is in use."""
+    """Return the peak memory of tensors on any one GPU so far, in MB; None when no CUDA device is in use."""
     if not torch.cuda.is_initialized():
         return None
     return max(torch.cuda.max_memory_allocated(index) for index in range(torch.cuda.device_count())) / 1e6
@@ -173,7 +173,7 @@ def _epoch_line(report: EpochReport, figures: dict[str, Any]) -> str:
 
 
 def _position(line: str) -> tuple[float, float]:
-    """Stage and epoch of a line of `metrics.jsonl`; a line that was torn lies after everything."""
+    """Return stage and epoch of a line of `metrics.jsonl`; a truncated line sorts after all others."""
     try:
         figures = json.loads(line)
         return figures['stage'], figures['epoch']

@@ -1,4 +1,4 @@
-"""What a run is trained on, as its checkpoints record it: a run goes on with nothing else."""
+"""Description of the data a run is trained on, stored in its checkpoints: a run resumes with no other data."""
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -10,19 +10,19 @@ from ifd_zoo.parsing.training_sources import Source
 from train.checkpoint import CheckpointError
 
 FIELDS = ('person', 'outfit', 'camera', 'size', 'label map')
-"""For each image pid, clothes_id, camid, and the sizes of both files in bytes; None for what it does not have."""
+"""Values stored per image: pid, clothes_id, camid, and the sizes of both files in bytes; None for missing ones."""
 
 
 def describe_records(
     records: Iterable[Record], root: Path, masks: MaskSource, photos: Iterable[Record] = ()
 ) -> str:
-    """Training images of `train/run.py`, as JSON.
+    """Describe the training images of `train/run.py` as JSON.
 
     Args:
-        records: images below `root`, as they are read; their own label maps count only where `masks` are these.
+        records: images below `root`, as read; their own label maps count only if `masks` uses these.
         root: folder of the data set.
         masks: of the run.
-        photos: that are trained on beside the persons, by their names.
+        photos: trained on besides the persons, described by file name.
     """
     own = masks.masks == LABEL_MAPS
     sizes = {Path('photos', record.path.name): record.path.stat().st_size for record in photos}
@@ -40,7 +40,7 @@ def describe_records(
 
 
 def describe_sources(sources: Mapping[str, Source], roots: Mapping[str, Path]) -> str:
-    """Training pictures of `train/parser.py`, as JSON; arguments: name to pictures, and name to their folder."""
+    """Describe the training images of `train/parser.py` as JSON; arguments: sources by name, and their folders."""
     return _to_text(LABEL_MAPS, {
         Path(name, image.relative_to(roots[name])): (None, None, None, image.stat().st_size, label_map.stat().st_size)
         for name, source in sources.items()
@@ -53,7 +53,7 @@ def _to_text(masks: str, files: Mapping[Path, tuple[int | None, ...]]) -> str:
 
 
 def describe_change(before: str, now: str) -> str:
-    """What differs between two descriptions, in words; empty when nothing does."""
+    """Return the differences between two descriptions in words; '' if there are none."""
     was, has = json.loads(before), json.loads(now)
     old, new = was['files'], has['files']
     changed = {
@@ -64,7 +64,7 @@ def describe_change(before: str, now: str) -> str:
             for place, field in enumerate(FIELDS)
         },
     }
-    parts = [f'{_count(paths)} {what}, as {min(paths)}' for what, paths in changed.items() if paths]
+    parts = [f'{_count(paths)} {what}, such as {min(paths)}' for what, paths in changed.items() if paths]
     if was['masks'] != has['masks']:
         parts.append(f'masks are {has["masks"]}, and were {was["masks"]}')
     return '; '.join(parts)
@@ -75,20 +75,19 @@ def _count(paths: Collection[str]) -> str:
 
 
 def require_same(before: str | None, now: str, folder: Path, log: Callable[[str], None]) -> None:
-    """Refuse that a run goes on with other data.
+    """Refuse to resume a run with other data.
 
     Args:
-        before: of the checkpoint; None in older ones, which is told to `log`.
-        now: of this sitting.
+        before: stored in the checkpoint; None in older ones, which is logged.
+        now: of this session.
         folder: of the checkpoints.
 
     Raises:
-        CheckpointError: the message says what has changed.
+        CheckpointError: the data differ; the message says how.
     """
     if before is None:
-        log(f'{folder}: does not say which data it was trained on, so that these are not compared')
+        log(f'{folder}: the checkpoint does not record its training data, so this is not checked')
     elif change := describe_change(before, now):
         raise CheckpointError(
-            f'{folder}: trained on other data: {change}; give the data that it began with, or another --output without '
-            '--resume'
+            f'{folder}: trained on other data: {change}; give the original data, or another --output without --resume'
         )

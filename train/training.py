@@ -1,4 +1,4 @@
-"""A training run: its parts, and where it stands."""
+"""A training run, from its parts to the release."""
 
 import json
 from dataclasses import fields
@@ -39,7 +39,7 @@ from train.trained_on import describe_records, require_same
 
 
 class Run:
-    """A training run: its parts, and where it stands.
+    """A training run: its parts and its progress.
 
     Args:
         config: of the run.
@@ -53,7 +53,7 @@ class Run:
         self.checkpoints = Checkpoints(config.output / 'checkpoints')
         if not go_on:
             self.checkpoints.require_none()
-        # Masks come last: making them may take hours, and all else may be wrong.
+        # Masks come last: making them can take hours, so everything else is checked first.
         dataset, masks = build_data(config), build_masks(config, self.accelerator)
         photos = list_photos(config)
         self.trained_on = describe_records(dataset.train, config.root.expanduser(), masks, photos)
@@ -86,18 +86,18 @@ class Run:
             self.tracker.log(line)
 
     def _count_coverage(self) -> dict[str, int] | None:
-        """How many training images show no person or no clothing; in the main process, where masks are used."""
+        """Count the training images that show no person or no clothing; in the main process, if masks are used."""
         config = self.config
         if not self.tracker or not config.needs_masks or config.masks == NO_MASKS:
             return None
         counts = count_coverage(self.dataset.train, config.root.expanduser(), config.clothing_classes)
-        self.log(f'masks for training: {coverage_text(counts)}; of these nothing is erased')
+        self.log(f'masks for training: {coverage_text(counts)}; nothing is erased from these')
         if config.contrastive != 'none' and counts['no_clothing'] == counts['images']:
             raise ConfigError(f'clothing_classes: no training image shows any of {", ".join(config.clothing_classes)}')
         return counts
 
     def _start(self, model: nn.Module) -> dict[str, Any]:
-        """Fill a new model with the weights that the config names; returns what the release has to say of them."""
+        """Load the weights that the config names into a new model; return the history for the release."""
         history = {'teacher': self.teacher.record} if self.teacher else {}
         if self.config.init:
             history['init'] = load_trained(model, self.config.init)
@@ -110,7 +110,7 @@ class Run:
         return history
 
     def _follow_weights(self) -> ModelEmaV3 | None:
-        """The running average of the weights in the last stage, if the config asks for one."""
+        """Return the running average of the weights in the last stage, if the config asks for one."""
         if not self.config.ema_decay:
             return None
         average = ModelEmaV3(self.model, self.config.ema_decay, use_warmup=True)
@@ -119,7 +119,7 @@ class Run:
 
     @property
     def trained(self) -> nn.Module:
-        """What the run is for: the network that is measured and released."""
+        """The network that is measured and released."""
         return self.average.module if self.average else self.model
 
     def train(self) -> None:
@@ -145,7 +145,7 @@ class Run:
     def _load_state(self, extend: bool) -> dict | None:
         state = self.checkpoints.load(self.log)
         if state is None and extend:
-            raise CheckpointError(f'{self.checkpoints.folder}: no checkpoint yet, and so nothing to extend')
+            raise CheckpointError(f'{self.checkpoints.folder}: no checkpoint yet, so there is nothing to extend')
         if state is None:
             self.log(f'no checkpoint in {self.checkpoints.folder} yet: starting from the beginning')
             return None
@@ -154,18 +154,18 @@ class Run:
 
     def _require_same_run(self, state: dict, extend: bool) -> None:
         folder = self.checkpoints.folder
-        # Of fields that older checkpoints lack the defaults are taken.
+        # Fields that older checkpoints lack have their defaults.
         before, now = Config(Path(), Path()).to_record() | json.loads(state['config']), self.config.to_record()
         if extend:
             if before['epochs'] >= now['epochs']:
-                raise CheckpointError(f'{folder}: of a run of {before["epochs"]} epochs; extend it by more --epochs')
+                raise CheckpointError(f'{folder}: a run of {before["epochs"]} epochs; give more --epochs to extend it')
             history = state.setdefault('history', {})
             history['extended_from'] = [*history.get('extended_from', []), before['epochs']]
             before['epochs'] = now['epochs']
         changed = sorted(key for key in {*now, *before} if before.get(key) != now.get(key))
         if changed:
             remedy = '; for more epochs, give --extend' if changed == ['epochs'] else ''
-            raise CheckpointError(f'{folder}: made with another {", ".join(changed)}; give the same flags{remedy}')
+            raise CheckpointError(f'{folder}: made with different {", ".join(changed)}; give the same flags{remedy}')
         require_same(state.get('trained_on'), self.trained_on, folder, self.log)
         if self.teacher and state['history']['teacher'] != self.teacher.record:
             raise CheckpointError(f'{folder}: taught by another {self.teacher.record["name"]}; give the same --teacher')
@@ -174,11 +174,11 @@ class Run:
         self.model.load_state_dict(state['model'])
         if self.average:
             self.average.module.load_state_dict(state['average'])
-        # Of fields that older checkpoints lack the defaults are taken.
+        # Fields that older checkpoints lack have their defaults.
         position = Position(**{field.name: state[field.name] for field in fields(Position) if field.name in state})
         stage = next(stage for stage in self.stages if stage.number == position.stage)
         if 'task' in state:
-            stage.task.load_state_dict(state['task'])  # of what is not in the model
+            stage.task.load_state_dict(state['task'])  # parameters outside the model
         stage.optimizer.load_state_dict(state['optimizer'])
         if state['scaler']:
             self.accelerator.scaler.load_state_dict(state['scaler'])
@@ -196,7 +196,7 @@ class Run:
             self.tracker.picture('attention', report.stage, report.epoch, picture)
 
     def finish(self) -> None:
-        """Measure the model and leave the release; for the main process."""
+        """Measure the model and write the release; for the main process only."""
         config, protocols, figures = self.config, self.dataset.protocols, []
         if protocols:
             options = {'workers': config.workers, 'flip': config.test_flip}
