@@ -352,6 +352,7 @@ def test_only_the_named_endpoints_are_public(shared):
     assert set(info['named_endpoints']) == {'/rank', '/compare', '/recolour', '/embed', '/models'}
     assert not info['unnamed_endpoints']
     for endpoint in info['named_endpoints'].values():
+        assert endpoint['description'].endswith('.') and 'partial' not in endpoint['description']
         assert all(parameter['type'] for parameter in endpoint['parameters'])
 
 

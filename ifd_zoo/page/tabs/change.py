@@ -22,6 +22,7 @@ from ifd_zoo.page.tabs.sensitivity import MAX_COMPARED, measure
 from ifd_zoo.page.theme import LIGHT, NETWORK, PHOTO, RESULT, labelled, scroll_to
 from ifd_zoo.recolour import PATTERNS, TOP
 
+ENDPOINT = {'api_name': 'recolour', 'api_description': 'Recolour the clothes in a photo.'}
 CLASSES = ('upper', 'lower', 'dress', 'coat', 'shoes', 'bag')
 
 
@@ -134,7 +135,7 @@ def build(models: Models, sessions: Sessions, ranking: RankTab) -> tuple[gr.Tab,
         live, **edit, api_visibility='private', **LIGHT
     )
     gr.on([control.change for control in controls], live, **edit, api_visibility='private', **LIGHT)
-    apply.click(change, **inputs, show_progress_on=edited, api_name='recolour', **NETWORK)
+    apply.click(change, **inputs, show_progress_on=edited, **ENDPOINT, **NETWORK)
     examples.click(_example, examples, photo, show_progress='hidden', api_visibility='private')
     measured = button.click(
         partial(measure, models, sessions),

@@ -20,6 +20,7 @@ from ifd_zoo.page.tabs.why_match import bars, explain_match
 from ifd_zoo.page.theme import NETWORK, PHOTO, PICTURES, labelled, scroll_to
 
 BARS = 'Evidence for the match of anchor and same person'
+ENDPOINT = {'api_name': 'compare', 'api_description': 'Compare two models on three photos, as in Fig. 3 of the paper.'}
 SHOWN_SIDE = 512  # pixels of the drawn photos
 
 
@@ -97,7 +98,7 @@ def build(models: Models, sessions: Sessions) -> tuple[gr.Tab, list[gr.Dropdown]
         **NETWORK,
     }
     fill = examples.click(triples.__getitem__, examples, photos, show_progress='hidden', api_visibility='private')
-    compared = [fill.success(**run, api_visibility='private'), button.click(**run, api_name='compare')]
+    compared = [fill.success(**run, api_visibility='private'), button.click(**run, **ENDPOINT)]
     for event in (examples.click, button.click, *(one.success for one in compared)):
         event(fn=None, js=scroll_to('verdict_first'))
     stop_with(sessions, cancel, compared, outputs[0])
