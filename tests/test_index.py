@@ -156,12 +156,12 @@ def test_calls_that_do_not_fit_are_told_so_and_change_nothing(tmp_path):
             index.search(bad)
         with pytest.raises(ValueError, match='an embedding is not of unit length'):
             index.add([row('x')], bad)
-    with pytest.raises(ValueError, match='a name is there twice'):
+    with pytest.raises(ValueError, match='a name occurs twice'):
         index.add([row('x'), row('x')], random_unit(2))
     with pytest.raises(ValueError, match='give one of 8 for each'):
         index.add([row('x')], random_unit(2))
     for bad in (row('x\udcff'), row('x', 'p\udcff')):
-        with pytest.raises(GalleryIndexError, match='is not UTF-8; give it another name'):
+        with pytest.raises(GalleryIndexError, match='is not UTF-8; rename it'):
             index.add([bad], random_unit(1))
     assert len(GalleryIndex.open(tmp_path, KEY)) == 3
 
@@ -171,7 +171,7 @@ def test_models_have_tables_of_their_own_and_another_key_is_refused_with_what_di
     other = {'model': 'a', 'weights_sha256': 'c' * 64, 'input_size': [256, 128]}
     with pytest.raises(GalleryIndexError) as caught:
         GalleryIndex.open(tmp_path, other)
-    assert str(caught.value).startswith(f'{tmp_path}: was built by another model or setting (weights_sha256 is b, not ')
+    assert str(caught.value).startswith(f'{tmp_path}: was built with another model or setting (weights_sha256 is b,')
     assert 'input_size' not in str(caught.value)
     filled(tmp_path, random_unit(1, 5), key=other)
     assert [len(GalleryIndex.open(tmp_path, key)) for key in (KEY, other)] == [2, 1]
@@ -184,7 +184,7 @@ def test_models_have_tables_of_their_own_and_another_key_is_refused_with_what_di
 def test_approximate_search_finds_most_with_exact_similarities_and_rows_come_and_go(tmp_path, kind):
     vectors = people(0, 1500 // PERSON, 64)
     index = filled(tmp_path, vectors[:-1])
-    with pytest.raises(GalleryIndexError, match='has no approximate index; make one by'):
+    with pytest.raises(GalleryIndexError, match='has no approximate index; build one with'):
         index.search(vectors[0], near=True)
     _, recall = approximate.build(index, kind)
     assert recall >= 0.95
@@ -198,7 +198,7 @@ def test_approximate_search_finds_most_with_exact_similarities_and_rows_come_and
 
 
 def test_too_few_rows_for_an_approximate_index_are_told_so(tmp_path):
-    with pytest.raises(GalleryIndexError, match='3 rows are too few for hnsw; search exactly'):
+    with pytest.raises(GalleryIndexError, match='3 rows are too few for hnsw; use exact search'):
         approximate.build(filled(tmp_path, random_unit(3)), 'hnsw')
 
 

@@ -97,7 +97,7 @@ def test_files_that_cannot_be_used_are_named_and_the_others_taken(photos, tmp_pa
     assert (built.added, built.embedded, len(index)) == (10, 10, 10)
     skipped = dict(line.split(': ', 1) for line in built.skipped)
     assert set(skipped) == {'p0/torn.png', 'p1/text.jpg', 'again.jpg', 'gone.png', odd.name}
-    assert skipped[odd.name] == 'the name is not UTF-8; give the file another'
+    assert skipped[odd.name] == 'the name is not UTF-8; rename the file'
     assert skipped['gone.png'] == 'cannot be read (No such file or directory)'
     assert 'is damaged' in skipped['p0/torn.png'] and 'is not a picture' in skipped['again.jpg']
 
@@ -125,7 +125,7 @@ def test_two_files_of_one_name_and_folders_without_pictures_are_refused(photos, 
     with pytest.raises(GalleryIndexError, match='no pictures in this folder'):
         folder_files(tmp_path / 'index')
     write_photo(photos / 'loose.png', 1)
-    with pytest.raises(GalleryIndexError, match='outside the folders of the persons'):
+    with pytest.raises(GalleryIndexError, match='outside the folders of persons'):
         folder_files(photos, 'folders')
 
 
@@ -180,7 +180,7 @@ def test_the_commands_build_search_describe_and_remove(tmp_path, capsys):
     assert main([*make, '--prune']) == 0
     assert ': 2 images; 1 added (1 embedded), 1 there already, 1 left out, 1 removed' in capsys.readouterr().out
     assert main(['compact', '--index', index]) == 0 and ' MB\n' in capsys.readouterr().out
-    assert main(['check', '--index', index]) == 0 and ': 2 rows are as they were written' in capsys.readouterr().out
+    assert main(['check', '--index', index]) == 0 and ': 2 rows match their checksums' in capsys.readouterr().out
     assert main(['info', '--index', index]) == 0
     (about,) = json.loads(capsys.readouterr().out)
     assert about | {'images': 2, 'people': 2, 'cameras': 2, 'dim': 1024, 'approximate': []} == about
@@ -214,7 +214,7 @@ def test_commands_that_fail_end_with_2_and_one_line(tmp_path, capsys, photos):
     fill_from(index, photos, Embedder())
     query = str(photos / 'p0' / '0.png')
     assert main(['search', '--index', index, '--query', query, '--device', 'cpu']) == 2
-    assert 'was built by another model or setting' in capsys.readouterr().err
+    assert 'was built with another model or setting' in capsys.readouterr().err
     assert main(['remove', '--index', index, '--name', 'x']) == 2
     assert "no name 'x'" in capsys.readouterr().err
     assert main(['build', '--index', index, '--images', str(tmp_path / 'none')]) == 2

@@ -41,8 +41,8 @@ def test_the_label_is_the_person_and_not_the_outfit(person, files, tmp_path):
         (['0/c1_0.jpg'], "'0' may be a person, or an outfit of 'photos'"),
         (['anna/a.jpg', '0012/0/c1_0.jpg'], 'some pictures are in person and others in person/outfit'),
         (['query/0012/0/c1_0.jpg', 'gallery/0012/0/c2_0.jpg'], 'one person or two'),
-        (['all/0001_c1s1_000151_00.jpg', 'all/0002_c1s1_000151_00.jpg'], 'its files tell of several persons'),
-        (['anna/a.jpg', 'b.jpg'], 'b.jpg: has no label, as it lies outside the folders of the persons'),
+        (['all/0001_c1s1_000151_00.jpg', 'all/0002_c1s1_000151_00.jpg'], 'its file names belong to several persons'),
+        (['anna/a.jpg', 'b.jpg'], 'b.jpg: has no label: it is outside the folders of persons'),
     ],
 )
 def test_folders_that_do_not_tell_who_is_who_are_refused(files, reason, tmp_path):
@@ -60,7 +60,7 @@ def test_the_layout_can_be_said(tmp_path):
     assert labels_of(root, 'person') == {'anna/red/IMG_1.jpg': 'red'}
     assert labels_of(root, 'person/outfit') == {'anna/red/IMG_1.jpg': 'anna'}
     assert labels_of(root, 'none') == {'anna/red/IMG_1.jpg': ''}
-    with pytest.raises(GalleryIndexError, match='outside the folders of the persons'):
+    with pytest.raises(GalleryIndexError, match='outside the folders of persons'):
         labels_of(write(root, 'bert/b.jpg'), 'person/outfit')
 
 

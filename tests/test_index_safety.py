@@ -88,7 +88,7 @@ def test_a_full_disk_is_told_in_a_line_and_what_was_there_stays(photos, tmp_path
     index.remove([one.name for one in index.rows()][:3])
     told = work('fill_disk', tmp_path / 'index', photos, 300).communicate(timeout=300)[0]
     assert told.startswith(f'{tmp_path}/index: ') and told.count('\n') == 1
-    assert 'File too large (os error 27); what was written before is whole; put that right' in told
+    assert 'File too large (os error 27); earlier writes are intact; fix this and run' in told
     assert index.check() == 7
     assert fill_from(tmp_path / 'index', photos, Embedder())[1][:3] == (3, 3, 7)
 
@@ -133,7 +133,7 @@ def test_places_that_hold_no_index_are_refused_and_nothing_is_made_there(tmp_pat
 
     lancedb.connect(tmp_path / 'foreign').create_table('a', [{'vector': [1.0, 2.0], 'name': 'x'}])
     for place, told in {'none': 'no index here; build one', 'file': 'no index here', 'empty': 'no index here',
-                        'junk': 'table a: ', 'foreign': 'table a: is no table of an index'}.items():  # fmt: skip
+                        'junk': 'table a: ', 'foreign': 'table a: is not a table of an index'}.items():  # fmt: skip
         assert main(['info', '--index', str(tmp_path / place)]) == 2
         err = capsys.readouterr().err
         assert err.startswith(f'error: {tmp_path}/{place}: {told}') and err.count('\n') == 1
@@ -148,7 +148,7 @@ def test_an_index_of_the_older_kind_is_told_how_to_be_built_anew(tmp_path):
         with pytest.raises(GalleryIndexError) as caught:
             use(tmp_path)
         assert str(caught.value) == (
-            f'{tmp_path}: is an index of an older kind; delete that folder and build anew: '
+            f'{tmp_path}: is an index in an old format; delete the folder and build again: '
             f'python -m ifd_zoo.index build --index {tmp_path} --images DIR'
         )
 

@@ -1,9 +1,9 @@
-"""Embeddings of a gallery on disk: built once, extended and thinned out later, searched without the photos.
+"""A gallery's embeddings on disk: built once, updated later, and searched without the photos.
 
     index, stats = build('index', predictor, folder_files('photos'), progress=print)      # or GalleryIndex.open
     index.search(predictor.embed(['query.jpg']), top_k=10, only=Only(camids=['3']))[0]
 
-An index is a table of LanceDB, in a folder or at an address such as s3://bucket/folder: one for each model and setting.
+An index is a LanceDB table, in a folder or at an address such as s3://bucket/folder: one for each model and setting.
 """
 
 from ifd_zoo.common.lazy import lazy_names

@@ -1,4 +1,4 @@
-"""What `python -m ifd_zoo.index` does, each of parsed flags, and returns to be printed."""
+"""The commands of `python -m ifd_zoo.index`: each takes the parsed flags and returns the text to print."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ def build_index(args: argparse.Namespace) -> str:
         print(f'left out: {line}', file=sys.stderr)
     number = len(index)
     if not number:
-        raise GalleryIndexError(f'{args.images}: none of {len(files)} pictures can be used')
+        raise GalleryIndexError(f'{args.images}: none of {len(files)} images can be used')
     counts = f'{built.added} added ({built.embedded} embedded), {built.present} there already'
     return f'{args.index}: {number} images; {counts}, {len(built.skipped)} left out, {built.removed} removed'
 
@@ -58,7 +58,7 @@ def show_info(args: argparse.Namespace) -> str:
 
 def check_index(args: argparse.Namespace) -> str:
     numbers = [index.check() for index in GalleryIndex.all_at(args.index)]
-    return f'{args.index}: {sum(numbers)} rows are as they were written'
+    return f'{args.index}: {sum(numbers)} rows match their checksums'
 
 
 def remove_rows(args: argparse.Namespace) -> str:

@@ -1,7 +1,7 @@
-"""Indexes of LanceDB that look at some rows only: faster for millions of them, at the price of rows that are missed.
+"""Approximate indexes of LanceDB: faster for millions of rows, but they miss some matches.
 
-A search takes more candidates than it needs and ranks these exactly. How much it looks at, its effort (lists of IVF, an
-eighth of the candidates of HNSW), is chosen once the index is made: the least that finds enough.
+A search takes more candidates than it needs and ranks these exactly. Its effort (lists of IVF, or an eighth of the
+candidates of HNSW) is chosen after the index is built: the lowest with enough recall.
 """
 
 import math
@@ -14,27 +14,28 @@ from ifd_zoo.common.choices import APPROXIMATE
 from ifd_zoo.index.lancedb_tables import AGAIN, GalleryIndexError, told, vectors_of
 from ifd_zoo.index.ranking import BATCH
 
-LEAST = 1024  # rows
-CODE, LIST = 8, 256  # of IVF_PQ: numbers for a byte; rows that LanceDB wants for a list
+LEAST = 1024  # rows of the smallest table
+CODE, LIST = 8, 256  # of IVF_PQ: numbers per byte of code; rows that LanceDB wants per list
 SAMPLE, ROUNDS = 64, 10
-"""Rows for each centre, and rounds, of k-means: LanceDB compares float16 a few times as slowly as float32."""
+"""Of k-means: rows per centre, and iterations; few, as LanceDB compares float16 a few times more slowly than float32.
+"""
 WIDER = 4
-"""Lists of IVF_RQ are longer than others by this: its codes are read faster than rows are put to lists."""
-CANDIDATES, REFINED = 4, 8  # times top_k, ranked here; times that, which LanceDB compares by their vectors
+"""Lists of IVF_RQ are this many times longer: its codes are read faster than rows are assigned to lists."""
+CANDIDATES, REFINED = 4, 8  # times top_k: ranked here; times that: rescored by LanceDB on their vectors
 EFFORT = b'ifd_zoo.effort'
-"""Metadata of the vectors."""
+"""Metadata key of the column `vector`."""
 EFFORTS = [1 << power for power in range(3, 12)]
 ENOUGH, QUERIES, NOISE = 0.95, 100, 0.5
 
 
 def build(index: Any, kind: str = APPROXIMATE[0]) -> tuple[int, float]:
-    """Make the approximate index of a `GalleryIndex`, in place of one that was there.
+    """Build the approximate index of a `GalleryIndex`, replacing an existing one.
 
     Args:
-        kind: out of `APPROXIMATE`.
+        kind: one of `APPROXIMATE`.
 
     Returns:
-        Its effort, and recall@10 against exact search of queries near rows.
+        Its effort, and its recall@10 against exact search, for queries near rows.
 
     Raises:
         GalleryIndexError: there are too few rows, or the table cannot be read or written.
@@ -43,7 +44,7 @@ def build(index: Any, kind: str = APPROXIMATE[0]) -> tuple[int, float]:
 
     rows = len(index)
     if rows < LEAST:
-        raise GalleryIndexError(f'{index.address}: {rows} rows are too few for {kind}; search exactly, which is fast')
+        raise GalleryIndexError(f'{index.address}: {rows} rows are too few for {kind}; use exact search, which is fast')
     lists, codes = min(math.isqrt(rows), rows // LIST), math.gcd(index.dim, max(1, index.dim // CODE))
     means = {'distance_type': 'dot', 'sample_rate': SAMPLE, 'max_iterations': ROUNDS}
     ivf_rq = IvfRq(num_partitions=max(1, lists // WIDER), **means)
@@ -65,18 +66,18 @@ def build(index: Any, kind: str = APPROXIMATE[0]) -> tuple[int, float]:
 def propose(
     table: Any, query: np.ndarray, top_k: int, columns: Sequence[str], expression: Any, address: str
 ) -> list[Any]:
-    """Record batches of rows that may be among the best.
+    """Return record batches of candidates for the best rows.
 
     Args:
         query: (D,)
-        expression: for rows that count; None for all.
+        expression: filter of the rows; None for all.
 
     Raises:
         GalleryIndexError: the table has no approximate index.
     """
     effort = (table.schema.field('vector').metadata or {}).get(EFFORT)
     if effort is None:
-        advice = 'make one by python -m ifd_zoo.index approximate, or search exactly'
+        advice = 'build one with python -m ifd_zoo.index approximate, or use exact search'
         raise GalleryIndexError(f'{address}: has no approximate index; {advice}')
     search = table.search(query).distance_type('dot').limit(CANDIDATES * top_k).refine_factor(REFINED)
     search = search.nprobes(int(effort)).ef(REFINED * max(int(effort), CANDIDATES * top_k))
@@ -85,7 +86,7 @@ def propose(
 
 
 def sample_queries(index: Any, number: int, seed: int = 0) -> np.ndarray:
-    """Queries (Q, D) near rows of an index: each a row with random noise of half its length, normalised."""
+    """Return queries (Q, D) near rows of an index: rows plus random noise of half their length, normalised."""
     rng = np.random.default_rng(seed)
     with told(index.address):
         table = index.table.take_offsets(rng.integers(len(index), size=number).tolist()).select(['vector']).to_arrow()
@@ -95,6 +96,6 @@ def sample_queries(index: Any, number: int, seed: int = 0) -> np.ndarray:
 
 
 def shared(exact: Sequence, found: Sequence) -> float:
-    """The share of exact matches that were found, over all queries."""
+    """Return the share of the exact matches that were found, over all queries."""
     hits = [len({m.name for m in a} & {m.name for m in b}) for a, b in zip(exact, found, strict=True)]
     return sum(hits) / sum(map(len, exact))

@@ -1,4 +1,4 @@
-"""What others need of an index without LanceDB: its error, and the choice of pictures."""
+"""The parts of an index that do not need LanceDB: its error and the filter of a search."""
 
 import operator
 from collections.abc import Sequence
@@ -10,28 +10,28 @@ from ifd_zoo.common.errors import ZooError
 
 
 class GalleryIndexError(ZooError, ValueError):
-    """An index that cannot be used, or not for this; the message names it and says what to do."""
+    """An index that cannot be used, or not for this purpose; the message names it and says what to do."""
 
 
 def moment(text: str) -> datetime:
-    """A time in the form of ISO 8601, local where it names no zone. Raises ValueError when it is none."""
+    """Parse an ISO 8601 time, local if it has no zone, and return it in UTC. Raises ValueError if it is invalid."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except OverflowError as error:  # in the year 1 or 9999
+    except OverflowError as error:  # close to year 1 or 9999
         raise ValueError(str(error)) from error
 
 
 class Only(NamedTuple):
-    """Which pictures are searched: those that fit each field that is given."""
+    """Filter of a search: an image must match every field that is given."""
 
     pids: Sequence[str] = ()
     camids: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
-    """Both ends belong to it. A time without zone is local."""
+    """Both ends are inclusive. A time without a zone is local."""
 
     def expression(self) -> Any:
-        """For LanceDB; None where all fit."""
+        """Return the filter as a LanceDB expression; None if all images match."""
         from lancedb.expr import col, lit
 
         parts = [col('pid').isin(list(self.pids))] if self.pids else []
@@ -41,7 +41,7 @@ class Only(NamedTuple):
         return reduce(operator.and_, parts) if parts else None
 
     def allows(self, pid: str, camid: str, time: datetime) -> bool:
-        """Whether one picture fits; its time has a zone."""
+        """Return whether an image matches; its time must have a zone."""
         fits = (not self.pids or pid in self.pids) and (not self.camids or camid in self.camids)
         early, late = (end.astimezone(UTC) if end else time for end in (self.since, self.until))
         return fits and early <= time <= late

@@ -1,4 +1,4 @@
-"""An index of picture files: what is not in it yet is embedded, and written in groups, so that a stop loses one."""
+"""Building an index: embeds new image files and writes them in groups, of which an interruption loses one."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,50 +21,50 @@ from ifd_zoo.predictor import Predictor
 from ifd_zoo.uploads.labels import read_label
 
 GROUP = 512
-"""Files between two writes: what a stop may lose."""
+"""Files per write, and so the most that an interruption can lose."""
 HASHED, HERE = 64, 10_000
-"""Files that are hashed together, and so many that a cluster would take longer to begin with it."""
-LAST_SECOND = 253402300799  # of the year 9999, the last that `datetime` knows
+"""Files hashed per batch, and number of files up to which a cluster would take longer than this process."""
+LAST_SECOND = 253402300799  # of the year 9999, the last that `datetime` supports
 
 Embed = Callable[[Sequence[Path]], np.ndarray]
-"""Picture files in, embeddings (n, D) float32 of unit length out; raises ImageError for a file that cannot be used."""
+"""Maps image files to embeddings (N, D) float32 of unit length; raises ImageError for a file that cannot be used."""
 
 
 class IndexFile(NamedTuple):
     path: Path
     name: str
-    """In the index; each once."""
+    """Unique name in the index."""
     pid: str = ''
     """Name of the person."""
     camid: str = ''
     time: datetime | None = None
-    """Local where it has no zone; None stands for when the file was last changed."""
+    """Local if it has no zone; None for the time of the file's last change."""
 
 
 class IndexStats(NamedTuple):
-    """How many files were ..."""
+    """Numbers of files."""
 
     added: int
-    """... new to the index, or other than before."""
+    """New to the index or changed."""
     embedded: int
-    """... shown to the model: of files with the same bytes only the first."""
+    """Embedded: of files with the same bytes only the first is."""
     present: int
-    """... in the index already."""
+    """Already in the index."""
     removed: int
-    """... taken out."""
+    """Removed from the index."""
     skipped: list[str]
-    """For each file that cannot be used its name and what is wrong with it."""
+    """Name and problem of each file that cannot be used."""
 
 
 def folder_files(folder: str | Path, labels: str = 'none') -> list[IndexFile]:
-    """All pictures in a folder and the folders in it, without hidden ones, by their path relative to it, sorted.
+    """List all images in a folder and its subfolders, without hidden ones, named by their relative paths and sorted.
 
     Args:
-        labels: out of `FOLDER_LABELS`, the pid is the name of the person's folder, with `none` empty. The camid is
-            told by the file's name, where that is one of a data set's.
+        labels: one of `FOLDER_LABELS`; the pid is the name of the person's folder, or empty for `none`. The camid is
+            read from file names that follow the scheme of a data set.
 
     Raises:
-        GalleryIndexError: there is no such folder, no picture in it, or it is not clear which folder is a person's.
+        GalleryIndexError: there is no such folder, no image in it, or it is unclear which folder names the person.
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():
@@ -87,7 +87,7 @@ def build(
     keep: Collection[str] | None = None,
     ray: str | None = None,
 ) -> tuple[GalleryIndex, IndexStats]:
-    """`fill` the index of a predictor's embeddings, which is made when missing.
+    """Update the index of a predictor's embeddings with `fill`, creating it if missing.
 
     Args:
         place: folder, or an address such as s3://bucket/folder.
@@ -108,13 +108,13 @@ def fill(
     group: int = GROUP,
     cluster: Cluster | None = None,
 ) -> IndexStats:
-    """Bring files into an index; called again after a stop it goes on where it was.
+    """Add files to an index; a run after an interruption resumes.
 
     Args:
         progress: called with the number of files done; may raise to stop.
-        keep: names of rows that stay beside those of the files that can be used; None for all.
-        batch_size: files that are embedded between two steps of the progress.
-        group: files between two writes.
+        keep: names of rows to keep besides those of the usable files; None keeps all.
+        batch_size: files embedded between two calls of `progress`.
+        group: files per write.
         cluster: hashes and embeds; this process by default.
 
     Raises:
@@ -122,7 +122,7 @@ def fill(
         ValueError: two files have the same name, or an embedding is not finite.
     """
     if len({file.name for file in files}) < len(files):
-        raise ValueError('two files have the same name in the index; give each another')
+        raise ValueError('two files have the same name in the index; give each its own')
     known = {row.name: row for row in index.rows()}
     found = _hash(files, cluster if len(files) > HERE else None, progress)
     rows = {place: row for place, row in sorted(found.items()) if isinstance(row, Row)}
@@ -152,21 +152,20 @@ def fill(
 def _hash(
     files: Sequence[IndexFile], cluster: Cluster | None, progress: Callable[[int], None]
 ) -> dict[int, Row | str]:
-    """For the position of each file what is to be in the index of it, or why it cannot be used."""
+    """Return the row of each file, or the reason why it cannot be used, by the position of the file."""
     found: dict[int, Row | str] = {}
-    step = lambda done: progress(0)  # noqa: E731  (which may stop)
+    step = lambda done: progress(0)  # noqa: E731  (may raise to stop)
     work_through(_rows_of, dict(enumerate(files)), found.update, size=HASHED, cluster=cluster, progress=step)
     return found
 
 
 def _rows_of(files: Sequence[IndexFile]) -> list[Row | str]:
-    """What is to be in the index of each file, or why it cannot be used."""
     return [_row_of(file) for file in files]
 
 
 def _row_of(file: IndexFile) -> Row | str:
     if not is_text(file.name):
-        return f'{file.name}: the name is not UTF-8; give the file another'
+        return f'{file.name}: the name is not UTF-8; rename the file'
     try:
         changed = min(max(0, int(file.path.stat().st_mtime)), LAST_SECOND)
         time = file.time.replace(microsecond=0) if file.time else datetime.fromtimestamp(changed, UTC)
@@ -178,7 +177,7 @@ def _row_of(file: IndexFile) -> Row | str:
 def _copy_known(
     index: GalleryIndex, rows: Sequence[Row], contents: Collection[str], group: int
 ) -> dict[str, list[Row]]:
-    """Write rows of contents that the index has under another name; returns the others by their contents."""
+    """Write the rows whose content the index has under another name; return the others by their content."""
     known = [row for row in rows if row.sha256 in contents]
     others: dict[str, list[Row]] = {}
     for row in rows:
@@ -189,7 +188,7 @@ def _copy_known(
         vectors = index.embeddings('sha256', {row.sha256 for row in part})
         _add(index, [row for row in part if row.sha256 in vectors], vectors)
         for row in part:
-            if row.sha256 not in vectors:  # a row that had it has been replaced
+            if row.sha256 not in vectors:  # the row that had this content has been replaced
                 others.setdefault(row.sha256, []).append(row)
     return others
 
@@ -200,7 +199,7 @@ def _add(index: GalleryIndex, rows: Sequence[Row], vectors: Mapping[str, np.ndar
 
 
 class _Embedding(NamedTuple):
-    """For each file its embedding, or why it has none."""
+    """Embeds files; a file that cannot be used results in its ImageError."""
 
     embed: Embed
 

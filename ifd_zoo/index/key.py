@@ -1,4 +1,4 @@
-"""What decides the embeddings of an index: two indexes of the same key can be compared, others cannot."""
+"""The key of an index: all that its embeddings depend on. Embeddings are comparable only under the same key."""
 
 import json
 from dataclasses import asdict
@@ -10,9 +10,9 @@ from ifd_zoo.predictor import Predictor
 
 
 def index_key(predictor: Predictor) -> dict[str, Any]:
-    """JSON values that are the same for predictors with the same embeddings.
+    """Return JSON values that are equal for predictors with the same embeddings.
 
-    A parser counts only for a model that needs its masks, and where it crops.
+    The parser is part of the key only if the model needs its masks or the predictor crops.
     """
     transform = predictor.transform
     values = {
@@ -32,12 +32,12 @@ def index_key(predictor: Predictor) -> dict[str, Any]:
 
 
 def as_json(key: dict[str, Any]) -> dict[str, Any]:
-    """The key as it comes back from a file: with lists for tuples."""
+    """Return the key as JSON stores it, with tuples as lists."""
     return json.loads(json.dumps(key))
 
 
 def describe_difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """The fields in which two keys differ, with both values; empty when they are the same."""
+    """Return the fields in which two keys differ, with both values; empty if the keys are equal."""
     wanted = as_json(wanted)
     names = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
     return '; '.join(f'{name} is {_short(found.get(name))}, not {_short(wanted.get(name))}' for name in names)

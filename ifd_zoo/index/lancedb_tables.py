@@ -1,4 +1,4 @@
-"""What an index is made of: tables of LanceDB, one for each model and setting, and what their rows are."""
+"""The LanceDB tables of an index, one for each model and setting, and their rows."""
 
 import hashlib
 import json
@@ -15,45 +15,45 @@ from ifd_zoo.common.errors import first_line
 from ifd_zoo.index.base import GalleryIndexError
 
 KEY = b'ifd_zoo.key'
-"""Metadata of a table: what decides its embeddings."""
+"""Metadata key of a table: the index key of its embeddings."""
 REBUILD = 'restore it from a copy, or build the index again'
-AGAIN = 'what was written before is whole; put that right, and give the same command again'
+AGAIN = 'earlier writes are intact; fix this and run the same command again'
 MOST_TABLES = 10_000
 
 
 class Row(NamedTuple):
-    """What an index knows of a picture beside its embedding; pid and camid are empty where they are not known."""
+    """What an index stores about an image beside its embedding; pid and camid are empty if unknown."""
 
     name: str
     pid: str
     camid: str
     time: datetime
-    """With its zone; whole seconds."""
+    """With its zone; in whole seconds."""
     sha256: str
-    """Hash of the picture's file, in hexadecimal digits."""
+    """Hash of the image file, in hexadecimal digits."""
 
 
 @contextmanager
 def told(address: str, advice: str = REBUILD) -> Iterator[None]:
-    """Have what LanceDB says of a failure in one line, behind which is what to do; raises GalleryIndexError."""
+    """Turn LanceDB's errors into a one-line GalleryIndexError that says what to do."""
     try:
         yield
     except GalleryIndexError:
         raise
-    except (RuntimeError, ValueError, OSError) as error:  # it has no errors of its own
-        reason = first_line(error).removeprefix('lance error: ').split(', /')[0]  # without the places in its sources
+    except (RuntimeError, ValueError, OSError) as error:  # LanceDB has no exceptions of its own
+        reason = first_line(error).removeprefix('lance error: ').split(', /')[0]  # without the place in its source code
         raise GalleryIndexError(f'{address}: {reason}; {advice}') from error
 
 
 def connect(place: str | Path, make: bool = False) -> tuple[str, Any, list[str]]:
-    """The address of an index, its database and the names of its tables.
+    """Connect to an index; return its address, its database and the names of its tables.
 
     Args:
-        place: a folder, or what LanceDB takes for one, such as s3://bucket/folder.
-        make: a folder without index; else that is an error.
+        place: a folder, or an address that LanceDB accepts, such as s3://bucket/folder.
+        make: create an index where there is none; otherwise that is an error.
 
     Raises:
-        GalleryIndexError: it cannot be read or made, or is of the older kind.
+        GalleryIndexError: it cannot be read or created, or has an old format.
     """
     import lancedb
 
@@ -61,11 +61,11 @@ def connect(place: str | Path, make: bool = False) -> tuple[str, Any, list[str]]
     address = str(folder or place)
     if folder and (folder / 'manifest.json').is_file():
         anew = f'python -m ifd_zoo.index build --index {address} --images DIR'
-        raise GalleryIndexError(f'{address}: is an index of an older kind; delete that folder and build anew: {anew}')
+        raise GalleryIndexError(f'{address}: is an index in an old format; delete the folder and build again: {anew}')
     names = []
     if make or not folder or folder.is_dir():
         with told(address, 'give a folder that can be read and written, or an address such as s3://bucket/folder'):
-            database = lancedb.connect(address, read_consistency_interval=timedelta(0))  # readers see what is newest
+            database = lancedb.connect(address, read_consistency_interval=timedelta(0))  # readers see every write
             names = sorted(database.list_tables(limit=MOST_TABLES).tables)
         names = [name for name in names if not folder or not _is_begun(folder / f'{name}.lance')]
     if not names and not make:
@@ -74,7 +74,7 @@ def connect(place: str | Path, make: bool = False) -> tuple[str, Any, list[str]]
 
 
 def _is_begun(table: Path) -> bool:
-    """Whether a table is being made, or its writer was stopped at that: it has neither a version nor rows."""
+    """Return whether a table is still being created, or was when its writer stopped: it has no version and no rows."""
     return not any(table.glob('_versions/*.manifest')) and not (table / 'data').exists()
 
 
@@ -83,10 +83,10 @@ def table_name(key: dict[str, Any]) -> str:
 
 
 def schema(key: dict[str, Any], dim: int) -> Any:
-    """The columns of rows with embeddings (D,) float16."""
+    """Return the schema of rows with embeddings (D,) float16."""
     import pyarrow as pa
 
-    # So that of two writers of one new name the second replaces the row of the first.
+    # Of two writers that add the same new name, the second replaces the row of the first.
     primary = {'lance-schema:unenforced-primary-key': 'true'}
     types = dict.fromkeys(Row._fields, pa.string()) | {'time': pa.timestamp('s', 'UTC')}
     types |= {'vector': pa.list_(pa.float16(), dim), 'checksum': pa.int64()}
@@ -95,20 +95,20 @@ def schema(key: dict[str, Any], dim: int) -> Any:
 
 
 def open_table(database: Any, name: str, address: str) -> tuple[Any, dict[str, Any], int]:
-    """A table, its key and D. Raises GalleryIndexError when it cannot be read, or is of something else."""
+    """Return a table, its key and D. Raises GalleryIndexError if it cannot be read or does not belong to an index."""
     with told(f'{address}: table {name}'):
         table = database.open_table(name)
         try:
             key, dim = json.loads(table.schema.metadata[KEY]), table.schema.field('vector').type.list_size
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError('is no table of an index') from error
+            raise ValueError('is not a table of an index') from error
         if not table.schema.equals(schema(key, dim)) or table_name(key) != name:
             raise ValueError('has other columns or another key than a table of an index')
     return table, key, dim
 
 
 def as_table(rows: Sequence[Row], embeddings: np.ndarray, key: dict[str, Any]) -> Any:
-    """Rows with embeddings (n, D) as they are written."""
+    """Return rows and their embeddings (N, D) as a table to be written."""
     import pyarrow as pa
 
     half = embeddings.astype(np.float16)
@@ -123,12 +123,12 @@ def rows_of(batch: Any) -> list[Row]:
 
 
 def vectors_of(batch: Any) -> np.ndarray:
-    """The embeddings (n, D) float16 of a batch."""
+    """Return the embeddings (N, D) float16 of a batch."""
     return batch['vector'].flatten().to_numpy().reshape(len(batch), -1)
 
 
 def checksum(row: Row, vector: np.ndarray) -> int:
-    """CRC-32 of a row with its embedding (D,) float16."""
+    """Return the CRC-32 of a row and its embedding (D,) float16."""
     name, pid, camid, time, sha256 = row
     texts = f'{name}\0{pid}\0{camid}\0{time.timestamp():.0f}\0{sha256}'
     return zlib.crc32(vector, zlib.crc32(texts.encode()))

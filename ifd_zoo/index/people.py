@@ -1,4 +1,4 @@
-"""Whose picture a file of a gallery is, by its folders: the one it lies in, or the one above an outfit's."""
+"""Persons of gallery files by folder name: the folder that a file is in, or the one above the outfit's."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,21 +10,20 @@ from ifd_zoo.uploads.labels import Label
 
 *_, PERSON, OUTFIT = FOLDER_LABELS
 DEPTHS = {PERSON: 1, OUTFIT: 2}
-"""Folders between the file and what holds the person's folder."""
-ADVICE = f'say --labels {PERSON} or --labels {OUTFIT}, whichever it is'
+"""Number of folders from the person's down to the file, both levels that of the person included."""
+ADVICE = f'give --labels {PERSON} or --labels {OUTFIT}, whichever fits'
 
 
 def read_people(folder: Path, paths: Sequence[Path], said: Sequence[Label | None], labels: str) -> list[str]:
-    """The name of the person's folder for each picture.
+    """Return the name of the person's folder for each image.
 
     Args:
         folder: of the gallery; the `paths` are in it.
-        said: what the names of files and folders say of each.
-        labels: `folders` goes by what the readers of data sets and of uploads know; `person` and `person/outfit` are
-            believed.
+        said: the label read from the path of each image.
+        labels: `folders` guesses the layout from those labels; `person` and `person/outfit` are taken as given.
 
     Raises:
-        GalleryIndexError: a picture is in too few folders, or the names do not tell which one is the person's.
+        GalleryIndexError: an image is in too few folders, or it is unclear which folder is the person's.
     """
     layouts = {labels}
     if labels not in DEPTHS:
@@ -34,7 +33,7 @@ def read_people(folder: Path, paths: Sequence[Path], said: Sequence[Label | None
     depth = DEPTHS[layouts.pop()]
     for path in paths:
         if len(path.relative_to(folder).parts) <= depth:
-            raise GalleryIndexError(f'{path}: has no label, as it lies outside the folders of the persons')
+            raise GalleryIndexError(f'{path}: has no label: it is outside the folders of persons')
     people = [path.parents[depth - 1] for path in paths]
     if labels not in DEPTHS:
         _check_people(people, said)
@@ -42,7 +41,7 @@ def read_people(folder: Path, paths: Sequence[Path], said: Sequence[Label | None
 
 
 def _layout(folder: Path, path: Path, label: Label | None) -> str:
-    """Tell the layout of one picture; raises GalleryIndexError when it may be either."""
+    """Return the layout of an image's path; raises GalleryIndexError if it is ambiguous."""
     relative = path.relative_to(folder)
     scheme = label.scheme if label else ''
     if scheme == 'folder' or FILE_NAME.fullmatch(path.stem):
@@ -57,12 +56,12 @@ def _layout(folder: Path, path: Path, label: Label | None) -> str:
 
 
 def _check_people(people: Sequence[Path], said: Sequence[Label | None]) -> None:
-    """Raises GalleryIndexError: a person has several folders, or a folder by the names of its files several persons."""
+    """Raise GalleryIndexError if a person has several folders, or file names in one folder name several persons."""
     folder_of, label_of = {}, {}
     for person, label in zip(people, said, strict=True):
         scheme = label.scheme if label else ''
         other = folder_of.setdefault(person.name, person)
-        if other != person and scheme != 'prcc':  # whose people have a folder for each camera
-            raise GalleryIndexError(f'{other} and {person}: one person or two? give the folder above one of them')
+        if other != person and scheme != 'prcc':  # PRCC has a folder for each camera of a person
+            raise GalleryIndexError(f'{other} and {person}: one person or two? give a folder with only one of them')
         if label and label_of.setdefault(person, label.pid) != label.pid:
-            raise GalleryIndexError(f'{person}: the names of its files tell of several persons; {ADVICE}')
+            raise GalleryIndexError(f'{person}: its file names belong to several persons; {ADVICE}')

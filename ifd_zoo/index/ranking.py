@@ -1,7 +1,7 @@
-"""The rows most similar to queries, out of record batches as a table gives them.
+"""Exact ranking of rows by their similarity to queries, batch by batch as a table returns them.
 
-A product of matrices in float32 leaves a few rows of each batch, which are compared again in float64; equal ones are
-in the order of their names. So the answer depends neither on how rows lie in a table nor on how they came into it.
+A matrix product in float32 selects a few rows of each batch, which are compared again in float64; equal ones are sorted
+by name. So the result depends neither on how rows are stored in a table nor on the order in which they were added.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 DIGITS = 6  # as in rank_embeddings
-BATCH = 2048  # rows that stay in the caches of a processor as float32
+BATCH = 2048  # rows that fit into a processor's caches as float32
 
 
 class IndexMatch(NamedTuple):
     name: str
     pid: str
-    """Name of the person; empty when none is known, as is `camid`."""
+    """Name of the person; empty if unknown, as is `camid`."""
     camid: str
     time: datetime
     similarity: float
@@ -31,7 +31,7 @@ SEEN = IndexMatch._fields[:-1]
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch in one thread: several wait for each other at every batch, for long where other programs run."""
+    """Run torch in one thread: several wait for each other at every batch, for long if other programs are running."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -42,20 +42,20 @@ def one_thread() -> Iterator[None]:
 
 @one_thread()
 def rank_batches(batches: Iterable[Any], queries: np.ndarray, top_k: int) -> list[list[IndexMatch]]:
-    """For each query the most similar rows, best first, equal ones by name.
+    """Return the most similar rows for each query, best first, equal ones by name.
 
     Args:
-        batches: of pyarrow, at most `BATCH` rows of `SEEN` and `vector` (D,) float16 each.
+        batches: of pyarrow, with the columns `SEEN` and `vector` (D,) float16, at most `BATCH` rows each.
         queries: (Q, D) float32, unit length.
         top_k: at least 1.
 
     Raises:
-        ValueError: a row is not finite.
+        ValueError: an embedding is not finite.
     """
     targets, margin = torch.from_numpy(queries), queries.shape[1] * 2.0**-22 + 2 * 10**-DIGITS
     best: list[list[IndexMatch]] = [[] for _ in queries]
-    reach = torch.full((len(queries), 1), -torch.inf)  # similarity of the last of the best
-    floats = torch.empty(BATCH, queries.shape[1])  # once: fresh memory costs more than the conversion
+    reach = torch.full((len(queries), 1), -torch.inf)  # similarity of the last match in a full list
+    floats = torch.empty(BATCH, queries.shape[1])  # allocated once: that costs more than the conversion
     for batch in batches:
         vectors = torch.from_dlpack(batch['vector'].flatten()).view(len(batch), -1)
         scores = targets @ floats[: len(batch)].copy_(vectors).T

@@ -15,9 +15,9 @@ from ifd_zoo.index.lancedb_tables import AGAIN, Row, told
 from ifd_zoo.index.ranking import BATCH, SEEN, IndexMatch, rank_batches
 
 LOOSE = 64
-"""Files and versions that are left before they are merged."""
+"""Number of files or versions up to which they are not merged."""
 OLD = timedelta(minutes=10)
-"""Versions of this age are deleted; a reader keeps to one for as long as a search takes."""
+"""Versions older than this are deleted; a reader uses one version for as long as its search takes."""
 NORM_TOLERANCE = 1e-3
 ALL = Only()
 
@@ -25,13 +25,13 @@ ALL = Only()
 class GalleryIndex:
     """Rows of name, person, camera, time and embedding, of one model and setting; see `open` and `open_or_create`.
 
-    A name is there once: to add it again replaces its row. Embeddings are float16, by which a similarity is off by less
-    than 5e-4, about 1e-5 as a rule. Any number of processes may read and write: each change is there in full or not at
-    all, also when the process is killed, and a search is in what was the newest state as it began.
+    Names are unique: adding one again replaces its row. Embeddings are float16, which changes a similarity by less than
+    5e-4, usually about 1e-5. Any number of processes may read and write: each change is atomic, even if the process is
+    killed, and a search sees the newest state at its start.
 
     Attributes:
         address: folder or URL of the tables.
-        key: what decides the embeddings, see `index_key`.
+        key: what the embeddings depend on, see `index_key`.
         dim: D, length of an embedding.
     """
 
@@ -41,23 +41,23 @@ class GalleryIndex:
 
     @classmethod
     def all_at(cls, place: str | Path) -> list['GalleryIndex']:
-        """The indexes of all models and settings in a folder; errors as of `open`."""
+        """Open the indexes of all models and settings in a folder; raises errors as `open` does."""
         address, database, names = lancedb_tables.connect(place)
         return [cls(address, name, database) for name in names]
 
     @classmethod
     def open(cls, place: str | Path, key: dict[str, Any]) -> 'GalleryIndex':
-        """The index of that key. Raises GalleryIndexError when there is none, or it cannot be read."""
+        """Open the index with this key. Raises GalleryIndexError if there is none or it cannot be read."""
         found = {describe_difference(index.key, key): index for index in cls.all_at(place)}
         least = min(found, key=len)
         if least:
-            advice = 'use that, or build with this one, too'
-            raise GalleryIndexError(f'{place}: was built by another model or setting ({least}); {advice}')
+            advice = 'use that one, or run build with this one, too'
+            raise GalleryIndexError(f'{place}: was built with another model or setting ({least}); {advice}')
         return found[least]
 
     @classmethod
     def open_or_create(cls, place: str | Path, key: dict[str, Any], dim: int) -> 'GalleryIndex':
-        """The index of that key and embeddings (D,), made when missing; GalleryIndexError as of `open`."""
+        """Open the index with this key and embeddings (D,), creating it if missing; GalleryIndexError as for `open`."""
         address, database, names = lancedb_tables.connect(place, make=True)
         key, name = as_json(key), lancedb_tables.table_name(as_json(key))
         if name not in names:
@@ -73,14 +73,14 @@ class GalleryIndex:
             return self.table.count_rows()
 
     def rows(self) -> list[Row]:
-        """What is known of all pictures, in no certain order."""
+        """Return all rows, without embeddings, in no particular order."""
         return [row for batch in self._scan(Row._fields) for row in lancedb_tables.rows_of(batch)]
 
     def embeddings(self, column: str = 'name', values: Collection[str] | None = None) -> dict[str, np.ndarray]:
-        """Embeddings (D,) float16 by name, or by what another column has.
+        """Return embeddings (D,) float16 by name, or by the values of another column.
 
         Args:
-            values: of that column; None for all.
+            values: of that column, to select; None for all.
         """
         from lancedb.expr import col
 
@@ -92,16 +92,16 @@ class GalleryIndex:
     def search(
         self, queries: np.ndarray, top_k: int = 10, only: Only = ALL, near: bool = False
     ) -> list[list[IndexMatch]]:
-        """For each query the most similar pictures, best first; equal ones by name.
+        """Return the most similar images for each query, best first, equal ones by name.
 
         Args:
             queries: (Q, D) or (D,), unit length.
-            top_k: at most so many are returned; may be larger than the index.
-            only: which pictures are searched.
-            near: by what `approximate.build` has made: some pictures are missed, similarities are exact.
+            top_k: maximum number of matches; may exceed the size of the index.
+            only: filter of the images to search.
+            near: use the index of `approximate.build`: some images are missed, similarities are exact.
 
         Raises:
-            ValueError: `top_k` is less than 1, or the queries have another form.
+            ValueError: `top_k` is less than 1, or the queries have the wrong shape or not unit length.
             GalleryIndexError: the index is empty or damaged, or there is no approximate one.
         """
         if top_k < 1:
@@ -120,7 +120,7 @@ class GalleryIndex:
             return [rank_batches(part, query[None], top_k)[0] for part, query in zip(found, queries, strict=True)]
 
     def search_people(self, queries: np.ndarray, top_k: int = 10, **options: Any) -> list[list[IndexMatch]]:
-        """For each query the most similar persons with a pid, each by the best picture; options as of `search`."""
+        """Return the most similar persons with a pid per query, each by its best image; options as for `search`."""
         looked_at, number = top_k, len(self)
         while True:
             looked_at, people = 4 * looked_at, []
@@ -134,32 +134,32 @@ class GalleryIndex:
                 return people
 
     def add(self, rows: Sequence[Row], embeddings: np.ndarray) -> None:
-        """Write rows, each in place of the one that has its name; all of them or, on an error, none.
+        """Write rows, replacing those with the same names; on an error none is written.
 
         Args:
-            rows: with names of which each is there once.
-            embeddings: (n, D), unit length.
+            rows: with unique names.
+            embeddings: (N, D), unit length.
 
         Raises:
             ValueError: the rows and embeddings do not fit each other or the index.
-            GalleryIndexError: a text is not Unicode, or the table cannot be written.
+            GalleryIndexError: a text is not valid Unicode, or the table cannot be written.
         """
         embeddings = np.asarray(embeddings, np.float32)
         if embeddings.shape != (len(rows), self.dim):
             raise ValueError(f'{len(rows)} rows with embeddings {embeddings.shape}; give one of {self.dim} for each')
         if len({row.name for row in rows}) < len(rows):
-            raise ValueError('a name is there twice; give each once')
+            raise ValueError('a name occurs twice; names must be unique')
         _require_unit_length(embeddings, 'an embedding')
         for row in rows:
             if not is_text(row.name + row.pid + row.camid):
-                raise GalleryIndexError(f'{row.name!r}: is not UTF-8; give it another name')
+                raise GalleryIndexError(f'{row.name!r}: is not UTF-8; rename it')
         if rows:
             with told(self.address, AGAIN):
                 merge = self.table.merge_insert('name').when_matched_update_all().when_not_matched_insert_all()
                 merge.execute(lancedb_tables.as_table(rows, embeddings, self.key))
 
     def remove(self, names: Collection[str] = (), pids: Collection[str] = ()) -> int:
-        """Take out pictures of these names, and all of these persons; returns how many there were."""
+        """Remove the images with these names and all images of these persons; return their number."""
         from lancedb.expr import col
 
         before = len(self)
@@ -170,10 +170,10 @@ class GalleryIndex:
         return before - len(self)
 
     def check(self) -> int:
-        """Read all rows, compare each with its checksum, and return how many there are.
+        """Read all rows, verify their checksums, and return the number of rows.
 
         Raises:
-            GalleryIndexError: a file cannot be read, or a row is not as it was written.
+            GalleryIndexError: a file cannot be read, or a row has changed since it was written.
         """
         number, damaged = 0, []
         with told(self.address):
@@ -187,7 +187,7 @@ class GalleryIndex:
         return number
 
     def describe(self) -> dict[str, Any]:
-        """Counts, megabytes of the newest version, and the key; JSON values."""
+        """Return counts, megabytes of the newest version, and the key, as JSON values."""
         rows = self.rows()
         with told(self.address):
             size, made = self.table.stats()['total_bytes'], [one.index_type for one in self.table.list_indices()]
@@ -196,11 +196,12 @@ class GalleryIndex:
         return counts | {'approximate': made, 'dim': self.dim, 'key': self.key}
 
     def tidy(self, older: timedelta = OLD, loose: int = 0) -> None:
-        """Merge files, take new rows into the approximate index, and delete versions that are older.
+        """Merge files, add new rows to the approximate index, and delete old versions.
 
         Args:
-            older: what is close to none is an error for those who read or write meanwhile.
-            loose: files and versions at which nothing is done yet; nor is it then while somebody else writes.
+            older: age from which versions are deleted; close to zero, it makes concurrent readers and writers fail.
+            loose: number of files or versions up to which nothing is done; if not 0, nor is it while another process
+                writes.
         """
         with told(self.address, AGAIN):
             files = self.table.stats()['fragment_stats']['num_fragments']
@@ -208,22 +209,22 @@ class GalleryIndex:
                 if max(files, len(self.table.list_versions())) > loose:
                     self.table.optimize(cleanup_older_than=older)
             except RuntimeError as error:
-                if not loose or 'commit conflict' not in str(error):  # else who has written will tidy up
+                if not loose or 'commit conflict' not in str(error):  # otherwise the other writer tidies up
                     raise
 
     def _scan(self, columns: Sequence[str], expression: Any = None) -> Iterator[Any]:
-        """Record batches of these columns."""
+        """Yield record batches of these columns."""
         with told(self.address):
             search = self.table.search().select(list(columns))
             yield from (search if expression is None else search.where(expression)).to_batches(BATCH)
 
 
 def is_text(text: str) -> bool:
-    """Whether a text can be written: names of files need not be UTF-8."""
+    """Return whether a text can be encoded as UTF-8, which file names need not be."""
     return text.isascii() or not any('\ud800' <= letter <= '\udfff' for letter in text)
 
 
 def _require_unit_length(vectors: np.ndarray, what: str) -> None:
     lengths = np.linalg.norm(vectors, axis=1)
-    if not (np.abs(lengths - 1) < NORM_TOLERANCE).all():  # written so that NaN is refused, too
+    if not (np.abs(lengths - 1) < NORM_TOLERANCE).all():  # in this form NaN is rejected, too
         raise ValueError(f'{what} is not of unit length, or not finite; divide it by its norm')
