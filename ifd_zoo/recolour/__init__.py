@@ -1,7 +1,7 @@
-"""Other clothes for the person in a photo, and what they do to a model's similarities.
+"""Recolouring the clothes in a photo, and what that does to a model's similarities.
 
-`Recolour` and `Swap` change a photo by its label map; `WARDROBE` is a fixed set of such changes; `clothing_sensitivity`
-tells how far they move a model, and `movement_chart` draws it.
+`Recolour` and `Swap` edit a photo by its label map; `WARDROBE` is a fixed set of such changes; `clothing_sensitivity`
+measures how far they move a model's similarities, and `movement_chart` draws it.
 """
 
 from ifd_zoo.recolour.changes import BOTTOM, TOP, WARDROBE, Change

@@ -1,4 +1,4 @@
-"""The fixed set of changes that a model's sensitivity to clothing is measured with."""
+"""The fixed set of changes with which a model's clothing sensitivity is measured."""
 
 from typing import NamedTuple
 
@@ -7,12 +7,12 @@ from ifd_zoo.recolour.edits import Edit, Recolour, Swap
 
 class Change(NamedTuple):
     name: str
-    """For people, unique within the set."""
+    """Display name, unique within the set."""
     edit: Edit
 
 
 TOP = ('upper', 'dress', 'coat')
-"""Clothes of the trunk. All three, since parsers often take one for another, also within one garment."""
+"""Clothes of the upper body: all three, since parsers often confuse them, even within one garment."""
 
 BOTTOM = ('lower',)
 
@@ -30,7 +30,7 @@ WARDROBE = (
     Change('purple top and bottom', Recolour((*TOP, *BOTTOM), '#5b2a86')),
     Change('top and bottom swapped', Swap(TOP, BOTTOM)),
 )
-"""Six of the top, three of the bottom, two of both, and one that changes neither colour but where it is.
+"""Six of the top, three of the bottom, two of both, and one that keeps the colours but swaps their places.
 
-Never changed, since numbers measured with another set cannot be compared with these.
+Must not change: numbers measured with different sets are not comparable.
 """

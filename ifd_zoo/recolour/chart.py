@@ -1,4 +1,4 @@
-"""How similarities move when the clothes change, as SVG text for a page of either colour scheme."""
+"""SVG chart of how similarities move when the clothes change, for pages in a light or dark colour scheme."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-WIDTH = 360  # that of a phone, where its text is read without scrolling
+WIDTH = 360  # that of a phone, so that the text can be read without scrolling
 NAME, LANE, GAP = 20, 15, 8  # heights of a photo's name and of one model's line, and space between gallery photos
 NAME_LENGTH = 46  # characters that fit in a line
 
 
 class Series(NamedTuple):
-    """One model."""
+    """Similarities of one model."""
 
     name: str
     base: np.ndarray
@@ -27,18 +27,18 @@ class Series(NamedTuple):
 
 
 def movement_chart(names: Sequence[str], series: Sequence[Series], title: str) -> str:
-    """For each gallery photo and model a dot at the similarity before, a tick for each change, and a line over all.
+    """Return an SVG chart: by photo and model, a dot before the change, a tick for each change, and a line over all.
 
-    Below the title is a legend, above a photo's lines its name. Text has the colour of the text around the picture. The
-    numbers are in its description, for who cannot see it.
+    A legend is below the title, and each photo's name above its lines. Text has the colour of the text around the
+    chart. The chart's description gives the numbers to those who cannot see it.
 
     Args:
         names: of the G gallery photos, from top to bottom; any text.
         series: up to `len(COLOURS)` models, for the same photos.
-        title: above the plot, and read aloud in place of the picture.
+        title: above the plot, and read aloud in place of the chart.
 
     Raises:
-        ValueError: there is no photo, or no model, or too many, or their numbers do not fit together.
+        ValueError: there is no photo, no model or too many, shapes do not match, or a similarity is not finite.
     """
     _check(names, series)
     span = NAME + LANE * len(series) + GAP
@@ -63,7 +63,7 @@ def movement_chart(names: Sequence[str], series: Sequence[Series], title: str) -
 
 def _check(names: Sequence[str], series: Sequence[Series]) -> None:
     if len(names) == 0 or not 1 <= len(series) <= len(COLOURS):
-        raise ValueError(f'give one photo at least, and one to {len(COLOURS)} models')
+        raise ValueError(f'give at least one photo, and one to {len(COLOURS)} models')
     for one in series:
         if np.shape(one.base) != (len(names),) or np.ndim(one.changed) != 2 or np.shape(one.changed)[1] != len(names):
             shapes = f'{np.shape(one.base)} before and {np.shape(one.changed)} after the changes'
@@ -73,7 +73,7 @@ def _check(names: Sequence[str], series: Sequence[Series]) -> None:
 
 
 def _draw_lane(axes: 'Axes', one: Series, index: int, y: float, place: int) -> 'Line2D':
-    """Line, ticks and dot of one model for one photo; returns the dot."""
+    """Draw the line, ticks and dot of one model for one photo; return the dot."""
     colour, base, changed = COLOURS[place], one.base[index], one.changed[:, index]
     ends = min([base, *changed]), max([base, *changed])
     axes.plot(ends, [y, y], color=colour, linewidth=3, alpha=0.45)
@@ -91,7 +91,7 @@ def _draw_legend(axes: 'Axes', dots: Sequence['Line2D'], names: Sequence[str], t
 
 def _draw_axis(axes: 'Axes', values: np.ndarray) -> None:
     low, high = values.min(), values.max()
-    room = max(0.05 * (high - low), 0.005)  # the numbers of a narrower axis would have many digits
+    room = max(0.05 * (high - low), 0.005)  # the tick labels of a narrower axis would have many digits
     axes.set(xlim=(low - room, high + room), xlabel='similarity')
     axes.locator_params(axis='x', nbins=6)
     axes.grid(axis='x')
@@ -99,7 +99,7 @@ def _draw_axis(axes: 'Axes', values: np.ndarray) -> None:
 
 
 def _sentence(name: str, series: Sequence[Series], index: int) -> str:
-    """The numbers of one photo in words."""
+    """Return the numbers of one photo as a sentence."""
     parts = []
     for one in series:
         text = f'{one.name} {one.base[index]:.3f}'

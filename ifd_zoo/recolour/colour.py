@@ -1,8 +1,8 @@
-"""Colours of cloth: sRGB, linear light, and Oklab.
+"""Colour spaces for cloth: sRGB, linear light, and Oklab.
 
 Oklab is Björn Ottosson's "A perceptual color space for image processing" (2020). Its three values grow with the cube
-root of light, so a light that is s**3 times as bright scales all three by s, and a / L and b / L stay: the shade and
-the dye of a cloth come apart.
+root of light: light that is s**3 times as bright scales all three by s and leaves a / L and b / L as they are, which
+separates the shading of a cloth from its dye.
 """
 
 from collections.abc import Sequence
@@ -38,37 +38,37 @@ def _encode(light: np.ndarray) -> np.ndarray:
 
 LINEAR = _decode(np.arange(256) / 255).astype(np.float32)
 STEPS = 4095
-# By the square root of light, which spends the entries about as evenly as sRGB spends its levels.
+# Indexed by the square root of light, which spaces the entries about as evenly as sRGB spaces its levels.
 LEVELS = np.round(255 * _encode(np.linspace(0, 1, STEPS + 1) ** 2)).astype(np.uint8)
 
 
 def to_linear(rgb: np.ndarray) -> np.ndarray:
-    """sRGB levels uint8 -> light float32 in [0, 1]; any shape."""
+    """Convert sRGB levels uint8 to linear light float32 in [0, 1]; any shape."""
     return LINEAR[rgb]
 
 
 def from_linear(light: np.ndarray) -> np.ndarray:
-    """Light -> sRGB levels uint8, clipped to what a screen shows; any shape."""
+    """Convert linear light to sRGB levels uint8, clipped to the displayable range; any shape."""
     return LEVELS[(np.sqrt(np.clip(light, 0, 1)) * STEPS + 0.5).astype(np.uint16)]
 
 
 def to_oklab(rgb: np.ndarray) -> np.ndarray:
-    """sRGB levels (..., 3) uint8 -> Oklab (..., 3) float32: L in [0, 1], a (green to red), b (blue to yellow)."""
+    """Convert sRGB (..., 3) uint8 to Oklab (..., 3) float32: L in [0, 1], a (green to red), b (blue to yellow)."""
     return light_to_oklab(to_linear(rgb))
 
 
 def light_to_oklab(light: np.ndarray) -> np.ndarray:
-    """As `to_oklab`, of light (..., 3)."""
+    """Convert linear light (..., 3) to Oklab, as `to_oklab` does for sRGB."""
     return np.cbrt(light @ RGB_TO_CONES.T) @ CONES_TO_LAB.T
 
 
 def from_oklab(lab: np.ndarray) -> np.ndarray:
-    """Oklab (..., 3) -> sRGB levels (..., 3) uint8, clipped to what a screen shows."""
+    """Convert Oklab (..., 3) to sRGB levels (..., 3) uint8, clipped to the displayable range."""
     return from_linear((lab @ LAB_TO_CONES.T) ** 3 @ CONES_TO_RGB.T)
 
 
 def parse_colour(value: str | Sequence[int]) -> tuple[int, int, int]:
-    """The colour (red, green, blue) of `#rrggbb` or of three whole numbers from 0 to 255.
+    """Return (red, green, blue) of `#rrggbb` or of three integers from 0 to 255.
 
     Raises:
         ValueError: it is neither.
@@ -86,5 +86,5 @@ def parse_colour(value: str | Sequence[int]) -> tuple[int, int, int]:
 
 
 def to_hex(colour: Sequence[int]) -> str:
-    """(red, green, blue) -> `#rrggbb`."""
+    """Return (red, green, blue) as `#rrggbb`."""
     return f'#{bytes(colour).hex()}'

@@ -1,4 +1,4 @@
-"""Changes of the clothes in a photo: `Recolour` and `Swap`, as values that can be compared, stored and sent."""
+"""Edits of the clothes in a photo: `Recolour` and `Swap`, as values that can be compared, stored and sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,28 +14,28 @@ from ifd_zoo.recolour.patterns import PATTERNS
 from ifd_zoo.recolour.seams import blend
 
 COLOURABLE = MASK_SETS['with_hat']
-"""The classes that can be changed: everything that is worn, and nothing of the body."""
+"""Classes that can be edited: everything worn, and no part of the body."""
 
 SCALES = (0.005, 0.5)
-"""Smallest and largest period of a pattern, as a share of the person's height."""
+"""Smallest and largest period of a pattern, relative to the person's height."""
 
-BEND = 0.12  # periods by which a pattern moves on a deep fold
-DEEP = 0.2  # change of log L of a deep fold
+BEND = 0.12  # shift of a pattern on a deep fold, in periods
+DEEP = 0.2  # change of log L on a deep fold
 
 
 @dataclass(frozen=True)
 class Recolour:
-    """Clothes get another colour, plain or patterned, and keep their folds.
+    """Another colour for clothes, plain or patterned; the folds stay.
 
     Args:
-        classes: names out of `COLOURABLE`; those that a photo does not show are passed over, but for the last.
-        colour: (red, green, blue), whole numbers from 0 to 255, or `#rrggbb`.
-        pattern: name out of `PATTERNS`.
+        classes: names from `COLOURABLE`; a photo must show at least one of them, others are skipped.
+        colour: (red, green, blue), integers from 0 to 255, or `#rrggbb`.
+        pattern: name from `PATTERNS`.
         second: the pattern's other colour; None if and only if the pattern is `plain`.
-        scale: the pattern's period as a share of the person's height, within `SCALES`.
+        scale: the pattern's period relative to the person's height, within `SCALES`.
 
     Raises:
-        ValueError: one of them is not as said.
+        ValueError: one of them is invalid.
     """
 
     classes: tuple[str, ...]
@@ -45,7 +45,7 @@ class Recolour:
     scale: float = 0.05
 
     def __post_init__(self) -> None:
-        # Any spelling of the same change becomes the same value.
+        # Normalised, so that equal edits are equal values.
         object.__setattr__(self, 'classes', _checked_classes(self.classes))
         object.__setattr__(self, 'colour', parse_colour(self.colour))
         if not isinstance(self.pattern, str) or self.pattern not in PATTERNS:
@@ -58,24 +58,24 @@ class Recolour:
             raise ValueError(f'scale must be a number from {SCALES[0]} to {SCALES[1]}, got {self.scale!r}')
 
     def applies(self, label_map: np.ndarray) -> bool:
-        """Whether the label map shows one of the classes."""
+        """Return whether the label map shows one of the classes."""
         return bool(class_mask(label_map, self.classes).any())
 
     def apply(self, photo: Image.Image, label_map: np.ndarray) -> Image.Image:
-        """The photo (RGB) after the change.
+        """Return the edited photo (RGB).
 
         Args:
             photo: RGB.
             label_map: (H, W) in `LABELS`.
 
         Raises:
-            ValueError: the label map has another size than the photo, or shows none of the classes.
+            ValueError: the photo is not RGB, or the label map has another size or shows none of the classes.
         """
         mask = _mask(photo, label_map, self.classes)
         before = np.array(photo)
         after = before.copy()
         height = int(np.ptp(np.flatnonzero((label_map != LABELS.index('background')).any(axis=1)))) + 1
-        # Each class by itself: a dark coat over a white shirt is no fold.
+        # Each class by itself: a dark coat over a white shirt is not a fold.
         for label in class_indices(self.classes):
             rows, columns = np.nonzero(label_map == label)
             if len(rows):
@@ -84,7 +84,7 @@ class Recolour:
         return Image.fromarray(blend(before, after, mask))
 
     def _dye(self, rows: np.ndarray, columns: np.ndarray, folds: np.ndarray, height: int) -> np.ndarray:
-        """Light of the cloth under even light, (3,) or (N, 3), at N places."""
+        """Return the light of the cloth under even lighting, (3,) or (N, 3), at N pixels."""
         dye = to_linear(np.array(self.colour))
         if self.pattern == 'plain':
             return dye
@@ -96,13 +96,13 @@ class Recolour:
 
 @dataclass(frozen=True)
 class Swap:
-    """Two groups of clothes change their looks: colour, contrast and brightness; each keeps its pattern and its folds.
+    """Swapped looks (colour, contrast and brightness) of two groups of clothes; each keeps its pattern and its folds.
 
     Args:
-        classes, others: names out of `COLOURABLE`, no name in both; of each group a photo must show one.
+        classes, others: disjoint names from `COLOURABLE`; a photo must show at least one of each group.
 
     Raises:
-        ValueError: one of them is not as said.
+        ValueError: one of them is invalid.
     """
 
     classes: tuple[str, ...]
@@ -116,11 +116,11 @@ class Swap:
             raise ValueError(f'clothes cannot be swapped with themselves: {", ".join(sorted(both))}')
 
     def applies(self, label_map: np.ndarray) -> bool:
-        """Whether the label map shows a class of either group."""
+        """Return whether the label map shows at least one class of each group."""
         return all(class_mask(label_map, names).any() for names in (self.classes, self.others))
 
     def apply(self, photo: Image.Image, label_map: np.ndarray) -> Image.Image:
-        """As for `Recolour`; the label map must show one class of either group."""
+        """Return the edited photo, as `Recolour.apply`; the label map must show at least one class of each group."""
         masks = [_mask(photo, label_map, names) for names in (self.classes, self.others)]
         before = np.array(photo)
         after = before.copy()

@@ -1,7 +1,7 @@
-"""The light on a cloth, told from its dye.
+"""Separates the light on a cloth from its dye.
 
-What changes L but neither a / L nor b / L (see `colour`) is a fold; what changes them together is a printed or woven
-pattern, which cloth of another colour does not have.
+A change of L alone, with the same a / L and b / L (see `colour`), is a fold; a change of all of them is a printed or
+woven pattern, which cloth of another colour does not have.
 """
 
 from typing import NamedTuple
@@ -10,39 +10,39 @@ import numpy as np
 
 from ifd_zoo.recolour.colour import light_to_oklab
 
-DARK = 0.05  # Oklab L; below, a photo has more noise than colour
-TINT_NOISE = 0.03  # of a / L and b / L within plain cloth; less is no pattern
-LEAST = 0.01  # spread; less is the noise of 8 bits
-USUAL = 0.12  # spread of log L; more is a pattern and no folds
-DARKEST, BRIGHTEST = 2.5, 1.5  # spreads; what is further out is a buckle, a hand or a rim of ground inside the mask
-CALM = 0.3  # power of the lightness ratio by which dark cloth that becomes bright loses its noise
-ROOM = 0.05  # log L that every cloth, white too, keeps for its bright sides
-STRETCH = 1.4  # by which the contrast of a garment changes at most when looks are traded
-SAMPLE = 10_000  # pixels, about, that statistics are taken of
+DARK = 0.05  # Oklab L; below it, a photo has more noise than colour
+TINT_NOISE = 0.03  # of a / L and b / L within plain cloth; smaller changes are not a pattern
+LEAST = 0.01  # spread; a smaller one is 8-bit noise
+USUAL = 0.12  # spread of log L; a larger one comes from a pattern, not from folds
+DARKEST, BRIGHTEST = 2.5, 1.5  # spreads; further out are buckles, hands or a rim of background inside the mask
+CALM = 0.3  # power of the lightness ratio; weakens the noise of dark cloth that becomes bright
+ROOM = 0.05  # log L that every cloth, even white, keeps for its bright sides
+STRETCH = 1.4  # largest factor by which a garment's contrast changes when looks are swapped
+SAMPLE = 10_000  # approximate number of pixels from which statistics are computed
 
 
 class Look(NamedTuple):
-    """What a garment looks like as a whole."""
+    """The look of a garment as a whole."""
 
     log: float
-    """Middle of log L."""
+    """Median of log L."""
     spread: float
-    """Spread of log L, as of a standard deviation."""
+    """Spread of log L, comparable to a standard deviation."""
     tint: np.ndarray
-    """Middle of (a / L, b / L)."""
+    """Median of (a / L, b / L)."""
     variety: np.ndarray
     """Spread of (a / L, b / L)."""
 
 
 def find_folds(lab: np.ndarray, dye: np.ndarray) -> np.ndarray:
-    """How the light varies over one garment, for a cloth of another dye.
+    """Return how the light varies over a garment, for use on a cloth of another dye.
 
     Args:
         lab: Oklab (N, 3) of its pixels.
-        dye: the new cloth's light (3,).
+        dye: light (3,) of the new cloth.
 
     Returns:
-        Change of log L (N,) float32 against the middle of the garment, without what comes from patterns.
+        Change of log L (N,) float32 against the median of the garment, without what comes from patterns.
     """
     light = np.maximum(lab[:, 0], DARK)
     log = np.log(light)
@@ -54,27 +54,27 @@ def find_folds(lab: np.ndarray, dye: np.ndarray) -> np.ndarray:
 
 
 def fold(dye: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """A dye under the light of the folds.
+    """Return a dye under the light of the folds.
 
     Args:
         dye: light (3,) or (N, 3) float32.
         folds: change of log L (N,).
 
     Returns:
-        Light (N, 3), at most 1 and of the dye's hue: bright sides of a bright cloth get flatter, none is cut off.
+        Light (N, 3), at most 1 and of the dye's hue: bright sides of a bright cloth are compressed, not clipped.
     """
-    room = -np.log(np.maximum(dye.max(axis=-1), 1e-3)) / 3  # up to the brightest that a screen shows
+    room = -np.log(np.maximum(dye.max(axis=-1), 1e-3)) / 3  # up to the brightest displayable value
     down = np.minimum(room - ROOM, 0)
     room = np.maximum(room, ROOM)
-    bright = room * -np.expm1(-np.maximum(folds, 0) / room)  # slope 1 at 0, and below the room everywhere
+    bright = room * -np.expm1(-np.maximum(folds, 0) / room)  # slope 1 at 0, and less than `room` everywhere
     return dye * np.exp(3 * (np.where(folds > 0, bright, folds) + down))[:, None]
 
 
 def trade_looks(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two garments with the middle and the spread of each other's light, and the middle of each other's tint.
+    """Return two garments, each with the median and spread of the other's light and the median of the other's tint.
 
-    By how much the colour of a pixel differs from the middle tint stays, so a pattern stays. Trading twice gives back
-    about the first colours, unless contrasts differ by more than `STRETCH` or a colour is beyond the screen.
+    The difference of each pixel from the median tint stays, so patterns stay. Swapping twice approximately restores the
+    colours, unless contrasts differ by more than `STRETCH` or a colour is not displayable.
 
     Args:
         first, second: Oklab (N, 3), (M, 3).
@@ -103,10 +103,10 @@ def _dressed(lab: np.ndarray, own: Look, other: Look) -> np.ndarray:
 
 
 def _explained(tint: np.ndarray, log: np.ndarray) -> np.ndarray:
-    """The part (N,) of log L that a quadratic of the tint (N, 2) tells; ridge regression, so that noise tells none."""
+    """Return the part (N,) of log L that a quadratic of the tint (N, 2) explains; ridge regression leaves out noise."""
     step = _step(log)
     a, b = (tint - np.median(tint[::step], axis=0)).T
-    terms = np.stack([a, b, 10 * a * a, 10 * b * b, 10 * a * b])  # 10: a strong tint is 0.1, so all terms are alike
+    terms = np.stack([a, b, 10 * a * a, 10 * b * b, 10 * a * b])  # 10: a strong tint is 0.1, so terms are of one scale
     some = terms[:, ::step]
     mean = some.mean(1, keepdims=True)
     some = some - mean
@@ -117,13 +117,13 @@ def _explained(tint: np.ndarray, log: np.ndarray) -> np.ndarray:
 
 
 def _spread(values: np.ndarray) -> tuple[float, float]:
-    """The middle, and what in a normal distribution is the standard deviation; neither heeds outliers."""
+    """Return the median, and a spread that is the standard deviation of a normal distribution; both ignore outliers."""
     low, middle, high = np.percentile(values[:: _step(values)], [16, 50, 84])
     return float(middle), max(float(high - low) / 2, LEAST)
 
 
 def _limited(change: np.ndarray, low: float | np.ndarray, high: float | np.ndarray) -> np.ndarray:
-    """Between both ends, smoothly, and as it is near 0."""
+    """Return values limited smoothly to [low, high]; those near 0 hardly change."""
     end = np.where(change < 0, np.float32(low), np.float32(high))
     return end * np.tanh(change / end)
 

@@ -1,26 +1,26 @@
-"""Where recoloured cloth meets the rest of the photo."""
+"""Blending recoloured cloth into the photo."""
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-SOFTNESS = 1 / 450  # of the photo's longer side: standard deviation of the edge
-FINEST = 0.7  # pixels; the edge of a small photo
-INNER, OUTER = 247, 8  # of 255 of the blurred mask: a pixel that shows the cloth alone, and one that shows none
-SEEN = 6  # of 255; a neighbourhood with less tells no colour
+SOFTNESS = 1 / 450  # standard deviation of the edge, relative to the photo's longer side
+FINEST = 0.7  # pixels; for small photos
+INNER, OUTER = 247, 8  # of 255 in the blurred mask: from the first up a pixel is cloth only, up to the second none
+SEEN = 6  # of 255; a neighbourhood with a lower share of known pixels gives no colour
 
 
 def blend(photo: np.ndarray, changed: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The changed pixels under the mask, the photo elsewhere, and a soft edge of a pixel or two.
+    """Return the changed pixels under the mask and the photo elsewhere, with a soft edge of a pixel or two.
 
-    Pixels at the edge show both, and would keep a rim of the old colour. So they are not used: cloth and surroundings
-    are continued from either side of the edge, and mixed there.
+    Pixels at the edge mix both and would keep a rim of the old colour. So they are not used: the colours of the cloth
+    and of its surroundings are extended from either side across the edge, and mixed there.
 
     Args:
         photo, changed: (H, W, 3) uint8.
-        mask: (H, W) bool, true somewhere.
+        mask: (H, W) bool, True for at least one pixel.
 
     Returns:
-        (H, W, 3) uint8. No pixel differs from the photo that is further than `reach(mask.shape)` from the mask.
+        (H, W, 3) uint8; pixels further than `reach(mask.shape)` from the mask are those of the photo.
     """
     window = _window(mask, reach(mask.shape))
     softness = _softness(mask.shape)
@@ -37,7 +37,7 @@ def blend(photo: np.ndarray, changed: np.ndarray, mask: np.ndarray) -> np.ndarra
 
 
 def reach(shape: tuple[int, int]) -> int:
-    """Pixels outside a mask of shape (H, W) that `blend` may touch."""
+    """Return how many pixels beyond a mask of shape (H, W) `blend` may change."""
     return int(np.ceil(4 * _softness(shape)))
 
 
@@ -46,11 +46,11 @@ def _softness(shape: tuple[int, int]) -> float:
 
 
 def continue_colours(picture: Image.Image, known: np.ndarray, otherwise: Image.Image, radius: float) -> Image.Image:
-    """The picture where known; near that its colours, spread; `otherwise` where nothing known is near."""
+    """Return `picture` where it is known, its colours spread nearby, and `otherwise` where nothing known is near."""
     mask = _image(known)
     layer = picture.copy()
     layer.putalpha(mask)
-    # Premultiplied: so the blur averages the known pixels only.
+    # Premultiplied, so that the blur averages only known pixels.
     near = layer.convert('RGBa').filter(ImageFilter.BoxBlur(radius)).convert('RGBA')
     result = otherwise.copy()
     result.paste(near.convert('RGB'), mask=near.getchannel('A').point(lambda level: 255 * (level >= SEEN)))
@@ -63,7 +63,7 @@ def _image(mask: np.ndarray) -> Image.Image:
 
 
 def _window(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
-    """The box around the mask, with a margin."""
+    """Return the bounding box of the mask, with a margin."""
     spans = []
     for axis in (1, 0):
         places = np.flatnonzero(mask.any(axis=axis))

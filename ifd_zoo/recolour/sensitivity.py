@@ -1,4 +1,4 @@
-"""How far the similarities of a model move when nothing but the clothes changes."""
+"""Clothing sensitivity: how far a model's similarities move when only the clothes change."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,14 +20,14 @@ class Outfits(NamedTuple):
     pictures: tuple[Image.Image, ...]
     """One for each name."""
     left_out: tuple[str, ...]
-    """Names of the changes that do not apply, since the photo shows no such clothes."""
+    """Names of the changes that do not apply because the photo shows no such clothes."""
 
 
 class Sensitivity(NamedTuple):
-    """Clothing sensitivity of one model, for one query and G gallery photos, over E changes of clothes."""
+    """Clothing sensitivity of one model, for one query, G gallery photos and E changes of clothes."""
 
     value: float
-    """S, in [0, 2]; 0 for a model that does not heed these clothes at all."""
+    """S, in [0, 2]; 0 for a model that ignores these clothes entirely."""
     base: np.ndarray
     """(G,) float32: cosine similarity of the unchanged query to each gallery photo."""
     changed: np.ndarray
@@ -36,7 +36,7 @@ class Sensitivity(NamedTuple):
 
 
 def try_on(photo: Image.Image, label_map: np.ndarray, changes: Sequence[Change] = WARDROBE) -> Outfits:
-    """The photo after each of the changes that apply to it.
+    """Apply all changes that fit the photo.
 
     Args:
         photo: RGB.
@@ -60,19 +60,19 @@ def clothing_sensitivity(
     label_map: np.ndarray | None = None,
     changes: Sequence[Change] = WARDROBE,
 ) -> Sensitivity:
-    """The mean absolute change of similarity over a set of changes e and a gallery g,
+    """Compute the mean absolute change of similarity over a set of changes e and a gallery g,
 
         S = 1 / (E G) sum_e sum_g |cos(f(q_e), f(g)) - cos(f(q), f(g))|
 
     with f the test feature and q_e the query in the clothes of e. The query is parsed once: a change moves no clothes,
-    so every q_e has the label map of q, and what changes is what the model sees and not where it is told to look.
-    S is in units of the cosine: to compare two models, see also how far apart their similarities lie (`base`).
+    so every q_e shares the label map of q, and only what the model sees changes, not where it is told to look. S is in
+    units of the cosine: to compare two models, see also how far apart their similarities are (`base`).
 
     Args:
         predictor: of the model.
         query: see `ifd_zoo.images.loading.load_image`.
-        gallery: embeddings (G, D), of unit length, by the same predictor; one at least.
-        label_map: of the query (H, W) in `LABELS`; by default the predictor's parser makes it.
+        gallery: embeddings (G, D) by the same predictor, unit length; at least one.
+        label_map: of the query, (H, W) in `LABELS`; by default made by the predictor's parser.
 
     Raises:
         ImageError: the query cannot be used.
@@ -80,13 +80,13 @@ def clothing_sensitivity(
     """
     width = embedding_size(predictor.model)
     if gallery.ndim != 2 or len(gallery) == 0 or gallery.shape[1] != width:
-        raise ValueError(f'the gallery must be embeddings of shape (G, {width}), one at least, got {gallery.shape}')
+        raise ValueError(f'the gallery must be embeddings of shape (G, {width}), at least one, got {gallery.shape}')
     photo = load_image(query)
     if label_map is None:
         label_map = predictor.parser.parse([photo])[0]
     outfits = try_on(photo, label_map, changes)
     if not outfits.names:
-        raise ValueError('no clothes to change were found in the query: choose a photo that shows them, or a parser')
+        raise ValueError('no clothes to change were found in the query: choose another photo, or another parser')
     pictures = [photo, *outfits.pictures]
     similarity = np.clip(predictor.embed(pictures, [label_map] * len(pictures)) @ gallery.T, -1, 1)
     base, changed = similarity[0], similarity[1:]
