@@ -1,1 +1,1 @@
-"""What every room uses and none owns: errors, files, tables, values that flags may have."""
+"""Helpers shared by the whole package: errors, files, tables, lazy imports and the choices of flags."""

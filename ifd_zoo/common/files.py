@@ -1,4 +1,4 @@
-"""Files that are there in full or not at all, and what tells them apart."""
+"""Atomic writing and hashing of files."""
 
 import hashlib
 import os
@@ -10,20 +10,20 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A new file's temporary path: it takes the place of `path` when the block ends, and vanishes when the block fails.
+    """Yield a temporary path that replaces `path` when the block succeeds and is deleted when it fails.
 
     Args:
-        path: its folder is made when missing.
+        path: its folder is created if missing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not made of path.name, which may already be as long as the file system allows; nor of the process's number, which
-    # another machine that writes to the same folder may have, too.
+    # Not derived from path.name, which may already be as long as the file system allows, nor from the process ID, which
+    # may be the same on another machine that writes to the same folder.
     temporary = path.parent / f'.{secrets.token_hex(8)}.tmp'
     try:
         temporary.touch()
-        mode = temporary.stat().st_mode  # as the umask and the folder want it
+        mode = temporary.stat().st_mode  # set by the umask and the folder
         yield temporary
-        if temporary.stat().st_mode != mode:  # safetensors makes a file that its owner alone may read
+        if temporary.stat().st_mode != mode:  # safetensors makes files that only their owner may read
             temporary.chmod(mode)
         os.replace(temporary, path)
     except BaseException:
@@ -32,6 +32,6 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of the file's bytes, in hexadecimal digits. Raises OSError when it cannot be read."""
+    """Return the SHA-256 of a file as hexadecimal digits. Raises OSError if it cannot be read."""
     with path.open('rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()

@@ -1,4 +1,4 @@
-"""Imports that wait until they are needed: torch and timm take seconds, and `--help` needs neither."""
+"""Deferred imports: torch and timm take seconds to import, and `--help` needs neither."""
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -10,13 +10,13 @@ from typing import Any
 
 
 def lazy_names(package: str, homes: Mapping[str, Iterable[str]]) -> tuple[Callable[[str], Any], list[str]]:
-    """`__getattr__` (PEP 562) and `__all__` of a package whose modules are imported when a name of theirs is asked for.
+    """Return `__getattr__` (PEP 562) and `__all__` of a package that imports its modules when a name is first used.
 
     Args:
         package: its `__name__`.
-        homes: module of the package, or full name of one elsewhere, to the names that the package takes from it; its
-            own modules are names, too. None may be called as a module of the package is, which would hide it once it
-            has been imported.
+        homes: maps a module of the package, or the full name of one elsewhere, to the names that the package exports
+            from it; the package's own modules are names, too. No exported name may equal that of a module of the
+            package, which would hide it once imported.
     """
     home_of = {name: module for module, names in homes.items() for name in names}
 
@@ -34,7 +34,7 @@ def lazy_names(package: str, homes: Mapping[str, Iterable[str]]) -> tuple[Callab
 
 
 def import_with(first: str, then: str) -> None:
-    """Import the module `then` right after the module `first`: at once, or when somebody imports that."""
+    """Import the module `then` right after the module `first`: at once if that is loaded, else when it is imported."""
     if first in sys.modules:
         import_module(then)
     else:

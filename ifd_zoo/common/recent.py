@@ -1,4 +1,4 @@
-"""A mapping that forgets what was not used for longest."""
+"""Least recently used (LRU) cache."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, MutableMapping
@@ -7,11 +7,11 @@ from typing import Any
 
 
 class Recent(MutableMapping):
-    """The values that were set or read last. Safe between threads.
+    """The values that were most recently set or read. Thread-safe.
 
     Args:
-        most: limit of the sizes of all values together; a larger value is not kept at all.
-        size: of a value; each counts 1 by default.
+        most: limit on the total size of all values; a value larger than this is not kept at all.
+        size: returns the size of a value; by default each counts 1.
     """
 
     def __init__(self, most: float, size: Callable[[Any], float] = lambda value: 1) -> None:
@@ -38,7 +38,7 @@ class Recent(MutableMapping):
             self._used -= self._size(self._values.pop(key))
 
     def pop(self, key: Hashable, default: Any = None) -> Any:
-        """Remove a value and return it; `default` where there is none."""
+        """Remove a value and return it, or `default` if there is none."""
         with self._lock:
             value = self._values.get(key, default)
             if key in self._values:

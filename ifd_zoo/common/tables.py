@@ -1,4 +1,4 @@
-"""Tables: in Markdown, and as CSV files. A spreadsheet that opens one runs nothing that is in it."""
+"""Tables in Markdown and CSV. Cells are escaped so that no spreadsheet runs them as formulas."""
 
 import csv
 import re
@@ -6,35 +6,35 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 FORMULA = re.compile("'*[=+\\-@\t\r]")
-"""Begins what spreadsheets take for a formula, and, so that both can be told apart, that with apostrophes in front."""
+"""Start of text that spreadsheets take for a formula, also after apostrophes, so that escaping can be undone."""
 
 
 def markdown_table(rows: Iterable[Sequence[object]]) -> str:
-    """A table in Markdown.
+    """Return a table in Markdown.
 
     Args:
-        rows: of equal length, the head first.
+        rows: of equal length, the header first.
     """
     head, *lines = rows
     return '\n'.join([markdown_row(head), '|' + '---|' * len(head), *map(markdown_row, lines)])
 
 
 def markdown_row(cells: Iterable[object]) -> str:
-    """A line of `markdown_table`."""
+    """Return one row of a Markdown table."""
     return f'| {" | ".join(map(str, cells))} |'
 
 
 def write_table(path: Path, heads: Sequence[str], rows: Iterable[Sequence]) -> None:
-    """Write a table in UTF-8.
+    """Write a CSV table in UTF-8.
 
-    Text that a spreadsheet would take for a formula gets an apostrophe in front; numbers, negative ones too, do not.
+    Text that a spreadsheet would take for a formula gets a leading apostrophe; numbers, also negative ones, do not.
     """
     with open(path, 'w', newline='', encoding='utf-8') as file:
         csv.writer(file).writerows([_guard(cell) for cell in row] for row in (heads, *rows))
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """Rows of a table by `write_table`, each by its heads, as the text that they were."""
+    """Read a table written by `write_table`: a dict per row, from headers to the original text."""
     with open(path, newline='', encoding='utf-8') as file:
         return [{key: _unguard(cell) for key, cell in row.items()} for row in csv.DictReader(file)]
 
@@ -52,4 +52,4 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return text == text.strip()  # '\t1' is a number to Python only
+    return text == text.strip()  # only Python takes '\t1' for a number

@@ -1,8 +1,7 @@
-"""Uploads in: pictures, ZIP archives and folders become the files of a gallery, and labels are read from their names.
+"""Uploads: images, ZIP archives and folders become gallery files, and labels are read from their names.
 
-`collect` takes what a user uploads, `collect_folder` a folder of the machine's own, `read_label` and `mark` tell right
-from wrong answers where file names carry labels. None of them raises because of a bad file: it is named in `skipped`.
-`check_photo` does, of one photo.
+`collect` takes a visitor's uploads, `collect_folder` a local folder; `read_label` and `mark` tell right from wrong
+matches where file names carry labels. A bad file is listed in `skipped`; only `check_photo`, of one photo, raises.
 """
 
 from ifd_zoo.uploads.collecting import Gallery, check_photo, collect

@@ -1,4 +1,4 @@
-"""ZIP archives, of which nothing is believed: neither sizes nor names, nor that there is one file in each place."""
+"""Reading ZIP archives without trusting them: sizes, names and overlapping entries are checked."""
 
 import io
 import secrets
@@ -15,19 +15,19 @@ from ifd_zoo.uploads.limits import DIRECTORY_BYTES, SMALL_FILE, Budget, Limits, 
 from ifd_zoo.uploads.names import shorten_middle
 
 CHUNK_BYTES = 65536
-HEADER_BYTES = 30  # before the name of each file in the archive
-END_BYTES = 2**17  # the end of an archive, with a comment of 65,535 bytes
+HEADER_BYTES = 30  # before the name of each entry
+END_BYTES = 2**17  # the end of an archive with a comment of up to 65,535 bytes
 UTF8_FLAG, ENCRYPTED_FLAG = 0x800, 0x1
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""How files may be packed. Python unpacks the other methods in steps that have no bound."""
+"""Accepted compression methods. Python unpacks the others in steps of unlimited size."""
 
 
 class _BoundedReader(io.BufferedReader):
-    """No step of reading brings more than `most` bytes into memory, whatever sizes the file tells of itself."""
+    """File reader that brings at most `most` bytes into memory at a time, whatever sizes the file claims."""
 
     def __init__(self, path: Path, name: str, most: int) -> None:
         super().__init__(io.FileIO(path))
-        self._name, self._most = name, min(most, path.stat().st_size)  # so much memory is taken for a step
+        self._name, self._most = name, min(most, path.stat().st_size)  # memory allocated per step
 
     def read(self, size: int | None = -1) -> bytes:
         most = self._most + 1
@@ -39,10 +39,10 @@ class _BoundedReader(io.BufferedReader):
 
 @contextmanager
 def open_archive(path: Path, name: str, limits: Limits) -> Iterator[zipfile.ZipFile]:
-    """An archive whose entries lie side by side in its file.
+    """Open an archive whose entries do not overlap in its file.
 
     Raises:
-        ImageError: it is too large, damaged, or entries share bytes.
+        ImageError: it is too large or damaged, or entries share bytes.
     """
     with reading(name):
         size = path.stat().st_size
@@ -62,7 +62,7 @@ def open_archive(path: Path, name: str, limits: Limits) -> Iterator[zipfile.ZipF
 
 
 def _overlapping(entries: list[zipfile.ZipInfo], size: int) -> bool:
-    # Once no bytes are shared, the packed sizes are true: together they are no more than the file.
+    # If no bytes are shared, the packed sizes can be trusted: together they are no more than the file.
     end = 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
         if entry.header_offset < end:
@@ -72,7 +72,7 @@ def _overlapping(entries: list[zipfile.ZipInfo], size: int) -> bool:
 
 
 def entry_name(entry: zipfile.ZipInfo) -> str:
-    """As it was meant: archives of a Mac have UTF-8 and do not say so."""
+    """Return the name as it was meant: archives made on a Mac have UTF-8 names without the flag for them."""
     if entry.flag_bits & UTF8_FLAG or entry.orig_filename.isascii():
         return entry.orig_filename
     try:
@@ -86,13 +86,13 @@ def is_folder(entry: zipfile.ZipInfo) -> bool:
 
 
 def extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, into: Path, budget: Budget) -> Path:
-    """Write an entry to a new file of a random name; of anything but a picture only the first bytes are read.
+    """Write an entry to a new file with a random name; unless it is an image, only its first bytes are read.
 
     Args:
-        name: of the entry in messages.
+        name: of the entry, for messages.
 
     Raises:
-        ImageError: the entry is no picture, damaged, encrypted, a link, or too large; no file is left.
+        ImageError: the entry is not an image, or is damaged, encrypted, a link or too large; no file is left.
         LimitReached: `budget` is used up; no file is left.
     """
     _check_entry(entry, name)
@@ -124,11 +124,11 @@ def _check_entry(entry: zipfile.ZipInfo, name: str) -> None:
         raise ImageError(name, 'is encrypted; make the ZIP without a password')
     if entry.compress_type not in METHODS:
         method = zipfile.compressor_names.get(entry.compress_type, f'method {entry.compress_type}')
-        raise ImageError(name, f'is packed with {method}, which is not opened; make an ordinary ZIP')
+        raise ImageError(name, f'is compressed with {method}, which is not supported; make an ordinary ZIP')
 
 
 def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, budget: Budget) -> Iterator[bytes]:
-    """The content in pieces, counted as it is read. What is read and thrown away counts as well: it costs time."""
+    """Yield the content in pieces, counted as they are read, even if they are then discarded: they cost time."""
     limits, total = budget.limits, 0
     most_by_ratio = max(SMALL_FILE, limits.max_ratio * entry.compress_size)
     with _faults(name):
@@ -155,7 +155,7 @@ def _faults(name: str) -> Iterator[None]:
         yield
     except ImageError:
         raise
-    # Damaged bytes lead zipfile to BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, ValueError ...
+    # Damaged bytes make it raise BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, ValueError ...
     except Exception as error:
         fault = shorten_middle(str(error) or type(error).__name__)  # it may quote a name of any length
         raise ImageError(name, f'is damaged or incomplete ({fault}); copy it or make it again') from error

@@ -1,4 +1,4 @@
-"""What a user uploads becomes the files of a gallery."""
+"""Turning a visitor's uploads into the files of a gallery."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,15 +18,15 @@ from ifd_zoo.uploads.video import extract_frames
 
 class Gallery(NamedTuple):
     files: list[PhotoFile]
-    """Their headers say that they are pictures of a usable size; pixels may still turn out to be damaged."""
+    """Images of a usable size according to their headers; their pixels may still turn out to be damaged."""
     labels: list[Label | None]
-    """One for each of `files`, from its whole name: that of `files` may be shortened."""
+    """Label of each of `files`, from its full name: that in `files` may be shortened."""
     skipped: list[str]
-    """For each other file its name, what is wrong with it and what to do."""
+    """For each other file its name, the problem and what to do."""
 
 
 class Intake:
-    """Pictures and messages while they come in; `at` is the name of the file that is being looked at."""
+    """Images and messages collected so far; `at` is the name of the current file."""
 
     def __init__(self, limits: Limits) -> None:
         self.at = ''
@@ -36,13 +36,13 @@ class Intake:
         self._contents = Contents()
 
     def keep(self, path: Path, name: str, label: Label | None) -> None:
-        """Take a file in.
+        """Add a file.
 
         Args:
             name: a cleaned path.
 
         Raises:
-            ImageError: it is no picture of a usable size, or was given before.
+            ImageError: it is not an image of a usable size, or was given before.
             LimitReached: there are enough.
         """
         check_picture(path, self.at, self.budget.limits)
@@ -59,7 +59,7 @@ class Intake:
 
     @contextmanager
     def skipping(self) -> Iterator[None]:
-        """A file that cannot be used becomes a message."""
+        """Turn the error of a file that cannot be used into a message."""
         try:
             yield
         except ImageError as error:
@@ -67,7 +67,7 @@ class Intake:
 
     @contextmanager
     def stopping(self) -> Iterator[None]:
-        """The end of the limits becomes a message."""
+        """Turn a reached limit into a message."""
         try:
             yield
         except LimitReached as limit:
@@ -75,17 +75,17 @@ class Intake:
 
 
 def collect(uploads: Sequence[str | Path | PhotoFile], into: Path, limits: Limits = DEFAULT_LIMITS) -> Gallery:
-    """Pictures, the pictures in ZIP archives, and one of each second of videos, in the order they come in.
+    """Collect images, images in ZIP archives, and a frame per second of videos, in the order in which they are given.
 
-    What a file is, its first bytes say. Pictures stay where they are; those in a ZIP or a video are written below
-    `into` under random names, so that no name of an upload is ever a path. Of files with equal content the first is
-    kept and the others are named in `skipped`; other files of one name are numbered, as in `a (2).jpg`. What an
-    operating system adds (`__MACOSX/`, `._a.jpg`, `.DS_Store`, `Thumbs.db`, `desktop.ini`) and, in a ZIP, hidden files
-    are left out silently. Links, encrypted files and ZIPs within ZIPs are not followed or opened.
+    The first bytes of a file decide what it is. Images stay where they are; those in a ZIP or a video are written to
+    `into` under random names, so that an uploaded name never becomes a path. Of files with equal content the first is
+    kept and the others are listed in `skipped`; other files of the same name are numbered, as in `a (2).jpg`. Files
+    added by an operating system (`__MACOSX/`, `._a.jpg`, `.DS_Store`, `Thumbs.db`, `desktop.ini`) and hidden files in a
+    ZIP are left out silently. Links are not followed; encrypted files and ZIPs within ZIPs are not opened.
 
     Args:
-        uploads: a PhotoFile is a file with the name that its user knows it by.
-        into: made when missing.
+        uploads: paths, or a PhotoFile for a file with the name that its visitor gave it.
+        into: created if missing.
 
     Raises:
         OSError: `into` cannot be written to. As after any other error, no file is left in it.
@@ -110,10 +110,10 @@ def collect(uploads: Sequence[str | Path | PhotoFile], into: Path, limits: Limit
 
 
 def check_photo(file: PhotoFile, limits: Limits = DEFAULT_LIMITS) -> PhotoFile:
-    """A photo that is given by itself, as a query is, looked at as `collect` does. Returns it with a name to show.
+    """Check a single photo, such as a query, as `collect` does; return it with a name for display.
 
     Raises:
-        ImageError: its first bytes or its header say that it is no picture of a usable size.
+        ImageError: its first bytes or its header show that it is not an image of a usable size.
     """
     path, name = Path(file.path), shorten_middle(clean(file.name))
     head = read_head(path, name)

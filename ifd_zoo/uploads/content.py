@@ -1,4 +1,4 @@
-"""What the file of a picture holds, without decoding it."""
+"""Checks of image files that need no decoding."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from ifd_zoo.uploads.limits import Limits, megabytes
 
 @contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Turns the errors of reading a file into an ImageError that has its name."""
+    """Turn errors of reading a file into an ImageError with its name."""
     try:
         yield
     except OSError as error:
@@ -22,20 +22,20 @@ def reading(name: str) -> Iterator[None]:
 
 
 def read_head(path: Path, name: str) -> bytes:
-    """The first bytes of an ordinary file; ImageError when it is none or cannot be read."""
+    """Return the first bytes of an ordinary file; raises ImageError if it is not one or cannot be read."""
     with reading(name):
         if path.is_dir():
             raise ImageError(name, 'is a folder, not a picture; give the files in it')
         if not path.exists():
             raise ImageError(name, 'no such file; it may have been moved or deleted')
-        if not path.is_file():  # to open a pipe would wait for ever
+        if not path.is_file():  # opening a pipe would block forever
             raise ImageError(name, 'is not an ordinary file; copy the picture itself')
         with path.open('rb') as file:
             return file.read(HEAD_BYTES)
 
 
 def check_bytes(path: Path, name: str, limits: Limits) -> int:
-    """The size of a file in bytes; ImageError when that is more than of a picture."""
+    """Return the size of a file in bytes; raises ImageError if it exceeds the limit for an image."""
     with reading(name):
         size = path.stat().st_size
     if size > limits.max_file_bytes:
@@ -48,10 +48,10 @@ def too_many_bytes(limits: Limits) -> str:
 
 
 def check_picture(path: Path, name: str, limits: Limits) -> None:
-    """Look at the header of a picture, without decoding it.
+    """Check the header of an image, without decoding it.
 
     Raises:
-        ImageError: there is no such header, or it tells of too many or too few pixels.
+        ImageError: there is no such header, or the size or aspect ratio is not accepted.
     """
     with open_image(path, name) as picture:
         width, height = picture.size
@@ -69,14 +69,14 @@ def _too_many_pixels(limits: Limits) -> str:
 
 
 class Contents:
-    """Finds files of equal content. Only those of equal size are read."""
+    """Finds files with equal content. Only files of equal size are read."""
 
     def __init__(self) -> None:
-        self._only: dict[int, PhotoFile | None] = {}  # by size, until there is a second one
+        self._only: dict[int, PhotoFile | None] = {}  # by size; None from the second file on
         self._by_digest: dict[str, PhotoFile] = {}
 
     def first(self, file: PhotoFile) -> PhotoFile:
-        """The first file that was given with this content, which may be `file` itself."""
+        """Return the first file that was given with this content, which may be `file` itself."""
         size = Path(file.path).stat().st_size
         if size not in self._only:
             self._only[size] = file

@@ -1,4 +1,4 @@
-"""A folder of this machine as a gallery."""
+"""A local folder as a gallery."""
 
 import os
 from collections.abc import Iterator
@@ -13,22 +13,22 @@ from ifd_zoo.uploads.limits import DEFAULT_LIMITS, Limits
 from ifd_zoo.uploads.names import clean, is_hidden, is_system, shorten_middle
 
 NAMED_SUFFIXES = {*SUFFIXES, *UNREAD_SUFFIXES, '.zip', '.rar', '.7z'}
-"""Suffixes of files that are named when they are left out."""
+"""Suffixes of files that are listed in `skipped` when they are left out."""
 
 
 def collect_folder(root: str | Path, limits: Limits = DEFAULT_LIMITS) -> Gallery:
-    """All pictures in a folder and the folders in it, sorted by their paths, which are also their names.
+    """Collect all images in a folder and its subfolders, sorted by their relative paths, which are also their names.
 
-    Nothing is copied. A file is taken for what its first bytes say. A file that has neither the bytes nor the suffix of
-    a picture or archive, such as `README.txt`, is left out silently, as are hidden files and folders and those that an
-    operating system adds; everything else that is left out is named in `skipped`. Links are not followed, ZIPs not
-    opened. Labels are read from absolute paths, so that folders above `root` count.
+    Nothing is copied. The first bytes of a file decide what it is. A file with neither the bytes nor the suffix of an
+    image or archive, such as `README.txt`, is left out silently, as are hidden files and folders and those added by an
+    operating system; anything else that is left out is listed in `skipped`. Links are not followed, ZIPs not opened.
+    Labels are read from absolute paths, so that folders above `root` count.
 
     Args:
         root: may itself be a link.
 
     Raises:
-        ImageError: there is no such folder, or it cannot be read.
+        ImageError: the folder does not exist or cannot be read.
     """
     root = Path(root).expanduser()
     if not root.is_dir():
@@ -46,11 +46,11 @@ def collect_folder(root: str | Path, limits: Limits = DEFAULT_LIMITS) -> Gallery
 
 
 def _walk(root: Path, intake: Intake) -> Iterator[tuple[os.DirEntry, str]]:
-    """Files and links with their names, hidden ones aside; folders that are left out become messages."""
+    """Yield files and links with their names, without hidden ones; folders that are left out become messages."""
     waiting, most = _entries(root), intake.budget.limits.max_depth
     while waiting:
         entry = waiting.pop()
-        # A backslash is part of a name here, and would be taken for a separator.
+        # A backslash is part of a name here, and `clean` would take it for a separator.
         name = clean(os.path.relpath(entry.path, root).replace('\\', '_'))
         if is_system(name) or is_hidden(name):
             continue
@@ -65,7 +65,7 @@ def _walk(root: Path, intake: Intake) -> Iterator[tuple[os.DirEntry, str]]:
 
 
 def _entries(folder: str | Path) -> list[os.DirEntry]:
-    """Last name first."""
+    """Return the entries of a folder, last name first."""
     with os.scandir(folder) as entries:
         return sorted(entries, key=lambda entry: entry.name, reverse=True)
 

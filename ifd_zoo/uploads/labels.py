@@ -1,4 +1,4 @@
-"""Who is in a photo, by the name of its file: as data sets of the field name theirs, or as a user may.
+"""Person, outfit and camera of a photo from its file name, as named by data sets in the field or by users.
 
 | scheme | name | |
 |---|---|---|
@@ -10,10 +10,10 @@
 | examples | `p152_o2_c5.jpg`, `1_p152_o0_c1.jpg` | person, outfit, camera |
 | folder | `0012/2/c3_0.jpg`, `0012/2/IMG_2034.jpg`, `person_12/outfit_2/a.jpg` | person, outfit; camera from `c3_` |
 
-A name that could as well be an ordinary one has no label: numbers alone are a date or a counter (`2024/01/IMG_1.jpg`,
-`12_3_0.jpg` of Celeb-reID, the names of LaST, underscores in those of VC-Clothes). Folders therefore have to say what
-they are. Either the person is a number with a leading zero and three to six digits, and the outfit one of at most three
-digits; or they begin with a word: `person`, `pid` or `id`, and `outfit` or `clothes`.
+A name that could just as well be an ordinary one has no label: plain numbers are a date or a counter
+(`2024/01/IMG_1.jpg`, `12_3_0.jpg` of Celeb-reID, the names of LaST, VC-Clothes with underscores). So folder names have
+to be explicit. Either the person is a number of three to six digits with a leading zero, and the outfit one of at most
+three digits; or they begin with a word: `person`, `pid` or `id`, and `outfit` or `clothes`.
 """
 
 import re
@@ -25,18 +25,18 @@ from ifd_zoo.datasets import market1501, prcc
 from ifd_zoo.uploads.names import clean
 
 DISTRACTOR = 0
-"""The pid in Market-1501 of gallery images that show none of its people."""
+"""Pid of Market-1501's gallery images that show none of its persons."""
 
 
 class Label(NamedTuple):
-    """What the name of a file and of its folders say."""
+    """Label read from the name of a file and of its folders."""
 
     scheme: str
-    """The way of naming. Persons of different schemes are different numberings, and not to be compared."""
+    """Naming scheme. Pids of different schemes are numbered independently and cannot be compared."""
     pid: int | str
     camid: int | None = None
     clothes_id: int | str | None = None
-    """Tells the outfits of one person apart: the same value on two persons is two outfits."""
+    """Distinguishes the outfits of one person: the same value for two persons means two outfits."""
 
 
 class Mark(StrEnum):
@@ -46,12 +46,12 @@ class Mark(StrEnum):
 
 
 def mark(query: Label | None, gallery: Label | None) -> Mark:
-    """Whether a gallery image shows the person of the query.
+    """Return whether a gallery image shows the person of the query.
 
-    Unknown is all that labels do not say: one of them is missing, or they are of different schemes. In Market-1501 the
+    UNKNOWN if the labels do not tell: one of them is missing, or they are of different schemes. In Market-1501, the
     junk images of pid -1, which its protocol leaves out of rankings, are unknown; its distractors of pid 0000 are wrong
-    answers to every query; and neither says anything as a query. This is about who is seen: images of the query's own
-    camera, which protocols leave out, are right here.
+    matches for every query; and as queries both are unknown. Only the person counts: images of the query's own camera,
+    which protocols leave out, are right here.
     """
     if query is None or gallery is None or query.scheme != gallery.scheme:
         return Mark.UNKNOWN
@@ -62,21 +62,21 @@ def mark(query: Label | None, gallery: Label | None) -> Mark:
 
 
 def read_label(name: str) -> Label | None:
-    """The label in a name or path, by the table above; None when there is none or more than one.
+    """Return the label in a name or path, by the table above; None if there is none or more than one.
 
     Args:
-        name: with `/` or `\\` between folders, of any form. A part that was shortened says nothing.
+        name: with `/` or `\\` between folders, in any form. Shortened parts give no label.
     """
     parts = clean(name).split('/')
     folders, stem = ['', '', *parts[:-1]][-2:], COPY.sub('', SUFFIX.sub('', parts[-1]))
     found = {label.scheme: label for read in READERS if (label := read(folders, stem))}
     if len(found) > 1:
-        found.pop('folder', None)  # which takes any file name
+        found.pop('folder', None)  # it accepts any file name
     return found.popitem()[1] if len(found) == 1 else None
 
 
 def _by_name(scheme: str, pattern: str) -> Callable[[list[str], str], Label | None]:
-    """A reader of names whose groups are pid, camid and, where there is one, clothes_id."""
+    """Return a reader of file names that match a pattern with the groups pid, camid and, optionally, clothes."""
     compiled = re.compile(pattern, re.ASCII)
 
     def read(folders: list[str], stem: str) -> Label | None:
@@ -109,15 +109,15 @@ def _folder(folders: list[str], stem: str) -> Label | None:
 
 
 def _number(text: str) -> int | str:
-    """So that `0012` and `12` are one person."""
+    """Return digits as a number, so that `0012` and `12` are one person, and any other text unchanged."""
     text = text.lstrip('-_ ')
     return int(text) if text.isascii() and text.isdecimal() else text
 
 
 SUFFIX = re.compile(r'\.[A-Za-z]{3,4}$')
-COPY = re.compile(r' ?\(\d{1,3}\)$', re.ASCII)  # what a browser or this package adds to the second file of a name
+COPY = re.compile(r' ?\(\d{1,3}\)$', re.ASCII)  # added by a browser or by this package to the second file of a name
 PADDED = re.compile(r'(0\d{2,5})/(\d{1,3})', re.ASCII)
-WORDS = r'(?:{})([-_ ]\w{{1,20}}|\d{{1,6}})'  # so that `identity` does not begin with `id`
+WORDS = r'(?:{})([-_ ]\w{{1,20}}|\d{{1,6}})'  # so that `identity` is not taken for `id`
 SPELLED = re.compile(f'{WORDS.format("person|pid|id")}/{WORDS.format("outfit|clothes")}', re.IGNORECASE)
 READERS: tuple[Callable[[list[str], str], Label | None], ...] = (
     _by_name('market1501', r'(?P<pid>-1|\d{4})_c(?P<camid>\d)s\d{1,2}_\d{3,9}_\d{2}(?:\.jpg)?'),

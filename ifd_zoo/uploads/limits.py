@@ -1,52 +1,53 @@
-"""How much may come in."""
+"""Limits on uploads."""
 
 from dataclasses import dataclass
 
 from ifd_zoo.images.loading import MAX_PIXELS
 
 SMALL_FILE = 1_000_000
-"""Bytes. The ratio of smaller files is not looked at: they cost little, and one-coloured pictures pack very well."""
+"""Bytes. Smaller files have no limit on their ratio: they cost little, and single-coloured images pack very well."""
 
 SMALL_TOTAL = 20_000_000
-"""Bytes. The same of all that ZIPs hold together."""
+"""Bytes. The same for the content of all ZIPs together."""
 
 DIRECTORY_BYTES = 400
-"""Per entry, what the table of contents of a ZIP may take on average; 100 to 200 is usual."""
+"""Bytes per entry that the table of contents of a ZIP may take on average; 100 to 200 are usual."""
 
 
 class LimitReached(Exception):
-    """Nothing more is taken in; the message names the limit."""
+    """No more files are accepted; the message names the limit."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one call takes in at most; the defaults suit a page that anybody can reach."""
+    """Limits of one call; the defaults suit a page that is open to everyone."""
 
     max_files: int = 5_000
-    """Pictures that are kept."""
+    """Images that are kept."""
     max_entries: int = 20_000
-    """Files looked at, pictures or not; ZIPs of a Mac have a system file beside each picture."""
+    """Files examined, images or not; ZIPs made on a Mac have a system file beside each image."""
     max_file_bytes: int = 50_000_000
-    """Bytes of one picture, unpacked."""
+    """Bytes of one image, unpacked."""
     max_total_bytes: int = 1_000_000_000
     """Bytes of all uploads, unpacked. Files of `collect_folder` are not copied and do not count."""
     max_ratio: int = 200
     """Unpacked over packed bytes of a file in a ZIP."""
     max_total_ratio: int = 50
-    """Unpacked over packed bytes of all ZIPs. Photos hardly pack; galleries of bitmaps on plain ground, tenfold."""
+    """Unpacked over packed bytes of all ZIPs. Photos hardly pack; galleries of bitmaps on a plain ground do, tenfold.
+    """
     max_pixels: int = MAX_PIXELS
-    """Width times height of one picture."""
+    """Width times height of one image."""
     max_aspect: int = 100
-    """Longer over shorter side of one picture. Of a longer strip a few pixels would be left after shrinking."""
+    """Longer over shorter side of one image. Shrinking would leave only a few pixels of a longer strip."""
     max_depth: int = 32
-    """Folders within folders."""
+    """Levels of nested folders."""
 
 
 DEFAULT_LIMITS = Limits()
 
 
 class Budget:
-    """Counts what has come in; every method raises LimitReached instead of going beyond `limits`."""
+    """Counts accepted input; a method raises LimitReached if that exceeds `limits`."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -68,7 +69,7 @@ class Budget:
             raise LimitReached(f'at most {megabytes(self.limits.max_total_bytes)} are unpacked')
 
     def add_archive(self, count: int) -> None:
-        """A ZIP of so many bytes, before anything is unpacked from it."""
+        """Count a ZIP of so many bytes, before anything is unpacked from it."""
         self._packed += count
 
     def add_unpacked(self, count: int) -> None:

@@ -1,11 +1,11 @@
-"""Names for people to read. No file is ever written under a name that came with an upload."""
+"""Display names. No file is ever written under an uploaded name."""
 
 import re
 import unicodedata
 from pathlib import PurePosixPath
 
 LONGEST = 80
-"""Characters of a name as it is shown."""
+"""Characters of a name that is displayed."""
 
 ELLIPSIS = '\u2026'
 NAMELESS = 'unnamed'
@@ -18,16 +18,16 @@ SYSTEM_NAMES = {
     '$recycle.bin',
     'system volume information',
 }
-DIRECTIONS = re.compile('[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]')  # these can make gpj.exe read exe.jpg
-CONTROL = ('Cc', 'Zl', 'Zp')  # categories of Unicode
+DIRECTIONS = re.compile('[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]')  # can make gpj.exe look like exe.jpg
+CONTROL = ('Cc', 'Zl', 'Zp')  # Unicode categories
 DRIVE = re.compile('[A-Za-z]:')
 
 
 def clean(name: str) -> str:
-    """A relative path with `/`, of any length, whose parts are neither empty nor `.` or `..`.
+    """Return a relative path with `/`, of any length, whose parts are not empty, `.` or `..`.
 
-    Backslashes separate as well, drives of Windows are dropped. Characters that control the terminal, the line or the
-    direction of writing are removed, bytes that are no text become U+FFFD, all other Unicode stays.
+    Backslashes separate as well, Windows drives are dropped. Characters that control the terminal, the line or the
+    writing direction are removed, bytes that are not text become U+FFFD, all other Unicode stays.
     """
     parts = map(_visible, name.replace('\\', '/').split('/'))
     kept = [part for part in parts if part not in ('', '.', '..') and not DRIVE.fullmatch(part)]
@@ -43,7 +43,7 @@ def _visible(text: str) -> str:
 
 
 def shorten_middle(name: str, longest: int = LONGEST) -> str:
-    """At most `longest` characters, with an ellipsis for what was in the middle."""
+    """Return at most `longest` characters of a name, with an ellipsis in place of its middle."""
     if len(name) <= longest:
         return name
     head = (longest - 1) // 2
@@ -51,23 +51,23 @@ def shorten_middle(name: str, longest: int = LONGEST) -> str:
 
 
 def is_system(name: str) -> bool:
-    """Whether a cleaned path is what an operating system leaves beside pictures, such as `Thumbs.db` or `__MACOSX/`."""
+    """Return whether a cleaned path was added by an operating system, such as `Thumbs.db` or `__MACOSX/`."""
     return any(part.lower() in SYSTEM_NAMES or part.startswith(('._', '.DS_Store')) for part in name.split('/'))
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a part of a cleaned path begins with a dot."""
+    """Return whether a part of a cleaned path begins with a dot."""
     return any(part.startswith('.') for part in name.split('/'))
 
 
 class Names:
-    """Gives out names of at most LONGEST characters, each once: a second `a.jpg` becomes `a (2).jpg`."""
+    """Assigns unique names of at most LONGEST characters: a second `a.jpg` becomes `a (2).jpg`."""
 
     def __init__(self) -> None:
         self._given: dict[str, int] = {}
 
     def give(self, name: str) -> str:
-        """A name for a cleaned path."""
+        """Return a unique name for a cleaned path."""
         short = shorten_middle(name)
         number = self._given.get(short, 0) + 1
         candidate = short
@@ -81,6 +81,6 @@ class Names:
 def _numbered(name: str, number: int) -> str:
     suffix = PurePosixPath(name).suffix
     ending = f' ({number}){suffix}'
-    if len(ending) > LONGEST // 2:  # a suffix of that length is none
+    if len(ending) > LONGEST // 2:  # too long for a suffix
         suffix, ending = '', f' ({number})'
     return shorten_middle(name.removesuffix(suffix), LONGEST - len(ending)) + ending

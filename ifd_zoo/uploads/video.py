@@ -1,4 +1,4 @@
-"""Short videos: one picture for each second."""
+"""Short videos: one frame per second."""
 
 import secrets
 from collections.abc import Iterator
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
     import av
 
 MAX_SECONDS = 60
-"""What is looked at of a clip."""
+"""Seconds of a video that are used."""
 NO_PICTURES = 'is a video without pictures; give another one'
 MAX_DECODED = 30 * MAX_SECONDS * 3840 * 2160
-"""Pixels that are decoded of a clip, whatever times its pictures tell of themselves."""
+"""Pixels of a video that are decoded, whatever times its frames claim."""
 
 
 def extract_frames(path: Path, name: str, into: Path, budget: Budget) -> Iterator[tuple[int, Path]]:
-    """Write the first picture of each second of a clip, upright, to new JPEG files of random names.
+    """Write the first frame of each second of a video, upright, to new JPEG files with random names.
 
     Args:
-        path: of the video; of a longer one the pictures of the first minute come before the error.
-        name: of the clip in messages.
-        into: folder of the files, which must be there.
+        path: of the video; the frames of the first minute of a longer one come before the error.
+        name: of the video, for messages.
+        into: existing folder for the files.
 
     Yields:
         The second, from 0, and the file.
 
     Raises:
-        ImageError: the file is damaged, holds no pictures or too large ones, or goes on after a minute.
+        ImageError: the file is damaged, has no frames or frames of unusable size, or is longer than a minute.
         LimitReached: `budget` is used up.
     """
-    import av  # only when there is a clip: it takes a while
+    import av  # only if there is a video: it is slow
 
     try:
-        with av.open(str(path), format='mov') as container:  # no list of other files or addresses
+        with av.open(str(path), format='mov') as container:  # not a list of other files or addresses
             yield from _write_frames(container, name, into, budget)
     except ImageError:
         raise
@@ -56,9 +56,9 @@ def _write_frames(
     for number, frame in enumerate(container.decode(stream)):
         seconds = (frame.time or 0) - (stream.start_time or 0) * (stream.time_base or 0)
         if seconds >= MAX_SECONDS or number * frame.width * frame.height >= MAX_DECODED:
-            raise ImageError(name, f'is looked at for {following} seconds only: a clip lasts at most a minute; cut it')
+            raise ImageError(name, f'is used for {following} seconds only: a video may last at most a minute; cut it')
         if seconds >= following:
-            _check_size(frame.width, frame.height, name, budget)  # which may change within a video
+            _check_size(frame.width, frame.height, name, budget)  # it may change within a video
             file = into / f'{secrets.token_hex(16)}.jpg'
             picture = frame.to_image().rotate(frame.rotation, expand=True)
             picture.save(file, 'JPEG', quality=95)
