@@ -1,4 +1,4 @@
-"""What the zoo has, and its models in another form.
+"""List the zoo's models, and export them to ONNX.
 
     python -m ifd_zoo list ['ifd_resnet50*'] [--json]
     python -m ifd_zoo export --model ifd_resnet10t.synthetic --output FILE.onnx [--parser bundled] [--precision fp16]
@@ -19,7 +19,7 @@ def show_list(args: argparse.Namespace) -> str:
 
     entries = catalogue(args.pattern)
     if not entries:
-        raise LoadError(f'no model fits {args.pattern!r}; python -m ifd_zoo list shows all')
+        raise LoadError(f'no model matches {args.pattern!r}; python -m ifd_zoo list shows all')
     return json.dumps(to_json(entries), indent=2) if args.json else format_table(entries)
 
 
@@ -39,17 +39,17 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(required=True, metavar='list|export')
 
     command = commands.add_parser('list', help='architectures and training runs')
-    command.add_argument('pattern', nargs='?', default='*', help='only names that fit, with * and ?')
-    command.add_argument('--json', action='store_true', help='for programs')
+    command.add_argument('pattern', nargs='?', default='*', help='only names that match; * and ? are wildcards')
+    command.add_argument('--json', action='store_true', help='print JSON')
     command.set_defaults(run=show_list)
 
     command = commands.add_parser('export', help='write a model as an ONNX file')
     add_flags(command, 'model', 'flip')
-    command.add_argument('--output', required=True, type=Path, help='the file')
-    command.add_argument('--fresh-weights', action='store_true', help='go on with weights that were not trained')
-    command.add_argument('--parser', help='put this parser in front: one input, the photos, instead of two')
+    command.add_argument('--output', required=True, type=Path, help='ONNX file to write')
+    command.add_argument('--fresh-weights', action='store_true', help='accept untrained weights')
+    command.add_argument('--parser', help='include this parser: one input, the photos, instead of two')
     command.add_argument('--precision', choices=STORED[::-1], default='fp32', help='of the graph; fp16 halves the file')
-    command.add_argument('--opset', type=positive, help="version of ONNX's operators (default: that of torch)")
+    command.add_argument('--opset', type=positive, help='ONNX opset version (default: that of torch)')
     command.set_defaults(run=export)
     return parser.parse_args(argv)
 

@@ -1,7 +1,7 @@
-"""Work on many photos, by this process or by the actors of a Ray cluster, and what comes of it written as it goes.
+"""Resumable work on many photos, in this process or on a Ray cluster; results are written as they arrive.
 
-Label maps, embeddings and the rows of an index are made this way: what is done is known by a key, batches are cut
-the same way whoever works on them, and a run that was stopped goes on with what is not done.
+Label maps, embeddings and index rows are made this way: finished photos are known by a key, batches are cut the same
+way wherever they are processed, and a run that was stopped resumes with the rest.
 """
 
 import logging
@@ -21,34 +21,34 @@ Key = TypeVar('Key', bound=Hashable)
 Photo = TypeVar('Photo')
 Result = TypeVar('Result')
 Work = Callable[[list[Photo]], Sequence[Result]]
-"""A batch in, for each photo its result out."""
+"""Maps a batch to one result per photo."""
 
 REQUIRED = 'ray[data]>=2.50,<3'
 PROJECT = Path(__file__).resolve().parents[1]
 BLOCKS = 10_000
-"""Parts that Ray hands out, at most; a worker that is lost loses one."""
+"""Maximum number of parts that Ray hands out; a lost worker loses one."""
 
 
 class RayError(ZooError, RuntimeError):
-    """A Ray cluster that cannot be used, or has not done all."""
+    """A Ray cluster that cannot be used, or did not finish."""
 
 
 class Cluster(NamedTuple):
-    """Machines that Ray holds together. They share the folders of this one, and have the project at the same path."""
+    """A Ray cluster. Its machines share the folders of this one, and have the project at the same path."""
 
     address: str
-    """Address of the head; empty for the cluster that Ray finds, or one on this machine for as long as it takes."""
+    """Address of the head; empty for the cluster that Ray finds, or else a temporary one on this machine."""
     device: torch.device
     """Each actor gets one of this type: a GPU, or as many cores as torch has threads here."""
 
     def map(self, work: Work, batches: Sequence[list[Photo]]) -> Iterator[tuple[int, Sequence[Result]]]:
-        """For each batch its position and its results, in the order in which they are done.
+        """Yield the position and the results of each batch, in order of completion.
 
-        The work goes to the actors as pickle has it. An actor that is lost is replaced, and what it had is done again.
+        The work is pickled for the actors. A lost actor is replaced, and its work is repeated.
 
         Raises:
             RayError: Ray is not installed, or the cluster cannot be used.
-            ZooError, OSError: of the work.
+            ZooError, OSError: raised by the work.
         """
         ray = _connect(self.address)
         from ray.data import ActorPoolStrategy, from_items
@@ -56,7 +56,7 @@ class Cluster(NamedTuple):
         threads = torch.get_num_threads()
         cores, gpus = (1, 1) if self.device.type == 'cuda' else (threads, 0)
         places = min(_count_places(ray.nodes(), cores, gpus), len(batches))
-        # Two batches at most wait for a slow actor.
+        # At most two batches wait for a slow actor.
         sizes = {'min_size': 1, 'initial_size': places, 'max_size': places, 'max_tasks_in_flight_per_actor': 2}
         rows = [{'batch': place, 'photos': pickle.dumps(batch)} for place, batch in enumerate(batches)]
         data = from_items(rows, override_num_blocks=min(len(rows), BLOCKS)).map_batches(
@@ -75,7 +75,7 @@ class Cluster(NamedTuple):
 
 
 def cluster_at(address: str | None, device: torch.device) -> Cluster | None:
-    """The cluster that a value of `--ray` means; None without one."""
+    """Return the cluster for a value of `--ray`; None without one."""
     return None if address is None else Cluster(address, device)
 
 
@@ -89,17 +89,17 @@ def work_through(
     cluster: Cluster | None = None,
     progress: Callable[[int], None] = lambda number: None,
 ) -> None:
-    """Do the work on photos that is not done yet, and write its results.
+    """Do the work on all photos that are not done yet, and write the results.
 
     Args:
-        write: is given results in groups.
-        done: keys of photos to leave alone.
-        size: photos of a batch.
-        group: photos of a group, at least; the last one may have fewer.
-        progress: called with the number of photos done, those of `done` among them; may raise to stop.
+        write: called with groups of results.
+        done: keys of photos to skip.
+        size: photos per batch.
+        group: minimum photos per group; the last group may have fewer.
+        progress: called with the number of photos done, including those in `done`; may raise to stop.
 
     Raises:
-        RayError: the cluster cannot be used, or there are photos without a result.
+        RayError: the cluster cannot be used, or photos are left without a result.
     """
     batches = cut_batches(list(photos), done, size)
     inputs = [[photos[key] for key in batch] for batch in batches]
@@ -115,19 +115,20 @@ def work_through(
             found = {}
         progress(len(photos) - missing)
     if missing:
-        raise RayError(f'{missing} of {len(photos)} photos were not done; give the same command again')
+        raise RayError(f'{missing} of {len(photos)} photos were not done; run the same command again')
 
 
 @contextmanager
 def bar(total: int, title: str, **options: Any) -> Iterator[Callable[[int], None]]:
-    """A progress bar as the `progress` of `work_through`; options as for `tqdm`."""
+    """Show a progress bar and yield it as the `progress` of `work_through`; options as for `tqdm`."""
     with tqdm(total=total, desc=title, unit=' images', **options) as shown:
         yield lambda number: shown.update(number - shown.n)
 
 
 def cut_batches(keys: Sequence[Key], done: Collection[Key], size: int) -> list[list[Key]]:
-    """Batches of what is not done: those of a first run as they were then, as the last digits of a result depend on
-    what it is computed with; behind these, all others of which a part is done.
+    """Return batches of the keys that are not done.
+
+    Full batches stay those of a first run, since the last digits of a result depend on its batch; the rest follows.
     """
     parts = [[key for key in keys[start : start + size] if key not in done] for start in range(0, len(keys), size)]
     rest = [key for part in parts if len(part) < size for key in part]
@@ -154,8 +155,8 @@ class _Actor:
 
 
 def _connect(address: str) -> Any:
-    """The package `ray`, connected to a cluster until this process ends."""
-    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # else it reports to its makers
+    """Return the package `ray`, connected to a cluster until this process ends."""
+    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # otherwise Ray reports usage to its makers
     try:
         import ray
         import ray.data
@@ -168,14 +169,14 @@ def _connect(address: str) -> Any:
     try:
         if not ray.is_initialized():
             ray.init(address or None, **options)
-    except Exception as error:  # which Ray raises as such where a machine is slow to start
+    except Exception as error:  # Ray raises a plain Exception if a machine is slow to start
         advice = 'give the HOST:PORT of its head, on one of its machines, with RAY_AUTH_MODE=token if it has one'
         raise RayError(f'--ray {address}: {first_line(error)}; {advice}') from error
     return ray
 
 
 def _count_places(nodes: Sequence[Mapping[str, Any]], cores: int, gpus: int) -> int:
-    """How many actors the machines of a cluster have room for."""
+    """Return the number of actors that the machines of a cluster have room for."""
     need = {'CPU': cores, 'GPU': gpus}
     found = [node['Resources'] for node in nodes if node['Alive']]
     places = sum(min(int(one.get(kind, 0) // number) for kind, number in need.items() if number) for one in found)

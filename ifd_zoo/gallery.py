@@ -1,4 +1,4 @@
-"""Search a gallery of photo files for the people of queries; files that cannot be used are named and skipped."""
+"""Search a gallery of photo files for the persons in queries; files that cannot be used are listed and skipped."""
 
 import hashlib
 import os
@@ -18,25 +18,25 @@ from ifd_zoo.models.features import embedding_size
 from ifd_zoo.predictor import Predictor, rank_embeddings
 
 EXAMPLES = Path(__file__).resolve().parent / 'examples'
-PHOTO_SIDE = 1024  # pixels; more than the networks see, and cheap to draw
-CHUNK = 8  # photos between two steps of the progress, at most
-LISTED = 5_000  # matches of a query that are listed, so that the ranking of a huge gallery stays small
-REMEMBERED = 20_000  # embeddings of one model; 40 MB at 512 numbers each
+PHOTO_SIDE = 1024  # pixels; more than the networks use, and cheap to draw
+CHUNK = 8  # maximum number of photos between two progress updates
+LISTED = 5_000  # maximum number of matches per query, so that the ranking of a huge gallery stays small
+REMEMBERED = 20_000  # embeddings per model; 40 MB at 512 numbers each
 
 
 class PhotoFile(NamedTuple):
     path: str | Path
     name: str
-    """As the user calls it, which after an upload is not how it is called on disk."""
+    """Name given by the user; after an upload not that of the file on disk."""
 
 
 class Embedded(NamedTuple):
     embeddings: np.ndarray
     """(N, D) float32, unit length, of the files that can be used."""
     indices: list[int]
-    """Their places in the list of files."""
+    """Positions of those files in the list of all files."""
     skipped: list[str]
-    """For each other file its name and what is wrong with it."""
+    """Name and problem of each other file."""
 
 
 Progress = Callable[[int], None]
@@ -46,7 +46,7 @@ Embed = Callable[[Predictor, Sequence[PhotoFile], Progress], Embedded]
 
 class RankedPhoto(NamedTuple):
     index: int
-    """Place in the gallery as it was given."""
+    """Position in the gallery as it was given."""
     name: str
     similarity: float
     """Cosine, in [-1, 1]."""
@@ -58,16 +58,16 @@ class QueryResult(NamedTuple):
     """(D,)"""
     photo_view: PhotoView
     ranking: list[RankedPhoto]
-    """The usable photos of the gallery, best first; the first `LISTED` of them."""
+    """Usable photos of the gallery, best first; at most `LISTED`."""
 
 
 class SearchResult(NamedTuple):
     queries: list[QueryResult]
-    """In the order in which they were given."""
+    """In the given order."""
     skipped: list[str]
-    """For each gallery file that cannot be used its name and what is wrong with it."""
+    """Name and problem of each gallery file that cannot be used."""
     searched: int
-    """Gallery photos that can be used."""
+    """Number of gallery photos that can be used."""
 
 
 def no_progress(done: int) -> None:
@@ -75,7 +75,7 @@ def no_progress(done: int) -> None:
 
 
 def embed_files(predictor: Predictor, files: Sequence[PhotoFile], progress: Progress = no_progress) -> Embedded:
-    """Embeddings of photo files, a few at a time."""
+    """Embed photo files, a few at a time."""
     embeddings = [np.empty((0, embedding_size(predictor.model)), dtype=np.float32)]
     indices, skipped = [], []
     chunks = share_out(len(files), CHUNK, predictor.device)
@@ -104,7 +104,7 @@ def _embed_chunk(predictor: Predictor, files: Sequence[PhotoFile]) -> Embedded:
 
 
 class RememberedEmbeddings:
-    """`embed_files` that looks at no content twice, for each predictor. Safe between threads."""
+    """`embed_files` with a cache by content for each predictor. Thread-safe."""
 
     def __init__(self, most: int = REMEMBERED) -> None:
         self._most, self._lock = most, Lock()
@@ -128,19 +128,19 @@ class RememberedEmbeddings:
 
 
 def hash_content(path: str | Path) -> bytes:
-    """SHA-256 of a file; of a file that is gone, of its path."""
+    """Return the SHA-256 of a file, or of its path if the file cannot be read."""
     try:
         with Path(path).open('rb') as file:
             return hashlib.file_digest(file, 'sha256').digest()
-    except OSError:  # told by name where the photo is read
+    except OSError:  # reported when the photo is loaded
         return hashlib.sha256(str(path).encode()).digest()
 
 
 def stamp(path: str | Path) -> tuple[int, int, int]:
-    """Size in bytes and times of change in ns of a file, which tell of another content; zeros when it is gone."""
+    """Return size in bytes and times of change in ns of a file, to detect changed content; zeros if it is gone."""
     try:
         told = os.stat(path)
-    except OSError:  # told by name where the photo is read
+    except OSError:  # reported when the photo is loaded
         return 0, 0, 0
     return told.st_size, told.st_mtime_ns, told.st_ctime_ns
 
@@ -156,8 +156,8 @@ def search(
     """Rank a gallery for each query.
 
     Args:
-        embed: makes the embeddings of the gallery, or knows them from before.
-        label_maps: of the queries, (H, W) in `LABELS`, of the size that `load_image(path, max_side=PHOTO_SIDE)` has;
+        embed: makes the embeddings of the gallery, or returns them from a cache.
+        label_maps: of the queries, (H, W) in `LABELS`, of the size of `load_image(path, max_side=PHOTO_SIDE)`; used
             instead of the parser's.
 
     Raises:
@@ -180,7 +180,7 @@ def search(
 
 
 def make_photo_views(predictor: Predictor, files: Sequence[PhotoFile]) -> list[PhotoView]:
-    """What the model sees in each photo.
+    """Return what the model sees in each photo.
 
     Raises:
         ImageError: a photo cannot be used.
@@ -195,16 +195,16 @@ def make_photo_views(predictor: Predictor, files: Sequence[PhotoFile]) -> list[P
 
 
 def example_photos(kind: str) -> list[str]:
-    """Paths of the rendered photos that come with the package, sorted; `kind` is `query` or `gallery`."""
+    """Return the paths of the bundled rendered photos, sorted; `kind` is `query` or `gallery`."""
     return [str(path) for path in sorted((EXAMPLES / kind).glob('*.jpg'))]
 
 
 def example_gallery() -> list[PhotoFile]:
-    """The gallery that comes with the package."""
+    """Return the bundled gallery."""
     return [PhotoFile(path, Path(path).name) for path in example_photos('gallery')]
 
 
 def shorten(lines: Sequence[str], most: int = 5) -> str:
-    """The first `most` lines as one sentence, and how many more there are."""
+    """Return the first `most` lines as one sentence, with the number of those left out."""
     more = f'; and {len(lines) - most} more' if len(lines) > most else ''
     return '; '.join(lines[:most]) + more + '.'

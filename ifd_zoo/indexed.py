@@ -1,4 +1,4 @@
-"""A folder of photos whose embeddings are kept on disk, so that a large gallery is looked at once."""
+"""A gallery folder whose embeddings are kept on disk, so that each photo is embedded only once."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,20 +19,20 @@ from ifd_zoo.predictor import Predictor
 class _Known(NamedTuple):
     embedded: Embedded
     stamps: np.ndarray
-    """(N, 3) int64, of the files as they were just before they were looked at."""
+    """(N, 3) int64, of the files just before they were embedded."""
 
 
 class IndexedFolder:
-    """Embeddings of a gallery: those of its folder from an index on disk, one for each model, others from memory.
+    """Embeddings of a gallery: those of its folder come from an index on disk, one for each model, others from memory.
 
-    An `ifd_zoo.gallery.Embed`, with the same embeddings as `embed_files` had when `build` was called last. A build that
-    was stopped goes on where it was; files that are new or have changed since the last one are embedded, files that are
-    gone or damaged are taken out. Safe between threads and processes.
+    An `ifd_zoo.gallery.Embed` with the embeddings that `embed_files` had at the last call of `build`. An interrupted
+    build is resumed; files that are new or have changed are embedded, those that are gone or damaged are removed. Safe
+    between threads and processes.
 
     Args:
-        files: of the folder, with names of which each is there once.
-        root: folder of the indexes, made when missing, or an address such as s3://bucket/folder.
-        looking: entered whenever a network runs, such as a lock.
+        files: of the folder, with unique names.
+        root: folder of the indexes, created if missing, or an address such as s3://bucket/folder.
+        looking: context to enter whenever a network runs, such as a lock.
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class IndexedFolder:
         self._places = {file: place for place, file in enumerate(self.files)}
 
     def build(self, predictor: Predictor, progress: Progress = no_progress) -> Embedded:
-        """Bring the index of a model up to date, unless it is; waits for a build that is under way.
+        """Update the index of a model if necessary; waits for a build that is running.
 
-        Whether a file has changed since then is told by its size and times.
+        Changed files are detected by their size and times.
 
         Args:
             progress: called with the number of files done; may raise to stop, and what was written stays.
@@ -62,7 +62,7 @@ class IndexedFolder:
             GalleryIndexError: the index on disk is damaged.
             OSError: it cannot be written.
         """
-        # Without the lock where nothing is to be built: who holds `looking` would wait for a build that waits for it.
+        # No lock if there is nothing to build: a caller that holds `looking` would wait for a build that waits for it.
         ready = self._ready.get(predictor)
         if ready and np.array_equal(ready.stamps, self._stamps()):
             return ready.embedded
@@ -76,7 +76,7 @@ class IndexedFolder:
     def __call__(
         self, predictor: Predictor, files: Sequence[PhotoFile], progress: Progress = no_progress
     ) -> Embedded:
-        if files is self.files:  # told at once also of a hundred thousand files
+        if files is self.files:  # fast even for a hundred thousand files
             return self._embedded(predictor, progress)
         places = [self._places.get(file) for file in files]
         if all(place is None for place in places):
@@ -84,7 +84,7 @@ class IndexedFolder:
         return self._merge(predictor, files, places, self._embedded(predictor, progress), progress)
 
     def _embedded(self, predictor: Predictor, progress: Progress) -> Embedded:
-        """As they were built last: who calls this may hold `looking`, with which nothing can be built."""
+        """Return the embeddings of the last build: the caller may hold `looking`, with which nothing can be built."""
         ready = self._ready.get(predictor)
         return ready.embedded if ready else self.build(predictor, progress)
 
@@ -92,7 +92,7 @@ class IndexedFolder:
         return np.array([stamp(file.path) for file in self.files], np.int64).reshape(-1, 3)
 
     def _to_look_at(self, ready: _Known | None, stamps: np.ndarray) -> list[PhotoFile]:
-        """Files that have changed, and those that could not be used, so that all of these are named again."""
+        """Return files that have changed, and those that could not be used, so that all of these are reported again."""
         changed = np.ones(len(stamps), bool)
         if ready:
             changed[ready.embedded.indices] = (ready.stamps != stamps).any(1)[ready.embedded.indices]
@@ -106,7 +106,7 @@ class IndexedFolder:
         known: Embedded,
         progress: Progress,
     ) -> Embedded:
-        """Uploads and files of the folder, in the order of `files`."""
+        """Return embeddings of uploads and files of the folder, in the order of `files`."""
         others = [index for index, place in enumerate(places) if place is None]
         new = self._others(predictor, [files[index] for index in others], progress)
         rows = {others[index]: len(known.indices) + row for row, index in enumerate(new.indices)}
@@ -117,7 +117,7 @@ class IndexedFolder:
         return Embedded(both[[rows[index] for index in indices]], indices, [*new.skipped, *known.skipped])
 
     def _build(self, predictor: Predictor, files: Sequence[PhotoFile], progress: Progress) -> Embedded:
-        """Look at these files of the folder, and read the embeddings of all."""
+        """Update the index with these files of the folder, and return the embeddings of all."""
         key = index_key(predictor) | {'photo_side': PHOTO_SIDE}
         index = GalleryIndex.open_or_create(self.root, key, embedding_size(predictor.model))
 

@@ -1,4 +1,4 @@
-"""Label maps as PNG files in colour that say which parser and which labels they are of."""
+"""Label maps as palette PNG files that record their parser and label set."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,19 +12,19 @@ from ifd_zoo.common.files import replacing
 from ifd_zoo.labels import LABELS, PALETTE
 
 PARSER, LABEL_SET, VERSION, SOURCE = 'ifd-parser', 'ifd-labels', 'ifd-labels-version', 'ifd-image-bytes'
-"""Keys of the text in the PNG: id of the parser, names of the labels, LABELS_VERSION, size of the image's file."""
+"""Keys of the text in the PNG: parser id, label names, LABELS_VERSION, and size of the image file in bytes."""
 
 LABELS_VERSION = '1'
-"""Goes up when a label changes its meaning but not its name."""
+"""Increased when a label changes its meaning but not its name."""
 
 
 def write_label_map(path: Path, label_map: np.ndarray, parser: str, source: Path) -> None:
-    """Write (H, W) uint8 as a palette PNG of one byte per pixel.
+    """Write a label map (H, W) uint8 as a palette PNG of one byte per pixel.
 
     Args:
-        path: its folder is made when missing; a file that is there is replaced in one step.
+        path: its folder is created if missing; an existing file is replaced atomically.
         parser: id, see `ifd_zoo.parsing.cache.parser_id`.
-        source: the image.
+        source: the image file.
 
     Raises:
         OSError: the file cannot be written.
@@ -40,7 +40,7 @@ def write_label_map(path: Path, label_map: np.ndarray, parser: str, source: Path
 
 
 def label_fault(text: Mapping[str, Any]) -> str:
-    """Why values of a label map do not mean what they mean here; empty when they do, or when its text is silent.
+    """Return why the values of a label map do not stand for `LABELS`; empty if they do, or if its text does not say.
 
     Args:
         text: of the PNG, as in `PIL.Image.Image.info`.

@@ -1,4 +1,4 @@
-"""The label set that every parser and label map is brought to, and the named sets of classes that masks are made of."""
+"""The label set common to all parsers and label maps, and the named sets of classes that masks are made of."""
 
 from collections.abc import Iterable
 
@@ -21,7 +21,7 @@ LABELS = (
 """Class names; the position is the value in a label map (uint8, one byte per pixel)."""
 
 CLOTHING = ('upper', 'lower', 'dress', 'coat', 'shoes', 'bag', 'accessory')
-"""Default for what is erased from the image and for C of eq. 3: garments, shoes, bag, scarf and belt; a hat stays."""
+"""Classes erased from the image and C of eq. 3 by default: garments, shoes, bag, scarf and belt; a hat stays."""
 
 MASK_SETS = {
     'default': CLOTHING,
@@ -29,7 +29,7 @@ MASK_SETS = {
     'garments_only': ('upper', 'lower', 'dress', 'coat'),
     'no_bag': tuple(name for name in CLOTHING if name != 'bag'),
 }
-"""Names that stand for several labels wherever labels are named: what is erased, and what psi covers."""
+"""Names for several labels, accepted wherever labels are named: for what is erased and for what psi covers."""
 
 PALETTE = (
     (0, 0, 0),
@@ -47,14 +47,14 @@ PALETTE = (
     (150, 30, 90),
     (255, 140, 200),
 )
-"""One RGB colour per class, for pictures and palette PNGs."""
+"""One RGB colour per class, for figures and palette PNGs."""
 
 
 def class_indices(names: Iterable[str]) -> tuple[int, ...]:
-    """Values in a label map of the named classes, each once, in the order in which they are named.
+    """Return the label map values of the named classes, each once, in the order of the names.
 
     Args:
-        names: out of `LABELS` and `MASK_SETS`.
+        names: from `LABELS` and `MASK_SETS`.
 
     Raises:
         ValueError: a name is in neither; the message lists the names that are.

@@ -1,4 +1,4 @@
-"""From a label map to the clothing mask of eq. 3, and from the mask to the clothing-masked image."""
+"""The clothing mask of eq. 3 from a label map, and the clothing-masked image from the mask."""
 
 from collections.abc import Iterable
 
@@ -11,14 +11,14 @@ from ifd_zoo.labels import CLOTHING, LABELS, class_indices
 
 
 def class_mask(label_map: np.ndarray, classes: Iterable[str] = CLOTHING) -> np.ndarray:
-    """Where the label map shows one of the classes.
+    """Return the mask of the given classes.
 
     Args:
         label_map: (H, W) integers, values in `range(len(LABELS))`.
-        classes: names out of `LABELS` or `MASK_SETS`.
+        classes: names from `LABELS` or `MASK_SETS`.
 
     Returns:
-        (H, W) bool.
+        (H, W) bool, True where the label map shows one of the classes.
 
     Raises:
         ValueError: the map is not two-dimensional, holds a value outside the label set, or a name is unknown.
@@ -31,7 +31,7 @@ def class_mask(label_map: np.ndarray, classes: Iterable[str] = CLOTHING) -> np.n
 
 
 def require_labels(label_map: np.ndarray) -> None:
-    """Raises ValueError: the map is not two-dimensional, or holds a value outside the label set."""
+    """Raise ValueError if the map is not two-dimensional or holds a value outside the label set."""
     if label_map.ndim != 2:
         raise ValueError(f'a label map has two dimensions, got shape {label_map.shape}')
     if label_map.size and (label_map.min() < 0 or label_map.max() >= len(LABELS)):
@@ -39,18 +39,18 @@ def require_labels(label_map: np.ndarray) -> None:
 
 
 ERASED_SHARE = 0.1
-"""A pixel of a resized image is erased where more of it than this was clothing: none of its colour is seen at edges."""
+"""A pixel of a resized image is erased if more than this share was clothing; low, so that edges show none of it."""
 CLOTHING_SHARE = 0.5
-"""A pixel of a resized image belongs to psi where at least this share of it was clothing."""
+"""A pixel of a resized image belongs to psi if at least this share of it was clothing."""
 
 def erase(image: Tensor, mask: Tensor, fill: str = 'black', noise: Tensor | None = None) -> Tensor:
-    """The clothing-masked image M: pixels under the mask are replaced, all others stay (section II, Fig. 2).
+    """Return the clothing-masked image M: pixels under the mask are replaced, all others stay (section II, Fig. 2).
 
     Args:
         image: (..., 3, H, W) in [0, 1], before normalisation.
-        mask: (..., 1, H, W), true or non-zero where pixels are erased.
+        mask: (..., 1, H, W), True or non-zero where pixels are erased.
         fill: `black`, `mean` (mean colour of the pixels that stay) or `noise` (uniform in [0, 1]).
-        noise: (3, H, W) or as `image`, to fill with; drawn where it is not given.
+        noise: (3, H, W) or as `image`, for the fill `noise`; drawn if not given.
 
     Raises:
         ValueError: `fill` is none of these.

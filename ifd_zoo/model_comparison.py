@@ -1,4 +1,4 @@
-"""Models compared on the same photos: what each finds alike, where it looks, and how clothes move its similarities."""
+"""Models compared on the same photos: their similarities, where they look, and how clothes move the similarities."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -18,28 +18,29 @@ SHOWN = 10  # gallery photos in a chart
 
 
 class Comparison(NamedTuple):
-    """What one model makes of three photos."""
+    """Results of one model for three photos."""
 
     name: str
     similarities: tuple[float, float]
-    """Cosine of the anchor to the positive, and to the negative."""
+    """Cosine of the anchor with the positive, and with the negative."""
     pictures: list[Image.Image]
-    """Grad-CAM over the photos: of their similarity to the anchor, and of the anchor's to the positive."""
+    """Grad-CAM overlays: positive and negative for their similarity to the anchor, the anchor for that to the positive.
+    """
     shares: dict[str, float]
-    """What makes anchor and positive alike: `mean_evidence` of their Grad-CAM."""
+    """Regions that make anchor and positive similar: `mean_evidence` of their Grad-CAM."""
 
 
 class Movement(NamedTuple):
-    """How the similarities of a query to the best gallery photos move, of one or more models."""
+    """How the similarities of a query to its best gallery photos move, for one or more models."""
 
     names: list[str]
     """Names of the gallery photos, best first by the first model."""
     by_edit: list[Series]
-    """By the one edit."""
+    """For the single edit."""
     by_wardrobe: list[Series]
-    """By the fixed set of changes `WARDROBE`."""
+    """For the fixed set of changes `WARDROBE`."""
     sensitivity: dict[str, float]
-    """S of `clothing_sensitivity` over the whole gallery, by the name of the model."""
+    """S of `clothing_sensitivity` over the whole gallery, by model name."""
     left_out: tuple[str, ...]
     """Changes of the set that do not apply to the query."""
 
@@ -50,7 +51,7 @@ def heatmaps(
     label_maps: Sequence[np.ndarray],
     references: np.ndarray,
 ) -> list[np.ndarray]:
-    """Grad-CAM of the similarity of each photo to a reference, (H, W) float32 in [0, 1] at the photo's size.
+    """Return Grad-CAM of the similarity of each photo to a reference: (H, W) float32 in [0, 1] at the photo's size.
 
     Args:
         label_maps: of the photos, (H, W) in `LABELS`.
@@ -70,10 +71,10 @@ def compare(
     photos: Sequence[Image.Image],
     opacity: float = 0.5,
 ) -> list[Comparison]:
-    """Fig. 3 of the paper: three photos, seen by several models.
+    """Compare models on three photos, as in Fig. 3 of the paper.
 
     Args:
-        predictors: by the names of their models; they share a parser.
+        predictors: by model name; they share a parser.
         photos: anchor, positive and negative, RGB.
         opacity: of the heatmaps, in [0, 1].
     """
@@ -97,17 +98,17 @@ def movement(
     gallery: Mapping[str, tuple[Sequence[str], np.ndarray]],
     edit: Edit,
 ) -> Movement:
-    """How the similarities of a query move when its clothes change.
+    """Measure how the similarities of a query move when its clothes change.
 
     Args:
-        predictors: by the names of their models.
+        predictors: by model name.
         query: RGB.
         label_map: of the query, (H, W) in `LABELS`.
         gallery: for each model the names of G photos and their embeddings (G, D).
-        edit: a change that is shown by itself, beside the fixed set.
+        edit: a single change, shown beside the fixed set.
 
     Raises:
-        ValueError: the edit, or no change of the set, applies to the query; or the gallery is empty.
+        ValueError: the edit or every change of the set does not apply to the query, or the gallery is empty.
     """
     changed = edit.apply(query, label_map)
     names, best, movement = [], [], Movement([], [], [], {}, ())

@@ -1,4 +1,4 @@
-"""`Predictor`: photos in; embeddings, attention maps, clothing masks and rankings out."""
+"""`Predictor`: embeddings, attention maps, clothing masks and rankings of photos."""
 
 import os
 import warnings
@@ -25,13 +25,13 @@ from ifd_zoo.parsing.base import NetworkParser
 from ifd_zoo.parsing.people import cut_people, require_sight
 
 ImageSource = Image.Image | np.ndarray | str | Path
-"""What `ifd_zoo.images.loading.load_image` reads."""
+"""Types that `ifd_zoo.images.loading.load_image` accepts."""
 Images = ImageSource | Sequence[ImageSource]
-"""One alone is a list of one; an array with three axes is one picture if the last has its channels."""
+"""A single image counts as a list of one; an array with three axes is one image if the last axis is its channels."""
 
 
 class Analysis(NamedTuple):
-    """One photo of H x W pixels, as `load_image` returns it, or the crop of its person."""
+    """Results for one photo of H x W pixels, as `load_image` returns it, or for the crop of its person."""
 
     embedding: np.ndarray
     """(D,) float32, unit length; see `ifd_zoo.models.features`."""
@@ -51,19 +51,19 @@ class Match(NamedTuple):
 
 
 class Predictor:
-    """A re-identification model and the human parser that tells it where clothing is.
+    """A re-identification model with the human parser that finds the clothing for it.
 
     Args:
         model: a name or folder for `ifd_zoo.hub.load_model`, or a network of the zoo (put into eval mode).
-        parser: a name or folder for `ifd_zoo.parsing.load_parser`, or an object with its `parse`; None shows the
+        parser: a name or folder for `ifd_zoo.parsing.load_parser`, or an object with its method `parse`; None shows the
             attention stream the whole photo, for which it was not trained.
-        device: torch's name of it; None takes a GPU if there is one.
-        batch_size: photos per pass; the results do not depend on it. None takes what memory allows.
-        precision: of `ifd_zoo.models.inference.PRECISIONS`; `auto` is the fastest that keeps the answer, see
+        device: name of a torch device; None takes a GPU if there is one.
+        batch_size: photos per pass; the results do not depend on it. None chooses it by memory.
+        precision: one of `ifd_zoo.models.inference.PRECISIONS`; `auto` is the fastest that agrees with float32, see
             `choose_precision`. With `fp32` a parser that is given by name computes in float32, too.
-        feature: test feature, of `ifd_zoo.common.choices.FEATURES`; None takes that of the model's release.
-        flip: add the mirror image.
-        crop: to the largest person, unless that fills the photo, see `ifd_zoo.parsing.people`; nobody is an ImageError.
+        feature: test feature, one of `ifd_zoo.common.choices.FEATURES`; None takes that of the model's release.
+        flip: also use the mirror image.
+        crop: to the largest person, unless it fills the photo, see `ifd_zoo.parsing.people`; ImageError without one.
 
     Attributes:
         precision: in which the model computes.
@@ -71,8 +71,8 @@ class Predictor:
     Raises:
         LoadError: there is no such model.
         DeviceError: there is no such device.
-        ParserError: there is no such parser, or it cannot look for people and is to crop.
-        ValueError: there is no such precision, or no such feature of this model.
+        ParserError: there is no such parser, or `crop` is set and it cannot find people.
+        ValueError: there is no such precision, or the model has no such feature.
     """
 
     def __init__(
@@ -113,11 +113,11 @@ class Predictor:
         images: Images,
         label_maps: Sequence[np.ndarray] | None = None,
     ) -> list[Analysis]:
-        """Everything about each photo, in one pass.
+        """Compute all results for each photo in one pass.
 
         Args:
             images: see `load_image`.
-            label_maps: for each photo (H, W) in `LABELS`, upright; instead of the parser's. Nothing is cropped then.
+            label_maps: for each photo (H, W) in `LABELS`, upright; used instead of the parser's, and without cropping.
 
         Raises:
             ImageError: a photo cannot be used; the message names it.
@@ -126,12 +126,12 @@ class Predictor:
         return sum(self._each_batch(self._analyze, images, label_maps), [])
 
     def embed(self, images: Images, label_maps: Sequence[np.ndarray] | None = None) -> np.ndarray:
-        """Embeddings (N, D) float32, unit length, for cosine similarity. Arguments and errors as for `analyze`."""
+        """Return embeddings (N, D) float32, unit length, for cosine similarity. Arguments and errors: see `analyze`."""
         empty = np.empty((0, embedding_size(self.model)), dtype=np.float32)
         return np.concatenate([empty, *self._each_batch(self._embed, images, label_maps)])
 
     def attention(self, image: ImageSource) -> np.ndarray:
-        """Where the network looks for identity: W_I (H, W) float32 in [0, 1], at the photo's size.
+        """Return where the network looks for identity: W_I (H, W) float32 in [0, 1], at the photo's size.
 
         Raises:
             ImageError: the photo cannot be used.
@@ -143,7 +143,7 @@ class Predictor:
         return attention
 
     def rank(self, query: ImageSource, gallery: Images, top_k: int = 10) -> list[Match]:
-        """The `top_k` photos of the gallery most similar to the query, best first.
+        """Return the `top_k` photos of the gallery most similar to the query, best first.
 
         Raises:
             ImageError: a photo cannot be used; the message names it.
@@ -157,7 +157,7 @@ class Predictor:
     def _each_batch(
         self, function: Callable, images: Images, label_maps: Sequence[np.ndarray] | None
     ) -> Iterator:
-        """The function of loaded photos and their label maps (None when there are none), `batch_size` at a time."""
+        """Apply a function to batches of loaded photos and their label maps (None if there are none)."""
         images = _as_list(images)
         if isinstance(label_maps, np.ndarray) and label_maps.ndim == 2:
             label_maps = [label_maps]
@@ -198,7 +198,7 @@ class Predictor:
     def _forward(
         self, batch: list[Image.Image], label_maps: list[np.ndarray] | None
     ) -> tuple[np.ndarray, Tensor | None]:
-        """Embeddings (B, D), and W_I (B, 1, h, w) of the unflipped images."""
+        """Return embeddings (B, D), and W_I (B, 1, h, w) of the unflipped images."""
         sample = self.transform.batch(batch, label_maps, self.device)
         with precision(self.device, self.precision):
             result = infer(self.model, sample.image, sample.masked, self.flip)
@@ -206,19 +206,19 @@ class Predictor:
 
 
 def rank_embeddings(query: np.ndarray, gallery: np.ndarray, top_k: int = 10) -> list[Match]:
-    """The most similar embeddings, best first; equal ones stay in the gallery's order.
+    """Return the most similar embeddings, best first; equal ones stay in the gallery's order.
 
     Args:
         query: (D,), unit length.
         gallery: (G, D), unit length.
-        top_k: at most so many are returned; may be larger than G.
+        top_k: maximum number of matches; may exceed G.
 
     Raises:
         ValueError: `top_k` is less than 1.
     """
     if top_k < 1:
         raise ValueError(f'top_k must be at least 1, got {top_k}')
-    # Rounded: below that, the batch in which a photo happened to be would decide between equal photos.
+    # Rounded, as otherwise the batch that a photo happened to be in would decide between equal photos.
     similarity = np.clip(np.round(gallery @ query, 6), -1, 1)
     order = np.argsort(-similarity, kind='stable')[:top_k]
     return [Match(int(index), float(similarity[index])) for index in order]
@@ -235,13 +235,13 @@ def _as_list(images: Images) -> list[ImageSource]:
 def _load(source: ImageSource, index: int) -> Image.Image:
     is_path = isinstance(source, (str, Path))
     image = load_image(source) if is_path else load_image(source, name=f'image {index}')
-    # As Pillow does; label maps on disk are found by it.
+    # As in Pillow; label maps on disk are found by it.
     image.filename = str(source) if is_path else getattr(source, 'filename', '')
     return image
 
 
 def _enlarge(attention: Tensor, image: Image.Image) -> np.ndarray:
-    """W_I (1, h, w) -> (H, W) at the image's size; bilinear, which keeps it in [0, 1]."""
+    """Resize W_I (1, h, w) to (H, W), the image's size; bilinear, which keeps it in [0, 1]."""
     size = (image.height, image.width)
     return F.interpolate(attention[None].float(), size=size, mode='bilinear')[0, 0].clamp(0, 1).cpu().numpy()
 

@@ -1,8 +1,8 @@
-"""Image, clothing-masked image and clothing mask, moved together.
+"""Joint transforms of an image, its clothing-masked image and its clothing mask.
 
-One geometric transform moves the image and its masks, all with antialiasing, so that of a mask the share of clothing in
-each pixel is left. The masked image is made *after* it, so the three can never be out of line. Until then everything is
-bytes, so that little goes to a device. `train/augmentation/geometry_and_colour.py` adds what training draws at random.
+One geometric transform moves image and masks, all with antialiasing, so that a resized mask holds the share of clothing
+in each pixel. The masked image is made *after* it, so the three are always aligned. Until then everything is uint8, so
+that little data goes to a device. `train/augmentation/geometry_and_colour.py` adds the random part for training.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,11 +22,11 @@ from ifd_zoo.masks import CLOTHING_SHARE, ERASED_SHARE, erase, require_labels
 from ifd_zoo.models.batching import stack_images
 
 UNKNOWN = len(LABELS)
-"""Stands in the label map of an image that has none: is never erased."""
+"""Value in the label map of an image that has none; never erased."""
 
 
 class Sample(NamedTuple):
-    """One image, or a batch of them with one more dimension in front."""
+    """One image, or a batch with one more dimension in front."""
 
     image: Tensor
     """I (3, H, W), normalised."""
@@ -38,22 +38,22 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Masking:
-    """What is erased from the image, what psi covers, and with what the hole is filled."""
+    """What is erased from the image, what psi covers, and how the erased area is filled."""
 
     mask_classes: Sequence[str] = CLOTHING
     clothing_classes: Sequence[str] = CLOTHING
     fill: str = 'black'
     erased_share: float = ERASED_SHARE
-    """Share of the classes in a pixel of the resized image, above which it is erased."""
+    """A pixel of the resized image is erased if the share of `mask_classes` in it is above this."""
 
 
 class EvalTransform:
-    """Resize and normalise.
+    """Resizing and normalisation.
 
     Args:
         size: (H, W) in pixels.
         mean, std: per channel, for values in [0, 1].
-        masking: which classes are erased and which are psi.
+        masking: the classes that are erased and those of psi.
     """
 
     sample: type = Sample
@@ -73,14 +73,14 @@ class EvalTransform:
         self._tables = torch.stack([class_table(classes) for classes in sets])
 
     def __call__(self, image: Image.Image, label_map: np.ndarray | None = None) -> NamedTuple:
-        """One sample.
+        """Transform one image.
 
         Args:
             image: RGB.
-            label_map: (H, W) in `LABELS`, of the image's size; with None psi is empty and nothing is erased.
+            label_map: (H, W) in `LABELS`, of the image's size; with None, psi is empty and nothing is erased.
 
         Returns:
-            A `Sample`, or what `sample` is.
+            A `Sample`, or the type in the attribute `sample`.
 
         Raises:
             ValueError: the label map has another size than the image.
@@ -97,13 +97,13 @@ class EvalTransform:
         label_maps: Sequence[np.ndarray | None] | None = None,
         device: str | torch.device = 'cpu',
     ) -> NamedTuple:
-        """Many samples in one go: what `__call__` makes of each, stacked, on a device and in channels_last.
+        """Transform many images at once: the results of `__call__`, stacked, on a device and in channels_last.
 
         Images of the same size are resized together; only bytes go to the device.
 
         Args:
             images: as for `__call__`, of any sizes; at least one.
-            label_maps: of each image, or None for an image without one; None where no image has any.
+            label_maps: one for each image, or None for an image without one; None if no image has any.
 
         Raises:
             ValueError: label maps do not fit the images in number or size.
@@ -118,26 +118,26 @@ class EvalTransform:
             for row, own in zip(rows, zip(*parts, strict=True), strict=True):
                 moved[row] = own
         sample = self._assemble(*(torch.stack(parts) for parts in zip(*moved, strict=True)))
-        # Image and masked image are one where nothing is erased.
+        # Image and masked image are the same tensor if nothing is erased.
         image, masked = (part.contiguous(memory_format=torch.channels_last) for part in sample[:2])
         return sample._replace(image=image, masked=image if sample.masked is sample.image else masked)
 
     def _masks(self, labels: Tensor) -> Tensor:
-        """What is erased and what is psi, 255 there and 0 elsewhere, of label maps (..., 1, H, W), all uint8.
+        """Return the erased area and psi of label maps (..., 1, H, W), 255 inside and 0 elsewhere, all uint8.
 
-        The two are channels of the result, or one channel where they are the same; in training the person follows.
+        The two are channels of the result, or one channel if they are the same; in training the person follows.
         """
         values, tables = labels.flatten().int(), self._tables.to(labels.device)
-        # An index would take several times as long.
+        # Indexing would take several times as long.
         return torch.cat([table.index_select(0, values).view(labels.shape) for table in tables], dim=-3)
 
     def _geometric(self, *parts: Tensor) -> tuple[Tensor, ...]:
-        """Images, and masks if there are any, uint8 (..., C, H, W) each, in their final place."""
+        """Return images, and masks if there are any, uint8 (..., C, H, W) each, after the geometric transform."""
         size = list(self.size)
         return tuple(TF.resize(part, size, interpolation=InterpolationMode.BILINEAR, antialias=True) for part in parts)
 
     def _assemble(self, pixels: Tensor, masks: Tensor | None = None) -> NamedTuple:
-        """From images (..., 3, H, W) and `_masks` of theirs in their final place, both uint8."""
+        """Return the sample of transformed images (..., 3, H, W) and their `_masks`, both uint8."""
         pixels = TF.to_dtype(pixels, torch.float32, scale=True)
         if masks is None:
             image = self._finish(self._colour(pixels))
@@ -150,7 +150,7 @@ class EvalTransform:
         return self.sample(*both.split(3, dim=-3), *covered.float().split(1, dim=-3))
 
     def _noise(self, pixels: Tensor) -> Tensor | None:
-        """What fills the holes if that is noise: always the same, so that a photo has one embedding."""
+        """Return the noise of the fill `noise`: always the same, so that a photo has one embedding."""
         if self.masking.fill != 'noise':
             return None
         return torch.rand(pixels.shape[-3:], generator=torch.Generator().manual_seed(0)).to(pixels.device)
@@ -165,7 +165,7 @@ class EvalTransform:
 
 
 def class_table(classes: Iterable[int]) -> Tensor:
-    """255 for labels that are among the classes, uint8; `UNKNOWN` is not."""
+    """Return a table of labels, uint8: 255 for the classes, 0 for all others and `UNKNOWN`."""
     table = torch.zeros(len(LABELS) + 1, dtype=torch.uint8)
     table[list(classes)] = 255
     return table
@@ -178,7 +178,7 @@ def _require_fit(label_map: np.ndarray, size: Sequence[int]) -> None:
 
 
 def _filled(label_maps: Sequence[np.ndarray | None], sizes: Sequence[Sequence[int]]) -> list[np.ndarray]:
-    """uint8 label maps of images of these sizes (H, W), in place of None one that is `UNKNOWN` all over."""
+    """Return uint8 label maps for images of sizes (H, W); None becomes one that is `UNKNOWN` everywhere."""
     pairs = [(label_map, size) for label_map, size in zip(label_maps, sizes, strict=True) if label_map is not None]
     for label_map, size in pairs:
         _require_fit(label_map, size)

@@ -1,6 +1,6 @@
-"""Variants of the zoo: what each trains, and how. Architectures, training, studies and cards read this one list.
+"""Variants of the zoo: what each trains, and how. Architectures, training, studies and cards read this list.
 
-Nothing here is imported by itself: networks and tasks are named, so that a command line need not wait for torch.
+It imports nothing by itself: networks and tasks are given by name, so that a command line need not wait for torch.
 """
 
 from typing import Any, NamedTuple
@@ -22,34 +22,34 @@ class Variant(NamedTuple):
     contrastive: str
     """Loss on the clothing features, a key of `train.task.CONTRASTIVE`."""
     label: str
-    """In tables."""
+    """Name in tables."""
     paper: dict[str, dict[str, float]] = {}
-    """Figures of Table II in percent, by data set and mode; it gives no spread and no number of seeds."""
+    """Results of Table II in percent, by data set and mode; it gives no spread and no number of seeds."""
     masked: bool = False
     """The main stream sees the clothing-masked image."""
     family: str = ''
-    """`ifd_FAMILY_BACKBONE` are its architectures if they are its own; the others are those of IFD and the baseline."""
+    """Its architectures are `ifd_FAMILY_BACKBONE` if they are its own; else they are those of IFD and the baseline."""
     network: str = ''
-    """Class of its architectures, as MODULE:NAME; default: that of IFD or of the baseline."""
+    """Class of its architectures, as MODULE:NAME; by default that of IFD or of the baseline."""
     task: str = 'train.task:JointTask'
     """Class of its losses in stage 2, as MODULE:NAME."""
     starts_late: bool = False
-    """Some of its task's parameters have no part in the losses of the first epochs."""
+    """Some parameters of its task take no part in the losses of the first epochs."""
     settings: dict[str, Any] = {}
-    """Fields of the training config that make it what it is: with them it is trained in every recipe."""
+    """Fields of the training config that define the variant: they apply in every recipe."""
     recipe: dict[str, Any] = {}
-    """The other settings of its paper: the recipe of its name."""
+    """The other settings of its paper: the recipe of the same name."""
     reference: Reference | None = None
-    """The paper of a method that is not IFD's."""
+    """Paper of a method other than IFD."""
 
     @property
     def sees_masks(self) -> bool:
-        """Whether the network is shown the clothing-masked image, in training and after it."""
+        """Whether the network takes the clothing-masked image, in training and at test time."""
         return self.streams == 2 or self.masked
 
     @property
     def prefix(self) -> str:
-        """What its architectures' names begin with; the backbone follows."""
+        """Prefix of its architectures' names; the backbone follows."""
         return f'ifd_{self.family}_' if self.family else {1: 'ifd_baseline_', 2: 'ifd_'}[self.streams]
 
 
@@ -60,7 +60,7 @@ def _table_ii(prcc: tuple[float, float], ltcc: tuple[float, float]) -> dict[str,
 VARIANTS = {
     'baseline': Variant(1, 'none', 'baseline', _table_ii((24.3, 11.2), (16.4, 9.2))),
     'ikt': Variant(2, 'none', 'w/ IKT', _table_ii((50.3, 49.2), (50.7, 24.6))),
-    # Without the attention stream F_g takes the place of F_rg in F_c.
+    # Without the attention stream F_g replaces F_rg in F_c.
     'cbd': Variant(1, 'ccl', 'w/ CBD', _table_ii((51.2, 45.3), (49.6, 23.4))),
     'ifd_cl': Variant(2, 'supcon', 'IFD w/ CL', _table_ii((58.9, 52.3), (57.8, 30.6))),
     'ifd': Variant(2, 'ccl', 'IFD', _table_ii((65.3, 61.7), (64.3, 42.3))),
@@ -72,7 +72,7 @@ VARIANTS = {
         family='pcb',
         network='ifd_zoo.models.pcb:PCB',
         settings={'optimizer': 'sgd', 'lr': 0.1, 'backbone_rate': 0.1, 'label_smoothing': 0.0},
-        # Its batches are drawn from all images; here from persons in proportion to theirs.
+        # The paper draws batches from all images; here persons are drawn in proportion to theirs.
         recipe={
             'backbone': 'resnet50',
             'size': (384, 128),
@@ -100,7 +100,7 @@ VARIANTS = {
         task='train.methods.cal:CALTask',
         starts_late=True,
         settings={'pool': 'max_avg'},
-        # The rest is IFD's setting, which is CAL's.
+        # The rest is as for IFD, whose setting is that of CAL.
         recipe={'backbone': 'resnet50', 'sampler': 'pk', 'crop': 0.5, 'epochs': 60},
         reference=Reference(
             'Gu, Chang, Ma, Bai, Shan, Chen',
@@ -129,8 +129,8 @@ VARIANTS = {
         1, 'ccl', 'IFD, fast (no masks)', family='student', network='ifd_zoo.models.student:Student',
         task='train.methods.student:StudentTask',
     ),
-    # Without side information and jigsaw. Other than there: DINOv2's small network in place of a base one of ImageNet,
-    # the mean of the patch tokens in place of the class token, and no larger rate for biases.
+    # Without side information and jigsaw. Unlike the paper: DINOv2's small network instead of a base one of ImageNet,
+    # the mean of the patch tokens instead of the class token, and no higher learning rate for biases.
     'transreid': Variant(
         1,
         'none',
@@ -161,14 +161,13 @@ VARIANTS = {
         ),
     ),
 }
-"""Table II's five rows, a control (one stream to which the clothes are erased), a student of IFD, and methods of other
-papers."""
+"""The five rows of Table II, a control (one stream, clothes erased), a student of IFD, and methods of other papers."""
 
 NAMESAKES = {variant.prefix: name for name, variant in VARIANTS.items() if name in ('ifd', 'baseline', variant.family)}
-"""Beginning of architectures' names to the variant that they are called after."""
+"""Prefixes of architecture names to the variants that they are named after."""
 
 
 def split_name(architecture: str) -> tuple[str, str]:
-    """The variant that an architecture is called after, and its backbone; of a name that is not ours, `ifd` and all."""
+    """Return the variant and the backbone in an architecture's name; `ifd` and the whole name if it is not ours."""
     prefix = max(filter(architecture.startswith, NAMESAKES), key=len, default='ifd_')
     return NAMESAKES[prefix], architecture.removeprefix(prefix)

@@ -70,7 +70,7 @@ def test_the_table_says_where_weights_are_and_how_to_make_the_others(capsys):
 
 def test_a_pattern_without_model_is_an_error(capsys):
     assert main(['list', 'nothing*']) == 2
-    assert 'no model fits' in capsys.readouterr().err
+    assert 'no model matches' in capsys.readouterr().err
 
 
 def test_where_follows_the_organisation(monkeypatch):
