@@ -1,4 +1,4 @@
-"""Building an index: embeds new image files and writes them in groups, of which an interruption loses one."""
+"""Build an index: embed new image files and write them in groups, of which an interruption loses one at most."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -42,12 +42,12 @@ class IndexFile(NamedTuple):
 
 
 class IndexStats(NamedTuple):
-    """Numbers of files."""
+    """Outcome of a build, in numbers of files."""
 
     added: int
     """New to the index or changed."""
     embedded: int
-    """Embedded: of files with the same bytes only the first is."""
+    """Embedded; of files with the same bytes only the first."""
     present: int
     """Already in the index."""
     removed: int
@@ -108,7 +108,7 @@ def fill(
     group: int = GROUP,
     cluster: Cluster | None = None,
 ) -> IndexStats:
-    """Add files to an index; a run after an interruption resumes.
+    """Add files to an index; after an interruption, the same call resumes.
 
     Args:
         progress: called with the number of files done; may raise to stop.

@@ -10,7 +10,7 @@ from ifd_zoo.uploads.labels import Label
 
 *_, PERSON, OUTFIT = FOLDER_LABELS
 DEPTHS = {PERSON: 1, OUTFIT: 2}
-"""Number of folders from the person's down to the file, both levels that of the person included."""
+"""Number of folders on the way from the person's folder, included, to the file."""
 ADVICE = f'give --labels {PERSON} or --labels {OUTFIT}, whichever fits'
 
 

@@ -55,7 +55,7 @@ def rank_batches(batches: Iterable[Any], queries: np.ndarray, top_k: int) -> lis
     targets, margin = torch.from_numpy(queries), queries.shape[1] * 2.0**-22 + 2 * 10**-DIGITS
     best: list[list[IndexMatch]] = [[] for _ in queries]
     reach = torch.full((len(queries), 1), -torch.inf)  # similarity of the last match in a full list
-    floats = torch.empty(BATCH, queries.shape[1])  # allocated once: that costs more than the conversion
+    floats = torch.empty(BATCH, queries.shape[1])  # reused: allocating costs more than the conversion
     for batch in batches:
         vectors = torch.from_dlpack(batch['vector'].flatten()).view(len(batch), -1)
         scores = targets @ floats[: len(batch)].copy_(vectors).T

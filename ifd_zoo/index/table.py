@@ -200,8 +200,7 @@ class GalleryIndex:
 
         Args:
             older: age from which versions are deleted; close to zero, it makes concurrent readers and writers fail.
-            loose: number of files or versions up to which nothing is done; if not 0, nor is it while another process
-                writes.
+            loose: number of files or versions up to which nothing is done; above 0, nor is it while others write.
         """
         with told(self.address, AGAIN):
             files = self.table.stats()['fragment_stats']['num_fragments']
@@ -220,7 +219,7 @@ class GalleryIndex:
 
 
 def is_text(text: str) -> bool:
-    """Return whether a text can be encoded as UTF-8, which file names need not be."""
+    """Return whether a text can be encoded as UTF-8; some file names cannot."""
     return text.isascii() or not any('\ud800' <= letter <= '\udfff' for letter in text)
 
 
