@@ -1,12 +1,12 @@
-"""What the identity attention W_I does, and what attention and Grad-CAM lie on.
+"""Effect of the identity attention W_I, and the image regions that W_I and Grad-CAM highlight.
 
     python eval/attention.py --model NAME|DIR [--feature FEATURE] --root DIR [--masks bundled] [--json FILE]
 
-The first table has the figures of a model with W_I of eq. 1 as it is, and with another map in its place: the mean of
-all images, that of another person's image, and one number for all cells. Intervals are those of `eval/intervals.py`.
-The second has the share of W_I, and of Grad-CAM of the similarity between each query and its best right answer in other
-clothes, on head (hair, face, hat), skin, clothing and background, and the area of these for comparison; the label maps
-that decide it are those of `--masks`. A model without attention stream has no first table.
+The first table compares a model with its own W_I of eq. 1 and with another map in its place: the mean over all images,
+the map of another person's image, or one constant. Intervals are those of `eval/intervals.py`. The second table has the
+share of W_I, and of Grad-CAM for the similarity between each query and its best right match in other clothes, on head
+(hair, face, hat), skin, clothing and background, next to the area of each region. Regions come from the label maps of
+`--masks`. A model without an attention stream gets no first table.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from ifd_zoo.cli import ArgumentParser, add_data_flags, add_model_flags, entry_p
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = ArgumentParser('eval/attention.py', description='What W_I does, and where a model looks.')
+    parser = ArgumentParser('eval/attention.py', description='Measure what W_I does, and where a model looks.')
     add_model_flags(parser, 'feature')
     add_data_flags(parser, 'masks', 'workers', batch_size=32)
     parser.add_argument('--json', type=Path, help='file for the figures')

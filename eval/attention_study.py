@@ -1,4 +1,4 @@
-"""Figures of a model with other maps in the place of W_I, and where attention and Grad-CAM lie."""
+"""Ablation of W_I by replacement maps, and the shares of W_I and Grad-CAM on each image region."""
 
 import argparse
 import tempfile
@@ -26,21 +26,21 @@ from ifd_zoo.hub import eval_transform, load_model
 from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing.mask_source import MaskSource
 
-SEED = 0  # of whose map another image is given
+SEED = 0  # for drawing the other person whose map is used
 
 
 class AttentionStudy(NamedTuple):
     replaced: list[dict[str, Any]]
-    """Rows as of `eval.bootstrap.paired_rows`; none for a model without attention stream."""
+    """Rows of `eval.bootstrap.paired_rows`; empty for a model without an attention stream."""
     shares: dict[str, dict[str, float]]
-    """`area`, `Grad-CAM` and, where there is one, `W_I`, each to the share of the regions, in [0, 1]."""
+    """Maps `area`, `Grad-CAM` and, if the model has it, `W_I` to the share of each region, in [0, 1]."""
     images: int
-    """How many images `area` and W_I are the mean over."""
+    """Number of images that `area` and W_I are averaged over."""
     queries: int
-    """How many queries Grad-CAM is the mean over: those with a right answer."""
+    """Number of queries with a right match; Grad-CAM is averaged over those whose heatmap is not empty."""
 
     def share_lines(self) -> list[list[str]]:
-        """Cells of a table of the shares in percent, with a header."""
+        """Return the table cells of the shares in percent, header first."""
         lines = [['share in percent', *REGIONS, 'person']]
         for name, share in self.shares.items():
             cells = [*share.values(), 1 - share['background']]
@@ -49,7 +49,7 @@ class AttentionStudy(NamedTuple):
 
 
 def study_attention(args: argparse.Namespace) -> AttentionStudy:
-    """Measure the model of the command line."""
+    """Run the study on the model of the command line."""
     device = pick_device(args.device)
     model = load_model(args.model, args.feature).eval().to(device)
     with tempfile.TemporaryDirectory() as temporary:
@@ -81,12 +81,12 @@ def study_attention(args: argparse.Namespace) -> AttentionStudy:
 
 @contextmanager
 def attention_of(model: nn.Module, maps: list[Tensor] | None = None, others: Tensor | None = None) -> Iterator[None]:
-    """Write down W_I of all batches of an extraction with mirror images, or put other maps in its place.
+    """Record W_I during an extraction with mirror images, or replace it by other maps.
 
     Args:
-        model: without an attention stream, nothing happens.
-        maps: gets (2, B, 1, h, w) of each batch: of the images, and of their mirror images.
-        others: (2, N, 1, h, w), for the N images in the order in which they come.
+        model: if it has no attention stream, nothing happens.
+        maps: list to which (2, B, 1, h, w) of each batch is appended: the images, then their mirror images.
+        others: (2, N, 1, h, w) replacement maps for the N images, in extraction order.
     """
     done = 0
 
@@ -108,7 +108,7 @@ def attention_of(model: nn.Module, maps: list[Tensor] | None = None, others: Ten
 
 
 def replacements(maps: Tensor, pids: np.ndarray) -> dict[str, Tensor]:
-    """By name, what takes the place of W_I (2, N, 1, h, w); `pids` (N,) says whose images they are."""
+    """Return replacements by name for the W_I maps (2, N, 1, h, w) of N images; `pids` is (N,)."""
     rng = np.random.default_rng(SEED)
     strangers = torch.tensor([rng.choice(np.flatnonzero(pids != pid)) for pid in pids])
     return {
@@ -119,7 +119,7 @@ def replacements(maps: Tensor, pids: np.ndarray) -> dict[str, Tensor]:
 
 
 def best_matches(protocol: Protocol, records: Sequence[Record], embeddings: np.ndarray) -> list[tuple[int, int]]:
-    """Positions of each valid query and of the right answer that is most similar to it."""
+    """Return (query, match) positions in `records`: each valid query and its most similar right match."""
     position = {record: index for index, record in enumerate(records)}
     query, gallery = ([position[record] for record in side] for side in (protocol.query, protocol.gallery))
     relevant = judge(labels_of(protocol.query), labels_of(protocol.gallery), protocol.mode).relevant
@@ -129,12 +129,12 @@ def best_matches(protocol: Protocol, records: Sequence[Record], embeddings: np.n
 
 
 def _cross_clothes(protocols: Sequence[Protocol]) -> Protocol:
-    """The first with other clothes; where there is none, the first."""
+    """Return the first protocol of mode `cc`, or the first one if there is none."""
     return next((one for one in protocols if one.mode == 'cc'), protocols[0])
 
 
 def _label_maps(dataset: RecordDataset) -> Iterator[np.ndarray]:
-    """Label maps at the model's size; all background where an image has none."""
+    """Yield label maps at the model's input size; all background for an image without one."""
     height, width = dataset.transform.size
     for index in range(len(dataset)):
         labels = dataset.load(index)[1]
@@ -155,7 +155,7 @@ def _gradcam_shares(
     embeddings: np.ndarray,
     batch_size: int,
 ) -> Iterator[dict[str, float]]:
-    """Yield the shares of each query that resembles its match anywhere."""
+    """Yield the region shares of each query whose heatmap is not all zero."""
     device = next(model.parameters()).device
     for rows in tqdm(split_rows(range(len(matches)), batch_size), desc='Grad-CAM', unit=' batches', leave=False):
         queries, answers = zip(*(matches[row] for row in rows), strict=True)

@@ -1,10 +1,10 @@
-"""How fast this is, as ratios to a floor that is measured in the same run.
+"""Speed benchmarks, as ratios to a floor that is measured in the same run.
 
     python eval/bench.py [--only embedding parsing ...] [--root DIR] [--json FILE] [--compare]
 
-Machines differ and are never idle; the ratio of two figures from the same minutes says more than either. `--root` is a
-data set in the `folder` layout; without one, pictures are made up. `--compare` shows how the ratios have moved since
-the last run that was kept, eval/results/bench.json.
+Machines differ and are never idle, so the ratio of two timings taken together says more than either alone. `--root` is
+a data set in the `folder` layout; by default images are generated. `--compare` shows how the ratios have changed since
+an earlier run, by default the one in eval/results/bench.json.
 """
 
 import argparse
@@ -33,26 +33,26 @@ BENCHMARKS = {
     'drawing': 'drawing:bench_drawing',
     'training': 'training:bench_training',
 }
-"""What measures rows, as `module:function` below `eval.benchmarks`; a new one is one line."""
+"""Benchmarks by name, as `module:function` in `eval.benchmarks`."""
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = ArgumentParser('eval/bench.py', description='Measure speed against floors.')
+    parser = ArgumentParser('eval/bench.py', description='Measure speed as ratios to floors.')
     parser.add_argument('--only', nargs='+', choices=BENCHMARKS, help='default: all')
-    parser.add_argument('--root', type=Path, help='data set in the folder layout; default: made-up pictures')
+    parser.add_argument('--root', type=Path, help='data set in the folder layout; default: generated images')
     add_flags(parser, 'workers')
     parser.add_argument('--size', type=size, default='256x128', help='HEIGHTxWIDTH of the input in training, in pixels')
-    parser.add_argument('--rounds', type=positive, default=2, help='measurements of each kind; the best counts')
+    parser.add_argument('--rounds', type=positive, default=2, help='timings of each function; the best one counts')
     parser.add_argument('--json', type=Path, help='also write the rows to this file')
-    parser.add_argument('--compare', nargs='?', type=Path, const=KEPT, help='file of an earlier run; default: the kept')
+    parser.add_argument('--compare', nargs='?', type=Path, const=KEPT, help='earlier run; default: results/bench.json')
     args = parser.parse_args(argv)
     if args.compare and not args.compare.is_file():
-        parser.error(f'--compare {args.compare}: no such file; --json makes one')
+        parser.error(f'--compare {args.compare}: no such file; create one with --json')
     return args
 
 
 def find(name: str) -> Callable[..., list[Row]]:
-    """What measures rows, of pictures and a number of rounds."""
+    """Import a benchmark: a function of the data folder and the number of rounds that returns rows."""
     module, _, function = BENCHMARKS[name].partition(':')
     return getattr(import_module(f'eval.benchmarks.{module}'), function)
 

@@ -1,4 +1,4 @@
-"""Figures with intervals over people, and paired differences between models."""
+"""Bootstrap intervals over people, for metrics and for paired differences between models."""
 
 import argparse
 import tempfile
@@ -20,7 +20,7 @@ SCORES: dict[str, Callable[[Scores], np.ndarray]] = {
     'rank1': lambda scores: scores.first_hit == 1,
     'mAP': lambda scores: scores.average_precision,
 }
-"""Figure to the score of each valid query, in [0, 1]."""
+"""Maps each metric to its value for each valid query, in [0, 1]."""
 
 
 class Interval(NamedTuple):
@@ -30,15 +30,15 @@ class Interval(NamedTuple):
 
 
 def over_people(values: np.ndarray, pids: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
-    """The mean of values and its interval of 95 %, people drawn with replacement, each with all of its values.
+    """Return the mean and its 95 % bootstrap interval; people are resampled, each with all of their queries.
 
-    For a paired difference, give the differences of two models, query by query.
+    For a paired difference, pass the differences of two models, query by query.
 
     Args:
-        values: (Q,), one of each query; or (S, Q) of S trainings, which are then drawn with replacement as well.
-        pids: (Q,), whose query it is.
-        resamples: draws of as many people, and trainings, as there are.
-        seed: of the draws: equal seeds and people are drawn alike.
+        values: (Q,), one per query; or (S, Q) for S trainings, which are then resampled as well.
+        pids: (Q,), pid of each query.
+        resamples: number of bootstrap samples.
+        seed: the same seed and pids give the same resamples.
 
     Raises:
         ValueError: there are no values.
@@ -57,22 +57,22 @@ def over_people(values: np.ndarray, pids: np.ndarray, resamples: int = RESAMPLES
 
 
 def in_percent(interval: Interval) -> dict[str, float]:
-    """`value`, `low` and `high` in percent, to two places."""
+    """Return `value`, `low` and `high` in percent, rounded to two decimals."""
     return {name: round(100 * value, 2) for name, value in interval._asdict().items()}
 
 
 class Answers(NamedTuple):
-    """How one protocol was answered."""
+    """Scores of one protocol."""
 
     protocol: str
     scores: Scores
     pids: np.ndarray
-    """(V,), whose query each valid one is."""
+    """(V,), pid of each valid query."""
 
 
 def compare_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Measure the models of the command line; `paired_rows` of them."""
-    with tempfile.TemporaryDirectory() as maps:  # a parser parses for all of them once
+    """Measure the models of the command line, and return their `paired_rows`."""
+    with tempfile.TemporaryDirectory() as maps:  # so that the parser runs once for all models
         setting, folder = Setting.of(args), Path(maps)
         trainings = [
             [answer(load_model(model, row.feature), setting, folder) for model in row.models] for row in args.models
@@ -81,12 +81,12 @@ def compare_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def paired_rows(names: Sequence[str], trainings: Sequence[Sequence[Sequence[Answers]]]) -> list[dict[str, Any]]:
-    """One dict for each protocol and row: `protocol`, `row`, and `rank1` and `mAP`, in percent, with `value`, `low` and
-    `high`; beside the first row also `rank1_difference` and `mAP_difference` to it.
+    """Return a dict per protocol and row: `protocol`, `row`, and `rank1` and `mAP` in percent, each with `value`, `low`
+    and `high`; all rows but the first also have `rank1_difference` and `mAP_difference` to the first.
 
     Args:
-        trainings: for each name the answers of one or several trainings, to the same protocols in the same order. Rows
-            of equally many are compared training by training, others by their means.
+        trainings: for each name the answers of one or more trainings, for the same protocols in the same order. Rows
+            with equally many trainings are compared training by training, others by their means.
     """
     rows = []
     for place, reference in enumerate(trainings[0][0]):
@@ -107,11 +107,11 @@ def paired_rows(names: Sequence[str], trainings: Sequence[Sequence[Sequence[Answ
 def answer_protocols(
     protocols: Sequence[Protocol], records: Sequence[Record], embeddings: np.ndarray
 ) -> list[Answers]:
-    """How embeddings answer each protocol that has a valid query.
+    """Evaluate embeddings on each protocol that has a valid query.
 
     Args:
-        records: those of the protocols, each once.
-        embeddings: (N, D) of the records, unit length.
+        records: the images of the protocols, each once.
+        embeddings: (N, D), unit length, in the order of the records.
     """
     position = {record: index for index, record in enumerate(records)}
     result = []
@@ -126,16 +126,16 @@ def answer_protocols(
 
 
 def answer(model: Any, setting: Setting, maps: Path | None = None) -> list[Answers]:
-    """How a model answers the protocols of a data set.
+    """Evaluate a model on the protocols of a data set.
 
     Args:
-        maps: folder that keeps the label maps of a parser.
+        maps: folder in which a parser's label maps are cached.
     """
     return answer_protocols(*measure_model(model, setting, maps)[1:])
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown, a line for each protocol and row."""
+    """Format rows as a Markdown table, one line per protocol and row."""
     lines = [['protocol', 'model', 'rank-1', 'mAP', 'rank-1, difference', 'mAP, difference']]
     for row in rows:
         figures = (row.get(name) for name in ('rank1', 'mAP', 'rank1_difference', 'mAP_difference'))

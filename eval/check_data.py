@@ -1,11 +1,11 @@
-"""Check a data set on disk, before hours of training are spent on it.
+"""Check a data set on disk before training on it.
 
     python eval/check_data.py --data prcc --root DIR [--masks] [--workers 4]
 
-Prints the numbers that were found beside the published ones, the valid queries of each protocol, images that lie in a
-split and are not taken, images that cannot be read, images that are in training and test alike, and with --masks label
-maps that are missing or do not fit. The exit status is 0 when all is well, 1 when something is wrong, and 2 when the
-data set cannot be read at all.
+Prints the counts found next to the published ones, the valid queries of each protocol, images in a split that the
+reader ignores, images that cannot be read, images that are in both training and test, and with --masks label maps that
+are missing or do not fit. The exit status is 0 if no fault is found, 1 if there is one, and 2 if the data set cannot be
+read at all.
 """
 
 import argparse
@@ -42,14 +42,14 @@ from ifd_zoo.images.formats import (
 )
 
 CHUNK = 32
-"""Images that a worker process is given at a time."""
+"""Images per task of a worker process."""
 
 
 class Inspection(NamedTuple):
-    """What one image's files hold; a text says what is wrong and is empty when nothing is."""
+    """Result of checking one image and its label map; a text names the fault, and is empty if there is none."""
 
     digest: str | None
-    """Hash of the file; None when it is no image."""
+    """Hash of the file; None if it is not a readable image."""
     image: str
     label_map: str
 
@@ -57,16 +57,16 @@ class Inspection(NamedTuple):
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/check_data.py', description='Check a data set.')
     add_data_flags(parser, workers=4)
-    parser.add_argument('--masks', action='store_true', help='check that each image has a label map, and of its size')
-    parser.add_argument('--most', type=not_negative, default=20, help='files to name of each kind of fault')
+    parser.add_argument('--masks', action='store_true', help='check that each image has a label map of its size')
+    parser.add_argument('--most', type=not_negative, default=20, help='files to list for each kind of fault')
     return parser.parse_args(argv)
 
 
 def read_dataset(name: str, root: Path) -> ReIDDataset:
-    """A data set, without the warnings of its reader: the table tells the same.
+    """Load a data set without the count warnings of its reader, which the table repeats.
 
     Raises:
-        DatasetError: it cannot be read, or has no images.
+        DatasetError: the data set cannot be read, or has no images.
     """
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', CountWarning)
@@ -77,7 +77,7 @@ def read_dataset(name: str, root: Path) -> ReIDDataset:
 
 
 def count_rows(dataset: ReIDDataset) -> list[tuple[str, str, int, int | None]]:
-    """Split, what is counted, number found, and number published where it is known."""
+    """Return rows of split, counted kind, number found, and published number if it is known."""
     return [
         (split.name, name, found, split.expected.get(name))
         for split in dataset.splits
@@ -86,7 +86,7 @@ def count_rows(dataset: ReIDDataset) -> list[tuple[str, str, int, int | None]]:
 
 
 def count_table(rows: list[tuple[str, str, int, int | None]]) -> str:
-    """The rows as a Markdown table."""
+    """Format the rows of `count_rows` as a Markdown table."""
     lines = [('split', 'number of', 'found', 'expected', '')]
     for split, name, found, expected in rows:
         verdict = '' if expected is None else 'ok' if found == expected else 'differs'
@@ -95,7 +95,7 @@ def count_table(rows: list[tuple[str, str, int, int | None]]) -> str:
 
 
 def protocol_table(dataset: ReIDDataset) -> str:
-    """How many queries of each protocol have a right answer, and why the others have none, as a Markdown table."""
+    """Return a Markdown table of the valid queries per protocol, and why the other queries have no right match."""
     lines = [('protocol', 'valid queries', 'why the others have no right answer')]
     for name, (protocol, reasons) in fewest_valid(dataset.protocols).items():
         total = len(protocol.query)
@@ -104,10 +104,10 @@ def protocol_table(dataset: ReIDDataset) -> str:
 
 
 def left_out(places: Iterable[tuple[Path, str]]) -> list[str]:
-    """Each picture in the folders of a data set that its reader does not take, and why; hidden files are not named.
+    """List the images in a data set's folders that its reader ignores, and why; hidden files are left out.
 
     Args:
-        places: of a `ReIDDataset`.
+        places: as in `ReIDDataset.places`.
     """
     lines = []
     for folder, pattern in places:
@@ -118,23 +118,23 @@ def left_out(places: Iterable[tuple[Path, str]]) -> list[str]:
 
 
 def _fault(path: Path, folder: Path, pattern: str) -> str | None:
-    """None for a folder and for what is no picture."""
+    """Return why a file is ignored; None for a folder and for a file that is not an image."""
     if path.is_dir():
         return None
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
         return f'lies at another depth than {folder.name}/{pattern}'
-    if not path.is_file():  # a link that leads nowhere, a pipe
+    if not path.is_file():  # broken link, pipe
         return None
     with path.open('rb') as file:
         head = file.read(HEAD_BYTES)
     if right := picture_suffix(head):
-        return f'is a picture by its content, but not by its name; let it end in {right}'
+        return f'is an image without an image suffix; rename it to end in {right}'
     return fault_of(head, path.name) if suffix in UNREAD_SUFFIXES else None
 
 
 def inspect(record: Record, masks: bool) -> Inspection:
-    """Read and decode an image, and with `masks` its label map."""
+    """Decode an image and, if `masks`, its label map."""
     size, digest, problem = None, None, ''
     try:
         size, digest = read_image(record.path).size, hash_file(record.path)
@@ -159,7 +159,7 @@ def _inspections(records: tuple[Record, ...], masks: bool, workers: int) -> Iter
     if not workers:
         yield map(work, records)
         return
-    deaf = signal.SIGINT, signal.SIG_IGN  # Ctrl-C reaches the workers, too; this process ends them
+    deaf = signal.SIGINT, signal.SIG_IGN  # Ctrl-C also reaches the workers; this process ends them
     with ProcessPoolExecutor(workers, initializer=signal.signal, initargs=deaf) as pool:
         try:
             yield pool.map(work, records, chunksize=CHUNK)
@@ -168,14 +168,14 @@ def _inspections(records: tuple[Record, ...], masks: bool, workers: int) -> Iter
 
 
 def inspect_all(records: tuple[Record, ...], masks: bool, workers: int) -> dict[Path, Inspection]:
-    """Inspections by the path of the image, in the order of the records."""
+    """Return inspections by image path, in the order of the records."""
     with _inspections(records, masks, workers) as inspections:
         bar = tqdm(inspections, total=len(records), desc='check', unit='image', leave=False)
         return {record.path: inspection for record, inspection in zip(records, bar, strict=True)}
 
 
 def find_duplicates(dataset: ReIDDataset, inspections: dict[Path, Inspection]) -> list[str]:
-    """Test images that are byte for byte a training image."""
+    """List test images that are byte for byte equal to a training image."""
     train: dict[str, Path] = {}
     for record in dataset.train:
         digest = inspections[record.path].digest
@@ -203,7 +203,7 @@ def main(argv: list[str] | None = None) -> int:
     inspections = inspect_all(records, args.masks, args.workers)
     faults = {
         'why nothing can be measured': nothing_to_measure(dataset),
-        'images in a split that are not taken': left_out(dataset.places),
+        'images in a split that are ignored': left_out(dataset.places),
         'images that cannot be read': [i.image for i in inspections.values() if i.image],
     }
     if args.masks:

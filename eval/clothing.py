@@ -1,12 +1,12 @@
-"""What clothes do to models on photos of which each shows another person, and where their attention lies.
+"""Measure how much clothes sway models on photos of different people, and where their attention lies.
 
     python eval/clothing.py --models MODEL[=FEATURE] ... --photos DIR [--labels DIR] [--ending 1] [--json FILE]
 
-Prints for each model the clothing sensitivity S of `ifd_zoo.recolour` with an interval of 95 % over photos: each photo
-in the fixed set of other clothes, against all photos. S is in units of the cosine: `spread`, the standard deviation of
-the similarities between photos, says how much that is to a model. Of models that give W_I also its share on head and
-skin, clothing and background, and how alike it is to that of the first such model: the correlation over the places of a
-photo, mean over photos. Photos are cut to their person.
+Prints for each model the clothing sensitivity S of `ifd_zoo.recolour` with a 95 % interval over photos: each photo is
+recoloured with a fixed set of clothes and compared with all photos. S is a cosine difference; `spread`, the standard
+deviation of the similarities between photos, gives the scale of the model. For models with W_I it also prints the share
+of W_I on head and skin, clothing and background, and its agreement with the first such model: the correlation over the
+positions of a photo, averaged over photos. Photos are cropped to the person.
 """
 
 import argparse
@@ -24,11 +24,11 @@ from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/clothing.py', description=__doc__)
-    add_rows(parser, '; W_I is compared with that of the first')
+    add_rows(parser, '; W_I is compared with that of the first row that has it')
     parser.add_argument('--photos', type=Path, required=True, help='folder of photos, each of another person')
     parser.add_argument('--labels', type=Path, help='folder of their label maps, <same path>.png')
     parser.add_argument('--masks', default='bundled', help='parser of photos without --labels')
-    parser.add_argument('--ending', choices=list('0123456789'), help='only photos whose number ends so')
+    parser.add_argument('--ending', choices=list('0123456789'), help='last digit of the photos to use')
     parser.add_argument('--json', type=Path, help='file for the figures')
     add_flags(parser, 'device')
     return parser.parse_args(argv)

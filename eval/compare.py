@@ -1,12 +1,12 @@
-"""Several models on every test of a data set in one table: over seeds, with exact and with parsed masks.
+"""Compare models on every test of a data set in one table: over seeds, with exact and with parsed masks.
 
     python eval/compare.py --root DIR --models IFD=RUN0/release,RUN1/release baseline=RUN2/release --output DIR
 
-`--root` is in the `folder` layout; its tests are the folder itself, `unseen_cameras` and `hard`, those that are there.
-What comes before `=` is the name of a row, what comes after are its trainings, one for each seed. Two rows more show
-what has to be beaten: a colour histogram, and the first model's network without training. A last table has what the
-models cost, which wants an idle machine. `--output` gets `compare.md` and `compare.json`, and keeps each measurement:
-a run that was stopped goes on. `--record` writes the tables into config.json and card of the models, too.
+`--root` is in the `folder` layout; the tests are the folder itself and its `unseen_cameras` and `hard`, if present. The
+name of a row comes before `=`, its trainings, one per seed, after it. Two more rows are floors to beat: a colour
+histogram and the untrained network of the first model. The last table has the cost of each model; measure it on an idle
+machine. `--output` gets `compare.md`, `compare.json` and each measurement, so that a stopped run can be resumed.
+`--record` also writes the tables into config.json and card of each model.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--record', action='store_true', help='write the tables into the releases of the models')
     args = parser.parse_args(argv)
     if args.record and any(row.feature for row in args.models):
-        parser.error('--record is for the test features of the releases: leave out those after =')
+        parser.error('--record needs the test features of the releases: leave out =FEATURE')
     return args
 
 

@@ -1,4 +1,4 @@
-"""Several models on several tests, each measured once."""
+"""Comparison of several models on several tests, with stored measurements."""
 
 import argparse
 import hashlib
@@ -33,15 +33,15 @@ from ifd_zoo.parsing.mask_source import LABEL_MAPS, MaskSource
 from ifd_zoo.predictor import Predictor
 
 TESTS = {'test': '.', 'unseen cameras': 'unseen_cameras', 'look-alikes': 'hard'}
-"""Name to folder of each test in a set by `python -m ifd_zoo.synthetic`."""
+"""Maps each test of a data set by `python -m ifd_zoo.synthetic` to its folder."""
 
 NO_MASKS_NEEDED = '-'
 
-PHOTOS, ROUNDS = 64, 3  # for the speed of a model
+PHOTOS, ROUNDS = 64, 3  # for timing a model
 
 
 class CompareError(ZooError, ValueError):
-    """A row that cannot be made; the message names it."""
+    """A row that cannot be measured; the message names it."""
 
 
 class LoadedRow(NamedTuple):
@@ -51,11 +51,11 @@ class LoadedRow(NamedTuple):
 
 
 def load_row(row: Row) -> LoadedRow:
-    """The models of a row.
+    """Load the models of a row.
 
     Raises:
-        CompareError: they have several test features.
-        LoadError: one of them cannot be loaded.
+        CompareError: their test features differ.
+        LoadError: a model cannot be loaded.
     """
     models = tuple(load_model(source, row.feature) for source in row.models)
     if len(features := set(map(feature_name, models))) > 1:
@@ -81,13 +81,13 @@ class Task(NamedTuple):
 def list_tasks(rows: list[LoadedRow], tests: list[str], masks: list[str]) -> Iterator[Task]:
     for row in rows:
         for test in tests:
-            # Masks change nothing for a model that does not look at them.
+            # Masks change nothing for a model that does not use them.
             for name in masks if row.models[0].needs_mask else [NO_MASKS_NEEDED]:
                 yield from (Task(row.label, model, test, name) for model in row.models)
 
 
 def identify(root: Path, masks: str, device: str | None) -> str:
-    """Hash what a test's figures depend on but the model: the state of its images, and what makes the masks."""
+    """Hash everything but the model that a test's metrics depend on: the images' state and the source of the masks."""
     protocol = load_dataset('folder', root).protocols[0]
     records = [*protocol.query, *protocol.gallery]
     files = [[str(record.path), stamp(record.path), stamp(record.label_map)] for record in records]
@@ -96,7 +96,7 @@ def identify(root: Path, masks: str, device: str | None) -> str:
 
 
 def kept(args: argparse.Namespace, model: nn.Module, words: tuple[str, ...], measure: Callable) -> dict[str, Any]:
-    """What `measure` returns, from the file of an earlier call where there is one; `words` tell it from others."""
+    """Return the result of `measure`, stored in a file named after the model and `words`; a stored one is reused."""
     words = (model.pretrained_cfg['architecture'], hash_weights(model)[:12], feature_name(model), *words)
     path = args.output / 'measured' / f'{"-".join(word.replace("/", "_") for word in words)}.json'
     if path.is_file():
@@ -108,7 +108,7 @@ def kept(args: argparse.Namespace, model: nn.Module, words: tuple[str, ...], mea
 
 
 def measure_task(task: Task, precision: str, args: argparse.Namespace) -> dict[str, Any]:
-    """The report of `eval.measure`."""
+    """Measure a task and return the report of `eval.measure`."""
     root, masks = _folder_and_masks(task, args)
     setting = Setting('folder', root, masks, args.device, precision, workers=args.workers)
     maps = args.output / 'maps' / task.test / task.masks.replace('/', '_')
@@ -121,7 +121,7 @@ def _folder_and_masks(task: Task, args: argparse.Namespace) -> tuple[Path, str]:
 
 
 def measure_all(tasks: list[Task], args: argparse.Namespace) -> Iterator[tuple[Task, dict[str, Any]]]:
-    identity = cache(identify)  # for this call: files change between two
+    identity = cache(identify)  # per call, as files may change between calls
     for task in tqdm(tasks, desc='compare', unit=' measurements'):
         precision = choose_precision(task.model, pick_device(args.device), args.precision)
         words = (task.test, task.masks, precision, identity(*_folder_and_masks(task, args), args.device))
@@ -129,14 +129,14 @@ def measure_all(tasks: list[Task], args: argparse.Namespace) -> Iterator[tuple[T
 
 
 def summarise_rows(measured: Sequence[tuple[str, str, str, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Mean and standard deviation over the models of a row.
+    """Compute mean and standard deviation over the models of each row.
 
     Args:
-        measured: name of the row, test, masks and the report of `eval.measure`, in the order of the tables.
+        measured: row name, test, masks and report of `eval.measure`, in the order of the tables.
 
     Returns:
-        One for each row, test and masks, in that order: these three, `seeds`, `weights` (SHA-256) and `figures` (mode
-        to what `eval.reports.summary.summarise` gives).
+        A dict per row, test and masks, in that order: these three, `seeds`, `weights` (SHA-256) and `figures` (the
+        result of `eval.reports.summary.summarise`).
     """
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row, test, masks, report in measured:
@@ -155,15 +155,15 @@ def summarise_rows(measured: Sequence[tuple[str, str, str, dict[str, Any]]]) -> 
 
 
 def measure_cost(model: nn.Module, photos: Sequence[Path], device: str | None) -> dict[str, Any]:
-    """Cost of one model.
+    """Measure size and speed of a model.
 
     Args:
         photos: of one person each; the speed is that of the best of three passes over them.
 
     Returns:
-        `parameters`; `gflops` of one image, without its mirror image; `images_per_second` through `Predictor.embed`
-        as a user calls it, with the mirror image, and with the label maps of the bundled parser where the model needs
-        them; `precision`, `device` and, for a CPU, `threads`.
+        `parameters`; `gflops` of one image, without its mirror image; `images_per_second` of `Predictor.embed` as a
+        user calls it, including the mirror image, and the bundled parser if the model needs masks; `precision`,
+        `device` and, on a CPU, `threads`.
     """
     size = measure_size(model.pretrained_cfg['architecture'], model.pretrained_cfg['input_size'])
     predictor = Predictor(model, device=device)
@@ -185,11 +185,11 @@ def measure_cost(model: nn.Module, photos: Sequence[Path], device: str | None) -
 
 
 def compare(args: argparse.Namespace) -> dict[str, Any]:
-    """Measure what has not been measured, and write the table.
+    """Run the missing measurements, and write and return the comparison.
 
     Raises:
-        CompareError: two rows have the same label, one has several test features, or there is no test.
-        LoadError: a model cannot be loaded, or is to be recorded in a release that is not one's own.
+        CompareError: two rows have the same label, the test features of a row differ, or there is no test.
+        LoadError: a model cannot be loaded, or its release is to be updated but cannot be written to.
     """
     tests = [name for name, folder in TESTS.items() if (args.root / folder / 'query').is_dir()]
     if not tests:

@@ -1,9 +1,9 @@
-"""Draw Fig. 3 of the paper for three photos: what each model looks at when it compares them, and what it decides.
+"""Draw Fig. 3 of the paper for three photos: what each model looks at when it compares them, and which it prefers.
 
     python eval/figure3.py --anchor FILE --positive FILE --negative FILE --output FILE.png
     python eval/figure3.py --data folder --root DIR --output FILE.png
 
-The second form looks for a triple on which a baseline fails and IFD succeeds, and says how it was chosen.
+The second form searches for a triple on which a baseline fails and IFD succeeds, and prints how it was chosen.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         parser.add_argument(f'--{name}', type=Path, help=f'photo of the {name}')
     add_data_flags(parser, 'batch-size', 'workers', root=None, masks='bundled')
     add_flags(parser, 'feature', 'device')
-    parser.add_argument('--models', nargs='+', default=MODELS, help='one row each: as for eval/run.py')
+    parser.add_argument('--models', nargs='+', default=MODELS, help='one row each; as --model of eval/run.py')
     parser.add_argument('--output', required=True, type=Path, help='PNG file')
     args = parser.parse_args(argv)
     given = [name for name in TRIPLE if getattr(args, name)]

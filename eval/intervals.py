@@ -1,13 +1,13 @@
-"""How sure a difference between models is: figures with intervals, and paired differences.
+"""Compare models with bootstrap intervals: metrics of each, and paired differences.
 
     python eval/intervals.py --models MODEL[=FEATURE] ... --root DIR [--masks bundled] [--json FILE]
 
-Prints rank-1 and mAP in percent for each protocol and row with an interval of 95 %, and how far each row is from the
-first one, query by query. A row is a model, or a model and a test feature, as in `ifd_resnet10t.synthetic=pooled`; or
-several trainings of one model, as in `seed0/release,seed1/release`, of which the mean is told. People are drawn anew
-(bootstrap), since the queries of one person are answered alike, and trainings where a row has several; a few of these
-say little of what others would give, and what other cameras would give is in no interval. `--wrong SHARE` gives so
-many of the images another image's label map, as a parser does that fails: what masks are worth to a model.
+Prints rank-1 and mAP in percent with a 95 % interval for each protocol and row, and the difference of each row to the
+first, query by query. A row is a model, or a model and a test feature, as in `ifd_resnet10t.synthetic=pooled`; or
+several trainings of one model, as in `seed0/release,seed1/release`, which are averaged. The bootstrap resamples people,
+as the queries of a person are not independent, and the trainings of a row if it has several. A few trainings say little
+about others, and no interval covers a change of cameras. `--wrong SHARE` gives that share of the images the label map
+of another image, as a failing parser would, to show what masks are worth to a model.
 """
 
 import argparse
@@ -25,9 +25,9 @@ from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, share
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/intervals.py', description=__doc__)
-    add_rows(parser, '; differences are to the first one')
+    add_rows(parser, '; differences are to the first row')
     add_data_flags(parser, 'masks', 'workers', 'device')
-    parser.add_argument('--wrong', type=share, default=0.0, help='of the images, whose masks are of other images')
+    parser.add_argument('--wrong', type=share, default=0.0, help="share of images given another image's label map")
     parser.add_argument('--json', type=Path, help='file for the figures')
     return parser.parse_args(argv)
 

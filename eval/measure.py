@@ -1,4 +1,4 @@
-"""A model on a data set: embeddings, figures, and a report."""
+"""Measurement of a model on a data set: embeddings, metrics and report."""
 
 import argparse
 import json
@@ -31,7 +31,7 @@ from ifd_zoo.parsing.mask_source import MaskSource
 
 
 class Setting(NamedTuple):
-    """On what models are measured, and how: the flags of the same names."""
+    """Data and options of a measurement, as the command-line flags of the same names."""
 
     data: str
     root: Path
@@ -43,16 +43,16 @@ class Setting(NamedTuple):
     flip: bool = True
     rerank: bool = False
     wrong: float = 0.0
-    """Share of the images that get the label map of another one."""
+    """Share of the images that get the label map of another image."""
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> Self:
-        """Take the setting of a command line; what it has no flag for stays at its default."""
+        """Build the setting from parsed flags; fields without a flag keep their default."""
         return cls(**{name: value for name, value in vars(args).items() if name in cls._fields})
 
 
 class Measurement(NamedTuple):
-    """What a model did on a data set; `report` is all JSON values."""
+    """Result of measuring a model on a data set; `report` holds JSON values only."""
 
     report: dict
     protocols: tuple[Protocol, ...]
@@ -61,7 +61,7 @@ class Measurement(NamedTuple):
 
 
 def load_protocols(setting: Setting, masks: MaskSource, maps: Path) -> tuple[Protocol, ...]:
-    """The data set's protocols, their records with the masks that were asked for."""
+    """Load the protocols of a data set, their records with the label maps of `masks`."""
     root = setting.root.expanduser()
     dataset = load_dataset(setting.data, root)
     if reasons := nothing_to_measure(dataset):
@@ -72,10 +72,10 @@ def load_protocols(setting: Setting, masks: MaskSource, maps: Path) -> tuple[Pro
 
 
 def with_wrong_maps(records: Sequence[Record], share: float, seed: int = 0) -> list[Record]:
-    """Records of which a share, drawn at random, has label maps of each other; images must be of one size.
+    """Exchange the label maps within a random share of the records; their images must have one size.
 
     Raises:
-        DatasetError: there are no label maps.
+        DatasetError: a record of this share has no label map.
     """
     chosen = np.random.default_rng(seed).permutation(len(records))[: round(share * len(records))]
     maps = [records[index].label_map for index in chosen]
@@ -88,15 +88,15 @@ def with_wrong_maps(records: Sequence[Record], share: float, seed: int = 0) -> l
 
 
 def measure_model(model: nn.Module, setting: Setting, maps: Path | None = None) -> Measurement:
-    """Embed and measure.
+    """Embed the images of a data set and compute the metrics.
 
     Args:
-        model: an architecture of the zoo, or what has its interface.
-        setting: its precision may be `auto`; the report says which one was taken.
-        maps: folder that keeps the label maps of a parser, if they are to be kept.
+        model: a model of the zoo, or one with the same interface.
+        setting: its precision may be `auto`; the report records the chosen one.
+        maps: folder in which a parser's label maps are cached; by default a temporary one.
 
     Raises:
-        EmbeddingError: the model gives embeddings that are not finite.
+        EmbeddingError: an embedding is not finite.
     """
     device = pick_device(setting.device)
     model = model.to(device)
@@ -132,7 +132,7 @@ def measure_model(model: nn.Module, setting: Setting, maps: Path | None = None) 
 
 
 def write_output(folder: Path, measurement: Measurement) -> None:
-    """The report in its three forms."""
+    """Write the report as JSON, Markdown and HTML."""
     report = measurement.report
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'figures.json').write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
@@ -141,31 +141,31 @@ def write_output(folder: Path, measurement: Measurement) -> None:
 
 
 def find_own_record(args: argparse.Namespace) -> Path:
-    """The release into which `--record` writes.
+    """Return the release folder for `--record`.
 
     Raises:
-        LoadError: it is somebody else's, or was made for other data than these.
+        LoadError: the release cannot be written to, or its card describes other data.
     """
     folder, own = find_record(args.model), read_info(args.model).get('data', {})
     root = {'folder': args.root.expanduser().resolve().name} if args.data == 'folder' else {}
     these = {'name': args.data, **root}
     if any(own.get(key) != value for key, value in these.items()):
-        raise LoadError(f'--record: the card of {args.model} is about {_said(own)}, and this is {_said(these)}')
+        raise LoadError(f'--record: the card of {args.model} describes {_said(own)}, but this is {_said(these)}')
     return folder
 
 
 def _said(data: dict) -> str:
-    return ', '.join(str(data[key]) for key in ('name', 'folder') if key in data) or 'data that it does not name'
+    return ', '.join(str(data[key]) for key in ('name', 'folder') if key in data) or 'unnamed data'
 
 
 def record_figures(folder: Path, measurement: Measurement) -> None:
-    """Write them into a release and its card, as those of the test split."""
+    """Write the metrics into a release and its card, as those of the test split."""
     data = read_info(folder)['data'] | {'split': 'test'}
     update_record(folder, figures=measurement.report['protocols'], data=data)
 
 
 def count_first(embeddings: np.ndarray, records: Sequence[Record]) -> tuple[int, int]:
-    """Over all modes: queries whose first answer is right, and queries; every image asks for all others."""
+    """Count rank-1 hits and valid queries over all modes, with every image as a query among all others."""
     labels = labels_of(records)
     hits = queries = 0
     for mode in MODES:
@@ -175,14 +175,14 @@ def count_first(embeddings: np.ndarray, records: Sequence[Record]) -> tuple[int,
 
 
 def compare_embeddings(exact: np.ndarray, rounded: np.ndarray, records: Sequence[Record]) -> dict[str, float]:
-    """What is recorded of a precision.
+    """Compare the embeddings of a precision to those of float32.
 
     Args:
-        exact, rounded: embeddings (N, D) of unit length, in float32 and in the precision.
+        exact, rounded: (N, D) of unit length, in float32 and in the other precision.
 
     Returns:
-        `images`; `queries` over all modes; `mean_cosine` and `min_cosine` of an image's two embeddings; `rank1` in
-        percent over all modes together, and `rank1_change` against float32 in percentage points.
+        `images`; `queries` over all modes; `mean_cosine` and `min_cosine` between the two embeddings of an image;
+        `rank1` in percent over all modes together, and `rank1_change` to float32 in percentage points.
     """
     cosines = (exact.astype(np.float64) * rounded).sum(1)
     before, queries = count_first(exact, records)
@@ -200,7 +200,7 @@ def compare_embeddings(exact: np.ndarray, rounded: np.ndarray, records: Sequence
 
 
 def check_precisions(model: nn.Module, args: argparse.Namespace) -> dict[str, dict]:
-    """The record of each precision that was asked for; errors as for `measure_model`."""
+    """Compare each requested precision to float32; errors as for `measure_model`."""
     device = pick_device(args.device)
     model = model.to(device)
     with tempfile.TemporaryDirectory() as temporary:

@@ -9,7 +9,7 @@ from ifd_zoo.datasets import Record
 
 RANKS = (1, 5, 10)
 BLOCK_BYTES = 64 * 2**20
-"""Size of a block of similarities. Evaluation holds two of them at a time and a mask of a quarter, about 150 MB."""
+"""Size of a block of similarities. Evaluation holds two blocks and a mask of a quarter of one: about 150 MB."""
 
 
 class Labels(NamedTuple):
@@ -30,32 +30,32 @@ def labels_of(records: Iterable[Record]) -> Labels:
 
 class Judgement(NamedTuple):
     relevant: np.ndarray
-    """(Q, G) bool: gallery images that are a right answer."""
+    """(Q, G) bool, True for right matches in the gallery."""
     junk: np.ndarray
-    """(Q, G) bool: gallery images taken out of the ranking."""
+    """(Q, G) bool, True for gallery images that are removed from the ranking."""
 
 
 class Scores(NamedTuple):
-    """How the V valid queries were answered: those with a relevant gallery image. The others are left out."""
+    """Scores of the V valid queries, those with a relevant gallery image."""
 
     query: np.ndarray
-    """(V,) int64: position among all queries, rising."""
+    """(V,) int64: position among all queries, ascending."""
     first_hit: np.ndarray
-    """(V,) int64: rank of the first right answer, from 1."""
+    """(V,) int64: rank of the first right match, from 1."""
     average_precision: np.ndarray
-    """(V,) float64: mean of the precision at each right answer, without interpolation."""
+    """(V,) float64: mean of the precision at each right match, without interpolation."""
     inverse_penalty: np.ndarray
-    """(V,) float64: number of right answers over the rank of the last one (Ye et al., TPAMI 2021)."""
+    """(V,) float64: number of right matches over the rank of the last one (Ye et al., TPAMI 2021)."""
 
     def cmc(self, ranks: int = 50) -> np.ndarray:
-        """(ranks,) float64: percent of the valid queries with a right answer up to rank 1, 2, ...; nan without any."""
+        """Return (ranks,) float64: percent of valid queries with a right match up to each rank; nan without any."""
         if not len(self.query):
             return np.full(ranks, np.nan)
         found = self.first_hit <= np.arange(1, ranks + 1)[:, None]  # (ranks, V)
         return 100 * found.mean(1)
 
     def figures(self) -> dict[str, float | int]:
-        """rank1, rank5, rank10, mAP and mINP in percent, nan without a valid query; and `valid_queries`."""
+        """Return rank1, rank5, rank10, mAP and mINP in percent, nan without a valid query; and `valid_queries`."""
         curve = self.cmc(max(RANKS))
         means = [100 * float(x.mean()) if len(x) else np.nan for x in (self.average_precision, self.inverse_penalty)]
         return {
@@ -66,7 +66,7 @@ class Scores(NamedTuple):
 
 
 def judge(query: Labels, gallery: Labels, mode: str) -> Judgement:
-    """Which gallery images count for which query.
+    """Decide which gallery images are relevant or junk for each query.
 
     | mode | relevant | junk |
     |---|---|---|
@@ -75,7 +75,7 @@ def judge(query: Labels, gallery: Labels, mode: str) -> Judgement:
     | sc | same pid, other camera, same outfit | same pid and (same camera or other outfit) |
 
     Raises:
-        ValueError: another mode.
+        ValueError: unknown mode.
     """
     same_pid, same_camera, same_outfit = (q[:, None] == g[None, :] for q, g in zip(query, gallery, strict=True))
     if mode == 'general':
@@ -90,7 +90,7 @@ def judge(query: Labels, gallery: Labels, mode: str) -> Judgement:
 
 
 def evaluate(similarity: np.ndarray, query: Labels, gallery: Labels, mode: str) -> Scores:
-    """Scores for given similarities (Q, G), larger is more alike. The rest is as for `evaluate_blocks`."""
+    """Score similarities (Q, G), larger is more similar. For the rest see `evaluate_blocks`."""
     similarity = np.asarray(similarity)
     if similarity.shape != (len(query.pids), len(gallery.pids)):
         expected = f'{len(query.pids)} queries and {len(gallery.pids)} gallery images'
@@ -102,15 +102,15 @@ def evaluate(similarity: np.ndarray, query: Labels, gallery: Labels, mode: str) 
 def evaluate_embeddings(
     query_embeddings: np.ndarray, gallery_embeddings: np.ndarray, query: Labels, gallery: Labels, mode: str
 ) -> Scores:
-    """Scores by the dot product of embeddings (Q, D) and (G, D). The rest is as for `evaluate_blocks`."""
+    """Score the dot products of embeddings (Q, D) and (G, D). For the rest see `evaluate_blocks`."""
     return evaluate_blocks(similarity_blocks(query_embeddings, gallery_embeddings), query, gallery, mode)
 
 
 def similarity_blocks(query: np.ndarray, gallery: np.ndarray, block_bytes: int = BLOCK_BYTES) -> Iterator[np.ndarray]:
-    """Dot products of embeddings (Q, D) and (G, D), as blocks of rows (B, G) that together make up (Q, G).
+    """Yield the dot products (Q, G) of embeddings (Q, D) and (G, D) in blocks of rows (B, G).
 
     Args:
-        block_bytes: no block is larger, unless a single row is.
+        block_bytes: maximum size of a block, unless a single row is larger.
 
     Raises:
         ValueError: an embedding is not finite.
@@ -123,17 +123,17 @@ def similarity_blocks(query: np.ndarray, gallery: np.ndarray, block_bytes: int =
 
 
 def evaluate_blocks(blocks: Iterable[np.ndarray], query: Labels, gallery: Labels, mode: str) -> Scores:
-    """Scores for similarities that come in blocks, so that they need not be in memory all at once.
+    """Score similarities given in blocks, so that they need not be in memory all at once.
 
     Args:
-        blocks: rows (B, G) of one query after another, larger is more alike. Ties keep the gallery's order.
+        blocks: consecutive rows (B, G), larger is more similar. Ties keep the gallery's order.
         query, gallery: labels of Q and of G images.
         mode: general, cc or sc, see `judge`.
 
     Raises:
-        ValueError: unknown mode, shapes that do not fit, or a similarity that is not finite.
+        ValueError: the mode is unknown, shapes do not match, or a similarity is not finite.
     """
-    judge(query.take(slice(0)), gallery.take(slice(0)), mode)  # an unknown mode is refused before any work
+    judge(query.take(slice(0)), gallery.take(slice(0)), mode)  # rejects an unknown mode before any work
     same_pid = positions_by_pid(gallery.pids)
     nobody = np.empty(0, dtype=np.int64)
     results, start = [], 0
@@ -168,7 +168,7 @@ def _require_finite(values: np.ndarray, name: str, start: int = 0) -> None:
 
 
 def positions_by_pid(pids: np.ndarray) -> dict[int, np.ndarray]:
-    """pid to its positions, rising."""
+    """Map each pid to its positions, ascending."""
     order = np.argsort(pids, kind='stable')
     values, starts = np.unique(pids[order], return_index=True)
     bounds = [*starts, len(order)]
@@ -176,16 +176,16 @@ def positions_by_pid(pids: np.ndarray) -> dict[int, np.ndarray]:
 
 
 def _ranks(similarity: np.ndarray, relevant: np.ndarray, junk: np.ndarray) -> np.ndarray:
-    """Ranks, rising and from 1, of the relevant images once junk is gone; equal ones stand in the gallery's order.
+    """Return the ranks, ascending from 1, of the relevant images without junk; ties keep the gallery's order.
 
     Args:
         similarity: (G,).
-        relevant, junk: positions in it, rising.
+        relevant, junk: positions in it, ascending.
     """
     if len(junk):
         similarity = similarity.astype(np.result_type(similarity, np.float16))  # a copy that can hold infinity
         similarity[junk] = -np.inf
-    # Sorted values tell how many are larger. Sorting positions instead takes ten times as long.
+    # Sorting values, to count the larger ones, is ten times as fast as argsort.
     ordered, values = np.sort(similarity), similarity[relevant]
     first, end = np.searchsorted(ordered, values), np.searchsorted(ordered, values, side='right')
     ranks = len(ordered) - end + 1

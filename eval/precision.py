@@ -1,9 +1,9 @@
-"""Whether a released model may compute in 16 bits: its embeddings are compared with those in float32.
+"""Check whether a released model may compute in 16 bits, by comparing its embeddings with those in float32.
 
     python eval/precision.py --model NAME|DIR --root DIR [--data prcc] [--masks bundled] [--precisions bf16 fp16]
 
-Writes what it finds into the release's config.json and card; `--precision auto` goes by it. Every test image asks for
-all others, so that rank-1 can be told to a fraction of a point. Prints one line for each precision and ends with 0.
+Writes the result into the release's config.json and card, where `--precision auto` looks it up. Every test image is a
+query among all others, to resolve rank-1 to a fraction of a point. Prints a line per precision; the exit status is 0.
 """
 
 import argparse
@@ -21,7 +21,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/precision.py', description=__doc__.splitlines()[0])
     add_model_flags(parser)
     add_data_flags(parser, 'masks', 'batch-size', 'workers')
-    parser.add_argument('--precisions', nargs='+', default=['bf16'], choices=SIXTEEN_BITS, help='to be checked')
+    parser.add_argument('--precisions', nargs='+', default=['bf16'], choices=SIXTEEN_BITS, help='precisions to check')
     return parser.parse_args(argv)
 
 
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     folder = find_record(args.model)
     model = load_model(args.model)
     checks = check_precisions(model, args)
-    # Those of other precisions stay.
+    # Keep the checks of other precisions.
     update_record(folder, precisions=model.release_info.get('precisions', {}) | checks)
     for name, found in checks.items():
         verdict = 'keeps the answer' if keeps_answer(found) else 'does not keep the answer: fp32 is used'

@@ -1,20 +1,19 @@
-"""Who is found in other clothes, measured on photos of which each shows another person.
+"""Measure retrieval of people in recoloured clothes, on photos of different people.
 
     python eval/recoloured.py --photos DIR --labels DIR [--ending 1] [--models NAME|FOLDER ...] [--json FILE]
 
 Gallery: a view of every photo. Queries: another view of it, in its own clothes (`same clothes`) and with all clothes
-recoloured (`recoloured`). Each view has its own background, outline, crop, size, light and noise
-(`eval/photos/photo_views.py`), which `--seed` fixes; those of a query are the same in both kinds. What the models are
-told of clothing comes from a parser on the finished view (`--masks`). The same parser cuts the photos out where there
-are no `--labels`. Backgrounds come from the photos that are not chosen, if there are any. Of Clothing Co-Parsing
-`--ending 1` is for reporting and `--ending 6` for choosing: the bundled parsers were trained on all photos but those
-ending in 1.
+recoloured (`recoloured`). Each view has its own background, warp, crop, size, light and noise
+(`eval/photos/photo_views.py`), fixed by `--seed`; a query has the same ones in both kinds. Clothing masks come from a
+parser on the finished view (`--masks`), which also cuts out the people if there are no `--labels`. Backgrounds come
+from the photos that are not chosen, if there are any. With Clothing Co-Parsing, report on `--ending 1` and select
+models on `--ending 6`: the bundled parsers were trained on all photos but those ending in 1.
 
-Prints rank-1, rank-10 and mAP in percent with intervals of 95 % over photos (bootstrap; of rank-1 and mAP), for each
-model with each test feature it can give (`--features`), for one of its streams that sees the masked image alone, for a
-colour histogram, and for ImageNet features (`--imagenet tf_efficientnet_lite0=FILE`). The figures do not depend on
-`--views` but for chance: every query meets galleries of one view of each photo. `--json` also gets the rank of every
-query. `--sheet` gets pictures of the views: mind whose they are before you pass it on.
+Prints rank-1, rank-10 and mAP in percent, with 95 % bootstrap intervals of rank-1 and mAP over photos, for each model
+with each test feature that it has (`--features`), for one of its streams on the masked image alone, for a colour
+histogram, and for ImageNet features (`--imagenet tf_efficientnet_lite0=FILE`). The expected metrics do not depend on
+`--views`, as every gallery has one view per photo. `--json` also gets the rank of every query. `--sheet` gets pictures
+of the views: check the photos' terms before you share it.
 """
 
 import argparse
@@ -39,11 +38,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--features', nargs='+', choices=FEATURES, default=list(FEATURES), help='test features')
     parser.add_argument('--imagenet', nargs='+', default=[], metavar='BACKBONE=FILE', help='timm name and its weights')
     parser.add_argument('--select', nargs='+', metavar='NAME', help='only these photos; without suffix')
-    parser.add_argument('--ending', choices=list('0123456789'), help='only photos whose number ends so')
-    parser.add_argument('--views', type=positive, default=2, help='of each kind, for each photo')
-    parser.add_argument('--seed', type=not_negative, default=0, help='of the views')
+    parser.add_argument('--ending', choices=list('0123456789'), help='last digit of the photos to use')
+    parser.add_argument('--views', type=positive, default=2, help='views of each kind per photo')
+    parser.add_argument('--seed', type=not_negative, default=0, help='seed of the views')
     parser.add_argument('--json', type=Path, help='file for figures, settings and ranks')
-    parser.add_argument('--sheet', type=Path, help='file for a picture of some views, as sheet.png')
+    parser.add_argument('--sheet', type=Path, help='image file for a sheet of some views')
     parser.add_argument('--device', help='cpu, cuda ... (default: a GPU if there is one)')
     return parser.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""What a trained model has to beat: colours, networks that were not trained on persons, and one of its own streams."""
+"""Reference models to beat: colours, networks not trained on people, and a single stream of the model."""
 
 from pathlib import Path
 
@@ -19,12 +19,12 @@ def embedding_alone(embedding: Tensor) -> IFDOutput:
 
 
 class ColourHistogram(nn.Module):
-    """How often each colour is seen in each horizontal stripe: what re-identification began with.
+    """Colour histogram of horizontal stripes, an early baseline of re-identification.
 
     Args:
-        like: the architecture whose input size and statistics it takes over, so that both see the same pixels.
-        stripes: of equal height.
-        levels: of each channel; a stripe has levels^3 colours.
+        like: model whose input size and normalisation are used, so that both see the same pixels.
+        stripes: number of stripes of equal height.
+        levels: bins per channel; a stripe has levels^3 colours.
     """
 
     needs_mask = False
@@ -40,7 +40,7 @@ class ColourHistogram(nn.Module):
             self.register_parameter(name, nn.Parameter(values, requires_grad=False))
 
     def forward(self, image: Tensor, masked: Tensor | None = None) -> IFDOutput:
-        """Square roots of the shares, (B, stripes * levels^3): their cosine is the Bhattacharyya coefficient."""
+        """Return square roots of the shares, (B, stripes * levels^3), whose cosine is the Bhattacharyya coefficient."""
         pixels = (image * self.std + self.mean).clamp(0, 1)
         level = (pixels * self.levels).long().clamp(max=self.levels - 1)
         colour = (level[:, 0] * self.levels + level[:, 1]) * self.levels + level[:, 2]
@@ -54,7 +54,7 @@ class ColourHistogram(nn.Module):
 
 
 def untrained_twin(model: nn.Module, seed: int = 0) -> nn.Module:
-    """The same architecture with fresh random weights, which have seen no data at all."""
+    """Create the same architecture with random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         twin = timm.create_model(model.pretrained_cfg['architecture'], pretrained=False, num_classes=0).eval()
@@ -64,16 +64,16 @@ def untrained_twin(model: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def masks_alone(model: nn.Module) -> dict[str, dict]:
-    """Pick what a model's release records of the clothes that it is to see."""
+    """Return a model's release info reduced to its masking options."""
     training = model.release_info.get('training', {})
     return {'training': {key: training[key] for key in MASKING if key in training}}
 
 
 class MaskedStream(nn.Module):
-    """One stream after its neck, which sees the clothing-masked image alone.
+    """Neck feature of one stream on the clothing-masked image alone.
 
     Args:
-        model: with one stream, or with an attention stream, which then is the one.
+        model: its attention stream is used if it has one, otherwise its only stream.
     """
 
     needs_mask = True
@@ -89,15 +89,15 @@ class MaskedStream(nn.Module):
 
 
 class ImageNetFeatures(nn.Module):
-    """What a timm network has in front of its classifier, for the whole image.
+    """Features before the classifier of a timm network, for the whole image.
 
     Args:
         backbone: timm name.
-        weights: file with its weights, as for `ifd_zoo.models.backbone.fitting`.
+        weights: weights file, as for `ifd_zoo.models.backbone.fitting`.
         size: (height, width) of the input.
 
     Raises:
-        LoadError: there is no such network, or the file cannot be read or does not fit.
+        LoadError: timm has no such network, or the file cannot be read or does not match.
     """
 
     needs_mask = False

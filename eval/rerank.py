@@ -6,17 +6,17 @@ Reference:
 Written from its equations. With d the distance of two images and N(p, k) the k nearest of p:
 
     R(p, k)     the members g of N(p, k) that have p in N(g, k)
-    R*(p)       R(p, k1) and each R(q, k1/2), q in R(p, k1), of which at least 2/3 lie in R(p, k1)
+    R*(p)       R(p, k1) and each R(q, k1/2), q in R(p, k1), with at least 2/3 of its members in R(p, k1)
     V(p, g)     exp(-d(p, g)) for g in R*(p), otherwise 0; then replaced by the mean of V over N(p, k2)
     d_J(p, g)   1 - sum of min(V(p), V(g)) / sum of max(V(p), V(g))
     d*          (1 - lambda) d_J + lambda d
 
-Where these leave a choice, it is that of the authors' published code: neighbours are looked for among queries and
-gallery together; an image is the first of its own neighbours, beside k1 others and as one of the k2; k1/2 is rounded to
-even; d(p, g) is the squared Euclidean distance over the largest one of p. That code differs from the equations in two
-places, and this follows the equations: there R(q, k1/2) needs more than 2/3, and the rows of V are scaled to the sum 1.
+Where these leave a choice, this follows the authors' published code: neighbours are searched among queries and gallery
+together; an image is its own first neighbour, in addition to k1 others but as one of the k2; k1/2 is rounded to even;
+d(p, g) is the squared Euclidean distance divided by the largest one of p. That code differs from the equations in two
+places, where this follows the equations: it requires more than 2/3 for R(q, k1/2), and scales the rows of V to sum 1.
 
-The test images of all other queries are used for each of them, so the figures do not compare with plain ones.
+Each query uses the images of all other queries, so the metrics are not comparable to those without re-ranking.
 """
 
 from collections.abc import Iterator
@@ -37,23 +37,23 @@ class Reranking(NamedTuple):
 
 class Neighbours(NamedTuple):
     nearest: np.ndarray
-    """(N, K) int32: each image itself, then the nearest others; equally near ones in order."""
+    """(N, K) int32: each image itself, then the nearest others; ties in order of position."""
     farthest: np.ndarray
-    """(N,): largest squared distance from each image, 1 where all are 0."""
+    """(N,): largest squared distance from each image; 1 if all are 0."""
 
 
 class SparseRows(NamedTuple):
-    """An (N, M) matrix by its values other than 0."""
+    """Sparse (N, M) matrix in CSR format."""
 
     starts: np.ndarray
-    """(N + 1,) int64: where each row begins in the others."""
+    """(N + 1,) int64: start of each row in the other arrays."""
     columns: np.ndarray
-    """(nnz,) int32, rising within a row."""
+    """(nnz,) int32, ascending within a row."""
     values: np.ndarray
     """(nnz,)."""
 
     def row(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Columns and values."""
+        """Return columns and values of a row."""
         part = slice(self.starts[index], self.starts[index + 1])
         return self.columns[part], self.values[part]
 
@@ -61,17 +61,17 @@ class SparseRows(NamedTuple):
 def rerank(
     query: np.ndarray, gallery: np.ndarray, options: Reranking, block_bytes: int = BLOCK_BYTES
 ) -> Iterator[np.ndarray]:
-    """-d* of queries and gallery, for `eval.metrics.evaluate_blocks`.
+    """Yield -d* of queries and gallery in blocks, for `eval.metrics.evaluate_blocks`.
 
-    Beside two blocks it holds the neighbours, V and its transpose: one to three kilobytes per image, no matrix of
-    all pairs. The time grows with the square of Q + G, as all distances are computed once.
+    Apart from two blocks, it holds the neighbours, V and its transpose: one to three kilobytes per image, but no matrix
+    of all pairs. The time grows with the square of Q + G, as all distances are computed once.
 
     Args:
         query, gallery: (Q, D) and (G, D), unit length, at least one of each.
-        block_bytes: no block is larger, unless a single row is.
+        block_bytes: maximum size of a block, unless a single row is larger.
 
     Returns:
-        Blocks of rows (B, G) that together make up (Q, G), larger is more alike.
+        Blocks of rows (B, G) that together make up (Q, G), larger is more similar.
 
     Raises:
         ValueError: k1 or k2 is less than 1, or an embedding is not finite.
@@ -95,16 +95,16 @@ def rerank(
 
 
 def find_neighbours(pool: np.ndarray, count: int, block_bytes: int = BLOCK_BYTES) -> Neighbours:
-    """The `count` nearest of each of N embeddings (N, D) of unit length, or all when there are fewer."""
+    """Find the `count` nearest of each of N embeddings (N, D) of unit length, or all if there are fewer."""
     count = min(count, len(pool))
     nearest, farthest = np.empty((len(pool), count), dtype=np.int32), np.empty(len(pool), dtype=pool.dtype)
     position = 0
     for block in similarity_blocks(pool, pool, block_bytes):
         for row in block:
             farthest[position] = 2 - 2 * row.min()
-            row[position] = np.inf  # before its copies
+            row[position] = np.inf  # itself first, before duplicates
             limit = np.partition(row, len(row) - count)[len(row) - count]
-            candidates = np.flatnonzero(row >= limit)  # more than `count` if several are as far as the last one
+            candidates = np.flatnonzero(row >= limit)  # more than `count` if the last one is tied
             nearest[position] = candidates[np.argsort(-row[candidates], kind='stable')[:count]]
             position += 1
     farthest[farthest <= 0] = 1
@@ -112,14 +112,14 @@ def find_neighbours(pool: np.ndarray, count: int, block_bytes: int = BLOCK_BYTES
 
 
 def encode(pool: np.ndarray, neighbours: Neighbours, k1: int) -> SparseRows:
-    """V (N, N) before the mean over neighbours; pool: (N, D)."""
+    """Compute V (N, N) before averaging over neighbours; pool is (N, D)."""
     full = neighbours.nearest[:, : k1 + 1]
     half = neighbours.nearest[:, : round(k1 / 2) + 1]
     mutual_full, mutual_half = mutual(full), mutual(half)
     rows = []
     for image in range(len(pool)):
         own = full[image][mutual_full[image]]  # R(p, k1)
-        theirs, belongs = half[own], mutual_half[own]  # R(q, k1/2), one in each row
+        theirs, belongs = half[own], mutual_half[own]  # R(q, k1/2), one per row
         inside = (belongs & np.isin(theirs, own)).sum(1)
         accepted = belongs & (3 * inside >= 2 * belongs.sum(1))[:, None]
         columns = np.unique(np.concatenate([own, theirs[accepted]]))
@@ -129,13 +129,13 @@ def encode(pool: np.ndarray, neighbours: Neighbours, k1: int) -> SparseRows:
 
 
 def mutual(nearest: np.ndarray) -> np.ndarray:
-    """(N, K) bool: whether the row's image is in turn among the K nearest of this neighbour."""
+    """Return (N, K) bool, True where an image is in turn among the K nearest of its neighbour."""
     rows = [(nearest[row] == image).any(1) for image, row in enumerate(nearest)]
     return np.array(rows, dtype=bool).reshape(nearest.shape)
 
 
 def average_rows(matrix: SparseRows, groups: np.ndarray) -> SparseRows:
-    """Means of the matrix's rows over each of N groups (N, K) of them."""
+    """Average the rows of the matrix over N groups (N, K) of row indices."""
     rows = []
     for group in groups:
         parts = [matrix.row(index) for index in group]
@@ -146,7 +146,7 @@ def average_rows(matrix: SparseRows, groups: np.ndarray) -> SparseRows:
 
 
 def transpose_tail(matrix: SparseRows, first: int, columns: int) -> SparseRows:
-    """The rows from `first` on, with rows and columns exchanged and the former counted from `first`."""
+    """Transpose the rows from `first` on; they become columns counted from `first`."""
     begin = matrix.starts[first]
     lengths = np.diff(matrix.starts[first:])
     rows = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
@@ -156,7 +156,7 @@ def transpose_tail(matrix: SparseRows, first: int, columns: int) -> SparseRows:
 
 
 def overlaps(columns: np.ndarray, values: np.ndarray, by_column: SparseRows, size: int) -> np.ndarray:
-    """(size,) float64: sum of min(V(p), V(g)) for each gallery image g.
+    """Return (size,) float64: sum of min(V(p), V(g)) for each gallery image g.
 
     Args:
         columns, values: V(p).
@@ -164,7 +164,7 @@ def overlaps(columns: np.ndarray, values: np.ndarray, by_column: SparseRows, siz
     """
     starts = by_column.starts[columns]
     lengths = by_column.starts[columns + 1] - starts
-    # Positions of all entries that share a column with p: 0, 1, 2 ... counted from the start of each column.
+    # Positions of all entries that share a column with p: offsets 0, 1, 2 ... from the start of each column.
     within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     entries = np.repeat(starts, lengths) + within
     smaller = np.minimum(by_column.values[entries], np.repeat(values, lengths))

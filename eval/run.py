@@ -2,9 +2,9 @@
 
     python eval/run.py --model DIR --data folder --root DIR [--masks bundled] [--rerank] [--output DIR]
 
-Prints one table with every protocol of the data set; where the paper has figures for the same data set they stand
-below. `--output` gets it as `figures.json` and `figures.md`, and as `report.html` with curves and pictures of the best,
-worst and random answers.
+Prints a table with every protocol of the data set, followed by the paper's metrics for the same data set if it has any.
+`--output` gets them as `figures.json` and `figures.md`, and as `report.html` with curves and rank lists of the best,
+worst and random queries.
 """
 
 import argparse
@@ -22,11 +22,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     add_model_flags(parser, 'feature', 'flip', 'precision')
     add_data_flags(parser, 'masks', 'batch-size', 'workers')
     parser.add_argument('--output', type=Path, help='folder for figures.json, figures.md and report.html')
-    parser.add_argument('--rerank', action='store_true', help='rank again by k-reciprocal neighbours')
+    parser.add_argument('--rerank', action='store_true', help='re-rank with k-reciprocal neighbours')
     parser.add_argument('--record', action='store_true', help='write the figures into the release, card included')
     args = parser.parse_args(argv)
     if args.record and (args.feature or args.rerank or not args.flip):
-        parser.error('--record is for the figures that the card speaks of: leave out --feature, --rerank and --no-flip')
+        parser.error('--record writes the metrics of the card: leave out --feature, --rerank and --no-flip')
     return args
 
 

@@ -1,10 +1,10 @@
-"""A large index measured: built, searched exactly and approximately, and changed.
+"""Measure a large index: building, exact and approximate search, and updates.
 
     python eval/scale.py [--rows 1000000] [--kinds ivf_rq hnsw] [--folder DIR] [--json FILE]
 
-Rows are random people: unit vectors around a random centre for each, with a cosine of 0.7 between two rows of the same
-person. Search is held against its unit: one product of matrices and `topk`, both of torch, on the same rows as float32
-in memory, taken in turns. Memory is the peak of this process.
+Rows are random people: unit vectors around a random centre per person, with a cosine of 0.7 between two rows of one
+person. The unit of search is one matrix product and `topk` by torch, on the same rows as float32 in memory, timed in
+turns with the search. Memory is the peak of this process.
 """
 
 import argparse
@@ -20,16 +20,16 @@ from ifd_zoo.cli import ArgumentParser, entry_point, positive
 from ifd_zoo.common.choices import APPROXIMATE
 
 PERSON = 20
-"""Rows of a person."""
+"""Rows per person."""
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/scale.py', description='Measure a large index.')
     parser.add_argument('--rows', type=positive, default=1_000_000, help=f'a multiple of {PERSON}')
     parser.add_argument('--dim', type=positive, default=512, help='length of an embedding')
-    parser.add_argument('--kinds', nargs='*', choices=APPROXIMATE, default=[], help='of approximate indexes')
-    parser.add_argument('--rounds', type=positive, default=5, help='of exact search and its unit; the best counts')
-    parser.add_argument('--folder', type=Path, help='gets the index for as long as it takes; default: temporary')
+    parser.add_argument('--kinds', nargs='*', choices=APPROXIMATE, default=[], help='kinds of approximate indexes')
+    parser.add_argument('--rounds', type=positive, default=5, help='timings of search and unit; the best one counts')
+    parser.add_argument('--folder', type=Path, help='folder for the temporary index; default: that of the system')
     parser.add_argument('--json', type=Path, help='also write the figures to this file')
     args = parser.parse_args(argv)
     if args.rows < 2 * PERSON or args.rows % PERSON:
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
         for figure in measure(Path(folder), args):
             figures.append(figure._asdict())
             print(markdown_row(cells(figure)), flush=True)
-            if args.json:  # an index may take hours to build, and what was measured before it is kept
+            if args.json:  # after each figure, as an index may take hours to build
                 values = {'rows': args.rows, 'dim': args.dim, 'machine': machine, 'figures': figures}
                 with replacing(args.json) as temporary:
                     temporary.write_text(json.dumps(values, indent=2) + '\n')

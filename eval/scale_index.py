@@ -1,4 +1,4 @@
-"""A large index of random people, measured."""
+"""Measurements of a large index of random people."""
 
 import argparse
 import os
@@ -17,15 +17,15 @@ from eval.scale import PERSON
 from ifd_zoo.index import GalleryIndex, Only, Row, approximate
 
 T = TypeVar('T')
-BLOCK = 50_000  # rows that are added at once
-SPREAD = 0.65  # of a person's rows; two of them have a cosine of 1 / (1 + SPREAD^2)
+BLOCK = 50_000  # rows added at once
+SPREAD = 0.65  # of a person's rows, which gives them a cosine of 1 / (1 + SPREAD^2)
 SMALL = 100_000
 QUERIES, TOP_K = (1, 100), 10
 CHANGED = 100  # people
 CAMERAS = 20
 KEY = {'made_by': 'eval/scale.py'}
 START = datetime(2026, 1, 1, tzinfo=UTC)
-AT_ONCE = timedelta(milliseconds=1)  # nobody else reads
+AT_ONCE = timedelta(milliseconds=1)  # there are no other readers
 
 
 class Figure(NamedTuple):
@@ -36,7 +36,7 @@ class Figure(NamedTuple):
 
 
 def people(start: int, number: int, dim: int) -> np.ndarray:
-    """Rows (PERSON * number, D) float32 of unit length: of the persons `start` and following."""
+    """Draw rows (PERSON * number, D) float32 of unit length, of `number` people from person `start` on."""
     rng = np.random.default_rng(start)
     centres = rng.standard_normal((number, 1, dim), dtype=np.float32)
     centres /= np.linalg.norm(centres, axis=2, keepdims=True)
@@ -68,7 +68,7 @@ def folder_megabytes(folder: Path, pattern: str = '**/*') -> float:
 
 
 def build(folder: Path, rows: int, dim: int) -> Iterator[Figure | GalleryIndex]:
-    """Figures, and at last the index."""
+    """Build the index; yield the figures and finally the index."""
     index, seconds = GalleryIndex.open_or_create(folder, KEY, dim), 0.0
     for start in tqdm(range(0, rows, BLOCK), desc='build', leave=False):
         first, last = start // PERSON, min(start + BLOCK, rows) // PERSON
@@ -84,7 +84,7 @@ def build(folder: Path, rows: int, dim: int) -> Iterator[Figure | GalleryIndex]:
 
 
 def compare_with_unit(index: GalleryIndex, rounds: int) -> Iterator[Figure]:
-    """Exact search and its unit in turns: the best of some rounds of each."""
+    """Time exact search and its unit in turns, best of some rounds."""
     queries, found = approximate.sample_queries(index, max(QUERIES)), index.embeddings()
     memory = torch.empty(len(found), index.dim)
     while found:
@@ -110,7 +110,7 @@ def compare_with_unit(index: GalleryIndex, rounds: int) -> Iterator[Figure]:
 
 
 def change(index: GalleryIndex) -> Iterator[Figure]:
-    """People brought in, exchanged and taken out, without a rebuild."""
+    """Time adding, replacing and deleting people, without a rebuild."""
     last = len(index) // PERSON
     number = max(1, min(CHANGED, last // 10))
     vectors = people(last, number, index.dim)

@@ -1,4 +1,4 @@
-"""Which queries of a protocol have a right answer, and why the others have none; told before anything is embedded."""
+"""Valid queries of a protocol, and why the others have no right match, from the labels alone."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ OTHER_CAMERAS = {
 
 
 def unanswered(protocol: Protocol) -> Counter[str]:
-    """Number of queries without a right answer, by the reason."""
+    """Count the queries without a right match by reason."""
     query, gallery = labels_of(protocol.query), labels_of(protocol.gallery)
     positions, reasons = positions_by_pid(gallery.pids), Counter()
     for index, pid in enumerate(query.pids.tolist()):
@@ -34,12 +34,12 @@ def unanswered(protocol: Protocol) -> Counter[str]:
 
 
 def reason_text(reasons: Counter[str]) -> str:
-    """What `unanswered` gives in words, the most frequent reason first, each with its number of queries."""
+    """Format the counts of `unanswered`, the most frequent reason first."""
     return '; '.join(f'{reason} ({number})' for reason, number in reasons.most_common())
 
 
 def fewest_valid(protocols: Iterable[Protocol]) -> dict[str, tuple[Protocol, Counter[str]]]:
-    """Protocols by name, each with what `unanswered` gives; of repeated draws that with the fewest valid queries."""
+    """Return protocols by name with `unanswered` counts; of repeated draws, the one with the fewest valid queries."""
     found: dict[str, tuple[Protocol, Counter[str]]] = {}
     for protocol in protocols:
         reasons = unanswered(protocol)
@@ -49,7 +49,7 @@ def fewest_valid(protocols: Iterable[Protocol]) -> dict[str, tuple[Protocol, Cou
 
 
 def empty_protocols(protocols: Iterable[Protocol]) -> dict[str, str]:
-    """For the name of each protocol without a valid query a sentence that says so and why."""
+    """Explain each protocol without a valid query in a sentence, by protocol name."""
     return {
         name: f'{name}: no query has a right answer: {reason_text(reasons) or NO_QUERIES}'
         for name, (protocol, reasons) in fewest_valid(protocols).items()
@@ -58,7 +58,7 @@ def empty_protocols(protocols: Iterable[Protocol]) -> dict[str, str]:
 
 
 def nothing_to_measure(dataset: ReIDDataset) -> list[str]:
-    """Why no protocol of a data set can be measured; empty where one can."""
+    """Explain why no protocol of a data set can be measured; empty if one can."""
     if not dataset.protocols:
         return [dataset.lacks]
     empty = empty_protocols(dataset.protocols)

@@ -54,7 +54,7 @@ def test_a_sound_data_set_passes(root, check):
         '',
         '24 images checked',
         'why nothing can be measured: none',
-        'images in a split that are not taken: none',
+        'images in a split that are ignored: none',
         'images that cannot be read: none',
         'label maps that are missing or do not fit: none',
         'test images that are training images too: none',

@@ -142,7 +142,7 @@ def test_a_run_that_is_killed_goes_on_and_ends_in_the_same_file(tmp_path, capsys
     done[0].write_bytes(done[0].read_bytes()[:-5])  # torn, as by a power cut
     assert eval_extract.main(flags(root, tmp_path / 'killed.safetensors')) == 0
     errors = capsys.readouterr().err
-    assert f'going on: {4 * len(done) - 4} of 126 embeddings are there already' in errors
+    assert f'resuming: {4 * len(done) - 4} of 126 embeddings are already stored' in errors
     assert '1 files are damaged' in errors
     assert eval_extract.main(flags(root, whole)) == 0
     assert (tmp_path / 'killed.safetensors').read_bytes() == whole.read_bytes() and not unfinished.exists()
@@ -172,8 +172,8 @@ def test_embeddings_of_other_images_or_settings_and_damaged_ones_are_made_again(
     capsys.readouterr()
     assert eval_extract.main(flags(root, output, *more.get(change, '').split())) == 0
     errors, usable = capsys.readouterr().err, 8 - others - 4 * damaged
-    assert (f'going on: {usable} of 12 embeddings are there already' in errors) == (usable > 0)
-    told = f'{damaged} files are damaged, {others} embeddings are of other images or settings: made again'
+    assert (f'resuming: {usable} of 12 embeddings are already stored' in errors) == (usable > 0)
+    told = f'{damaged} files are damaged, {others} embeddings are of other images or settings: recomputing'
     assert (told in errors) == (damaged + others > 0)
     whole, embeddings = load_file(finished[1])['embeddings'], load_file(output)['embeddings']
     same = embeddings.shape == whole.shape and np.array_equal(embeddings, whole)
@@ -183,21 +183,21 @@ def test_embeddings_of_other_images_or_settings_and_damaged_ones_are_made_again(
 def test_a_file_of_other_images_is_replaced(finished, tmp_path, capsys):
     root = write_folder_tree(tmp_path / 'data', train=1, test=1, views=2)
     output = tmp_path / 'out'
-    for word in ('8 embeddings', 'there already with 8'):
+    for word in ('8 embeddings', 'already complete with 8'):
         assert eval_extract.main(flags(root, output)) == 0
         assert word in capsys.readouterr().out
     os.utime(root / 'train/0000/0/c0_0.jpg')
     output.write_bytes(output.read_bytes()[:-1])  # torn
     for _ in range(2):
         assert eval_extract.main(flags(root, output)) == 0
-    assert 'there already' in capsys.readouterr().out
+    assert 'already complete' in capsys.readouterr().out
 
 
 def test_a_finished_file_that_lacks_an_image_is_not_enough_for_a_run_that_is_to_stop(tmp_path, capsys):
     root = write_folder_tree(tmp_path / 'data', train=1, test=1, views=2)
     (root / 'train/0000/0/c0_0.jpg').write_bytes(b'')
     output = tmp_path / 'out'
-    for word in ('7 embeddings', 'there already with 7 embeddings, 1 images left out'):
+    for word in ('7 embeddings', 'already complete with 7 embeddings, 1 images left out'):
         assert eval_extract.main(flags(root, output, '--on-error', 'skip')) == 0
         assert word in capsys.readouterr().out
     assert eval_extract.main(flags(root, output)) == 2

@@ -62,7 +62,7 @@ def test_an_unreadable_image_is_left_out_by_choice_and_the_others_stay_as_they_a
     capsys.readouterr()
     assert eval_extract.main(flags(root, output, '--masks', masks, '--on-error', 'skip')) == 0
     printed = capsys.readouterr()
-    assert 'going on: 4 of 12' in printed.err
+    assert 'resuming: 4 of 12' in printed.err
     assert '11 embeddings' in printed.out and '1 of 12 images cannot be used and are left out' in printed.out
     assert f'left out: {root / broken}: image cannot be read' in printed.err
     info, before = info_of(output), info_of(whole)

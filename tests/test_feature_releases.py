@@ -192,7 +192,7 @@ def test_another_feature_in_place_drops_what_was_measured_and_record_puts_it_bac
     change_config(folder, data={'name': 'prcc', 'folder': 'prcc'})
     capsys.readouterr()
     assert eval_run.main([*measure, '--record']) == 2
-    assert 'is about prcc, prcc, and this is folder, data' in capsys.readouterr().err
+    assert 'describes prcc, prcc, but this is folder, data' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('feature', ['pooled', 'pooled+attention'])

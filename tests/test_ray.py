@@ -86,7 +86,7 @@ def test_a_caller_that_is_killed_goes_on_and_writes_the_bytes_of_one_process(clu
     assert caller.wait() == -signal.SIGKILL and not (tmp_path / 'two').exists()
     assert eval_extract.main([*command, '--ray', cluster]) == 0
     printed = capsys.readouterr()
-    assert 'going on: ' in printed.err and '15 embeddings of length 512; no image left out' in printed.out
+    assert 'resuming: ' in printed.err and '15 embeddings of length 512; no image left out' in printed.out
     assert eval_extract.main(flags(root, tmp_path / 'one', '--masks', 'bundled')) == 0
     assert (tmp_path / 'two').read_bytes() == (tmp_path / 'one').read_bytes() and not unfinished.exists()
 

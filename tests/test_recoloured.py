@@ -208,7 +208,7 @@ def spoil_name(root):
         (spoil_size, [], '0003.png: 32 x 64 pixels'),
         (spoil_clothes, [], '0003.png: hardly any clothes'),
         (spoil_photo, [], '0003.png'),
-        (spoil_name, ['--ending', '1'], 'x.png: its name is no number'),
+        (spoil_name, ['--ending', '1'], 'x.png: its name is not a number'),
         (None, ['--ending', '1'], '2 photos are chosen'),
         (None, ['--select', '0001', '0099'], 'no photo 0099'),
         (None, ['--imagenet', 'nothing=here'], "no network 'nothing'"),

@@ -1,1 +1,1 @@
-"""What `eval/bench.py` measures: a file for each group of rows."""
+"""Benchmarks of `eval/bench.py`, one module per group of rows."""

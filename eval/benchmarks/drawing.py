@@ -1,4 +1,4 @@
-"""How fast rendered people are drawn, and what a second worker brings."""
+"""Speed of rendering people with two workers, relative to one."""
 
 import tempfile
 from pathlib import Path
@@ -10,10 +10,10 @@ SIZE = (256, 128)
 
 
 def bench_drawing(root: Path, rounds: int) -> list[Row]:
-    """Workers that have begun, and textures that are painted, as in all but the first minute of a large set.
+    """Time rendering with running workers and painted textures, as in all but the start of a large set.
 
     Raises:
-        MissingExtra: what draws people is not installed.
+        MissingExtra: the requirements or assets for rendering people are missing.
     """
     try:
         from ifd_zoo.synthetic.bodies.assets import AssetError

@@ -1,4 +1,4 @@
-"""Embedding and parsing against the bare networks at their best setting, and against float32 one by one."""
+"""Embedding and parsing, relative to the bare networks in their fastest setting and to float32 one by one."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,11 +22,11 @@ BATCH = 16
 
 
 def bare(networks: Sequence[Callable[[Tensor], object]], images: Tensor, name: str, side_by_side: bool) -> None:
-    """One network after the other over images, in channels_last.
+    """Run one network after the other over the images, in channels_last.
 
     Args:
-        name: of the precision.
-        side_by_side: a batch on each core; otherwise each batch on all of them.
+        name: precision.
+        side_by_side: run one batch per core; otherwise each batch uses all cores.
     """
     device = images.device
 
@@ -47,13 +47,13 @@ def with_mirror_image(network: nn.Module) -> Callable[[Tensor], object]:
 
 
 def with_half_the_size(network: nn.Module, size: tuple[int, int], device: torch.device) -> Callable[[Tensor], object]:
-    """What the parser's network is shown: each image, and once more at half the size; with its norms folded."""
+    """Return the network with folded norms, run like the parser: on each image at full and at half size."""
     network = fold_norms(network, torch.zeros(1, 3, *size, device=device))
     return lambda images: (network(images), network(F.avg_pool2d(images, 2)))
 
 
 def floors(networks: Sequence[Callable], images: Tensor) -> dict[str, Callable[[], None]]:
-    """The settings of which the best is the floor."""
+    """Return runs of the networks by setting; the fastest is the floor."""
     names = dict.fromkeys(['fp32', native_precision(images.device)])
     return {
         f'{name}{", side by side" if alone else ""}': lambda name=name, alone=alone: bare(networks, images, name, alone)
@@ -63,7 +63,7 @@ def floors(networks: Sequence[Callable], images: Tensor) -> dict[str, Callable[[
 
 
 def plain_copy(network: nn.Module) -> nn.Module:
-    """The network as it comes: float32 and contiguous."""
+    """Make the parameters contiguous, in place."""
     for parameter in network.parameters():
         parameter.data = parameter.data.contiguous()
     return network
@@ -71,14 +71,14 @@ def plain_copy(network: nn.Module) -> nn.Module:
 
 @torch.inference_mode()
 def embed_plainly(model: nn.Module, transform: Callable, crops: list[Image.Image], maps: list[np.ndarray]) -> None:
-    """As v0.1 does at batches of one: each image by itself in float32."""
+    """Embed as v0.1 does with a batch size of one: image by image, in float32."""
     for crop, label_map in zip(crops, maps, strict=True):
         sample = transform(crop, label_map)
         infer(model, sample.image[None].contiguous(), sample.masked[None].contiguous())
 
 
 def bench_embedding(root: Path, rounds: int) -> list[Row]:
-    """`Predictor.embed` with the label maps at hand, and with the parser."""
+    """Time `Predictor.embed` with label maps given, and with the parser."""
     predictor, plain = Predictor(), plain_copy(Predictor(precision='fp32').model)
     crops = read_crops(root, CROPS)
     maps = predictor.parser.parse(crops)
@@ -114,13 +114,13 @@ def bench_embedding(root: Path, rounds: int) -> list[Row]:
 
 
 def parsing_network(predictor: Predictor) -> Callable[[Tensor], object]:
-    """Return the network of the predictor's parser, as a floor is made of it."""
+    """Return the network of the predictor's parser, ready for `floors`."""
     parser = predictor.parser
     return with_half_the_size(parser.net, parser.crop_size, parser.device)
 
 
 def bench_parsing(root: Path, rounds: int) -> list[Row]:
-    """The bundled parser on a batch of crops of people."""
+    """Time the bundled parser on a batch of crops."""
     predictor, plain = Predictor(), Predictor(precision='fp32')
     parser, slow, crops = predictor.parser, plain.parser, read_crops(root, BATCH)
     plain_copy(slow.net)

@@ -1,4 +1,4 @@
-"""Pictures to measure with."""
+"""Images for the benchmarks."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ CROP = (256, 128)
 
 
 def make_pictures(root: Path, people: int = 16, views: int = 20) -> Path:
-    """People-sized JPEGs with as much detail as a photo, 2 outfits each, in the `folder` layout; no label maps."""
+    """Write random crop-sized JPEGs as detailed as photos: `folder` layout, 2 outfits per person, no label maps."""
     rng = np.random.default_rng(0)
     for pid in range(people):
         for view in range(2 * views):
@@ -22,6 +22,6 @@ def make_pictures(root: Path, people: int = 16, views: int = 20) -> Path:
 
 
 def read_crops(root: Path, number: int) -> list[Image.Image]:
-    """The first pictures of a data set, at the size of a crop."""
+    """Load the first images of a data set, resized to `CROP`."""
     paths = sorted(root.rglob('*.jpg'))[:number]
     return [Image.open(path).convert('RGB').resize(CROP[::-1]) for path in paths]

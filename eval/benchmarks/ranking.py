@@ -1,4 +1,4 @@
-"""Ranking, exact search and the metrics against the one numpy or torch call that each cannot do without."""
+"""Ranking, exact search and metrics, relative to the networks or the numpy or torch call that each must run."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +16,13 @@ from ifd_zoo.predictor import Predictor, rank_embeddings
 
 GALLERY = 100
 PRCC = (3543, 3384, 71)
-"""Queries in other clothes, gallery and people of PRCC's test; here the whole gallery at once."""
+"""Number of cc queries, gallery images and people in PRCC's test set, with the whole gallery at once."""
 ROWS, DIM = 100_000, 512
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def bench_ranking(root: Path, rounds: int) -> list[Row]:
-    """One new query against 100 photos, whose embeddings are known or not."""
+    """Time ranking one new query against 100 photos, with their embeddings known or not."""
     predictor = Predictor()
     query, *gallery = read_crops(root, GALLERY + 1)
     known = predictor.embed(gallery)
@@ -63,7 +63,7 @@ def bench_ranking(root: Path, rounds: int) -> list[Row]:
 
 
 def bench_metrics(root: Path, rounds: int, size: tuple[int, int, int] = PRCC) -> list[Row]:
-    """CMC, mAP and mINP of a matrix of similarities; the unit is one sort of it."""
+    """Time CMC, mAP and mINP of a similarity matrix; the unit is one sort of it."""
     queries, gallery, people = size
     rng = np.random.default_rng(0)
     similarity = rng.normal(size=(queries, gallery)).astype(np.float32)
@@ -76,7 +76,7 @@ def bench_metrics(root: Path, rounds: int, size: tuple[int, int, int] = PRCC) ->
 
 
 def bench_search(root: Path, rounds: int, rows: int = ROWS) -> list[Row]:
-    """Exact search for one query among normalised rows as an index keeps them; the unit is one product and top-k."""
+    """Time exact search for one query in normalised rows as an index stores them; the unit is one matmul and top-k."""
     generator = torch.Generator().manual_seed(0)
     whole = torch.nn.functional.normalize(torch.randn(rows, DIM, generator=generator))
     query = torch.nn.functional.normalize(torch.randn(1, DIM, generator=generator))

@@ -1,4 +1,4 @@
-"""Rows of the benchmark, taken in turns, and their table."""
+"""Interleaved timing, rows of the benchmark and their table."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from ifd_zoo.common.tables import markdown_table
 
 
 class MissingExtra(ZooError, RuntimeError):
-    """What a benchmark measures is not installed; the message says how to."""
+    """A benchmark needs something that is not installed; the message says how to install it."""
 
 
 class Row(NamedTuple):
@@ -19,7 +19,7 @@ class Row(NamedTuple):
     ours: float
     floor: float
     unit: str
-    """Unit of both; seconds are better when they are few, everything else when it is much."""
+    """Unit of both; for seconds lower is better, for everything else higher."""
     note: str = ''
 
     @property
@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
 
 def best_seconds(functions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """The shortest time of each, taken in turns so that all see the same machine; a first call warms up."""
+    """Return the best time of each function, after a warm-up; they run in turns, so that all see the same load."""
     best = dict.fromkeys(functions, float('inf'))
     for number in range(rounds + 1):
         for name, function in functions.items():
@@ -41,10 +41,10 @@ def best_seconds(functions: Mapping[str, Callable[[], object]], rounds: int) -> 
 
 
 def table(rows: list[Row], before: Mapping[str, float] | None = None) -> str:
-    """Markdown.
+    """Format rows as a Markdown table.
 
     Args:
-        before: ratios of an earlier run, by `key`; adds a column with the change.
+        before: ratios of an earlier run by `key`; adds a column with the change.
     """
     lines = [['what', 'ours', 'floor', 'unit', 'ours / floor', *(['before'] if before is not None else []), '']]
     for row in rows:
@@ -57,7 +57,7 @@ def table(rows: list[Row], before: Mapping[str, float] | None = None) -> str:
 
 
 def key(row: Row) -> str:
-    """Tells rows of one kind from others, in all runs."""
+    """Return an identifier of a row that is the same in all runs."""
     return f'{row.name}; {row.note.partition(";")[0]}'
 
 
@@ -70,6 +70,6 @@ def write_json(rows: list[Row], path: Path) -> None:
 
 
 def read_ratios(path: Path) -> dict[str, float]:
-    """Ratios of a file by `write_json`, by `key`."""
+    """Read ratios by `key` from a file of `write_json`."""
     rows = [Row(**{name: one[name] for name in Row._fields}) for one in json.loads(path.read_text())]
     return {key(row): row.ratio for row in rows}

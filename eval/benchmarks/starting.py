@@ -1,4 +1,4 @@
-"""What it takes to begin, each in a process of its own: the import, the first page, and the memory of a search."""
+"""Start-up costs, each in its own process: import time, time to the first page, and peak memory of embedding."""
 
 import socket
 import subprocess
@@ -13,7 +13,7 @@ from eval.benchmarks.rows import Row, best_seconds
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LIBRARIES = 'import torch, torchvision, timm, numpy, PIL'
-PATIENCE = 300  # seconds for a page
+PATIENCE = 300  # seconds to wait for the page
 
 PEAK = """
 import sys
@@ -25,15 +25,15 @@ Predictor().embed(paths)
 status = dict(line.split(':', 1) for line in open('/proc/self/status'))
 print(int(status['VmHWM'].split()[0]) / 1024)
 """
-"""Linux only; not `ru_maxrss`, which begins with the size of the process that started this one."""
+"""Linux only; not `ru_maxrss`, which starts at the size of the parent process."""
 PHOTOS = (1, 256)
 
 
 def run(code: str, *arguments: object) -> str:
-    """What a Python process prints.
+    """Run code in a new Python process and return its output.
 
     Raises:
-        RuntimeError: it failed.
+        RuntimeError: the process failed.
     """
     command = [sys.executable, '-c', code, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
@@ -46,7 +46,7 @@ def open_page() -> None:
     """Start the app as a user does, and wait for its first page.
 
     Raises:
-        RuntimeError: it stopped, or no page came.
+        RuntimeError: the app stopped, or did not serve a page in time.
     """
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))

@@ -1,4 +1,4 @@
-"""A training epoch of the baseline recipe against plain loops over the same network and pictures."""
+"""Training speed of the baseline recipe, relative to plain loops over the same network and images."""
 
 import json
 import subprocess
@@ -24,10 +24,10 @@ BATCH, EPOCHS = 64, 2
 
 
 def baseline_recipe(root: Path, size: tuple[int, int], workers: int) -> tuple[float, float]:
-    """`train/run.py` on the baseline: images/s of the last epoch, and the share of it that waited for the loader."""
+    """Run `train/run.py` on the baseline; return images/s of the last epoch, and its share of time spent on loading."""
     with tempfile.TemporaryDirectory() as output:
         flags = f'--recipe synthetic --variant baseline --size {size[0]}x{size[1]} --epochs {EPOCHS} --warmup-epochs 0'
-        flags += ' --num-pids 8 --num-images 8'  # so that few people are enough
+        flags += ' --num-pids 8 --num-images 8'  # so that few pids are enough
         command = [sys.executable, TRAINER, *flags.split(), '--workers', workers, '--root', root, '--output', output]
         done = subprocess.run([*map(str, command)], capture_output=True, text=True)
         if done.returncode:
@@ -37,7 +37,7 @@ def baseline_recipe(root: Path, size: tuple[int, int], workers: int) -> tuple[fl
 
 
 class Pictures(Dataset):
-    """Image and pid, with the augmentation of the recipe: what a plain loop would load."""
+    """Data set of image and pid with the recipe's augmentation, as a plain loop would load it."""
 
     def __init__(self, records: tuple[Record, ...], size: tuple[int, int]) -> None:
         self.records = records
@@ -60,10 +60,10 @@ class Pictures(Dataset):
 
 
 def plain_loop(root: Path, size: tuple[int, int], workers: int, fast: bool = True) -> float:
-    """Images/s of a loop as in any tutorial over the same network; the last of two epochs.
+    """Return images/s of a tutorial-style loop over the same network, in the last of two epochs.
 
     Args:
-        fast: bf16 autocast and channels_last, as in the recipe; otherwise float32 as torch comes.
+        fast: bf16 autocast and channels_last, as in the recipe; otherwise torch's default float32.
     """
     records = load_dataset('folder', root).train
     layout = torch.channels_last if fast else torch.contiguous_format
@@ -85,7 +85,7 @@ def plain_loop(root: Path, size: tuple[int, int], workers: int, fast: bool = Tru
 
 
 def bench_training(root: Path, size: tuple[int, int], workers: int, rounds: int) -> list[Row]:
-    """The baseline recipe against plain loops; the best of some rounds, taken in turns."""
+    """Time the baseline recipe and the bf16 loop in turns, best of some rounds, and the float32 loop once."""
     ours, fast = [], []
     for _ in range(rounds):
         ours.append(baseline_recipe(root, size, workers))

@@ -1,1 +1,1 @@
-"""Embeddings of many images: which, by which loop, and where they are kept."""
+"""Embeddings of many images: selection, extraction loop and storage."""

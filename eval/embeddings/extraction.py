@@ -1,4 +1,4 @@
-"""Embeddings of a selection of images, in a file that is written when all are there."""
+"""Resumable extraction of the embeddings of a selection of images into one file."""
 
 import argparse
 import hashlib
@@ -36,23 +36,23 @@ LABELS = ('pid', 'camid', 'clothes_id')
 
 
 class Part(NamedTuple):
-    """What is known of the images of a selection."""
+    """Embeddings of a selection, and the images that have none."""
 
     rows: list[int]
-    """Positions of the images that have an embedding, ascending."""
+    """Positions of the images with an embedding, ascending."""
     embeddings: np.ndarray
     """(n, D) float32."""
     unreadable: dict[int, str]
-    """Positions of the other images, and why they have none."""
+    """Maps the position of each other image to the reason."""
 
 
 class Embedding(NamedTuple):
-    """For each record its embedding (D,) float32 or, where unreadable images are skipped, why it has none."""
+    """Embeds records: returns an embedding (D,) float32 for each, or the reason why it is skipped."""
 
     predictor: Predictor
     skip: bool
     crop: bool = False
-    """To the largest person. Photos without one are left out."""
+    """Crop to the largest person; photos without a person are skipped."""
 
     def __call__(self, records: Sequence[Record]) -> list[np.ndarray | str]:
         results = list(on_each_core(self._load, records, self.predictor.device))
@@ -76,12 +76,12 @@ class Embedding(NamedTuple):
                 (image,) = cut_people([image], [str(record.path)], self.predictor.parser)
             except ImageError as error:
                 return str(error)
-        image.filename = str(record.path)  # as Pillow does; label maps on disk are found by it
+        image.filename = str(record.path)  # as Pillow does; used to find label maps on disk
         return image, label_map
 
 
 def run(args: argparse.Namespace) -> str:
-    """Embed what is not embedded yet, and write the file; returns what to print."""
+    """Embed the remaining images and write the file; return the text to print."""
     output = args.output.expanduser()
     if output.is_dir():
         raise DatasetError(f'{output}: is a folder; give the name of a file')
@@ -127,7 +127,7 @@ def _describe(args: argparse.Namespace, predictor: Predictor, source: MaskSource
 
 
 def row_keys(selection: Selection, info: dict[str, Any], transform: EvalTransform) -> list[str]:
-    """For each image a hash of all that decides its embedding: the setting, and paths, sizes and times of files."""
+    """Return for each image a hash of all that decides its embedding: settings, and paths, sizes and times of files."""
     setting = [info, transform.size, transform.mean, transform.std, asdict(transform.masking)]
     base = hashlib.sha256(json.dumps(setting, sort_keys=True).encode()).hexdigest()
     records, root = selection.records, selection.root
@@ -136,24 +136,24 @@ def row_keys(selection: Selection, info: dict[str, Any], transform: EvalTransfor
 
 
 def _finished(output: Path, key: str, on_error: str) -> str:
-    """What to print when there is nothing to do; without the choice to skip, no file that lacks an image is enough."""
+    """Return the text to print if the file is complete, else ''; with `stop`, a file that lacks images is not."""
     embeddings, left_out = finished_rows(output, key) or (0, 0)
     if not embeddings or (left_out and on_error == 'stop'):
         return ''
-    return f'{output}: there already with {embeddings} embeddings, {left_out} images left out'
+    return f'{output}: already complete with {embeddings} embeddings, {left_out} images left out'
 
 
 def _embed(
     args: argparse.Namespace, predictor: Predictor, records: dict[str, Record], store: RowStore
 ) -> dict[str, str]:
-    """Bring what is missing into the store; returns keys of unreadable images, and why they are."""
+    """Add the missing embeddings to the store; return the keys of unreadable images with the reasons."""
     rows, damaged = store.read()
     done = records.keys() & rows
     if done:
-        print(f'going on: {len(done)} of {len(records)} embeddings are there already', file=sys.stderr)
+        print(f'resuming: {len(done)} of {len(records)} embeddings are already stored', file=sys.stderr)
     if damaged or len(done) < len(rows):
         others = f'{len(rows) - len(done)} embeddings are of other images or settings'
-        print(f'{damaged} files are damaged, {others}: made again', file=sys.stderr)
+        print(f'{damaged} files are damaged, {others}: recomputing', file=sys.stderr)
     unreadable: dict[str, str] = {}
 
     def write(found: dict[str, np.ndarray | str]) -> None:
@@ -167,10 +167,10 @@ def _embed(
 
 
 def _join(keys: Sequence[str], store: RowStore, unreadable: dict[str, str]) -> Part:
-    """What the store has of these images, in their order.
+    """Collect the stored embeddings of these images, in their order.
 
     Raises:
-        DatasetError: embeddings are missing, or no image at all could be read.
+        DatasetError: embeddings are missing, or no image could be read.
     """
     found, _ = store.read()
     if missing := sum(key not in found and key not in unreadable for key in keys):
@@ -183,7 +183,7 @@ def _join(keys: Sequence[str], store: RowStore, unreadable: dict[str, str]) -> P
 
 
 def finished_rows(path: Path, key: str) -> tuple[int, int] | None:
-    """How many images have an embedding in a file, and how many have none; None when it is not the one of that key."""
+    """Return how many images of a file have an embedding and how many do not; None for another file."""
     if not path.is_file():
         return None
     try:
@@ -193,11 +193,11 @@ def finished_rows(path: Path, key: str) -> tuple[int, int] | None:
                 return None
             return file.get_slice('embeddings').get_shape()[0], len(json.loads(metadata['unreadable']))
     except (SafetensorError, OSError, ValueError, KeyError):
-        return None  # another file, which is replaced
+        return None  # not such a file; it will be replaced
 
 
 def write_joined(path: Path, selection: Selection, part: Part, info: dict[str, Any]) -> str:
-    """Write the file; returns what to print.
+    """Write the file; return the text to print.
 
     Args:
         info: JSON values for the metadata.
@@ -224,13 +224,13 @@ def write_joined(path: Path, selection: Selection, part: Part, info: dict[str, A
 
 
 def _sort_metadata(path: Path) -> None:
-    """Bring the metadata into one order, so that the same content gives the same bytes; safetensors draws it by lot."""
+    """Sort the metadata, which safetensors writes in random order, so that equal content gives equal bytes."""
     with path.open('r+b') as file:
         length = int.from_bytes(file.read(8), 'little')
         header = json.loads(file.read(length))
         header['__metadata__'] = dict(sorted(header['__metadata__'].items()))
         text = json.dumps(header, separators=(',', ':'), ensure_ascii=False).encode().ljust(length)
         if len(text) != length:
-            raise OSError(f'{path}: its header has {length} bytes and should have {len(text)}')
+            raise OSError(f'{path}: its header has {length} bytes, expected {len(text)}')
         file.seek(8)
         file.write(text)

@@ -1,4 +1,4 @@
-"""The loop that turns images into embeddings."""
+"""Extraction loop from images to embeddings."""
 
 from pathlib import Path
 
@@ -16,21 +16,21 @@ from ifd_zoo.transforms import EvalTransform
 
 
 class EmbeddingError(ZooError, FloatingPointError):
-    """A model gives an embedding that is not finite; the message names the image."""
+    """A model returned an embedding that is not finite; the message names the image."""
 
 
 def require_finite(embeddings: np.ndarray, paths: list[Path]) -> None:
-    """Raise EmbeddingError if an embedding (n, D) is not finite; it names the image."""
+    """Raise EmbeddingError for the first of the embeddings (n, D) that is not finite."""
     broken = np.flatnonzero(~np.isfinite(embeddings).all(1))
     if len(broken):
         raise EmbeddingError(f'{paths[broken[0]]}: its embedding is not finite; the weights of the model are damaged')
 
 
 class _Guarded(Dataset):
-    """For each item image and label map of `RecordDataset.load`, or the error in their place.
+    """Items of `RecordDataset.load` as uint8 tensors, or the DatasetError in their place.
 
-    As an exception it would come out of a worker process as a stack trace. Bytes, and as tensors: these come from a
-    worker without being copied.
+    Raised in a worker process, the error would arrive with a stack trace. Tensors are passed between processes without
+    a copy.
     """
 
     def __init__(self, dataset: RecordDataset) -> None:
@@ -48,7 +48,7 @@ class _Guarded(Dataset):
 
 
 def split_rows(rows: range, size: int) -> list[range]:
-    """Batches of consecutive rows."""
+    """Split rows into consecutive batches."""
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
@@ -60,7 +60,7 @@ def extract(
     workers: int = 0,
     flip: bool = True,
 ) -> np.ndarray:
-    """(N, D) float32 embeddings of unit length, in the records' order.
+    """Embed records: (N, D) float32 of unit length, in the order of the records.
 
     Runs on the model's device and leaves the model in eval mode.
 

@@ -1,4 +1,4 @@
-"""Which images are meant: those of a data set, or all in a folder."""
+"""Selection of images: from a data set, or all images in a folder."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -14,20 +14,20 @@ class Selection(NamedTuple):
     root: Path
     records: tuple[Record, ...]
     splits: tuple[str, ...] | None
-    """For each record the split that it is from; None for pictures without labels, which then are UNKNOWN."""
+    """Split of each record; None for unlabelled images, whose labels are UNKNOWN."""
 
 
 def select_split(data: str, root: Path, split: str) -> Selection:
-    """Images of a data set, each once.
+    """Select the images of a data set, each once.
 
     Args:
         data: name of the reader.
         root: folder of the data set.
-        split: `train`, one that the reader has (`query`, `test A` ...), or `all`: one after the other. Readers number
-            the persons of training and test apart, so that the same pid means different persons there.
+        split: `train`, another split of the reader (`query`, `test A` ...), or `all` for one after the other. Readers
+            number pids of training and test separately: the same pid is a different person there.
 
     Raises:
-        DatasetError: the data set cannot be read, has no such split, or it is empty.
+        DatasetError: the data set cannot be read, or the split is unknown or empty.
     """
     root = root.expanduser()
     dataset = load_dataset(data, root)
@@ -49,10 +49,10 @@ def select_split(data: str, root: Path, split: str) -> Selection:
 
 
 def select_pictures(folder: Path) -> Selection:
-    """All pictures in a folder and the folders in it, without hidden ones, sorted; they have no labels.
+    """Select all images in a folder and its subfolders, sorted, without labels; hidden files are ignored.
 
     Raises:
-        DatasetError: there is no such folder, or no picture in it.
+        DatasetError: the folder does not exist, or has no images.
     """
     folder = folder.expanduser()
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""Embeddings by key on disk, so that a long extraction that is stopped loses the last group at most."""
+"""Embeddings by key on disk, so that a stopped extraction loses at most its last group."""
 
 import secrets
 import shutil
@@ -11,16 +11,16 @@ from ifd_zoo.common.files import replacing
 
 
 class RowStore:
-    """Rows in files of Parquet in a folder, one file for each write, with checksums of their pages.
+    """Rows in a folder of Parquet files with page checksums, one file per write.
 
-    Any number of writers may add to it at once; a row that is there twice counts once.
+    Any number of writers may add rows at once; duplicate rows count once.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def write(self, rows: Mapping[str, np.ndarray]) -> None:
-        """Add rows (D,) float32, all of them or, on an error, none. Raises OSError when they cannot be written."""
+        """Add rows (D,) float32 atomically: all or none. Raises OSError if they cannot be written."""
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -32,7 +32,7 @@ class RowStore:
                 parquet.write_table(table, temporary, compression='none', write_page_checksum=True)
 
     def read(self) -> tuple[dict[str, np.ndarray], int]:
-        """All rows, and the number of files that are damaged, which are left out."""
+        """Return all rows of the intact files, and the number of damaged files."""
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -47,12 +47,12 @@ class RowStore:
         return rows, damaged
 
     def remove(self) -> None:
-        """Remove the folder. Raises OSError when it cannot be removed."""
+        """Remove the folder. Raises OSError if that fails."""
         shutil.rmtree(self.folder)
 
 
 def stamp(path: Path | None) -> list[int] | None:
-    """What changes when a file does; None for a file that is not there."""
+    """Return size and modification time of a file, to detect changes; None if it does not exist."""
     if path is None or not path.exists():
         return None
     state = path.stat()

@@ -1,1 +1,1 @@
-"""The paper's Fig. 3 for three photos."""
+"""Fig. 3 of the paper for three photos."""

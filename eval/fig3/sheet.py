@@ -1,4 +1,4 @@
-"""The picture of `eval/figure3.py`: photos in columns, models in rows."""
+"""Figure of `eval/figure3.py`: photos in columns, models in rows."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,8 +10,8 @@ from eval.figure3 import TRIPLE
 from ifd_zoo.explain.overlays import attention_overlay, colour_bar
 from ifd_zoo.images.sheets import sheet, write
 
-BOX = (300, 360)  # pixels, width and height: what a photo is made to fit into
-GAP, EDGE, FRAME = 12, 28, 5  # pixels: between cells, around everything, around a picture
+BOX = (300, 360)  # width and height in pixels that photos are fitted into
+GAP, EDGE, FRAME = 12, 28, 5  # pixels: between cells, around the sheet, around a photo
 INK, MUTED, BACKGROUND = (36, 41, 47), (87, 96, 106), 'white'
 RIGHT, WRONG = (26, 127, 55), (207, 34, 46)
 POSITIVE, NEGATIVE = 'same person, other clothes', 'another person, similar clothes'
@@ -20,29 +20,29 @@ POSITIVE, NEGATIVE = 'same person, other clothes', 'another person, similar clot
 class ModelRow(NamedTuple):
     name: str
     heatmaps: Sequence[np.ndarray]
-    """Heatmaps of anchor, positive and negative, each (H, W) in [0, 1] at the size that `fit` gives the photo."""
+    """Heatmaps of anchor, positive and negative, each (H, W) in [0, 1] at the size of the fitted photo."""
     similarities: tuple[float, float]
-    """Cosine of positive and of negative to the anchor."""
+    """Cosine similarity of positive and of negative to the anchor."""
 
 
 def fit(photo: Image.Image) -> Image.Image:
-    """The photo as large as it is drawn, its shape kept."""
+    """Resize a photo to fit into `BOX`, keeping its aspect ratio."""
     return ImageOps.contain(photo.convert('RGB'), BOX, Image.Resampling.BICUBIC)
 
 
 def draw_sheet(
     photos: Sequence[Image.Image], rows: Sequence[ModelRow], caption: str, negative: str = NEGATIVE
 ) -> Image.Image:
-    """Anchor, positive and negative; below each its heatmaps, with the similarities to the anchor.
+    """Draw anchor, positive and negative with their heatmaps and the similarities to the anchor below.
 
-    Of the two similarities of a model the larger is marked: green and "right" at the positive, red and "wrong" at the
-    negative; equal ones are not marked.
+    The larger of a model's two similarities is marked: green and "right" for the positive, red and "wrong" for the
+    negative; a tie is not marked.
 
     Args:
         photos: three, as `fit` returns them.
         rows: one per model.
-        caption: put below, broken into lines.
-        negative: what is said about the negative, in few words.
+        caption: text below the figure, wrapped.
+        negative: short description of the negative.
     """
     remarks = zip(TRIPLE, ('', POSITIVE, negative), strict=True)
     heads = [sheet([[write(title, 20, INK)], [write(remark, 13, MUTED)]]) for title, remark in remarks]
@@ -55,7 +55,7 @@ def draw_sheet(
 
 
 def _draw_cells(photos: Sequence[Image.Image], row: ModelRow) -> list[Image.Image]:
-    """The heatmaps of a model over their photos, and the similarities of positive and negative below."""
+    """Draw a model's heatmaps over the photos, and the similarities of positive and negative below."""
     cells = [attention_overlay(photo, heat, opacity=0.6) for photo, heat in zip(photos, row.heatmaps, strict=True)]
     texts = [(f'{value:.3f}', MUTED) for value in row.similarities]
     if row.similarities[0] != row.similarities[1]:
@@ -74,5 +74,4 @@ def _framed(picture: Image.Image, colour: str | tuple[int, int, int] = BACKGROUN
 
 
 def _colour_bar() -> Image.Image:
-    """From none at the left to the maximum at the right."""
     return sheet([[write('none', 13, MUTED), colour_bar(BOX[0] // 3, 13), write('most', 13, MUTED)]], 6)

@@ -1,4 +1,4 @@
-"""What each model looks at when it compares three photos."""
+"""Grad-CAM heatmaps and similarities of several models on three photos."""
 
 import argparse
 import tempfile
@@ -27,19 +27,19 @@ from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.mask_source import NO_MASKS, MaskSource
 
 EXPLANATION = (
-    'Grad-CAM of the similarity to the anchor, of the anchor itself to the positive; each heatmap has its own scale. '
-    'The number is the cosine similarity to the anchor; marked is the photo that the model finds more similar.'
+    'Grad-CAM of the similarity to the anchor (for the anchor: to the positive); each heatmap has its own scale. '
+    'Numbers are cosine similarities to the anchor; the photo that the model finds more similar is marked.'
 )
 
 
 class Photo(NamedTuple):
     image: Image.Image
     label_map: np.ndarray | None
-    """(H, W) in `LABELS`; None when nothing is to be erased."""
+    """(H, W) in `LABELS`; None to erase nothing."""
 
 
 def read_photos(args: argparse.Namespace, source: MaskSource) -> list[Photo]:
-    """The three files, parsed."""
+    """Load and parse the three photos of the command line."""
     images = [load_image(getattr(args, name)) for name in TRIPLE]
     if source.masks == NO_MASKS:
         return [Photo(image, None) for image in images]
@@ -51,10 +51,10 @@ def read_photos(args: argparse.Namespace, source: MaskSource) -> list[Photo]:
 def choose_photos(
     args: argparse.Namespace, source: MaskSource, models: Sequence[nn.Module]
 ) -> tuple[list[Photo], Choice]:
-    """Three photos of the data set, and how they were chosen."""
+    """Choose three photos of the data set; return them with the choice."""
     pair = [next((model for model in models if model.gives_attention is gives), None) for gives in (False, True)]
     if None in pair:
-        raise LoadError('--models: to find a triple, one with and one without attention stream are needed')
+        raise LoadError('--models: to find a triple, give one with and one without attention stream')
     root = args.root.expanduser()
     dataset = load_dataset(args.data, root)
     protocol = next((p for p in dataset.protocols if p.mode == 'cc'), None)
@@ -78,7 +78,7 @@ def _photo(record: Record) -> Photo:
 
 
 def study(model: nn.Module, photos: Sequence[Photo], sizes: Sequence[tuple[int, int]]) -> ModelRow:
-    """Similarities of positive and negative to the anchor, and a heatmap of each photo.
+    """Compute the similarities of positive and negative to the anchor, and a heatmap of each photo.
 
     Args:
         model: in eval mode.
@@ -98,14 +98,14 @@ def study(model: nn.Module, photos: Sequence[Photo], sizes: Sequence[tuple[int, 
 
 
 def draw_figure(args: argparse.Namespace) -> tuple[Image.Image, str]:
-    """The picture, and what there is to tell about it."""
+    """Draw the figure; return it with the text to print."""
     device = pick_device(args.device)
     models = [load_model(name, args.feature).to(device) for name in args.models]
     source = MaskSource(args.masks, device)
     found, remark, negative = [], '', NEGATIVE
     if args.root:
         photos, (triple, remark) = choose_photos(args, source, models)
-        negative = 'another person, alike to the baseline'
+        negative = 'another person, looks alike to the baseline'
         paths = [record.path.relative_to(args.root.expanduser()) for record in triple]
         found = [f'{name}: {path}' for name, path in zip(TRIPLE, paths, strict=True)]
     else:

@@ -1,1 +1,1 @@
-"""Human parsers measured."""
+"""Evaluation of human parsers."""

@@ -1,4 +1,4 @@
-"""How well label maps agree with those by people, where a pixel's target may be a set of labels.
+"""Metrics of parsed label maps against ground truth, where a pixel's target may be a set of labels.
 
 Targets are positions in `ifd_zoo.parsing.training_sources.TARGETS`.
 """
@@ -16,12 +16,12 @@ from ifd_zoo.parsing.base import NetworkParser
 from ifd_zoo.parsing.registry import HumanParser
 from ifd_zoo.parsing.training_sources import BODY, TARGETS, allowed_table, clothing_targets
 
-CHUNK = 64  # pictures held in memory at a time while measuring
-TOLERANCE = 0.0075  # of the diagonal, as in Csurka et al.
+CHUNK = 64  # pictures in memory at a time
+TOLERANCE = 0.0075  # share of the diagonal, as in Csurka et al.
 
 
 def confusion(label_map: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """How often each target was parsed as each label: (targets, K) int64.
+    """Count how often each target was parsed as each label: (targets, K) int64.
 
     Args:
         label_map: (H, W) in `LABELS`.
@@ -32,10 +32,10 @@ def confusion(label_map: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def count_pixels(parser: HumanParser, source: Sequence) -> np.ndarray:
-    """`confusion` over all pictures.
+    """Sum `confusion` over all pictures.
 
     Args:
-        source: has `len` and gives (image, targets of that size) by index.
+        source: sequence of (image, targets of the same size).
     """
     counts = np.zeros((len(TARGETS), len(LABELS)), dtype=np.int64)
     for start in range(0, len(source), CHUNK):
@@ -46,13 +46,13 @@ def count_pixels(parser: HumanParser, source: Sequence) -> np.ndarray:
 
 
 def figures(counts: np.ndarray) -> dict:
-    """Intersection over union (IoU), in [0, 1], from the counts of `confusion`.
+    """Compute intersection over union (IoU), in [0, 1], from the counts of `confusion`.
 
-    A pixel whose set holds the parsed label counts as right and is left out of the IoU of all other labels.
+    A pixel whose target set contains the parsed label counts as correct, and is ignored in the IoU of other labels.
 
     Returns:
-        `miou`: mean over `classes`; `classes`: labels that occur as an exact target; `clothing`: of the clothing mask,
-        without targets that leave open whether they are clothing; `skin`: face, arms, legs and neck as one, where the
+        `miou`: mean over `classes`; `classes`: labels that occur as an exact target; `clothing`: IoU of the clothing
+        mask, ignoring targets that may or may not be clothing; `skin`: face, arms, legs and neck as one class, if the
         source has any of them.
     """
     classes = {}
@@ -70,7 +70,7 @@ def figures(counts: np.ndarray) -> dict:
 
 
 def measure(parser: HumanParser, sources: Mapping[str, Dataset], most: int | None = None) -> dict[str, dict]:
-    """Figures for each validation source; at most so many pictures, evenly spread."""
+    """Compute `figures` of each source; if `most` is given, on every n-th picture, at least so many."""
     result = {}
     for name, source in sources.items():
         step = max(1, len(source) // most) if most else 1
@@ -79,10 +79,10 @@ def measure(parser: HumanParser, sources: Mapping[str, Dataset], most: int | Non
 
 
 def changed_pixels(parser: NetworkParser, images: Sequence[Image.Image], precision: str = 'bf16') -> dict:
-    """How much the label maps change when they are computed in another precision than float32.
+    """Measure how much the label maps change in another precision than float32.
 
     Returns:
-        `pictures`: how many; `mean` and `most`: share of a picture's pixels that have another class, in [0, 1].
+        `pictures`: number of pictures; `mean` and `most`: mean and maximum share of changed pixels, in [0, 1].
     """
     maps, before = {}, parser.precision
     for parser.precision in ('fp32', precision):
@@ -93,7 +93,7 @@ def changed_pixels(parser: NetworkParser, images: Sequence[Image.Image], precisi
 
 
 def clothing_iou(counts: np.ndarray) -> float:
-    """Clothing against the rest, without the targets that leave it open."""
+    """Compute the IoU of clothing, ignoring targets that may or may not be clothing."""
     is_clothing, unclear = clothing_targets()
     columns = list(class_indices(CLOTHING))
     right = counts[is_clothing][:, columns].sum()
@@ -101,17 +101,17 @@ def clothing_iou(counts: np.ndarray) -> float:
 
 
 def _iou(right: int, missed: int, parsed: int) -> float:
-    """Right over the union of what was parsed (right ones included) and what was missed."""
+    """Divide the correct pixels by the union: parsed pixels, which include them, and missed pixels."""
     return round(float(right / max(parsed + missed, 1)), 4)
 
 
 def clothing_boundary(label_map: np.ndarray, targets: np.ndarray) -> float | None:
-    """Boundary F-score of the clothing mask, in [0, 1]; None when neither has a boundary.
+    """Compute the boundary F-score of the clothing mask, in [0, 1]; None if neither mask has a boundary.
 
-    The harmonic mean of the shares of boundary pixels of one mask that lie near one of the other. Boundary: pixels of
-    the mask with one of their four neighbours outside of it; the edge of the picture is none. Near: at most 0.75 % of
-    the picture's diagonal away, and at least one pixel, in rows and in columns. Targets that leave open whether they
-    are clothing count as what they were parsed as. After Csurka et al., "What is a good evaluation measure for semantic
+    The harmonic mean of precision and recall: the shares of boundary pixels of one mask that lie near the boundary of
+    the other. Boundary: mask pixels with one of their four neighbours outside the mask; the picture's edge does not
+    count. Near: within 0.75 % of the picture's diagonal, but at least one pixel, in rows and in columns. Targets that
+    may or may not be clothing count as parsed. After Csurka et al., "What is a good evaluation measure for semantic
     segmentation?", BMVC 2013.
 
     Args:
@@ -126,7 +126,7 @@ def clothing_boundary(label_map: np.ndarray, targets: np.ndarray) -> float | Non
 
 
 def boundary_score(parsed: np.ndarray, wanted: np.ndarray, tolerance: int) -> float | None:
-    """F-score of the boundaries of two masks (H, W) bool; None when neither has one."""
+    """Compute the F-score of the boundaries of two masks (H, W) bool; None if neither has one."""
     edges = _boundary(parsed), _boundary(wanted)
     if not edges[0].any() and not edges[1].any():
         return None
@@ -147,6 +147,6 @@ def _widen(mask: np.ndarray, by: int) -> np.ndarray:
 
 
 def mean_of(values: Iterable[float | None]) -> float | None:
-    """Mean of those that are there, to four digits; None without any."""
+    """Average the values that are not None, rounded to four decimals; None if there are none."""
     values = [value for value in values if value is not None]
     return round(float(np.mean(values)), 4) if values else None

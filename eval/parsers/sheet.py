@@ -1,4 +1,4 @@
-"""The picture of `eval/parsing.py`: persons with what the attention stream sees of them, and their label maps."""
+"""Contact sheet of `eval/parsing.py`: each person as input of the main and attention stream, and the label map."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from ifd_zoo.explain.overlays import label_map_picture, masked_picture
 from ifd_zoo.images.sheets import in_rows, sheet, write
 from ifd_zoo.masks import class_mask
 
-CELL = (84, 168)  # pixels, width and height of each of the three pictures of a person
+CELL = (84, 168)  # width and height in pixels of each of the three pictures per person
 GAP = 8
 COLUMNS = 6
 
@@ -18,12 +18,12 @@ COLUMNS = 6
 class Case(NamedTuple):
     image: Image.Image
     label_map: np.ndarray
-    """(H, W) of the image's size."""
+    """(H, W), the size of the image."""
     caption: str
 
 
 def draw_cases(groups: dict[str, Sequence[Case]]) -> Image.Image:
-    """A row for each group: of every case the image, the image with its clothing erased, and the label map."""
+    """Draw a section per group: for each case the image, the image with clothing erased, and the label map."""
     rows = [[picture] for title, cases in groups.items() for picture in (write(title), _group(cases))]
     return sheet(rows, GAP // 2, GAP, align=(0,))
 

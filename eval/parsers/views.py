@@ -1,4 +1,4 @@
-"""A human parser on three views of pictures that people have labelled."""
+"""Evaluation of a human parser on three views of labelled pictures."""
 
 import argparse
 import json
@@ -25,9 +25,9 @@ from ifd_zoo.parsing.training_sources import (
 )
 
 CHUNK = 16
-MARGIN = 0.06  # of the box's height
+MARGIN = 0.06  # share of the box's height
 LOW = (128, 64)
-CROP = (256, 128)  # for parsers that name no size of their own
+CROP = (256, 128)  # for parsers without a `crop_size`
 CASES = 6
 
 Picture = tuple[Image.Image, np.ndarray]
@@ -35,7 +35,7 @@ Picture = tuple[Image.Image, np.ndarray]
 
 
 def crop_person(picture: Picture) -> Picture:
-    """The box of the labelled pixels and `MARGIN` of its height on each side, as far as the picture goes."""
+    """Crop to the box of the labelled pixels, widened by `MARGIN` of its height on each side within the picture."""
     image, targets = picture
     rows, columns = targets.any(1).nonzero()[0], targets.any(0).nonzero()[0]
     if not len(rows):
@@ -49,7 +49,7 @@ def crop_person(picture: Picture) -> Picture:
 
 
 def stretch(picture: Picture, size: tuple[int, int], through: tuple[int, int] | None = None) -> Picture:
-    """The picture at (height, width), the image by way of a smaller size if one is given."""
+    """Resize a picture to (height, width); the image first to `through`, if given."""
     image, targets = picture
     for height, width in filter(None, (through, size)):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
@@ -68,15 +68,15 @@ VIEW_OF: dict[str, Callable[[Picture, tuple[int, int]], Picture]] = dict(
         strict=True,
     )
 )
-"""Make a view of a picture for the size of the parser's input."""
+"""Functions by name that make a view of a picture at the parser's input size."""
 
 
 class View(NamedTuple):
-    """What was found in one view."""
+    """Metrics of one view."""
 
     figures: dict
     clothing: list[float]
-    """IoU of each picture."""
+    """Clothing IoU of each picture."""
 
 
 def measure_view(parser: HumanParser, source: Source, indices: Sequence[int], name: str) -> View:
@@ -96,7 +96,7 @@ def measure_view(parser: HumanParser, source: Source, indices: Sequence[int], na
 
 
 def read_source(args: argparse.Namespace) -> Source:
-    """Raises SourceError when there are no pictures, or one has no label map."""
+    """Open the labelled pictures. Raises SourceError if there are none, or one has no label map."""
     root = args.root.expanduser()
     if args.data == 'folder':
         return Source(list(rendered_pairs(root, ['query', 'gallery'])))
@@ -111,7 +111,7 @@ def read_source(args: argparse.Namespace) -> Source:
 
 
 def draw_sheet(parser: HumanParser, source: Source, indices: Sequence[int], name: str, clothing: list[float]) -> Image:
-    """Best, worst and random pictures of a view, by the IoU of clothing."""
+    """Draw the best and worst pictures of a view, by clothing IoU, and random ones."""
     order, random = np.argsort(clothing, kind='stable'), np.random.default_rng(0).permutation(len(indices))
     size, groups = getattr(parser, 'crop_size', CROP), {}
     for title, places in (('best', order[::-1]), ('worst', order), ('random', random)):
@@ -123,7 +123,7 @@ def draw_sheet(parser: HumanParser, source: Source, indices: Sequence[int], name
 
 
 def markdown_report(report: dict) -> str:
-    """One table of the figures that count, one of the classes; in percent."""
+    """Format one table of the main metrics and one of the IoU per class, in percent."""
     views = report['views']
     title = f'`{report["parser"]}` ({report["id"]}) on {report["pictures"]} pictures of `{report["data"]}`'
     head = {'clothing': 'clothing IoU', 'boundary': 'clothing boundary F', 'miou': 'mean IoU', 'skin': 'skin IoU'}
@@ -143,7 +143,7 @@ def _percent(value: float | None) -> str:
 
 
 def run(args: argparse.Namespace) -> str:
-    """Measure and write; returns what to print."""
+    """Measure the parser and write the results; return the text to print."""
     source = read_source(args)
     parser = load_parser(args.parser, pick_device(args.device), args.accept_licence)
     indices = range(0, len(source), max(1, len(source) // args.limit) if args.limit else 1)

@@ -1,1 +1,1 @@
-"""People in photos: cropped to, and found again in other clothes."""
+"""Studies on whole photos: cropping to people, and retrieval in other clothes."""

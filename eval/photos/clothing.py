@@ -1,4 +1,4 @@
-"""What clothes do to models on photos, and where their attention lies, for `eval/clothing.py`."""
+"""Clothing sensitivity and attention shares of models on photos, for `eval/clothing.py`."""
 
 import argparse
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ PARTS = ('head and skin', 'clothing', 'background')
 
 
 def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """One dict for each row of the command line: `row`, `photos`, `S` with `value`, `low` and `high`, `spread`, and of
+    """Return a dict per row of the command line: `row`, `photos`, `S` with `value`, `low` and `high`, `spread`, and for
     models with an attention stream `W_I` (shares) and `agreement`, in [-1, 1].
 
     Raises:
@@ -52,7 +52,7 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def measure_model(predictor: Predictor, people: Sequence[Photo]) -> tuple[dict[str, Any], list[np.ndarray] | None]:
-    """S, spread and shares of one model; and W_I (H, W) of each photo, where it has an attention stream."""
+    """Return S, spread and shares of a model, and W_I (H, W) of each photo if it has an attention stream."""
     images, label_maps = [one.image for one in people], [one.label_map for one in people]
     told = predictor.analyze(images, label_maps)
     gallery = np.stack([one.embedding for one in told])
@@ -64,26 +64,26 @@ def measure_model(predictor: Predictor, people: Sequence[Photo]) -> tuple[dict[s
         return found, None
     maps = [one.attention for one in told]
     shares = mean_evidence(maps, label_maps)
-    # Label maps of photos may have one class for all skin.
+    # Label maps of photos may have one class for all skin, the face included.
     merged = {'head and skin': shares['head'] + shares['skin'], **{name: shares[name] for name in PARTS[1:]}}
     return found | {'W_I': merged}, maps
 
 
 def cut_to_person(photo: Photo) -> Photo:
-    """The part of a photo around its person."""
+    """Crop a photo and its label map to the person."""
     image, label_map = crop_person((photo.image, photo.label_map))
     return photo._replace(image=image, label_map=label_map)
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Pearson's correlation of two maps over their places; 0 where one of them is the same everywhere."""
+    """Return Pearson's correlation of two maps over their positions; 0 if one of them is constant."""
     if not (np.ptp(first) and np.ptp(second)):
         return 0.0
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
 def lines(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """Cells of a table, with a header."""
+    """Return the cells of the table, header first."""
     result = [['model', 'S', 'spread', *(f'W_I on {name}, %' for name in PARTS), 'agreement of W_I']]
     for row in rows:
         shares = row.get('W_I')

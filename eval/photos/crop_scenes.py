@@ -1,4 +1,4 @@
-"""People in whole photos made of crops, and how well they are found there, for `eval/crop.py`."""
+"""Detection of people in photos composed from crops, for `eval/crop.py`."""
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +19,11 @@ from ifd_zoo.parsing import people
 from ifd_zoo.predictor import Predictor
 
 SIZES = (640, 480), (480, 640)
-"""Width and height of the photos."""
+"""Width and height of the composed photos."""
 HEIGHTS = (0.25, 0.8)
-"""Least and largest height of the people, as a share of the photo's."""
+"""Minimum and maximum height of a person, as a share of the photo's height."""
 RIGHT = 0.5
-"""Intersection over union with the true box from which on a box is right."""
+"""A box is correct above this intersection over union with the true box."""
 
 Finder = Callable[[Sequence[Image.Image]], list[list[people.Box]]]
 HEADS = ('| photos | number | people | right in percent | others in a photo |', '|---|---|---|---|---|')
@@ -32,16 +32,16 @@ HEADS = ('| photos | number | people | right in percent | others in a photo |', 
 class Scene(NamedTuple):
     image: Image.Image
     boxes: list[people.Box]
-    """Boxes of what is seen of each person, without margin."""
+    """Tight boxes of the people, without margin."""
 
 
 class Found(NamedTuple):
-    """Boxes that were found."""
+    """Counts of found and true boxes."""
 
     right: int
     people: int
     others: int
-    """Boxes of nobody, or of somebody who has one already."""
+    """Boxes without a person, and duplicates."""
     photos: int
 
     def line(self, name: str) -> str:
@@ -50,7 +50,7 @@ class Found(NamedTuple):
 
 
 def measure(args: argparse.Namespace) -> Iterator[str]:
-    """Lines of the tables."""
+    """Yield the lines of the tables."""
     query, gallery = choose_records(args.root, args.people)
     predictor = Predictor(args.model, args.parser, args.device, precision='fp32', feature=args.feature)
     people.require_sight(predictor.parser)
@@ -82,19 +82,19 @@ def measure(args: argparse.Namespace) -> Iterator[str]:
 
 
 def _others(photos: Sequence[Photo]) -> Sequence[Photo]:
-    """For each photo another one."""
+    """Return another photo for each photo."""
     return [*photos[1:], photos[0]]
 
 
 def _count_more(name: str, photos: Sequence[Photo], finder: Finder, rng: np.random.Generator) -> Iterator[str]:
-    """Lines for photos with two people and with nobody."""
+    """Yield table lines for photos with two people and with none."""
     for said, shown in (('two people', list(zip(photos, photos[::-1], strict=True))), ('nobody', [()] * len(photos))):
         scenes = [make_scene(some, other, rng) for some, other in zip(shown, _others(photos), strict=True)]
         yield count_found(scenes, finder([scene.image for scene in scenes])).line(f'{name}, {said}')
 
 
 def make_scene(shown: Sequence[Photo], other: Photo, rng: np.random.Generator) -> Scene:
-    """The people of photos, small and side by side, before the background of another one or before noise."""
+    """Compose the people of photos side by side, in front of another photo's background or of noise."""
     size = SIZES[rng.integers(len(SIZES))]
     pixels = np.array(backdrop(other, size, rng), np.float32)
     if rng.random() < 0.25:
@@ -117,7 +117,7 @@ def make_scene(shown: Sequence[Photo], other: Photo, rng: np.random.Generator) -
 
 
 def count_found(scenes: Sequence[Scene], found: Sequence[list[people.Box]]) -> Found:
-    """A true box counts with the crop that would be cut of it."""
+    """Count the correct boxes, comparing each with the crop made from the true box."""
     right = others = 0
     for scene, boxes in zip(scenes, found, strict=True):
         true = [people.crop_box(box, scene.image.size) for box in scene.boxes]
@@ -127,10 +127,10 @@ def count_found(scenes: Sequence[Scene], found: Sequence[list[people.Box]]) -> F
 
 
 def choose_records(root: Path, number: int) -> tuple[list[Record], list[Record]]:
-    """Choose a query and two gallery images, of other cameras and in other clothes, of each of the first test people.
+    """Choose a query and two gallery images, by other cameras and in other clothes, of each of the first test people.
 
     Raises:
-        DatasetError: there are not so many people.
+        DatasetError: there are fewer suitable people.
     """
     test = load_dataset('folder', root).protocols[0]
     chosen = []
@@ -153,7 +153,7 @@ def as_photo(record: Record) -> Photo:
 def rank_cc(
     predictor: Predictor, images: Sequence[Image.Image | None], query: list[Record], gallery: list[Record]
 ) -> str:
-    """rank-1 / mAP in percent when clothes change, of queries and then gallery images; None is found by nobody."""
+    """Return rank-1 / mAP in percent under `cc`. Images: queries, then gallery; None in the gallery is ranked last."""
     there = [place for place, image in enumerate(images) if image is not None]
     embeddings = np.zeros((len(images), 1), np.float32)
     if there:

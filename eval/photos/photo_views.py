@@ -1,8 +1,8 @@
-"""Views of the people in photos, as if by other cameras, for `eval/recoloured.py`.
+"""Synthetic views of the people in photos, as if by other cameras, for `eval/recoloured.py`.
 
-A view has another photo's background, its own outline, crop, size, light and noise, and may be mirrored. The person is
-cut out by a label map; where it ends, colours of the inside go on, so that no rim of the old background or of old
-clothes is left.
+A view has another photo's background, its own warp, crop, size, light and noise, and may be mirrored. The person is cut
+out by a label map; colours from inside are extended over its edge, so that no rim of the old background or clothes is
+left.
 """
 
 import colorsys
@@ -27,19 +27,19 @@ from ifd_zoo.recolour import Recolour
 from ifd_zoo.recolour.colour import to_oklab
 from ifd_zoo.recolour.seams import continue_colours
 
-HEIGHT = 512  # pixels, of a photo; widths and radii below are for it
-LEAST_CLOTHING = 0.01  # of the photo
-NAMED = 5  # photos in a message
-FLOW, FLOW_GRID = 0.013, (6, 4)  # standard deviation, of the height; rows and columns
+HEIGHT = 512  # of a photo in pixels; sizes in pixels below are for this height
+LEAST_CLOTHING = 0.01  # share of the photo
+NAMED = 5  # photos named in a message
+FLOW, FLOW_GRID = 0.013, (6, 4)  # standard deviation as a share of the height; rows and columns
 WIDTHS = (0.82, 1.2)
-CUT, CUT_AT = 0.3, (0.55, 0.75)  # share of the views; of the body's height
-MARGINS = (-0.02, 0.08)  # of the body's height
+CUT, CUT_AT = 0.3, (0.55, 0.75)  # share of views that are cut; where, as a share of the body's height
+MARGINS = (-0.02, 0.08)  # shares of the body's height
 SCALES = (0.25, 0.6)
-GAMMA, GAIN, TINT = 0.25, 0.25, 0.04  # of the logarithm: at most, at most, standard deviation
-NOISE = (1.0, 7.0)  # standard deviation, of 255 levels
+GAMMA, GAIN, TINT = 0.25, 0.25, 0.04  # in log space: maximum, maximum, standard deviation
+NOISE = (1.0, 7.0)  # standard deviation in grey levels
 BLUR = (2.0, 6.0)  # pixels
-NEUTRAL = 0.45  # share of the new colours
-OTHER = 0.25  # least difference of old and new colour in Oklab
+NEUTRAL = 0.45  # share of the new colours that are nearly grey
+OTHER = 0.25  # minimum distance of old and new colour in Oklab
 
 KINDS = ('gallery', 'same clothes', 'recoloured')
 
@@ -47,7 +47,7 @@ KINDS = ('gallery', 'same clothes', 'recoloured')
 class Photo(NamedTuple):
     name: str
     image: Image.Image
-    """RGB, `HEIGHT` pixels high."""
+    """RGB; `HEIGHT` pixels high as loaded by `Photos`."""
     label_map: np.ndarray
     """(H, W) uint8 in `LABELS`."""
 
@@ -56,9 +56,9 @@ class Photos:
     """Photos in a folder with their label maps.
 
     Args:
-        folder: of the photos.
-        labels: folder with `<same path>.png`; with a `label_names.txt` in it or beside it they hold classes of Clothing
-            Co-Parsing, without one positions in `LABELS`. None lets the parser make the maps.
+        folder: folder of the photos.
+        labels: folder with label maps `<same path>.png`: classes of Clothing Co-Parsing if there is a `label_names.txt`
+            in it or next to it, otherwise positions in `LABELS`. None to parse the photos.
     """
 
     def __init__(self, folder: Path, labels: Path | None, parser: HumanParser) -> None:
@@ -71,7 +71,7 @@ class Photos:
                 break
 
     def check(self, paths: Sequence[Path], worn: bool) -> None:
-        """Raises DatasetError naming what cannot be used; with `worn` also photos that show no clothes."""
+        """Raise DatasetError naming the unusable photos; with `worn` also those with hardly any clothing."""
         faults = []
         for path in paths:
             try:
@@ -85,7 +85,7 @@ class Photos:
             raise DatasetError(f'{len(faults)} of {len(paths)} photos: {"; ".join(faults[:NAMED])}{more}')
 
     def load(self, paths: Sequence[Path]) -> list[Photo]:
-        """Raises ImageError or DatasetError, whose message names the file."""
+        """Load photos with their label maps. Raises ImageError or DatasetError, which names the file."""
         images = [load_image(path, str(path)) for path in paths]
         small = [image.resize(_at_height(image), Image.Resampling.LANCZOS) for image in images]
         if self.labels is None:
@@ -102,9 +102,9 @@ class Photos:
 
 
 def make_views(photo: Photo, others: Sequence[Photo], seed: int) -> dict[str, list[Image.Image]]:
-    """Views of a photo by `KINDS`: half as many of each as there are other photos for their backgrounds.
+    """Make the views of a photo by `KINDS`: half as many of each kind as there are other photos for backgrounds.
 
-    Each `same clothes` and its `recoloured` are the same but for the clothes.
+    A `recoloured` view differs from its `same clothes` view in the clothes only.
     """
     own = zlib.crc32(photo.name.encode())
 
@@ -118,7 +118,7 @@ def make_views(photo: Photo, others: Sequence[Photo], seed: int) -> dict[str, li
 
 
 def recolour(photo: Photo, rng: np.random.Generator) -> Photo:
-    """The photo with another colour for each class of clothes in it."""
+    """Give each class of clothes in the photo another colour."""
     image = photo.image
     for name in CLOTHING:
         mask = class_mask(photo.label_map, (name,))
@@ -129,7 +129,7 @@ def recolour(photo: Photo, rng: np.random.Generator) -> Photo:
 
 
 def make_view(photo: Photo, other: Photo, rng: np.random.Generator) -> Image.Image:
-    """The person of a photo before the background of another one."""
+    """Render the person of a photo in front of another photo's background."""
     person = _reshape(cut_out(photo), rng)
     alpha = person[3].numpy()
     ground = np.asarray(backdrop(other, alpha.shape[::-1], rng))
@@ -155,7 +155,7 @@ def _new_colour(old: np.ndarray, rng: np.random.Generator) -> tuple[int, int, in
 
 
 def cut_out(photo: Photo) -> Tensor:
-    """The person, colours in [0, 255] times alpha, and alpha: (4, H, W) float32."""
+    """Cut out the person: (4, H, W) float32, colours in [0, 255] times alpha, and alpha."""
     mask = Image.fromarray((photo.label_map > 0).astype(np.uint8) * 255)
     inside = np.asarray(mask.filter(ImageFilter.MinFilter(7))) > 0
     alpha = mask.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.GaussianBlur(1))
@@ -165,7 +165,7 @@ def cut_out(photo: Photo) -> Tensor:
 
 
 def _reshape(person: Tensor, rng: np.random.Generator) -> Tensor:
-    """(C, H, W) -> (C, H, W'), bent by a smooth flow, of another width, mirrored or not."""
+    """Warp by a smooth flow, change the width and mirror at random: (C, H, W) -> (C, H, W')."""
     height, width = person.shape[1:]
     new = round(width * rng.uniform(*WIDTHS))
     y, x = torch.meshgrid(torch.arange(height) + 0.5, (torch.arange(new) + 0.5) * width / new, indexing='ij')
@@ -174,17 +174,17 @@ def _reshape(person: Tensor, rng: np.random.Generator) -> Tensor:
     coarse = torch.from_numpy(rng.normal(0, FLOW * height, (1, 2, *FLOW_GRID))).float()
     flow = F.interpolate(coarse, (height, new), mode='bicubic')[0]
     grid = torch.stack([2 * (x + flow[0]) / width - 1, 2 * (y + flow[1]) / height - 1], dim=-1)
-    # Beyond its edges a photo goes on as it ends: who is cut off there stays cut off.
+    # Border padding, so that people cut off by the photo's edge stay cut off.
     return F.grid_sample(person[None], grid[None].float(), padding_mode='border', align_corners=False)[0]
 
 
 def backdrop(photo: Photo, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
-    """A blurred part of a photo without its person, at (width, height)."""
+    """Return a blurred part of a photo with its person filled in, at size (width, height)."""
     small = photo.image.reduce(4)
     free = Image.fromarray((photo.label_map == 0).astype(np.uint8) * 255).reduce(4)
     known = np.asarray(free.filter(ImageFilter.MinFilter(5))) == 255
     filled = small
-    for radius in (60, 20, 6, 2):  # the nearest colours last
+    for radius in (60, 20, 6, 2):  # from coarse to fine
         filled = continue_colours(small, known, filled, radius)
     ratio, share = size[0] / size[1], rng.uniform(0.6, 1)
     height = share * min(filled.height, filled.width / ratio)
@@ -196,7 +196,7 @@ def backdrop(photo: Photo, size: tuple[int, int], rng: np.random.Generator) -> I
 
 
 def _crop(mask: np.ndarray, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """A box around the person, or around its upper part."""
+    """Draw a crop box around the person or the upper body."""
     rows = np.flatnonzero(mask.any(1))
     top, bottom = int(rows[0]), int(rows[-1]) + 1
     body, cut, share = bottom - top, rng.random() < CUT, rng.uniform(*CUT_AT)

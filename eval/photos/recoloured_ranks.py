@@ -1,4 +1,4 @@
-"""Who is found in other clothes, measured on photos of which each shows another person, see `eval/recoloured.py`."""
+"""Retrieval of people in recoloured clothes on photos of different people, for `eval/recoloured.py`."""
 
 import argparse
 import itertools
@@ -29,38 +29,38 @@ from ifd_zoo.parsing import load_parser
 from ifd_zoo.parsing.registry import HumanParser, portable_name
 from ifd_zoo.predictor import Predictor
 
-LEAST = 11  # photos; with fewer rank-10 says nothing
+LEAST = 11  # photos; rank-10 is trivial with fewer
 CHUNK = 8  # photos
-SIZES = ((128, 64), (256, 128))  # of ImageNet features
+SIZES = ((128, 64), (256, 128))  # input sizes for ImageNet features
 FIGURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     'rank1': lambda ranks: ranks <= 1,
     'rank10': lambda ranks: ranks <= 10,
     'mAP': lambda ranks: 1 / ranks,
 }
-"""Figures of ranks of the one right answer."""
+"""Metrics from the ranks of the only right match."""
 
 Embed = Callable[[Sequence[Image.Image], Sequence[np.ndarray]], np.ndarray]
-"""Views and their label maps -> (N, D) float32 of unit length."""
+"""Function from views and their label maps to embeddings (N, D) float32 of unit length."""
 
 
 class Entry(NamedTuple):
-    """A row of the table: a model and what of it is compared."""
+    """A row of the table: name and embedding function."""
 
     name: str
     embed: Embed
 
 
 def choose_photos(paths: Sequence[Path], names: Sequence[str] | None, ending: str | None) -> list[Path]:
-    """Photos of these names, or all, whose number ends so.
+    """Choose photos by name, or all, and by the last digit of their number if given.
 
     Raises:
-        DatasetError: a name is missing or no number, or there are too few photos.
+        DatasetError: a name is missing or not a number, or there are too few photos.
     """
     chosen = [path for path in paths if not names or path.stem in names]
     if missing := sorted(set(names or ()) - {path.stem for path in chosen}):
         raise DatasetError(f'--select: there is no photo {", ".join(missing)}')
     if ending and (odd := next((path for path in chosen if not path.stem.isdecimal()), None)):
-        raise DatasetError(f'{odd}: its name is no number, as --ending wants it')
+        raise DatasetError(f'{odd}: its name is not a number, as --ending requires')
     chosen = [path for path in chosen if path.stem.endswith(ending or '')]
     if len(chosen) < LEAST:
         raise DatasetError(f'{len(chosen)} photos are chosen, and at least {LEAST} are needed')
@@ -68,14 +68,14 @@ def choose_photos(paths: Sequence[Path], names: Sequence[str] | None, ending: st
 
 
 def share_backgrounds(chosen: Sequence[Path], rest: Sequence[Path], number: int, seed: int) -> list[list[Path]]:
-    """For each chosen photo so many others; none comes twice before all have come."""
+    """Assign other photos to each chosen photo as backgrounds, cycling through a shuffled pool."""
     pool = list(rest or chosen)
     ring = itertools.cycle(pool[index] for index in np.random.default_rng(seed).permutation(len(pool)))
     return [[next(other for other in ring if other != path) for _ in range(number)] for path in chosen]
 
 
 def list_entries(args: argparse.Namespace, parser: HumanParser) -> list[Entry]:
-    """Raises LoadError where a model is unavailable."""
+    """Load the rows of the table. Raises LoadError if a model is unavailable."""
     models: dict[str, nn.Module] = {}
     for source in args.models or list_bundled():
         model = load_model(source)
@@ -94,7 +94,7 @@ def list_entries(args: argparse.Namespace, parser: HumanParser) -> list[Entry]:
 def embed_views(
     photos: Photos, chosen: Sequence[Path], others: Sequence[Sequence[Path]], entries: Sequence[Entry], seed: int
 ) -> tuple[dict[str, np.ndarray], dict[str, list[Case]]]:
-    """Embeddings of all views by every entry, (photos, kinds, views, D), and pictures of the first photos."""
+    """Embed all views with every entry, (photos, kinds, views, D); also return one view of each kind per photo."""
     found, shown = {entry.name: [] for entry in entries}, {kind: [] for kind in KINDS}
     for start in tqdm(range(0, len(chosen), CHUNK), desc='photos', unit=' chunks', leave=False):
         part = slice(start, start + CHUNK)
@@ -114,7 +114,7 @@ def embed_views(
 
 
 def rank_answers(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
-    """Ranks of the right answers (photos, views x views), each query view before each gallery of one view per photo.
+    """Rank each query view in each gallery of one view per photo; return the match's ranks (photos, views x views).
 
     Args:
         query, gallery: (photos, views, D).
@@ -126,13 +126,13 @@ def rank_answers(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
 
 
 def figures(ranks: np.ndarray) -> dict[str, dict[str, float]]:
-    """`value`, `low` and `high` of `FIGURES` in percent, of ranks (photos, answers)."""
+    """Compute `value`, `low` and `high` of `FIGURES` in percent, from ranks (photos, answers)."""
     photos = np.arange(len(ranks))
     return {name: in_percent(over_people(score(ranks).mean(1), photos)) for name, score in FIGURES.items()}
 
 
 def measure(args: argparse.Namespace) -> tuple[dict, dict[str, list[Case]]]:
-    """The record for `--json`, and pictures; errors as for what it calls."""
+    """Run the study; return the record for `--json`, and cases for `--sheet`."""
     started = time.monotonic()
     folder, records, *_ = select_pictures(args.photos)
     paths = [record.path for record in records]
@@ -162,7 +162,7 @@ def measure(args: argparse.Namespace) -> tuple[dict, dict[str, list[Case]]]:
 
 
 def table(record: dict) -> str:
-    """A line for each entry."""
+    """Format the record as a text table, one line per entry."""
     width = max(map(len, record['rows']))
     kinds = KINDS[:0:-1]
     columns = ''.join(f' | {"rank-1":>16} {"rank-10":>7} {"mAP":>16}' for _ in kinds)

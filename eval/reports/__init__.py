@@ -1,1 +1,1 @@
-"""Figures as data, tables, charts and pages."""
+"""Reports of metrics as data, tables, charts and pages."""

@@ -1,4 +1,4 @@
-"""The charts of the page of a measurement."""
+"""Charts of the HTML report."""
 
 from collections.abc import Sequence
 
@@ -8,16 +8,16 @@ from ifd_zoo.explain.charts import COLOURS, svg_chart
 
 SIZE = (420, 250)
 KEYS = {'same': COLOURS[0], 'other': COLOURS[1]}
-"""Series of `histogram_chart` to colour."""
+"""Maps each series of `histogram_chart` to its colour."""
 
 
 def curve_chart(values: Sequence[float], title: str, marks: Sequence[int]) -> str:
-    """Percent over ranks from 1 on.
+    """Draw a CMC curve as SVG.
 
     Args:
-        values: percent at rank 1, 2, ...; two at least.
-        title: read aloud in place of the picture.
-        marks: ranks with a dot and a number beside it; those beyond the values are left out.
+        values: percent at rank 1, 2, ...; at least two.
+        title: text for screen readers.
+        marks: ranks to mark with a dot and a number; those beyond the values are ignored.
     """
     dots = [mark for mark in marks if mark <= len(values)]
 
@@ -27,7 +27,7 @@ def curve_chart(values: Sequence[float], title: str, marks: Sequence[int]) -> st
         axes.plot(dots, [values[mark - 1] for mark in dots], 'o', color=COLOURS[0], markersize=7, clip_on=False)
         for mark in dots:
             value = values[mark - 1]
-            # Below the dot and to its right, where a curve that rises is not; close to the axis there is no room.
+            # Below and right of the dot, clear of the rising curve; close to the axis there is no room.
             offset, side = ((2, -7), 'top') if value > 15 else ((0, 7), 'bottom')
             align = 'right' if mark == len(values) else 'left'
             axes.annotate(
@@ -41,12 +41,12 @@ def curve_chart(values: Sequence[float], title: str, marks: Sequence[int]) -> st
 
 
 def histogram_chart(edges: np.ndarray, shares: dict[str, np.ndarray], title: str) -> str:
-    """Bars over one another, seen through.
+    """Draw overlaid translucent histograms as SVG.
 
     Args:
-        edges: (N + 1,), rising.
-        shares: of `KEYS`, to (N,) percent.
-        title: read aloud in place of the picture.
+        edges: (N + 1,), ascending.
+        shares: maps each of `KEYS` to (N,) percent.
+        title: text for screen readers.
     """
 
     def draw(figure):

@@ -1,4 +1,4 @@
-"""Figures of a model on a data set, as data and as a table."""
+"""Metrics of a model on a data set, as data and as tables."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,7 @@ def evaluate_protocols(
     workers: int = 0,
     flip: bool = True,
 ) -> list[dict]:
-    """Rows as of `measure`. Each image is embedded once, in however many protocols it is."""
+    """Embed the images of the protocols, each once, and return the rows of `measure`."""
     if not protocols:
         return []
     records = distinct_records(protocols)
@@ -33,7 +33,7 @@ def evaluate_protocols(
 
 
 def distinct_records(protocols: Iterable[Protocol]) -> tuple[Record, ...]:
-    """All images of queries and galleries, each once, in the order of their paths."""
+    """Return all query and gallery images, each once, sorted by path."""
     return tuple(sorted({r for p in protocols for r in p.query + p.gallery}, key=lambda r: r.path))
 
 
@@ -43,17 +43,17 @@ def measure(
     embeddings: np.ndarray,
     reranking: Reranking | None = None,
 ) -> list[dict]:
-    """One row for each name of a protocol, in the order of the protocols.
+    """Compute the metrics of each protocol: one row per protocol name, in the order of the protocols.
 
     Args:
-        records: those of the protocols, each once.
-        embeddings: (N, D) of the records, unit length.
-        reranking: rank again with these options.
+        records: the images of the protocols, each once.
+        embeddings: (N, D), unit length, in the order of the records.
+        reranking: options for re-ranking; None to rank by similarity.
 
     Returns:
-        For each row `protocol`, `mode`, `queries`, `gallery` (images), `valid_queries`, and `rank1`, `rank5`, `rank10`,
-        `mAP` and `mINP` in percent, None without a valid query. For protocols that share a name, which are repeated
-        draws, the mean of each figure, the smallest of each number, and also `trials` and `std` (figure to sample
+        Rows of `protocol`, `mode`, `queries`, `gallery` (images), `valid_queries`, and `rank1`, `rank5`, `rank10`,
+        `mAP` and `mINP` in percent, None without a valid query. Protocols that share a name are repeated draws: their
+        row has the mean of each metric, the minimum of each count, and also `trials` and `std` (metric to sample
         standard deviation, n - 1).
     """
     position = {record: index for index, record in enumerate(records)}
@@ -74,7 +74,7 @@ def _scores(query: np.ndarray, gallery: np.ndarray, protocol: Protocol, rerankin
 
 
 def _join(trials: list[dict]) -> dict:
-    """Rows of repeated draws as one row; a single row stays as it is."""
+    """Merge the rows of repeated draws into one."""
     figures = np.array([[trial[name] for name in FIGURES] for trial in trials])  # (trials, figures)
     row = {
         'mode': trials[0]['mode'],
@@ -85,12 +85,12 @@ def _join(trials: list[dict]) -> dict:
 
 
 def _json_values(figures: np.ndarray) -> dict[str, float | None]:
-    """By name; None for nan, which JSON does not have."""
+    """Return the metrics by name, with None for nan, which JSON lacks."""
     return {name: None if np.isnan(value) else float(value) for name, value in zip(FIGURES, figures, strict=True)}
 
 
 def figure_lines(rows: list[dict], missing: str = '-') -> list[list[str]]:
-    """The rows as the cells of a table with a header; figures in percent, repeated draws as mean ± sample deviation."""
+    """Return table cells, header first: metrics in percent, repeated draws as mean ± sample standard deviation."""
     lines = [['protocol', 'mode', 'valid queries', 'gallery', *FIGURES.values()]]
     for row in rows:
         std = row.get('std', {})
@@ -102,7 +102,7 @@ def figure_lines(rows: list[dict], missing: str = '-') -> list[list[str]]:
 
 
 def paper_lines(paper: dict, missing: str = '-') -> list[list[str]]:
-    """What `eval.reports.paper.reference` gives as the cells of a table with a header."""
+    """Return the result of `eval.reports.paper.reference` as table cells, header first."""
     lines = [['method', 'modality', *(f'{mode} {name}' for mode in paper['modes'] for name in ('rank-1', 'mAP'))]]
     for row in paper['rows']:
         figures = [row['figures'][mode][name] for mode in paper['modes'] for name in ('rank1', 'mAP')]
@@ -111,7 +111,7 @@ def paper_lines(paper: dict, missing: str = '-') -> list[list[str]]:
 
 
 def setting_texts(report: dict) -> dict[str, str]:
-    """How it was measured, in words; argument as of `markdown_report`."""
+    """Describe the setting of a report in words; argument as for `markdown_report`."""
     options = report['rerank']
     return {
         'masks': masks_text(report),
@@ -124,13 +124,12 @@ def setting_texts(report: dict) -> dict[str, str]:
 
 
 def markdown_report(report: dict) -> str:
-    """What was measured and how, the table, and beside it what the paper reports for the same data set and modes.
+    """Format a report as Markdown: setting, metrics, and the paper's metrics for the same data set and modes.
 
     Args:
-        report: `model`, `weights_sha256`, `data`, `masks`, `coverage` (of `count_coverage`; None where the model uses
-            no masks), `feature` (its name), `flip`, `precision`, `rerank` (options or None), `seed`, `protocols` (rows
-            of `measure`), `remarks` (sentences about them, if there are any) and `paper` (of
-            `eval.reports.paper.reference`).
+        report: `model`, `weights_sha256`, `data`, `masks`, `coverage` (of `count_coverage`; None if the model uses no
+            masks), `feature` (its name), `flip`, `precision`, `rerank` (options or None), `seed`, `protocols` (rows of
+            `measure`), optional `remarks` (sentences about them) and `paper` (of `eval.reports.paper.reference`).
     """
     options, texts = report['rerank'], setting_texts(report)
     if options:
@@ -144,7 +143,7 @@ def markdown_report(report: dict) -> str:
 
 
 def masks_text(report: dict) -> str:
-    """Where masks came from and, if any were used, how many images the attention stream saw whole."""
+    """Describe the source of the masks and, if any were used, how many images the attention stream saw unmasked."""
     coverage = report.get('coverage')
     counts = f' ({coverage_text(coverage)}; seen whole)' if coverage and coverage['images'] else ''
     return report['masks'] + counts

@@ -1,4 +1,4 @@
-"""The report of a measurement as one HTML file: figures, curves, and the pictures behind them."""
+"""HTML report of a measurement in one file: metrics, curves and rank lists."""
 
 import base64
 import io
@@ -21,25 +21,25 @@ from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.datasets.base import read_image
 
 LISTS = 3
-"""Queries of each kind that are shown: best, worst and random."""
+"""Number of queries shown of each kind: best, worst and random."""
 CURVE_RANKS = 20
 DASH = '–'
-THUMBNAIL = (144, 176)  # pixels, width and height, at most: twice what is shown, for sharp screens
+THUMBNAIL = (144, 176)  # maximum width and height in pixels: twice the displayed size, for sharp screens
 
 
 class Section(NamedTuple):
-    """What is shown of one protocol."""
+    """Contents of the section of a protocol."""
 
     protocol: Protocol
     unanswered: str
-    """Why no query has a right answer; empty where one has, which has all the rest."""
+    """Why no query has a right match; if there is one, this is empty and the other fields are set."""
     curve: str = ''
     histogram: str = ''
     same: int = 0
-    """Pairs of images of the same person in the histogram; `other` those of different people."""
+    """Number of pairs of the same person in the histogram; `other` counts pairs of different people."""
     other: int = 0
     lists: dict[str, list[RankList]] = {}
-    """By the kinds of `choose_queries`."""
+    """Rank lists by the kinds of `choose_queries`."""
 
 
 def write_html(
@@ -52,13 +52,13 @@ def write_html(
 ) -> None:
     """Write the page; the same arguments give the same bytes.
 
-    Of protocols that share a name, which are repeated draws, the first is shown.
+    Of repeated draws, which are protocols of one name, the first is shown.
 
     Args:
         report: as for `eval.reports.metric_tables.markdown_report`.
-        records: those of the protocols, each once.
-        embeddings: (N, D) of the records, unit length.
-        seed: of the random queries.
+        records: the images of the protocols, each once.
+        embeddings: (N, D), unit length, in the order of the records.
+        seed: for drawing the random queries.
 
     Raises:
         DatasetError: an image cannot be read.
@@ -73,7 +73,7 @@ def write_html(
         colours=KEYS,
         pictures=Pictures(records),
         settings={'weights': report['weights_sha256'][:12], **setting_texts(report)},
-        # Without the mode, which the sections say.
+        # Without the mode, which the sections show.
         figures=[[name, *rest] for name, _, *rest in figure_lines(report['protocols'], DASH)],
         paper=paper_lines(report['paper'], DASH) if report['paper'] else [],
         sections=[_section(Sides(protocol, records, embeddings), seed) for protocol in shown.values()],
@@ -82,7 +82,7 @@ def write_html(
 
 
 class Pictures:
-    """Thumbnails, and names of files as they are shown: relative to the folder that all have in common."""
+    """Thumbnails and displayed names of image files: paths relative to their common folder."""
 
     def __init__(self, records: Sequence[Record]) -> None:
         self._folder = os.path.commonpath([record.path.parent for record in records])
@@ -92,7 +92,7 @@ class Pictures:
         return os.path.relpath(record.path, self._folder)
 
     def url(self, record: Record) -> str:
-        """The picture itself, as a `data:` URL. Raises DatasetError when it cannot be read."""
+        """Return the thumbnail as a `data:` URL. Raises DatasetError if the image cannot be read."""
         if record.path not in self._known:
             self._known[record.path] = _data_url(read_image(record.path))
         return self._known[record.path]

@@ -1,10 +1,10 @@
-"""Figures that the paper reports, to stand beside ours. None of them was measured here."""
+"""Metrics reported in the paper, for comparison with ours. None of them was measured here."""
 
 from collections.abc import Collection
 
 TABLE_I_SOURCE = 'Table I of arXiv:2501.05851'
 TABLE_I_COLUMNS = (('prcc', 'sc'), ('prcc', 'cc'), ('ltcc', 'general'), ('ltcc', 'cc'))
-"""Reader of the data set, and mode."""
+"""Data set reader and mode of each column."""
 TABLE_I: dict[tuple[str, str], tuple[tuple[float | None, float | None], ...]] = {
     ('PCB', 'RGB'): ((99.8, 97.0), (41.8, 38.7), (65.1, 30.6), (23.5, 10.0)),
     ('IANet', 'RGB'): ((99.4, 98.3), (46.3, 45.9), (63.7, 31.0), (25.0, 12.6)),
@@ -21,26 +21,26 @@ TABLE_I: dict[tuple[str, str], tuple[tuple[float | None, float | None], ...]] = 
     ('CCFA', 'RGB+aug'): ((99.6, 98.7), (61.2, 58.4), (75.8, 42.5), (45.3, 22.1)),
     ('IFD', 'RGB+parsing'): ((99.0, 98.2), (65.3, 61.7), (81.4, 65.3), (64.3, 42.3)),
 }
-"""Method and modality to rank-1 and mAP in percent for each of TABLE_I_COLUMNS; None where the paper has a dash."""
+"""Maps method and modality to rank-1 and mAP in percent per TABLE_I_COLUMNS; None where the paper has a dash."""
 UNVERIFIED = {('IFD', 'ltcc'): 'paper, unverified'}
-"""Rows to be read with care: far above every other published ResNet-50 result."""
+"""Rows to read with care: far above every other published ResNet-50 result."""
 REMARKS = {
-    'prcc': 'The paper does not say which images of camera A are its gallery. With a single one per person mAP is '
-    'never below rank-1, so a row in which it is has more of them.',
+    'prcc': 'The paper does not say which images of camera A form its gallery. With one image per person, mAP is never '
+    'below rank-1, so rows in which it is use more than one.',
 }
-"""Data set to what one must know to read its columns."""
+"""Maps a data set to a note on its columns."""
 
 
 def reference(data: str, modes: Collection[str]) -> dict:
-    """What the paper's Table I has for a data set, as JSON values.
+    """Return the paper's Table I for a data set, as JSON values.
 
     Args:
         data: name of the reader.
-        modes: those that were measured; others are left out.
+        modes: measured modes; others are left out.
 
     Returns:
         `source`, `modes`, `remark`, and `rows` with `method`, `modality` and `figures` (mode to `rank1` and `mAP` in
-        percent, None where the paper has none). Empty when the table has nothing of that.
+        percent, None where the paper has none). Empty if the table has no such metrics.
     """
     columns = [i for i, (name, mode) in enumerate(TABLE_I_COLUMNS) if name == data and mode in modes]
     rows = []

@@ -1,4 +1,4 @@
-"""What stands behind the pictures of a report: rank lists of single queries, and how similar pairs of images are."""
+"""Rank lists of single queries and similarity histograms of image pairs, for the HTML report."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from eval.metrics import Labels, Scores, evaluate_embeddings, judge, labels_of, 
 from ifd_zoo.datasets import Protocol, Record
 
 BINS = 200
-"""Bins of the similarity from -1 to 1, while pairs are counted."""
+"""Number of similarity bins from -1 to 1 while counting pairs."""
 SHOWN_BINS = 50
 BLOCK_BYTES = 16 * 2**20
 
@@ -20,7 +20,7 @@ class Answer(NamedTuple):
     record: Record
     similarity: float
     rank: int | None
-    """From 1; None for an image that is left out of the ranking (junk)."""
+    """Rank from 1; None for an image removed from the ranking (junk)."""
     right: bool
 
 
@@ -29,18 +29,18 @@ class RankList(NamedTuple):
     average_precision: float
     """In [0, 1]."""
     first_hit: int
-    """Rank of the first right answer, from 1."""
+    """Rank of the first right match, from 1."""
     answers: list[Answer]
     more_junk: int
-    """Images left out of the ranking that would stand among the answers but are not shown."""
+    """Number of junk images among the answers that are not shown."""
 
 
 class Sides:
     """Query and gallery of a protocol with their embeddings and labels.
 
     Args:
-        records: those of the protocol and any others, each once.
-        embeddings: (N, D) of the records, unit length.
+        records: at least the images of the protocol, each once.
+        embeddings: (N, D), unit length, in the order of the records.
     """
 
     def __init__(self, protocol: Protocol, records: Sequence[Record], embeddings: np.ndarray) -> None:
@@ -52,18 +52,18 @@ class Sides:
         self.labels: tuple[Labels, Labels] = labels_of(protocol.query), labels_of(protocol.gallery)
 
     def scores(self) -> Scores:
-        """By similarity alone, without re-ranking."""
+        """Score by similarity alone, without re-ranking."""
         return evaluate_embeddings(self.query, self.gallery, *self.labels, self.protocol.mode)
 
     def rank_list(self, position: int, count: int = 10, most_junk: int = 4) -> tuple[list[Answer], int]:
-        """The first answers to the query at that position.
+        """Return the first answers to the query at that position.
 
         Args:
-            count: images that are ranked.
-            most_junk: images left out of the ranking that are shown, each where it would have stood.
+            count: number of ranked images.
+            most_junk: maximum number of junk images to show in between.
 
         Returns:
-            The answers, most similar first, and how many more left-out images there are among them.
+            The answers, most similar first, and the number of junk images among them that are not shown.
         """
         similarity = self.gallery @ self.query[position]
         query, gallery = self.labels
@@ -82,11 +82,11 @@ class Sides:
         return answers, max(0, left_out - most_junk)
 
     def histogram(self) -> tuple[np.ndarray, np.ndarray]:
-        """How similar query and gallery images are, without those left out of the ranking.
+        """Count query-gallery pairs by similarity, without junk.
 
         Returns:
-            Edges (N + 1,), and numbers of pairs (2, N) int64 of right answers and of other people; N at most
-            `SHOWN_BINS`, from the lowest to the highest similarity there is.
+            Edges (N + 1,), and numbers of pairs (2, N) int64 of right matches and of other people; N is at most
+            `SHOWN_BINS`, spanning the lowest to the highest similarity.
         """
         query, gallery = self.labels
         counts, start = np.zeros((2, BINS), dtype=np.int64), 0
@@ -100,9 +100,9 @@ class Sides:
 
 
 def choose_queries(scores: Scores, count: int, seed: int) -> dict[str, list[int]]:
-    """Positions in the scores: `best` and `worst` by average precision, and `random`.
+    """Choose queries as positions in the scores: `best` and `worst` by average precision, and `random`.
 
-    Equal ones stand in the order of the queries, the worst in the reverse order.
+    Ties keep the order of the queries, for `worst` the reverse order.
     """
     order = np.argsort(-scores.average_precision, kind='stable')
     drawn = np.random.default_rng(seed).choice(len(order), min(count, len(order)), replace=False)
@@ -110,7 +110,7 @@ def choose_queries(scores: Scores, count: int, seed: int) -> dict[str, list[int]
 
 
 def rank_lists(sides: Sides, scores: Scores, chosen: Sequence[int]) -> list[RankList]:
-    """Rank lists of the queries at these positions in the scores."""
+    """Return the rank lists of the queries at these positions in the scores."""
     lists = []
     for index in chosen:
         position = int(scores.query[index])
@@ -120,7 +120,7 @@ def rank_lists(sides: Sides, scores: Scores, chosen: Sequence[int]) -> list[Rank
 
 
 def _trimmed(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Without the empty ends, and with neighbouring bins added up until they are few enough."""
+    """Drop empty bins at the ends, and merge neighbouring bins until `SHOWN_BINS` suffice."""
     filled = np.flatnonzero(counts.any(0))
     first, last = (filled[0], filled[-1] + 1) if len(filled) else (0, BINS)
     width = -(-(last - first) // SHOWN_BINS)

@@ -1,4 +1,4 @@
-"""Rows of a table of models, as a command line names them."""
+"""Table rows of models, as given on a command line."""
 
 import argparse
 from typing import NamedTuple
@@ -11,16 +11,16 @@ FORM = '[LABEL=]MODEL[,MODEL...][=FEATURE]'
 class Row(NamedTuple):
     label: str
     models: tuple[str, ...]
-    """Names or folders, of trainings that differ by chance alone."""
+    """Names or folders of trainings that differ only in their seed."""
     feature: str | None = None
-    """Test feature; None for that of the release."""
+    """Test feature; None for the one of the release."""
 
 
 def read_row(text: str) -> Row:
-    """The row of a text in `FORM`, labelled by its first model unless it says otherwise.
+    """Parse a row in `FORM`; without a label it is named after its first model.
 
     Raises:
-        argparse.ArgumentTypeError: it is not of that form.
+        argparse.ArgumentTypeError: the text does not have this form.
     """
     parts = [part.strip() for part in text.split('=')]
     feature = parts.pop() if len(parts) > 1 and parts[-1] in FEATURES else None
@@ -33,6 +33,6 @@ def read_row(text: str) -> Row:
 
 
 def add_rows(parser: argparse.ArgumentParser, more: str = '') -> None:
-    """Declare `--models`; `more` is what the command does with rows beyond showing them."""
-    how = f'rows: a model, or several trainings of one, with the test feature of its release or another{more}'
+    """Declare `--models`; `more` is appended to its help."""
+    how = f'rows: a model, or several trainings of one; the test feature is by default the one of the release{more}'
     parser.add_argument('--models', nargs='+', required=True, type=read_row, metavar=FORM, help=how)

@@ -1,4 +1,4 @@
-"""Figures of several runs, one for each seed, as mean and deviation."""
+"""Metrics of several runs, one per seed, as mean and standard deviation."""
 
 import statistics
 from typing import Any
@@ -6,28 +6,28 @@ from typing import Any
 from ifd_zoo.common.errors import ZooError
 
 TITLES = {'cc': 'Clothes changed (cc)', 'sc': 'Same clothes (sc)', 'general': 'General'}
-"""Mode to what it is called above a chart."""
+"""Maps each mode to its heading."""
 FIGURES = ('rank1', 'mAP')
 
 
 class SummaryError(ZooError, ValueError):
-    """Runs that cannot stand in one table; the message names the run and the field."""
+    """Runs without metrics to summarise; the message names the run."""
 
 
 def summarise(runs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Figures over the seeds of one row.
+    """Summarise the metrics of one row over its seeds.
 
     Args:
-        runs: of one data set, each with `name` and `figures`, the dicts of
+        runs: runs on one data set, each with `name` and `figures`, the dicts of
             `eval.reports.metric_tables.evaluate_protocols`.
 
     Returns:
-        Mode to `protocol`, `valid_queries`, `gallery` (images), and `rank1` and `mAP` as {'mean', 'std'} in percent;
-        std is the sample standard deviation (n - 1), None for a single run. Of several protocols with one mode the
-        first stands for it; modes without a valid query are left out.
+        Maps mode to `protocol`, `valid_queries`, `gallery` (images), and `rank1` and `mAP` as {'mean', 'std'} in
+        percent; std is the sample standard deviation (n - 1), None for a single run. The first protocol of a mode
+        represents it; modes without a valid query are left out.
 
     Raises:
-        SummaryError: no figures at all.
+        SummaryError: a run has no metrics.
     """
     by_run = [first_by_mode(run) for run in runs]
     return {
@@ -40,7 +40,7 @@ def summarise(runs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def first_by_mode(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The first row of figures of each mode that has valid queries. Raises SummaryError when there is none."""
+    """Return the first row of each mode that has valid queries. Raises SummaryError if there is none."""
     modes = {}
     for mode in TITLES:
         rows = [row for row in run['figures'] if row['mode'] == mode and row['valid_queries']]
