@@ -1,1 +1,1 @@
-"""What a release is made of: its files, how its config.json is checked, and how it is fetched from the Hub."""
+"""Files of a release, checks of its config.json, and downloads from the Hub."""

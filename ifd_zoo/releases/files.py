@@ -1,4 +1,4 @@
-"""The files of a release, and what is checked of them before anything is loaded."""
+"""Files of a release, and the checks made before anything is loaded."""
 
 import json
 import shlex
@@ -17,10 +17,10 @@ CONFIG, WEIGHTS, CARD, GOLDEN = 'config.json', 'model.safetensors', 'README.md',
 RELEASE_FILES = (CONFIG, WEIGHTS, CARD, GOLDEN)
 PREFIX = 'hf-hub:'
 ORGANISATION = 'IFD_HUB_ORG'
-"""Environment variable with the organisation on the Hub where names without published weights are looked for."""
+"""Environment variable: Hub organisation in which names without published weights are looked up."""
 
 PICKLES = ('.bin', '.pth', '.pt', '.ckpt', '.pkl', '.tar')
-"""How names of pickled weights end."""
+"""File name suffixes of pickled weights."""
 
 CONVERSION = (
     'import torch; from safetensors.torch import save; w = torch.load({source}, "cpu", weights_only=True); '
@@ -34,24 +34,24 @@ class LoadError(ZooError, ValueError):
 
 
 class ReleaseError(ZooError, ValueError):
-    """A release could not be made, is not what it should be, or could not be published; the message says why."""
+    """A release could not be made, is invalid, or could not be published; the message says why."""
 
 
 def read_config(path: Path, schema: type[Part]) -> dict[str, Any]:
-    """A release's config.json.
+    """Read and check a release's config.json.
 
     Args:
         path: of the file.
         schema: of the kind of release: `ModelConfig` or `ParserConfig`.
 
     Raises:
-        LoadError: it is missing, not JSON, or a field in it is not what it should be.
+        LoadError: the file is missing, not JSON, or has an invalid field.
     """
     return check_config(read_json(path), path, schema)
 
 
 def read_json(path: Path) -> Any:
-    """The same, whatever it holds."""
+    """Read JSON from a file without checking its content; raises LoadError if it is missing or not JSON."""
     if not path.is_file():
         raise LoadError(f'{path.parent}: no {path.name} in this folder; a release has {CONFIG} and {WEIGHTS}')
     with _readable(path):
@@ -59,17 +59,17 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str | bytes, path: Path) -> Any:
-    """The same of a text that was found in `path`."""
+    """Parse JSON that was read from `path`, which only serves the message; raises LoadError if it is not JSON."""
     try:
         return json.loads(text)
     except ValueError as error:
         raise LoadError(f'{path}: not valid JSON ({error})') from error
     except RecursionError as error:
-        raise LoadError(f'{path}: not the config of a release: it is nested too deep') from error
+        raise LoadError(f'{path}: not the config of a release: it is nested too deeply') from error
 
 
 def check_config(config: Any, path: Path, schema: type[Part]) -> dict[str, Any]:
-    """The config itself; arguments and errors as for `read_config`."""
+    """Return the config if it is valid; arguments and errors as for `read_config`."""
     if fault := describe_fault(config, schema):
         raise LoadError(f'{path}: not the config of a release: {fault}')
     return config
@@ -77,7 +77,7 @@ def check_config(config: Any, path: Path, schema: type[Part]) -> dict[str, Any]:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Turns an OSError into a LoadError that names the file."""
+    """Turn an OSError into a LoadError that names the file."""
     try:
         yield
     except OSError as error:
@@ -85,7 +85,7 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def find_weights(folder: Path, sha256: str | None = None) -> Path:
-    """The weights of a release folder, checked; arguments and errors as for `check_weights`."""
+    """Return the path of a release folder's weights, checked; arguments and errors as for `check_weights`."""
     pickles = sorted(path for path in folder.iterdir() if path.suffix in PICKLES)
     if pickles and not (folder / WEIGHTS).is_file():
         raise LoadError(f'{folder}: no {WEIGHTS}; {pickles[0].name} is {conversion_hint(pickles[0])}')
@@ -98,10 +98,10 @@ def check_weights(path: Path, sha256: str | None = None) -> None:
 
     Args:
         path: of the weights.
-        sha256: that was recorded when they were released; None when nothing was.
+        sha256: as recorded at release; None if it was not recorded.
 
     Raises:
-        LoadError: the message names the file, and the tensor or for a pickle the line that converts it.
+        LoadError: the message names the file, and the tensor or, for a pickle, the command that converts it.
     """
     if not path.is_file():
         raise LoadError(f'{path.parent}: no {path.name} in this folder; a release has {CONFIG} and {WEIGHTS}')
@@ -114,7 +114,7 @@ def check_weights(path: Path, sha256: str | None = None) -> None:
             f'{path}: not the file that was released: its SHA-256 is {found[:12]}..., {CONFIG} records '
             f'{sha256[:12]}...; truncated or changed, get it again'
         )
-    from ifd_zoo.models.tensors import describe_unusable  # imports torch, which names of files alone do not need
+    from ifd_zoo.models.tensors import describe_unusable  # imports torch, which file names alone do not need
 
     try:
         with safe_open(path, 'pt') as file:
@@ -122,33 +122,33 @@ def check_weights(path: Path, sha256: str | None = None) -> None:
     except Exception as error:  # safetensors' own error class is not public
         raise LoadError(f'{path}: damaged or not safetensors ({error})') from error
     if fault:
-        raise LoadError(f'{path}: no network can compute with it: {fault}; get it again, or train it anew')
+        raise LoadError(f'{path}: unusable weights: {fault}; get it again, or train again')
 
 
 def is_pickle(path: Path) -> bool:
-    """Whether a file is a pickle, or the archive that torch puts one into: by its content, whatever its name is."""
+    """Return whether a file is a pickle, or torch's archive with one, by its content and not its name."""
     with path.open('rb') as file:
         head = file.read(9)
-    # A safetensors header may begin with the same two bytes as a pickle, but has a brace at this place.
+    # A safetensors file may begin with the same bytes as a pickle, but has a brace in this position.
     return head.startswith((b'PK\x03\x04', b'\x80')) and head[8:] != b'{'
 
 
 def conversion_hint(path: Path) -> str:
-    """Why a pickle is refused, and the line that makes a safetensors file of it."""
-    # JSON's quotes are double ones, which a shell leaves alone within single ones.
+    """Say why a pickle is refused, and give the command that converts it to safetensors."""
+    # JSON uses double quotes, which need no escaping within the single quotes of a shell.
     source, target = json.dumps(str(path)), json.dumps(str(path.with_suffix('.safetensors')))
     code = CONVERSION.format(source=source, target=target)
     return f'a pickle, which can run code when it is read, is not loaded; convert it: python -c {shlex.quote(code)}'
 
 
 def stored_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors in a safetensors file, without reading them."""
+    """Return names and shapes of the tensors in a safetensors file, without reading the tensors."""
     with safe_open(path, 'pt') as file:
         return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}
 
 
 def describe_mismatch(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> str:
-    """How two sets of tensors differ, in words; empty when they do not.
+    """Describe how two sets of tensors differ; empty if they do not.
 
     Args:
         expected: of the network, name to shape.
@@ -158,7 +158,7 @@ def describe_mismatch(expected: Mapping[str, tuple[int, ...]], found: Mapping[st
     reshaped = [f'{k} is {found[k]}, expected {expected[k]}' for k in common if found[k] != expected[k]]
     parts = {
         'missing': sorted(expected.keys() - found.keys()),
-        'not known to it': sorted(found.keys() - expected.keys()),
+        'unexpected': sorted(found.keys() - expected.keys()),
         'of another shape': reshaped,
     }
     return '; '.join(f'{len(names)} {what}: {_few(names)}' for what, names in parts.items() if names)

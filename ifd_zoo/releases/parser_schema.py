@@ -1,4 +1,4 @@
-"""What the config.json of a human parser of our own may hold."""
+"""Schema of the config.json of a zoo parser."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from pydantic import Field
 from ifd_zoo.releases.schema import LIST, Channels, Count, Deviations, Hashes, Name, Number, Part, Side, Text
 
 MOST_CHANNELS = 1024
-"""Most channels of the decoder; what asks for more is broken."""
+"""Most channels of the decoder; a config with more is broken."""
 
 
 class SixteenBits(Part):
@@ -29,7 +29,7 @@ class ParserFigures(Part):
 
 
 class Origin(Part):
-    """The training that a parser was trained on from."""
+    """Record of a training; `init` is the training that it started from."""
 
     command: Text | None = None
     epochs: Count | None = None
@@ -37,7 +37,7 @@ class Origin(Part):
 
 
 class ParserConfig(Origin):
-    """The config.json of a human parser of our own."""
+    """The config.json of a zoo parser."""
 
     backbone: Name
     width: Annotated[int, Field(ge=4, le=MOST_CHANNELS)]

@@ -1,4 +1,4 @@
-"""From `hf-hub:org/name[@revision]` to a folder on this machine, with one clear line for whatever goes wrong."""
+"""Download of `hf-hub:org/name[@revision]` to a folder on this machine, with one clear line per error."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from typing import Any
 from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
-    HTTPError,  # of httpx or httpx2, as the installed version has it: what a failed connection raises
+    HTTPError,  # of httpx or httpx2, by installed version; raised by failed connections
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -19,20 +19,20 @@ from ifd_zoo.common.errors import first_line
 from ifd_zoo.releases.files import CONFIG, PREFIX, WEIGHTS, LoadError
 
 HUB_ERRORS = (HTTPError, OSError, ValueError)
-"""What huggingface_hub raises: of the connection, of the answer and of the disk, of the name of a repository."""
+"""Errors that huggingface_hub raises for connections, responses, the disk, and names of repositories."""
 
 ODD_ANSWERS = (AssertionError, AttributeError, KeyError, TypeError)
-"""What it raises when an answer has another form than those of a Hub."""
+"""Errors that huggingface_hub raises if a response is not in the format of a Hub."""
 
 COMMIT = re.compile('[0-9a-f]{40}')
 
 
 def fetch(source: str, files: Iterable[str] = (CONFIG, WEIGHTS)) -> Path:
-    """A folder with these files of a repository, as they are on the Hub; without a network as they are in the cache.
+    """Return a folder with these files of a repository, from the Hub or, without a network, from the cache.
 
     Args:
         source: `hf-hub:org/name`, or `hf-hub:org/name@revision` with a branch, a tag or a commit.
-        files: names or patterns; the repository need not have all of them.
+        files: names or patterns; files that the repository does not have are skipped.
 
     Raises:
         LoadError: the repository is unavailable; one line says why.
@@ -48,26 +48,26 @@ def fetch(source: str, files: Iterable[str] = (CONFIG, WEIGHTS)) -> Path:
         raise LoadError(f'{source}: {explain(error, repo)}') from error
     except ODD_ANSWERS as error:
         reason = f'{type(error).__name__}: {first_line(error)}'
-        raise LoadError(f'{source}: {constants.ENDPOINT} does not answer as a Hub does ({reason})') from error
+        raise LoadError(f'{source}: {constants.ENDPOINT} does not answer like a Hub ({reason})') from error
 
 
 def _check_answer(repo: str, revision: str) -> None:
-    """Refuse what would lead out of the cache: huggingface_hub makes paths of revisions, commits and names of files.
+    """Refuse names that lead out of the cache: huggingface_hub makes paths of revisions, commits and file names.
 
     Raises:
-        LoadError: the revision, or what the Hub says that it is, cannot be part of a path.
+        LoadError: the revision, or the commit or a file name that the Hub gives for it, is not safe in a path.
     """
     if _leads_out(revision):
-        raise LoadError(f'{revision!r} is no revision: give a branch, a tag or a commit')
+        raise LoadError(f'{revision!r} is not a revision: give a branch, a tag or a commit')
     try:
         info = HfApi().model_info(repo, revision=revision or None)
-    except HUB_ERRORS:  # the download looks into the cache, and says what is wrong if there is nothing
+    except HUB_ERRORS:  # the download tries the cache, and reports the error if that is empty
         return
     if not isinstance(info.sha, str) or not COMMIT.fullmatch(info.sha):
-        raise LoadError(f'the Hub at {constants.ENDPOINT} says that its commit is {str(info.sha)[:80]!r}: not fetched')
+        raise LoadError(f'the Hub at {constants.ENDPOINT} gives {str(info.sha)[:80]!r} as its commit: not fetched')
     odd = [file.rfilename for file in info.siblings or () if _leads_out(file.rfilename)]
     if odd:
-        raise LoadError(f'has a file with the name {odd[0][:80]!r}, which leads out of its folder: not fetched')
+        raise LoadError(f'has a file named {odd[0][:80]!r}, which leads out of its folder: not fetched')
 
 
 def _leads_out(name: str) -> bool:
@@ -75,7 +75,7 @@ def _leads_out(name: str) -> bool:
 
 
 def explain(error: Exception, repo: str) -> str:
-    """What an error of huggingface_hub means and what to do, in one line.
+    """Explain an error of huggingface_hub in one line: what it means and what to do.
 
     Args:
         error: one of HUB_ERRORS.
@@ -103,9 +103,9 @@ def explain(error: Exception, repo: str) -> str:
 
 
 def _is_hidden(response: Any) -> bool:
-    """Whether a 401 is how the Hub answers strangers who ask for a private or missing repository.
+    """Return whether a 401 means a private or missing repository, requested without a token.
 
-    huggingface_hub tells that apart itself, but not for a Hub without https.
+    huggingface_hub detects this case itself, but not for a Hub without https.
     """
     refused = 'Invalid credentials' in response.headers.get('X-Error-Message', '')
     return '/api/models/' in str(response.request.url) and not refused
@@ -117,5 +117,5 @@ def _explain_status(status: int, repo: str) -> str:
     if status == 403:
         return f'the token does not allow this for {repo} (403): it needs write access to {repo.split("/")[0]}'
     if status >= 500:
-        return f'the Hub at {constants.ENDPOINT} has an error of its own ({status}); try again later'
+        return f'the Hub at {constants.ENDPOINT} has an internal error ({status}); try again later'
     return f'the Hub at {constants.ENDPOINT} answered with status {status}'

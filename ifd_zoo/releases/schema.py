@@ -1,7 +1,7 @@
-"""How the config.json of a release is checked, and the types of its fields.
+"""Checks of the config.json of a release, and the types of its fields.
 
-`ifd_zoo.hub.model_schema` and `ifd_zoo.releases.parser_schema` have one class for each object in it; a new field is one
-more line there.
+`ifd_zoo.hub.model_schema` and `ifd_zoo.releases.parser_schema` have one class per object in it; a new field is one more
+line there.
 """
 
 import json
@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ifd_zoo.images.loading import MAX_SIDE, MIN_SIDE
 
 DEEPEST = 64
-"""Levels of objects and lists in each other; a parser that was trained on from others has one for each of them."""
+"""Most levels of nested objects and lists; a parser has one for each training that it started from."""
 
 WORDS = dict.fromkeys(('model_type', 'dict_type'), 'should be an object') | {'tuple_type': 'should be a list'}
-"""JSON's own, where a message of pydantic has Python's."""
+"""Terms of JSON for messages in which pydantic uses those of Python."""
 
 LIST = Field(strict=False)  # JSON has no tuples
 Name = Annotated[str, Field(max_length=200)]
@@ -32,22 +32,22 @@ Hashes = dict[str, Annotated[str, Field(pattern='^[0-9a-f]{64}$')]]
 class Part(BaseModel):
     """An object in a config.json.
 
-    Named are the fields that something reads; others may stand beside them and are kept. Types are strict: a text that
-    looks like a number is none. A default says no more than that the field may be missing: a config is checked, not
-    filled in.
+    Only fields that some code reads are declared; others are allowed and kept. Types are strict: a string that looks
+    like a number is not a number. A default only means that the field may be missing: a config is checked, not filled
+    in.
     """
 
     model_config = ConfigDict(extra='allow', strict=True, protected_namespaces=())  # there is a field `model_args`
 
 
 def describe_fault(config: Any, schema: type[Part]) -> str:
-    """What is wrong with a config that was read from JSON, with the field's name; empty when nothing is.
+    """Say what is wrong with a config that was read from JSON, naming the field; empty if it is valid.
 
     Args:
         schema: of the whole config.
     """
     if not isinstance(config, dict):
-        return 'it is no object in JSON'
+        return 'it is not a JSON object'
     if fault := _odd_values(config):
         return fault
     try:
@@ -76,7 +76,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _odd_values(config: dict[str, Any]) -> str:
-    """What cannot be copied or written again wherever it stands: without recursion, of which there may be too much."""
+    """Say which value cannot be copied or written again; not recursive, since the nesting may be too deep for that."""
     values: list[tuple[Any, int]] = [(config, 0)]
     while values:
         value, depth = values.pop()
@@ -87,7 +87,7 @@ def _odd_values(config: dict[str, Any]) -> str:
         elif isinstance(value, list):
             values += [(part, depth + 1) for part in value]
         elif isinstance(value, str) and not _is_unicode(value):
-            return f'{_shown(value)} in it is no text: half of a surrogate pair'
+            return f'{_shown(value)} in it is not valid text: half of a surrogate pair'
     return ''
 
 
