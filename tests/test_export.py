@@ -148,7 +148,7 @@ def test_a_parser_that_cannot_be_put_in_front_is_refused(tmp_path, name, match):
 
 
 def test_a_parser_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(ExportError, match='only the bundled parser'):
+    with pytest.raises(ExportError, match='only zoo parsers'):
         export_onnx(timm.create_model('ifd_resnet10t').eval(), tmp_path / 'm.onnx', load_parser('none'))
 
 

@@ -152,7 +152,7 @@ def test_saving_again_gives_the_same_bytes(release, tmp_path):
 
 
 @pytest.mark.parametrize('flags, words', [
-    (['--parser', 'none'], 'only parsers of our own are released'),
+    (['--parser', 'none'], 'only zoo parsers can be released'),
     (['--parser', 'nowhere'], 'unknown parser'),
 ])  # fmt: skip
 def test_what_cannot_be_saved_is_one_line(tmp_path, capsys, flags, words):
@@ -233,7 +233,7 @@ def test_a_filled_cache_is_enough_offline_and_with_a_dead_server(hub, pushed, sa
 
 @pytest.mark.parametrize('repo, token, words', [
     ('zoo/nothing', TOKEN, 'the Hub has no zoo/nothing'), (REPO, '', 'or it is private'),
-    (f'{REPO}@v9', TOKEN, 'has no such revision'), ('broken/parser', TOKEN, 'an error of its own (500)'),
+    (f'{REPO}@v9', TOKEN, 'has no such revision'), ('broken/parser', TOKEN, 'an internal error (500)'),
 ])  # fmt: skip
 def test_a_parser_that_cannot_be_had_is_one_line(hub, pushed, monkeypatch, tmp_path, capsys, repo, token, words):
     monkeypatch.setenv('HF_TOKEN', token)

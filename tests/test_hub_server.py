@@ -201,7 +201,7 @@ def test_a_repository_without_safetensors_is_refused(hub, pushed):
 FAILURES = {
     '401': ('zoo', 'hf_wrong', 'the Hub refused the token, or there is none (401)'),
     '403': ('others', TOKEN, 'the token does not allow this for others/'),
-    '500': ('broken', TOKEN, 'has an error of its own (500)'),
+    '500': ('broken', TOKEN, 'has an internal error (500)'),
 }
 
 
@@ -226,7 +226,7 @@ SOURCES = {
     'private, no token': (REPO, '', f'the Hub has no {REPO}, or it is private'),
     'wrong token': (REPO, 'hf_wrong', 'the Hub refused the token'),
     'no such revision': (f'{REPO}@v9', TOKEN, f'{REPO} has no such revision'),
-    'broken Hub': ('broken/model', TOKEN, 'has an error of its own (500)'),
+    'broken Hub': ('broken/model', TOKEN, 'has an internal error (500)'),
     'no name': ('a/b/c', TOKEN, 'a/b/c'),
 }
 

@@ -1,8 +1,9 @@
-"""The zoo and the Hub: find, load, save, check and publish releases.
+"""Releases: find, load, save, check and publish them.
 
-A release is a folder with `model.safetensors` (no classifier), `config.json` (timm's form plus our section `ifd`),
-`README.md` (the model card) and `golden.safetensors` (an input, and what the model made of it). A human parser of our
-own is released in the same four files, with a config.json of its own form; `ifd_zoo.load_parser` loads it.
+A release is a folder with `model.safetensors` (no classifier), `config.json` (timm's format plus our section `ifd`),
+`README.md` (the model card) and `golden.safetensors` (an input and the model's output for it). A zoo parser (a human
+parser trained with `train/parser.py`) is released as the same four files, with its own format of config.json;
+`ifd_zoo.load_parser` loads it.
 """
 
 from ifd_zoo.common.lazy import lazy_names

@@ -6,9 +6,9 @@
     python -m ifd_zoo.hub check DIR
     python -m ifd_zoo.hub push DIR --org ORG --dry-run
 
-`save` takes whatever `ifd_zoo.create_model` does, or a human parser of our own; the others see in config.json which of
-the two a folder holds. `check` also takes hf-hub:org/name[@revision]. `save --feature` gives a model another test
-feature; what was measured with the old one is left out of the new folder, which may be the old one.
+`save` takes any model that `ifd_zoo.create_model` accepts, or a zoo parser; the other commands read from config.json
+which of the two a folder holds. `check` also takes hf-hub:org/name[@revision]. `save --feature` gives a model another
+test feature; figures measured with the old feature are left out of the new folder, which may be the same folder.
 """
 
 import argparse
@@ -61,18 +61,18 @@ def push(args: argparse.Namespace) -> str:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = ArgumentParser('python -m ifd_zoo.hub', description='Releases.')
+    parser = ArgumentParser('python -m ifd_zoo.hub', description='Make, check and publish releases.')
     commands = parser.add_subparsers(required=True, metavar='save|card|check|push')
 
-    command = commands.add_parser('save', help='make a release folder of any model or own parser that can be loaded')
+    command = commands.add_parser('save', help='save a model or a zoo parser as a release folder')
     what = command.add_mutually_exclusive_group(required=True)
     add_flags(what, model=None, parser=None)
     add_flags(command, 'feature')
-    command.add_argument('--output', required=True, help='folder, made when missing')
-    command.add_argument('--license', help='of the weights, as apache-2.0; default: what the release says')
+    command.add_argument('--output', required=True, help='folder, created if missing')
+    command.add_argument('--license', help='of the weights, such as apache-2.0; default: that of the release')
     command.set_defaults(run=save)
 
-    command = commands.add_parser('card', help='write the model card from config.json again')
+    command = commands.add_parser('card', help='rewrite the model card from config.json')
     command.add_argument('folder')
     command.set_defaults(run=card)
 
@@ -80,11 +80,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     command.add_argument('folder', help='release folder, or hf-hub:org/name[@revision]')
     command.set_defaults(run=check)
 
-    command = commands.add_parser('push', help='check a release and put it on the Hub')
+    command = commands.add_parser('push', help='check a release and upload it to the Hub')
     command.add_argument('folder')
     command.add_argument('--org', help=f'organisation or user; default: the environment variable {ORGANISATION}')
-    command.add_argument('--name', help='of the repository; default: architecture.tag, or parser_backbone')
-    command.add_argument('--public', action='store_true', help='a repository that is made now is public')
+    command.add_argument('--name', help='of the repository; default: architecture.tag, or parser_backbone[.tag]')
+    command.add_argument('--public', action='store_true', help='make a new repository public')
     command.add_argument('--dry-run', action='store_true', help='only list files and sizes')
     command.set_defaults(run=push)
     return parser.parse_args(argv)

@@ -1,4 +1,4 @@
-"""The model card of a release: metadata that the Hub understands, and what a reader has to know."""
+"""The model card of a release: metadata for the Hub, and text for readers."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,10 +21,10 @@ METRICS = {'rank1': 'rank-1', 'mAP': 'mAP'}
 
 
 def model_card(config: dict[str, Any]) -> str:
-    """The text of README.md.
+    """Return the text of README.md.
 
     Args:
-        config: of the release; what it does not record is said to be unknown.
+        config: of the release; the card says which parts it does not record.
     """
     info, name = config.get('ifd', {}), release_name(config)
     variant, shows = _variant(config), network_class(config['architecture']).gives_attention
@@ -51,13 +51,13 @@ def model_card(config: dict[str, Any]) -> str:
 
 
 def _variant(config: dict[str, Any]) -> Variant:
-    """The one that was trained, or, of a release that does not tell of one that we know, that of its architecture."""
+    """Return the variant that was trained; if it is unknown or not recorded, the variant of the architecture."""
     trained = VARIANTS.get(config.get('ifd', {}).get('training', {}).get('variant'))
     return trained or VARIANTS[split_name(config['architecture'])[0]]
 
 
 def _feature_text(info: dict[str, Any]) -> str:
-    """Which vectors make the embedding; nothing of a release that does not record it."""
+    """Describe the parts of the embedding; empty if the release does not record them."""
     if 'feature' not in info:
         return ''
     parts = ', '.join(f'{name} x {weight:g}' for name, weight in recorded_feature(info).items())
@@ -66,7 +66,7 @@ def _feature_text(info: dict[str, Any]) -> str:
 
 
 def card_data(config: dict[str, Any]) -> ModelCardData:
-    """The metadata: library, tags, pipeline, licence, data set, and the measured figures as a model index."""
+    """Return the metadata: library, tags, pipeline, licence, data set, and the figures as a model index."""
     info = config.get('ifd', {})
     data = _data_id(info.get('data', {}))
     license = config['pretrained_cfg'].get('license')
@@ -167,7 +167,7 @@ def _figures_table(info: dict[str, Any]) -> str:
 
 
 def _comparison_text(report: dict[str, Any] | None) -> str:
-    """Every test that `eval/compare.py --record` has made, beside other models; nothing where it has not."""
+    """Tabulate the tests recorded by `eval/compare.py --record`, with other models; empty if there are none."""
     if not report:
         return ''
     return (
@@ -181,7 +181,7 @@ def _comparison_text(report: dict[str, Any] | None) -> str:
 
 
 def _precisions_text(checks: dict[str, dict[str, Any]]) -> str:
-    """How far the embeddings in 16 bits are from those in float32, and which are used."""
+    """Describe how far 16-bit embeddings are from float32, and which precisions are used."""
     if not checks:
         return 'Not checked in 16 bits: `--precision auto` computes in float32.'
     lines = (

@@ -1,4 +1,4 @@
-"""Check that a release is complete and that this machine gets out of it what was put into it."""
+"""Check that a release is complete and that this machine reproduces its golden tensors."""
 
 from pathlib import Path
 
@@ -16,23 +16,22 @@ CARD_FIELDS = ('library_name', 'tags', 'pipeline_tag', 'license')
 
 
 def check_release(folder: str | Path) -> str:
-    """Every file against its SHA-256, the model card, and the network against golden tensors.
+    """Check every file against its SHA-256, the model card, and the network against the golden tensors.
 
-    A model is loaded by us and by timm, a parser by us.
-
-    `python -m ifd_zoo.hub check` does this in a process of its own, in which nothing but the folder is known.
+    A model is loaded both by ifd_zoo and by timm, a parser by ifd_zoo only. `python -m ifd_zoo.hub check` does this in
+    a fresh process, which knows nothing but the folder.
 
     Returns:
         One line with the largest deviations.
 
     Raises:
-        ReleaseError: something is missing or differs; the message says what.
+        ReleaseError: a file is missing or differs; the message says which.
         LoadError, ParserError: the network cannot be loaded.
     """
     folder = Path(folder).expanduser()
     missing = [name for name in RELEASE_FILES if not (folder / name).is_file()]
     if missing:
-        raise ReleaseError(f'{folder}: no {", ".join(missing)}; `python -m ifd_zoo.hub save` makes a whole release')
+        raise ReleaseError(f'{folder}: no {", ".join(missing)}; `python -m ifd_zoo.hub save` makes a complete release')
     kind, config = read_release(folder)
     hashes = kind.info(config).get('sha256', {})
     for name in (WEIGHTS, GOLDEN):
@@ -43,7 +42,7 @@ def check_release(folder: str | Path) -> str:
         deviations = kind.deviations(folder, load_file(folder / GOLDEN))
     except (LoadError, ReleaseError, ParserError):
         raise
-    except Exception as error:  # tensors of other names, types and shapes lead to many errors
+    except Exception as error:  # wrong names, types and shapes raise many kinds of errors
         reason = f'{type(error).__name__}: {first_line(error)}'
         raise ReleaseError(f'{folder / GOLDEN}: not the golden tensors of this network ({reason})') from error
     far = [f'{name} by {deviation:.1e}' for name, deviation in deviations.items() if not deviation <= ATOL]
@@ -55,7 +54,7 @@ def check_release(folder: str | Path) -> str:
 def _check_card(path: Path) -> None:
     try:
         data = ModelCard(path.read_text()).data
-    except Exception as error:  # YAML's and the Hub's own classes, and KeyError for an incomplete model index
+    except Exception as error:  # errors of YAML and the Hub; KeyError for an incomplete model index
         raise ReleaseError(f'{path}: its metadata cannot be read ({first_line(error)})') from error
     missing = [name for name in CARD_FIELDS if not getattr(data, name)]
     if missing:

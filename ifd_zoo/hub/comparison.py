@@ -1,4 +1,4 @@
-"""The measurements of several models on every test, as tables: for a card, a README and the screen."""
+"""Tables that compare several models on every test, for model cards, README files and the terminal."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ FIGURES = ('rank1', 'mAP')
 
 
 def comparison_tables(report: dict[str, Any]) -> str:
-    """One table for each test: rank-1 / mAP in percent, a line for each model and kind of masks; and one of costs.
+    """Return one table per test (rank-1 / mAP in percent, a line per model and kind of masks) and one of costs.
 
     Args:
         report: of `eval/compare.py`: `tests`, `rows` with `row`, `test`, `masks`, `seeds` and `figures`, and `costs`;
-            `features`, the test feature of each row, where it is recorded.
+            optionally `features`, the test feature of each row.
     """
     tests = {test: [row for row in report['rows'] if row['test'] == test] for test in report['tests']}
     features = [', '.join(f'{name} {feature}' for name, feature in report.get('features', {}).items())]
@@ -34,12 +34,12 @@ def _table(test: str, rows: list[dict[str, Any]]) -> str:
 
 
 def format_figures(figures: dict[str, Any] | None) -> str:
-    """`21.3 ± 0.6 / 14.0 ± 0.2`; a dash where nothing was measured."""
+    """Format rank-1 and mAP as `21.3 ± 0.6 / 14.0 ± 0.2`; a dash if nothing was measured."""
     return ' / '.join(format_spread(figures[name]) for name in FIGURES) if figures else '-'
 
 
 def format_spread(value: dict[str, float | None]) -> str:
-    """`21.3 ± 0.6`, or `21.3` without a spread."""
+    """Format a mean as `21.3 ± 0.6`, or `21.3` without standard deviation."""
     spread = '' if value['std'] is None else f' ± {value["std"]:.1f}'
     return f'{value["mean"]:.1f}{spread}'
 

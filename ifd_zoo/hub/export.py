@@ -1,4 +1,4 @@
-"""A model as an ONNX file, compared with torch in onnxruntime before it is left behind."""
+"""Export of a model to ONNX, compared with torch in onnxruntime before the file is kept."""
 
 import copy
 import json
@@ -20,14 +20,14 @@ from ifd_zoo.models.fingerprint import hash_weights, model_name
 from ifd_zoo.parsing.parser import MEAN, STD, Parser
 
 TOLERANCES = {'fp32': 1e-4, 'fp16': 1e-2}
-"""How far onnxruntime may be from torch in float32; embeddings have unit length, attention is in [0, 1]."""
+"""Allowed deviation of onnxruntime from torch in float32; embeddings have unit length, attention is in [0, 1]."""
 
 
 class Embedder(nn.Module):
-    """`infer` as one network: images in, embedding and attention out.
+    """`infer` as a module: images in, embedding and attention out.
 
     Args:
-        model: of the zoo, in eval mode, for images of one size.
+        model: of the zoo, in eval mode, fixed to one image size.
         flip: add the mirror image.
     """
 
@@ -37,9 +37,9 @@ class Embedder(nn.Module):
         self.flip = flip
 
     def forward(self, image: Tensor, masked: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Embedding (B, D) of unit length and, for two streams, W_I (B, 1, h, w); of I and M (B, 3, H, W)."""
+        """Return the embedding (B, D) of unit length and, if any, W_I (B, 1, h, w), for I and M (B, 3, H, W)."""
         number = image.shape[0]
-        if self.flip:  # in one batch, as the graph would be twice as long with the network in it twice
+        if self.flip:  # in one batch, so that the graph has the network only once
             image = torch.cat([image, image.flip(-1)])
             masked = None if masked is None else torch.cat([masked, masked.flip(-1)])
         output = self.model(image, masked)
@@ -50,12 +50,12 @@ class Embedder(nn.Module):
 
 
 class ParsingEmbedder(nn.Module):
-    """Parser, clothing erased, model: photos in, embedding and attention out.
+    """Parser, clothing erasure and model in one: photos in, embedding and attention out.
 
     Args:
-        embedder: for the model.
+        embedder: of the model.
         net: of the parser.
-        parser_size: (height, width) at which it reads the photo.
+        parser_size: (height, width) of the input of the parser.
         transform: of the model.
     """
 
@@ -70,7 +70,7 @@ class ParsingEmbedder(nn.Module):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1))
 
     def forward(self, photo: Tensor) -> tuple[Tensor, ...]:
-        """As `Embedder`, of photos (B, 3, H, W) in [0, 1]."""
+        """Return the outputs of `Embedder` for photos (B, 3, H, W) in [0, 1]."""
         small = F.interpolate(photo, self.parser_size, mode='bilinear', align_corners=False)
         scores = self.net.probabilities((small - self.net_mean) / self.net_std)
         scores = F.interpolate(scores, photo.shape[-2:], mode='bilinear', align_corners=False)
@@ -87,26 +87,26 @@ def export_onnx(
     precision: str = 'fp32',
     opset: int | None = None,
 ) -> float:
-    """Write an ONNX file for any number of images of the model's input size.
+    """Write an ONNX file that takes any number of images of the model's input size.
 
-    Inputs `image` and, for two streams, `masked` (B, 3, H, W), normalised; with a parser instead `photo` (B, 3, H, W),
-    RGB in [0, 1] at the input size. Outputs `embedding` (B, D), unit length, and `attention` (B, 1, h, w). The metadata
-    of the file are those of `describe`.
+    The inputs are `image` and, if the model needs masks, `masked` (B, 3, H, W), normalised; with a parser `photo`
+    instead (B, 3, H, W), RGB in [0, 1]. The outputs are `embedding` (B, D), of unit length, and, if the model has
+    attention, `attention` (B, 1, h, w). The metadata of the file are those of `describe`, and `precision`.
 
     Args:
-        model: of `load_model`; its own test feature is exported.
+        model: from `load_model`; its own test feature is exported.
         path: of the file.
-        parser: to be put in front of a model with two streams.
-        flip: add the mirror image to the embedding, as everywhere else in the zoo.
-        precision: `fp16` halves the file; inputs and outputs stay float32, unit length holds to three digits.
-        opset: version of the operators; default: that of torch's exporter.
+        parser: put in front of a model that needs masks.
+        flip: add the mirror image to the embedding, as elsewhere in the zoo.
+        precision: `fp16` halves the file; inputs and outputs stay float32, with unit length to three digits.
+        opset: version of the ONNX operators; default: that of torch's exporter.
 
     Returns:
         The largest deviation of onnxruntime from torch.
 
     Raises:
-        ExportError: a package is missing, the parser does not fit, or onnxruntime computes something else; or there is
-            no such opset.
+        ExportError: a package is missing, the parser does not fit, the opset is not supported, or onnxruntime computes
+            something else.
     """
     network = _network(model, parser, flip)
     names = _input_names(model, parser)
@@ -122,9 +122,9 @@ def export_onnx(
 
 
 def describe(model: nn.Module, parser: Parser | None, flip: bool) -> dict[str, str]:
-    """What one must know to use the graph, as the metadata of the file; lists are JSON.
+    """Return the metadata of the file: what is needed to use the graph; lists are JSON.
 
-    `mean` and `std` are what pixels in [0, 1] are to be normalised with before they are given to it, in `channels`.
+    `mean` and `std` normalise the input pixels, which are in [0, 1] and in the order of `channels`.
     """
     transform = eval_transform(model)
     mean, std = (transform.mean, transform.std) if parser is None else ((0.0,) * 3, (1.0,) * 3)
@@ -145,7 +145,7 @@ def output_names(model: nn.Module) -> tuple[str, ...]:
 
 
 def fixed_copy(model: nn.Module) -> nn.Module:
-    """A copy of the model for its one input size, so that no position has to be interpolated in the graph."""
+    """Copy the model to the CPU, fixed to its input size, so that the graph interpolates no position embeddings."""
     model = copy.deepcopy(model).cpu().eval()
     for stream in model.streams():
         stream.backbone.fix_size(eval_transform(model).size)
@@ -160,9 +160,9 @@ def _network(model: nn.Module, parser: Parser | None, flip: bool) -> nn.Module:
     if not model.needs_mask:
         raise ExportError('the model needs no masks: leave the parser out')
     if not isinstance(parser, Parser):
-        raise ExportError('only the bundled parser and others of its kind can be exported: leave this one out')
+        raise ExportError('only zoo parsers can be exported: leave this parser out')
     if transform.masking.fill == 'noise':
-        raise ExportError('erased pixels of this model are noise, which a graph cannot repeat: leave the parser out')
+        raise ExportError('this model fills erased pixels with noise, which no graph can repeat: leave the parser out')
     return ParsingEmbedder(embedder, copy.deepcopy(parser.net), tuple(parser.letterbox.size), transform).cpu().eval()
 
 
@@ -173,7 +173,7 @@ def _input_names(model: nn.Module, parser: Parser | None) -> list[str]:
 
 
 def _images(inputs: int, batch: int, size: tuple[int, int], positive: bool) -> tuple[Tensor, ...]:
-    """Smooth random pictures (batch, 3, H, W)."""
+    """Generate smooth random images (batch, 3, H, W), in [0, 1] if `positive`, else in [-2, 2]."""
     generator = torch.Generator().manual_seed(0)
     coarse = [torch.rand(batch, 3, 8, 4, generator=generator) for _ in range(inputs)]
     images = [F.interpolate(image, size, mode='bilinear') for image in coarse]

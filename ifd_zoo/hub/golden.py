@@ -1,4 +1,4 @@
-"""Golden tensors: a made-up input and what the network made of it when it was released."""
+"""Golden tensors: a synthetic input and the network's output for it at release."""
 
 from pathlib import Path
 
@@ -15,21 +15,21 @@ from ifd_zoo.models.inference import infer
 from ifd_zoo.releases.files import GOLDEN, ReleaseError
 
 ATOL = 1e-5
-"""How far another machine may be from the golden tensors; embeddings have unit length, the rest is in [0, 1]."""
+"""Deviation from golden tensors allowed on other machines; embeddings have unit length, the rest is in [0, 1]."""
 
 BANDS = ('background', 'hair', 'face', 'upper', 'lower', 'legs', 'shoes', 'background')
-"""Label map from top to bottom."""
+"""Classes in the golden label maps, from top to bottom."""
 
 
 def make_golden(model: nn.Module) -> dict[str, Tensor]:
-    """Two pictures at the network's size, their label maps, and the answers.
+    """Make two images at the network's input size, their label maps, and the outputs.
 
     Args:
-        model: of the zoo, in eval mode, with what `eval_transform` reads.
+        model: of the zoo, in eval mode, with the attributes that `eval_transform` reads.
 
     Returns:
-        `images` (2, H, W, 3) uint8; `label_maps` (2, H, W) uint8 in `LABELS`; `embedding` (2, D) and, for two streams,
-        `attention` (2, 1, h, w), float32, as `infer` gives them.
+        `images` (2, H, W, 3) uint8; `label_maps` (2, H, W) uint8, indices in `LABELS`; `embedding` (2, D) and, if the
+        model has attention, `attention` (2, 1, h, w), float32, from `infer`.
     """
     height, width = model.pretrained_cfg['input_size'][1:]
     rows = np.array([LABELS.index(name) for name in BANDS], dtype=np.uint8)[np.arange(height) * len(BANDS) // height]
@@ -40,24 +40,24 @@ def make_golden(model: nn.Module) -> dict[str, Tensor]:
 
 
 def make_pictures(height: int, width: int) -> Tensor:
-    """Two pictures (2, H, W, 3) uint8 of soft patches, each in a colour of its own; the same in every call."""
+    """Make two images (2, H, W, 3) uint8 of blurred random colours, the same in every call."""
     noise = np.random.default_rng(0).integers(0, 256, (2, 8, 4, 3), dtype=np.uint8)
     images = [np.asarray(Image.fromarray(patches).resize((width, height))) for patches in noise]
     return torch.from_numpy(np.stack(images))
 
 
 def answer(model: nn.Module, golden: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What the network says to the input of golden tensors: their other entries.
+    """Run the network on the input of golden tensors and return their other entries.
 
     Raises:
-        ValueError: the picture is not of the network's size.
+        ValueError: the images do not have the network's input size.
     """
     transform = eval_transform(model)
     if golden['images'].shape[1:3] != transform.size:
         raise ValueError(f'golden images of size {tuple(golden["images"].shape[1:3])}, input size {transform.size}')
     pairs = zip(golden['images'].numpy(), golden['label_maps'].numpy(), strict=True)
     samples = [transform(Image.fromarray(image), label_map) for image, label_map in pairs]
-    # The golden tensors are of the CPU: other devices round differently.
+    # Golden tensors are computed on the CPU: other devices round differently.
     result = infer(
         model.cpu(), torch.stack([sample.image for sample in samples]), torch.stack([s.masked for s in samples])
     )
@@ -65,11 +65,11 @@ def answer(model: nn.Module, golden: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def model_deviations(folder: Path, golden: dict[str, Tensor]) -> dict[str, float]:
-    """How far each answer of a released model is from the golden tensors.
+    """Return the largest deviation of each output of a released model from the golden tensors.
 
     Raises:
-        ReleaseError: the golden picture is not of its size, or timm loads other weights than we do.
-        LoadError: it cannot be loaded.
+        ReleaseError: the golden tensors differ in size from its input or outputs, or timm loads other weights.
+        LoadError: the model cannot be loaded.
     """
     model = load_model(folder)
     try:

@@ -1,4 +1,4 @@
-"""What can be released, models and human parsers, and what is particular to each."""
+"""Kinds of releases, models and human parsers, and how they differ."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,15 +21,15 @@ Config = dict[str, Any]
 
 class ReleaseType(NamedTuple):
     schema: type[Part]
-    """Schema of its config.json."""
+    """Schema of config.json."""
     name: Callable[[Config], str]
-    """What it is called, and its repository by default."""
+    """Name of the release, by default also of its repository."""
     info: Callable[[Config], Config]
     """The part of config.json that holds `sha256`."""
     card: Callable[[Config], str]
     """The text of README.md."""
     deviations: Callable[[Path, dict[str, Tensor]], dict[str, float]]
-    """How far the network in a folder is from its golden tensors, which of them by how much."""
+    """Deviations of the network in a folder from its golden tensors, by name."""
 
 
 MODEL = ReleaseType(ModelConfig, release_name, lambda config: config.get('ifd', {}), model_card, model_deviations)
@@ -37,7 +37,7 @@ PARSER = ReleaseType(ParserConfig, parser_name, lambda config: config, parser_ca
 
 
 def read_release(folder: str | Path) -> tuple[ReleaseType, Config]:
-    """What a release folder holds, and its config.json.
+    """Return the kind of a release folder and its config.json.
 
     Raises:
         LoadError: config.json is missing or damaged.

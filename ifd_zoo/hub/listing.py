@@ -1,4 +1,4 @@
-"""What the zoo has: every architecture and every training run, with size, figures and where the weights are."""
+"""Catalogue of all architectures and training runs, with size, figures and where the weights are."""
 
 import functools
 import math
@@ -18,11 +18,11 @@ from ifd_zoo.releases.files import CONFIG, PREFIX, read_config
 
 class Size(NamedTuple):
     parameters: int
-    """Parameters of both streams, without classifier."""
+    """Parameters of all streams, without classifiers."""
     gflops: float
-    """10^9 floating-point operations, two for each multiply-add, of one image and its masked twin, not mirrored."""
+    """10^9 floating-point operations, two per multiply-add, for one image and its masked copy, not mirrored."""
     embedding: int
-    """D, numbers in an embedding; of an architecture, in each part of it."""
+    """D, length of an embedding; for an architecture, of each part of it."""
     backbone: str
     """timm name."""
 
@@ -30,17 +30,17 @@ class Size(NamedTuple):
 class Entry(NamedTuple):
     model: str
     tag: str
-    """Names the training run; empty for an architecture of which no run is known."""
+    """Name of the training run; empty for an architecture without known runs."""
     input_size: tuple[int, int]
     """(H, W) in pixels."""
     size: Size
     data: str
-    """What it is trained on."""
+    """Description of the training data."""
     figures: dict[str, dict[str, float]]
-    """Protocol to `rank1` and `mAP` in percent, as measured by the training run; empty when not known here."""
+    """Protocol to `rank1` and `mAP` in percent, as measured by the training run; empty if not known here."""
     license: str
     where: str
-    """`bundled`, `cached`, `Hub` or `not published`, the second and third with the repository."""
+    """`bundled`, `cached ORG/NAME`, `Hub ORG/NAME` or `not published`."""
     command: str
     """Command that trains these weights."""
 
@@ -50,13 +50,13 @@ class Entry(NamedTuple):
 
 
 def catalogue(pattern: str = '*') -> list[Entry]:
-    """All entries whose name fits the pattern, sorted; reads no network.
+    """Return all entries whose name matches the pattern, sorted; does not use the network.
 
     Args:
-        pattern: with `*` and `?`.
+        pattern: may contain `*` and `?`.
 
     Raises:
-        LoadError: a release that is on this machine is damaged.
+        LoadError: a release on this machine is damaged.
     """
     tagged = list_tagged()
     untagged = [name for name in list_models() if not any(other.startswith(f'{name}.') for other in tagged)]
@@ -80,7 +80,7 @@ def _entry(name: str, cached: list[str]) -> Entry:
 
 
 def _place(name: str, cached: list[str]) -> tuple[str, Path | None]:
-    """Where the weights are, and the release folder if it is on this machine."""
+    """Return where the weights are, and the release folder if it is on this machine."""
     if name in list_bundled():
         return 'bundled', Path(timm.get_pretrained_cfg(name).file).parent
     source = hub_source(name)
@@ -90,7 +90,7 @@ def _place(name: str, cached: list[str]) -> tuple[str, Path | None]:
 
 
 def cached_folder(source: str) -> Path | None:
-    """The folder in the cache of the Hub that holds the last known state of a repository."""
+    """Return the folder of a repository's last known state in the Hub cache; None if it is not cached."""
     from huggingface_hub import try_to_load_from_cache
 
     path = try_to_load_from_cache(source.removeprefix(PREFIX), CONFIG)
@@ -98,7 +98,7 @@ def cached_folder(source: str) -> Path | None:
 
 
 def measure_size(model: str, input_size: Sequence[int]) -> Size:
-    """Size of an architecture, counted on a network without numbers in it.
+    """Measure the size of an architecture on the meta device, without allocating weights.
 
     Args:
         model: name of the architecture.
@@ -107,9 +107,9 @@ def measure_size(model: str, input_size: Sequence[int]) -> Size:
     return _count(model, tuple(input_size))
 
 
-@functools.cache  # runs of one architecture differ in their weights alone
+@functools.cache  # all runs of an architecture have the same size
 def _count(model: str, input_size: tuple[int, ...]) -> Size:
-    from ifd_zoo.models.flops import count_flops  # not for every import of the zoo
+    from ifd_zoo.models.flops import count_flops  # imported late, to keep importing the zoo fast
 
     with torch.device('meta'):
         network = timm.create_model(model, num_classes=0).eval()
@@ -128,14 +128,14 @@ HEADS = (
 
 
 def format_table(entries: list[Entry]) -> str:
-    """The catalogue for people: one line for each entry, and below how to make what is not published."""
+    """Format the catalogue as a text table, followed by commands that train what is not published."""
     rows = [HEADS, *map(_cells, entries)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, '  '.join('-' * width for width in widths))
     missing = [entry for entry in entries if entry.where == 'not published']
     if missing:
-        lines += ['', 'Not published; each of these makes one:']
+        lines += ['', 'Not published; to train them:']
         width = max(len(entry.name) for entry in missing)
         lines += [f'  {entry.name:<{width}}  {entry.command}' for entry in missing]
     return '\n'.join(lines)
@@ -143,7 +143,7 @@ def format_table(entries: list[Entry]) -> str:
 
 def _cells(entry: Entry) -> tuple[str, ...]:
     size, (height, width) = entry.size, entry.input_size
-    # The protocol that the zoo is about; of PRCC, whose protocols have longer names, the one with all of camera A.
+    # Prefer clothing change; in PRCC `cc-all`, with the whole of camera A as gallery.
     protocol = next((name for name in ('cc', 'cc-all', 'general') if name in entry.figures), None)
     figures = entry.figures.get(protocol, {'rank1': math.nan, 'mAP': math.nan})
     measured = f'{figures["rank1"]:.1f} / {figures["mAP"]:.1f}' if protocol else '-'
@@ -155,5 +155,5 @@ def _cells(entry: Entry) -> tuple[str, ...]:
 
 
 def to_json(entries: list[Entry]) -> list[dict[str, Any]]:
-    """The catalogue for programs."""
+    """Return the catalogue as JSON values."""
     return [{'name': entry.name, **entry._asdict(), 'size': entry.size._asdict()} for entry in entries]

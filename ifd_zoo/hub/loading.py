@@ -1,4 +1,4 @@
-"""Load a model by name, tag, folder, file or Hub id. There is no way here to random weights under a trained name."""
+"""Load a model by name, tag, folder, file or Hub id; the name of a trained model never gives random weights."""
 
 import dataclasses
 import os
@@ -38,7 +38,7 @@ FRESH = 'fresh weights, not trained'
 
 
 class Release(NamedTuple):
-    """Weights that have been found, checked and not yet loaded."""
+    """Weights that have been found and checked, but not loaded."""
 
     source: str
     config: dict[str, Any]
@@ -46,17 +46,17 @@ class Release(NamedTuple):
 
 
 def create_model(source: str | Path, pretrained: bool = False, **kwargs: Any) -> nn.Module:
-    """A model, in training mode as timm gives it; what its config.json records is in `release_info`.
+    """Create a model, in training mode as in timm; its `release_info` is the section `ifd` of config.json.
 
     Args:
         source: an architecture or `architecture.tag`; or a release folder, a `.safetensors` file, or
-            `hf-hub:org/name[@revision]`, which always come with their weights.
-        pretrained: for an architecture, trained weights: those of its first tag that has some. Fresh ones otherwise. A
-            name with a tag comes with its weights in any case.
-        kwargs: as for `timm.create_model`, such as `num_classes` or `in_chans`; they win over the release.
+            `hf-hub:org/name[@revision]`, which are always loaded with their weights.
+        pretrained: load trained weights for an architecture: those of its first tag that has any. Otherwise they are
+            fresh (random). A name with a tag is always loaded with its weights.
+        kwargs: as for `timm.create_model`, such as `num_classes` or `in_chans`; they override the release.
 
     Raises:
-        LoadError: there are no such weights, or they are not what they should be.
+        LoadError: the weights are not found, or fail a check.
     """
     if not pretrained and str(source) in list_models():
         model = timm.create_model(str(source), **kwargs)
@@ -66,12 +66,12 @@ def create_model(source: str | Path, pretrained: bool = False, **kwargs: Any) ->
 
 
 def load_model(source: str | Path, feature: str | None = None) -> nn.Module:
-    """A trained model in eval mode, without classifier. Arguments and errors as for `create_model`.
+    """Load a trained model in eval mode, without classifiers. Arguments and errors as for `create_model`.
 
-    Warns of a release that holds fresh weights.
+    Warns if the release holds fresh weights.
 
     Args:
-        feature: test feature, of `ifd_zoo.common.choices.FEATURES`, in place of that of the release.
+        feature: test feature from `ifd_zoo.common.choices.FEATURES`, in place of that of the release.
     """
     model = build(find_release(source), num_classes=0).eval()
     warn_of_fresh(model)
@@ -82,11 +82,11 @@ def load_model(source: str | Path, feature: str | None = None) -> nn.Module:
 
 
 def load_trained(source: str | Path, fresh: bool = False) -> nn.Module:
-    """`load_model` for what is kept or passed on, where weights that were never trained are a mistake.
+    """Load a model as `load_model` does, but refuse fresh weights: for results that are kept or passed on.
 
     Args:
         source: as for `create_model`.
-        fresh: they are none: an architecture comes with fresh weights, and a release may hold such.
+        fresh: allow fresh weights: those of an architecture, or a release that holds them.
 
     Raises:
         LoadError: as for `create_model`; or the weights are fresh.
@@ -100,21 +100,21 @@ def load_trained(source: str | Path, fresh: bool = False) -> nn.Module:
 
 
 def warn_of_fresh(model: nn.Module) -> None:
-    """A warning where a network was never trained."""
+    """Warn if a network was never trained."""
     if is_fresh(model):
-        warnings.warn(f'{model_name(model)}: {FRESH}; its embeddings tell nobody apart', stacklevel=3)
+        warnings.warn(f'{model_name(model)}: {FRESH}; its embeddings do not tell people apart', stacklevel=3)
 
 
 def read_info(source: str | Path) -> dict[str, Any]:
-    """The section `ifd` of a release's config.json: command, seed, data, figures. Arguments as for `create_model`."""
+    """Return section `ifd` of a release's config.json: command, data, figures. Arguments as for `create_model`."""
     return find_release(source).config.get('ifd', {})
 
 
 def find_release(source: str | Path) -> Release:
-    """Where the weights of that name are, after every check that needs no network to be built.
+    """Find the weights of that name, and run every check that does not need the network to be built.
 
     Raises:
-        LoadError: nothing is found under that name, or the files do not hold what they should.
+        LoadError: nothing is found under that name, or the files fail a check.
     """
     source = str(source)
     path = Path(source).expanduser()
@@ -162,16 +162,16 @@ def _in_file(source: str, path: Path) -> Release:
     with safe_open(path, 'pt') as file:
         recorded = (file.metadata() or {}).get('config')
     if recorded is None:
-        raise LoadError(f'{path}: does not say which architecture it is of; put it as {WEIGHTS} beside its {CONFIG}')
+        raise LoadError(f'{path}: does not record its architecture; put it next to its {CONFIG} as {WEIGHTS}')
     return Release(source, check_config(parse_json(recorded, path), path, ModelConfig), path)
 
 
 def build(release: Release, **kwargs: Any) -> nn.Module:
-    """The model with its weights, in training mode. Errors as for `create_model`."""
+    """Build the model with its weights, in training mode. Errors as for `create_model`."""
     config = release.config
     if not is_known(config['architecture']):
         raise LoadError(
-            f'{release.source}: {config["architecture"]} is no architecture of this version of the zoo; known are '
+            f'{release.source}: {config["architecture"]} is not an architecture of this version of the zoo; known: '
             f'{", ".join(list_models())}'
         )
     if reason := _mismatch(release):
@@ -194,9 +194,9 @@ def build(release: Release, **kwargs: Any) -> nn.Module:
 
 
 def _cfg(release: Release) -> dict[str, Any]:
-    """A pretrained_cfg with which timm reads the file that has been checked, and all of it.
+    """Return a pretrained_cfg that makes timm read the checked file, and all of it.
 
-    What a config says beyond `PretrainedCfg` could send timm to another file, or make it leave tensors out.
+    Fields beyond `PretrainedCfg` could send timm to another file, or make it leave tensors out.
     """
     config, own = release.config, timm.get_pretrained_cfg(release.config['architecture'])
     said = {key: value for key, value in config['pretrained_cfg'].items() if key in PretrainedCfg.model_fields}
@@ -205,21 +205,21 @@ def _cfg(release: Release) -> dict[str, Any]:
 
 
 def _model_args(release: Release) -> dict[str, Any]:
-    """What the network was constructed with."""
+    """Return the arguments that the network was constructed with."""
     options = dict(release.config.get('model_args', {}), num_classes=release.config.get('num_classes', 0))
     unknown = sorted(options.keys() - set(arguments(release.config['architecture'])))
-    if unknown:  # among them those by which timm reads further files
-        raise LoadError(f'{release.source}: model_args in its {CONFIG} that no model takes: {", ".join(unknown)}')
+    if unknown:  # some would make timm read further files
+        raise LoadError(f'{release.source}: unknown model_args in its {CONFIG}: {", ".join(unknown)}')
     return options
 
 
 def _mismatch(release: Release) -> str:
-    """Why the tensors of the file are not those of the network, which is not given any memory; empty when they are."""
+    """Say how the tensors of the file differ from the network's, built on the meta device; empty if they match."""
     options = _model_args(release) | {'num_classes': 0}
     try:
         with torch.device('meta'):
             network = timm.create_model(release.config['architecture'], **options)
-    except Exception as error:  # timm and its backbones raise whatever arguments lead them to
+    except Exception as error:  # bad arguments make timm and its backbones raise anything
         return f'{type(error).__name__}: {first_line(error)}'
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     classifiers = tuple(f'{name}.' for name in network.pretrained_cfg['classifier'])
@@ -229,18 +229,18 @@ def _mismatch(release: Release) -> str:
 
 
 def eval_transform(model: nn.Module) -> EvalTransform:
-    """What the model expects of its input: size, statistics, and the masks that it was trained with."""
+    """Return the model's transform of its input: size, mean and std, and the masks that it was trained with."""
     cfg = model.pretrained_cfg
     masking = Masking(**masking_fields(getattr(model, 'release_info', {})))
     return EvalTransform(tuple(cfg['input_size'][1:]), cfg['mean'], cfg['std'], masking)
 
 
 def loading_fields(info: dict[str, Any]) -> dict[str, Any]:
-    """Pick what a release records without which the same weights would give other embeddings."""
+    """Pick the recorded fields, beside the weights, on which the embeddings depend."""
     return {'training': masking_fields(info), **{key: info[key] for key in ('feature',) if key in info}}
 
 
 def masking_fields(info: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `Masking` as far as a release records them."""
+    """Return the arguments of `Masking` that a release records."""
     training = info.get('training', {})
     return {field.name: training[field.name] for field in dataclasses.fields(Masking) if field.name in training}

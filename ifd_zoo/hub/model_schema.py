@@ -1,4 +1,4 @@
-"""What the config.json of a model may hold: timm's form, and our section `ifd`."""
+"""Schema of the config.json of a model: timm's format, and our section `ifd`."""
 
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ from ifd_zoo.releases.schema import LIST, Channels, Count, Deviations, Hashes, N
 
 
 def _odd(value: int) -> int:
-    if value % 2 == 0:  # the attention map would be larger than the features
+    if value % 2 == 0:  # the attention map would be larger than the feature map
         raise ValueError('must be odd')
     return value
 
@@ -29,7 +29,7 @@ Feature = Annotated[dict[Literal[*PARTS], Weight], Field(min_length=1)]
 
 
 class PretrainedCfg(Part):
-    """What a release may say of itself in timm's form; all else is the architecture's."""
+    """Fields of timm's pretrained_cfg that a release may set; the others come from the architecture."""
 
     input_size: InputSize
     mean: Channels
@@ -48,7 +48,7 @@ class PretrainedCfg(Part):
 
 
 class ModelArgs(Part):
-    """Arguments of `IFD` and `Baseline`."""
+    """Constructor arguments of `IFD` and `Baseline`."""
 
     backbone: Name = 'resnet50'
     num_classes: Classes = 0
@@ -72,7 +72,7 @@ class Data(Part):
 
 
 class Training(Part):
-    """What is recorded of a training; the masks also decide what the network is shown."""
+    """Record of a training; the fields of masks also decide what the network sees."""
 
     mask_classes: Labels = []
     clothing_classes: Labels = []
@@ -139,7 +139,7 @@ class Comparison(Part):
 
 
 class Info(Part):
-    """The section `ifd`: what timm's form has no place for."""
+    """The section `ifd`: what timm's format has no fields for."""
 
     input_size: InputSize | None = None
     command: Text | None = None

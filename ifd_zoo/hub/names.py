@@ -1,4 +1,4 @@
-"""Names of the zoo: architectures, and `architecture.training-run` for trained weights."""
+"""Names in the zoo: architectures, and `architecture.tag` for trained weights; the tag names the training run."""
 
 import os
 from pathlib import Path
@@ -13,32 +13,32 @@ from ifd_zoo.variants import split_name
 
 
 def list_models() -> list[str]:
-    """Architectures of the zoo, sorted."""
+    """List the architectures of the zoo, sorted."""
     return timm.list_models('ifd_*')
 
 
 def list_tagged() -> list[str]:
-    """`architecture.tag` of every training run that the zoo knows, with published weights or without, sorted."""
+    """List `architecture.tag` of every training run known to the zoo, with or without published weights, sorted."""
     return sorted(name for name in timm.list_models('ifd_*', include_tags=True) if '.' in name)
 
 
 def list_bundled() -> list[str]:
-    """Names (`architecture.tag`) whose weights come with this package, sorted."""
+    """List the names (`architecture.tag`) whose weights come with this package, sorted."""
     return [name for name in list_pretrained() if Path(timm.get_pretrained_cfg(name).file or '').is_file()]
 
 
 def list_pretrained() -> list[str]:
-    """Names (`architecture.tag`) whose weights are bundled or published on the Hub, sorted; reads no network."""
+    """List `architecture.tag` of weights that are bundled or on the Hub, sorted; does not use the network."""
     return sorted(timm.list_pretrained('ifd_*'))
 
 
 def is_known(name: str) -> bool:
-    """Whether the zoo has this architecture, and this tag of it if there is one."""
+    """Return whether the zoo has this architecture and, if the name has one, this tag."""
     return name in list_models() or name in list_tagged()
 
 
 def default_tag(name: str) -> str:
-    """The name itself, or for an architecture the tag that timm takes, if it has weights; else the architecture."""
+    """Add timm's default tag to the name of an architecture if it has weights; return other names unchanged."""
     if '.' in name or not timm.is_model(name):
         return name
     tagged = f'{name}.{timm.get_pretrained_cfg(name).tag}'
@@ -46,7 +46,7 @@ def default_tag(name: str) -> str:
 
 
 def hub_source(name: str) -> str:
-    """`hf-hub:org/name` where a tagged name is looked for on the Hub; empty when it is nowhere."""
+    """Return the `hf-hub:org/name` in which to look for the weights of a name; empty if there is none."""
     published = timm.get_pretrained_cfg(name).hf_hub_id
     organisation = os.environ.get(ORGANISATION)
     if published:
@@ -55,7 +55,7 @@ def hub_source(name: str) -> str:
 
 
 def how_to_make(name: str) -> str:
-    """The command that trains these weights."""
+    """Return the command that trains these weights."""
     command = (timm.get_pretrained_cfg(name).notes or ('',))[0]
     if not command:
         variant, backbone = split_name(name.split('.')[0])
@@ -64,7 +64,7 @@ def how_to_make(name: str) -> str:
 
 
 def list_cached() -> list[str]:
-    """`hf-hub:org/name` of every IFD model in the cache of the Hub, sorted; reads no network."""
+    """List `hf-hub:org/name` of every IFD model in the Hub cache, sorted; does not use the network."""
     names = []
     for config in sorted(Path(constants.HF_HUB_CACHE).glob(f'models--*/snapshots/*/{CONFIG}')):
         if (config.parent / WEIGHTS).exists() and _architecture(config).startswith('ifd_'):
@@ -76,4 +76,4 @@ def _architecture(config: Path) -> str:
     try:
         return read_config(config, ModelConfig)['architecture']
     except LoadError:
-        return ''  # somebody else's repository
+        return ''  # not a release of the zoo

@@ -1,4 +1,4 @@
-"""A network as an ONNX file."""
+"""Writing of networks as ONNX files."""
 
 import importlib
 import warnings
@@ -12,7 +12,7 @@ from ifd_zoo.common.errors import ZooError
 
 REQUIRED = ('onnx', 'onnxscript', 'onnxruntime')
 OPSETS = range(18, 24)
-"""Those that torch's exporter and the converter behind it write."""
+"""Opsets that torch's exporter and its version converter can write."""
 
 
 class ExportError(ZooError, ValueError):
@@ -28,22 +28,22 @@ def write_graph(
     metadata: Mapping[str, str],
     opset: int | None = None,
 ) -> None:
-    """The network as an ONNX file for any number of images.
+    """Write the network as an ONNX file that takes any number of images.
 
     Args:
         examples: one tensor (2, ...) for each of `inputs`.
-        metadata: to be kept in the file.
+        metadata: stored in the file.
         opset: as for `export_onnx`.
 
     Raises:
-        ExportError: a package is missing, or there is no such opset.
+        ExportError: a package is missing, or the opset is not supported.
     """
     if opset is not None and opset not in OPSETS:
         raise ExportError(f'opset: must be from {OPSETS[0]} to {OPSETS[-1]}, got {opset}')
     for package in REQUIRED:
         _require(package)
     with warnings.catch_warnings():
-        # All inputs have the same batch axis, which the exporter remarks on.
+        # The exporter warns that all inputs share the batch axis.
         warnings.filterwarnings('ignore', 'The axis name|# The axis name', UserWarning)
         program = torch.onnx.export(
             network,
@@ -60,7 +60,7 @@ def write_graph(
 
 
 def halve(path: Path) -> None:
-    """Let a graph compute in 16 bits, but for what comes in and goes out."""
+    """Convert a graph to float16, except its inputs and outputs."""
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 

@@ -1,4 +1,4 @@
-"""The model card of a released human parser: metadata that the Hub understands, and what a reader has to know."""
+"""The model card of a released human parser: metadata for the Hub, and text for readers."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,15 +16,15 @@ FIGURES = {'clothing': 'clothing IoU', 'skin': 'skin IoU', 'miou': 'mean IoU'}
 
 
 def parser_name(config: dict[str, Any]) -> str:
-    """`parser_backbone` of a release's config, with `.tag` if it records one."""
+    """Return `parser_backbone` of a release's config, with `.tag` if it records one."""
     return '.'.join(filter(None, (f'parser_{config["backbone"]}', config.get('tag'))))
 
 
 def parser_card(config: dict[str, Any]) -> str:
-    """The text of README.md.
+    """Return the text of README.md.
 
     Args:
-        config: of the release; what it does not record is said to be unknown.
+        config: of the release; the card says which parts it does not record.
     """
     height, width = config['size']
     license = config.get('license')
@@ -46,7 +46,7 @@ def parser_card(config: dict[str, Any]) -> str:
 
 
 def card_data(config: dict[str, Any]) -> ModelCardData:
-    """The metadata: library, tags, pipeline, licence, and the measured figures as a model index."""
+    """Return the metadata: library, tags, pipeline, licence, and the figures as a model index."""
     results = list(_eval_results(config.get('figures', {})))
     license = config.get('license')
     terms = {} if license else {'license_name': 'terms-of-the-training-data', 'license_link': 'README.md'}

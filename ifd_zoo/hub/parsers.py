@@ -1,4 +1,4 @@
-"""Releases of human parsers of our own: saved with golden tensors, and how far a parser is from them."""
+"""Releases of zoo parsers: save them with golden tensors, and measure deviations from these."""
 
 import copy
 import json
@@ -20,21 +20,21 @@ from ifd_zoo.parsing.registry import load_parser
 from ifd_zoo.releases.files import CONFIG, GOLDEN, WEIGHTS, ReleaseError
 
 STEP = 8
-"""Probabilities are kept of every so many-th pixel in rows and in columns: of all they would outweigh the network."""
+"""Golden probabilities are stored for every eighth pixel of rows and columns: all would outweigh the network."""
 
 
 def save_parser(net: ParsingNet, folder: str | Path, config: dict) -> None:
-    """Writes a release: `model.safetensors` (float16), `golden.safetensors`, `config.json` and the card `README.md`.
+    """Write a release: `model.safetensors` (float16), `golden.safetensors`, `config.json` and the card `README.md`.
 
     Args:
         net: the trained network.
-        folder: made if it is not there.
+        folder: created if missing.
         config: needs `backbone`, `width` and `size` (height, width); `labels`, `mean`, `std` and `sha256` are added.
             The card shows `command`, `images`, `epochs`, `minutes`, `seed`, `code_revision`, `init`, `figures` (by
-            source, of `eval.parsers.figures.measure`), `note`, `limits` and `license`, and its name has `tag`.
+            source, of `eval.parsers.figures.measure`), `note`, `limits` and `license`; `tag` is part of its name.
 
     Raises:
-        ParserError: a weight is not finite as float16.
+        ParserError: a weight is not finite in float16.
     """
     folder, stored = Path(folder), as_stored(net)
     config = {**config, 'labels': LABELS, 'mean': MEAN, 'std': STD}
@@ -51,14 +51,14 @@ def save_parser(net: ParsingNet, folder: str | Path, config: dict) -> None:
 
 
 def make_parser_golden(parser: Parser) -> dict[str, Tensor]:
-    """Two pictures at the network's size and what the parser makes of them, in float32 on the CPU.
+    """Make two images at the network's input size and the parser's outputs, in float32 on the CPU.
 
     Args:
-        parser: on the CPU; it computes in float32 from now on.
+        parser: on the CPU; its precision is set to float32.
 
     Returns:
-        `images` (2, H, W, 3) uint8; `label_maps` (2, H, W) uint8 in `LABELS`; `probabilities` (2, K, h, w) float32,
-        those of every eighth pixel.
+        `images` (2, H, W, 3) uint8; `label_maps` (2, H, W) uint8, indices in `LABELS`; `probabilities` (2, K, h, w)
+        float32, for every eighth pixel of rows and columns.
     """
     images = make_pictures(*parser.letterbox.size)
     label_maps, probabilities = _answer(parser, images)
@@ -66,14 +66,14 @@ def make_parser_golden(parser: Parser) -> dict[str, Tensor]:
 
 
 def parser_deviations(folder: Path, golden: dict[str, Tensor]) -> dict[str, float]:
-    """How far a released parser is from its golden tensors.
+    """Return the largest deviations of a released parser from its golden tensors.
 
     Returns:
-        `label maps`: at a pixel that comes out as another class, by how much the two classes differ in probability, so
-        that a near tie, which another machine may break the other way, does not count; and `probabilities`.
+        `label maps`: for pixels of another class, the difference in probability between the two classes, so that near
+        ties, which another machine may break the other way, do not count; and `probabilities`.
 
     Raises:
-        ReleaseError: the golden tensors are not of its size.
+        ReleaseError: the golden images do not have its input size.
         ParserError: it cannot be loaded.
     """
     parser = load_folder(folder)
@@ -90,7 +90,7 @@ def parser_deviations(folder: Path, golden: dict[str, Tensor]) -> dict[str, floa
 
 @torch.inference_mode()
 def _answer(parser: Parser, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Label maps (B, H, W) and probabilities (B, K, H, W) of images (B, H, W, 3)."""
+    """Return label maps (B, H, W) and probabilities (B, K, H, W) of images (B, H, W, 3), in float32."""
     parser.precision = 'fp32'
     label_maps = torch.from_numpy(np.stack(parser.parse([Image.fromarray(image) for image in images.numpy()])))
     inputs = normalise(images.movedim(-1, 1)).contiguous(memory_format=torch.channels_last)
@@ -102,18 +102,18 @@ def _sample(probabilities: Tensor) -> Tensor:
 
 
 def save_parser_again(name: str, folder: str | Path) -> Path:
-    """Save a parser of our own as a complete release folder, with what it records of itself.
+    """Save a zoo parser as a complete release folder, with what its config.json records.
 
     Args:
         name: as for `load_parser`.
-        folder: made when missing; existing files are replaced.
+        folder: created if missing; existing files are replaced.
 
     Raises:
-        ReleaseError: the parser is not one of our own.
+        ReleaseError: the parser is not a zoo parser.
         ParserError: it cannot be loaded.
     """
     parser = load_parser(name)
     if not isinstance(parser, Parser):
-        raise ReleaseError(f'{name}: only parsers of our own are released: bundled, a folder, or hf-hub:org/name')
+        raise ReleaseError(f'{name}: only zoo parsers can be released: bundled, a folder, or hf-hub:org/name')
     save_parser(parser.net, folder, parser.config)
     return Path(folder)

@@ -17,19 +17,19 @@ from ifd_zoo.releases.remote import HUB_ERRORS, explain
 class Pushed(NamedTuple):
     repo: str
     commit: str
-    """Commit of the repository afterwards."""
+    """Commit of the repository after the push."""
     url: str
     changed: bool
-    """False when the Hub had all of it already."""
+    """False if the Hub had all files already."""
 
 
 def repo_name(folder: str | Path, organisation: str | None = None, name: str | None = None) -> str:
-    """`org/name` that a release is published as.
+    """Return the `org/name` under which a release is published.
 
     Args:
         folder: of the release.
-        organisation: an organisation or user; by default the environment variable IFD_HUB_ORG.
-        name: by default `architecture.tag`; of a parser `parser_backbone`, with `.tag` if its config.json has one.
+        organisation: an organisation or user; default: the environment variable IFD_HUB_ORG.
+        name: default: `architecture.tag`; for a parser `parser_backbone`, with `.tag` if its config.json has one.
 
     Raises:
         ReleaseError: no organisation is given.
@@ -42,15 +42,15 @@ def repo_name(folder: str | Path, organisation: str | None = None, name: str | N
 
 
 def push_release(folder: str | Path, repo: str, public: bool = False) -> Pushed:
-    """Check a release and put it on the Hub; what is there already is not sent again.
+    """Check a release and upload it to the Hub; files that are there already are not sent again.
 
     Args:
         folder: of the release.
-        repo: `org/name`, made when missing.
-        public: of a repository that is made now; one that exists stays as it is.
+        repo: `org/name`, created if missing.
+        public: make a new repository public; an existing one stays as it is.
 
     Raises:
-        ReleaseError: the release is not in order, or the Hub does not take it; one line says why.
+        ReleaseError: the release fails the check, or the Hub refuses it; one line says why.
         LoadError, ParserError: the network cannot be loaded.
     """
     folder = Path(folder).expanduser()
@@ -63,14 +63,14 @@ def push_release(folder: str | Path, repo: str, public: bool = False) -> Pushed:
             _stage(folder, Path(staging), repo)
             message = f'Release {repo.split("/")[1]}'
             commit = api.upload_folder(repo_id=repo, folder_path=staging, commit_message=message)
-    except (*HUB_ERRORS, RuntimeError) as error:  # RuntimeError: an upload that failed, the reason is its cause
+    except (*HUB_ERRORS, RuntimeError) as error:  # RuntimeError: a failed upload, with the reason as its cause
         cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
         raise ReleaseError(f'{repo}: {explain(cause, repo)}') from error
     return Pushed(repo, commit.oid, str(commit.commit_url), commit.oid != before)
 
 
 def _stage(folder: Path, staging: Path, repo: str) -> None:
-    """Link the files of a release; the card has the repository's name where the folder's card has a placeholder."""
+    """Link the files of a release in `staging`, with the repository's name for the placeholder in the card."""
     for name in {*RELEASE_FILES} - {CARD}:
         (staging / name).symlink_to((folder / name).resolve())
     (staging / CARD).write_text((folder / CARD).read_text().replace(f'ORG/{_name(folder)}', repo))
@@ -85,17 +85,17 @@ def _head(api: HfApi, repo: str) -> str | None:
     try:
         return api.model_info(repo).sha
     except RepositoryNotFoundError:
-        return None  # made a moment ago, and not there yet on every machine of the Hub
+        return None  # just created, and not known yet to every server of the Hub
 
 
 def list_files(folder: str | Path) -> list[tuple[str, int]]:
-    """Name and size in bytes of every file that would be published.
+    """Return name and size in bytes of every file that would be published.
 
     Raises:
-        ReleaseError: one is missing.
+        ReleaseError: a file is missing.
     """
     folder = Path(folder).expanduser()
     missing = [name for name in RELEASE_FILES if not (folder / name).is_file()]
     if missing:
-        raise ReleaseError(f'{folder}: no {", ".join(missing)}; `python -m ifd_zoo.hub save` makes a whole release')
+        raise ReleaseError(f'{folder}: no {", ".join(missing)}; `python -m ifd_zoo.hub save` makes a complete release')
     return [(name, (folder / name).stat().st_size) for name in RELEASE_FILES]

@@ -36,25 +36,25 @@ def save_release(
 ) -> Path:
     """Write a release folder: weights without classifiers, config.json, golden tensors and the model card.
 
-    The model itself is left as it is.
+    The model itself is not changed.
 
     Args:
         model: an architecture of the zoo.
-        folder: made when missing; existing files are replaced.
-        tag: names the training run, as in `ifd_resnet10t.synthetic`.
+        folder: created if missing; existing files are replaced.
+        tag: name of the training run, as in `ifd_resnet10t.synthetic`.
         info: JSON values: `input_size` (3, H, W), command, seed, data, figures; `feature`, the test feature as in
-            `ifd_zoo.common.choices.FEATURES`; `license` of the weights, by default
-            that of the release the model was loaded from, and none for a new training.
+            `ifd_zoo.common.choices.FEATURES`; `license` of the weights, default: that of the release from which the
+            model was loaded, none for a new training.
         precision: of the stored weights, `fp16` or `fp32`.
 
     Raises:
-        ReleaseError: a weight is too large for that precision, or the model is not made for RGB images.
+        ReleaseError: a weight is too large for that precision, or the model does not take RGB images.
     """
     folder = Path(folder)
     released, state = _released_copy(model, tag, info, PRECISIONS[precision])
     folder.mkdir(parents=True, exist_ok=True)
-    # What loading needs is in the weights too, so that the one file can be loaded alone; nothing else, such as seconds,
-    # so that equal runs give equal files. One entry only: safetensors writes several in any order.
+    # The weights file also holds what loading needs, so that it can be loaded alone, but nothing else, such as timings,
+    # so that equal runs give equal files. A single metadata entry: safetensors writes several in any order.
     _write_config(released, folder, loading_fields(info))
     with replacing(folder / WEIGHTS) as temporary:
         save_file(state, temporary, metadata={'config': (folder / CONFIG).read_text()})
@@ -67,7 +67,7 @@ def save_release(
 
 
 def as_stored(model: nn.Module, precision: str = 'fp16') -> nn.Module:
-    """A copy of the model, on its device, with the weights that `save_release` stores: what figures are to be taken of.
+    """Copy the model, on its device, with weights rounded as `save_release` stores them: measure figures on this copy.
 
     Raises:
         ReleaseError: a weight is too large for that precision.
@@ -80,7 +80,7 @@ def as_stored(model: nn.Module, precision: str = 'fp16') -> nn.Module:
 def _released_copy(
     model: nn.Module, tag: str, info: dict[str, Any], dtype: torch.dtype
 ) -> tuple[nn.Module, dict[str, torch.Tensor]]:
-    """The model as it will be loaded, and the tensors to store."""
+    """Return the model as it will be loaded, and the tensors to store."""
     architecture, model_args = model.pretrained_cfg['architecture'], dict(getattr(model, '_model_args', None) or {})
     model_args.pop('num_classes', None)
     if model_args.get('in_chans', 3) != 3:
@@ -88,7 +88,7 @@ def _released_copy(
     released = timm.create_model(architecture, num_classes=0, **model_args).eval()
     state = _stored_state(model, dtype)
     released.load_state_dict(state)
-    # A new training has nothing of what the weights table says about the weights that come with the architecture.
+    # A new training does not inherit what the weights table says about the default weights of the architecture.
     loaded = model.pretrained_cfg if getattr(model, 'release_info', None) else {}
     about = {key: loaded.get(key) for key in ('license', 'description', 'notes')}
     about['license'] = info.get('license', about['license'])
@@ -98,11 +98,11 @@ def _released_copy(
 
 
 def _stored_state(model: nn.Module, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """All but the classifiers, contiguous and on the CPU: floating-point tensors of that type, others as they are."""
+    """Return all tensors but those of classifiers, contiguous, on the CPU, floating-point ones converted to `dtype`."""
     state = {key: value for key, value in model.state_dict().items() if '.classifier.' not in key}
     before = {key: value.detach().to('cpu').contiguous() for key, value in state.items()}
     after = {key: value.to(dtype) if value.is_floating_point() else value for key, value in before.items()}
-    # A training that has diverged is measured and seen in its figures; here only what rounding breaks is refused.
+    # Refuse only what rounding breaks: a training that has diverged shows in its figures.
     broken = [key for key, value in after.items() if not torch.equal(value.isfinite(), before[key].isfinite())]
     if broken:
         raise ReleaseError(f'too large for {str(dtype).removeprefix("torch.")}: {", ".join(broken[:3])}')
@@ -115,12 +115,12 @@ def _write_config(model: nn.Module, folder: Path, info: dict[str, Any]) -> None:
 
 
 def write_card(folder: str | Path) -> Path:
-    """Write the model card README.md of a release from its config.json; returns its path.
+    """Write the model card README.md of a release from its config.json, and return its path.
 
     Raises:
         LoadError: config.json is missing or damaged.
     """
-    from ifd_zoo.hub.kinds import read_release  # reads YAML, which importing the zoo should not cost
+    from ifd_zoo.hub.kinds import read_release  # imported late: it needs YAML, which is slow to import
 
     kind, config = read_release(folder)
     path = Path(folder) / CARD
@@ -129,13 +129,13 @@ def write_card(folder: str | Path) -> Path:
 
 
 def find_record(source: str | Path) -> Path:
-    """The folder of a release whose record may be changed.
+    """Return the folder of a release whose config.json may be changed.
 
     Args:
         source: a bundled name or a release folder.
 
     Raises:
-        LoadError: nothing is there, or it is somebody else's: from the Hub, or weights alone.
+        LoadError: nothing is found, or it may not be changed: a release on the Hub, or weights alone.
     """
     folder = find_release(source).weights.parent
     if str(source).startswith(PREFIX) or not (folder / CONFIG).is_file():
@@ -144,7 +144,7 @@ def find_record(source: str | Path) -> Path:
 
 
 def update_record(folder: Path, **fields: Any) -> None:
-    """Put fields beside what a release records, or in their place, and write its card again."""
+    """Add or replace fields in a release's section `ifd`, and rewrite its card."""
     config = read_config(folder / CONFIG, ModelConfig)
     config['ifd'] = config.get('ifd', {}) | fields
     with replacing(folder / CONFIG) as temporary:
@@ -153,14 +153,14 @@ def update_record(folder: Path, **fields: Any) -> None:
 
 
 def release_name(config: dict[str, Any]) -> str:
-    """`architecture.tag` of a release's config."""
+    """Return `architecture.tag` of a release's config."""
     return '.'.join(filter(None, (config['architecture'], config['pretrained_cfg'].get('tag'))))
 
 
 def code_revision() -> str | None:
-    """The commit of this code, with `-dirty` when files differ from it; None outside of its git repository."""
+    """Return the commit of this code, with `-dirty` if files differ from it; None outside its git repository."""
     root = Path(__file__).resolve().parents[2]
-    if not (root / '.git').exists():  # installed, perhaps within the repository of something else
+    if not (root / '.git').exists():  # installed, perhaps inside another repository
         return None
     try:
         command = ['git', 'describe', '--always', '--abbrev=40', '--dirty', '--exclude', '*']
@@ -171,12 +171,12 @@ def code_revision() -> str | None:
 
 
 def save_again(model: nn.Module, folder: str | Path, license: str | None = None) -> Path:
-    """Save a loaded model as a complete release folder, with what its own release recorded. Errors as `save_release`.
+    """Save a loaded model as a complete release folder, with what its release records. Errors as for `save_release`.
 
     Args:
-        model: of `load_model`.
+        model: from `load_model`.
         folder: as for `save_release`.
-        license: of the weights; default: what the model's own release says.
+        license: of the weights; default: that of the model's own release.
     """
     info = {key: value for key, value in model.release_info.items() if key not in ('precision', 'sha256')}
     info.setdefault('input_size', list(model.pretrained_cfg['input_size']))
