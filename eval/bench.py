@@ -51,7 +51,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def find(name: str) -> Callable[..., list[Row]]:
+def import_benchmark(name: str) -> Callable[..., list[Row]]:
     """Import a benchmark: a function of the data folder and the number of rounds that returns rows."""
     module, _, function = BENCHMARKS[name].partition(':')
     return getattr(import_module(f'eval.benchmarks.{module}'), function)
@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
         root = args.root or make_pictures(Path(temporary))
         for name in [name for name in BENCHMARKS if not args.only or name in args.only]:
             try:
-                rows += find(name)(root, rounds=args.rounds, **more.get(name, {}))
+                rows += import_benchmark(name)(root, rounds=args.rounds, **more.get(name, {}))
             except MissingExtra as error:
                 print(f'{name}: left out: {error}', file=sys.stderr)
     print(table(rows, read_ratios(args.compare) if args.compare else None))

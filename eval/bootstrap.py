@@ -29,7 +29,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def over_people(values: np.ndarray, pids: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+def bootstrap_mean(values: np.ndarray, pids: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
     """Return the mean and its 95 % bootstrap interval; people are resampled, each with all of their queries.
 
     For a paired difference, pass the differences of two models, query by query.
@@ -95,11 +95,11 @@ def paired_rows(names: Sequence[str], trainings: Sequence[Sequence[Sequence[Answ
             row = {'protocol': reference.protocol, 'row': name}
             for figure, score in SCORES.items():
                 values, first = (np.stack([score(one) for one in side]).astype(float) for side in (scores, own[0]))
-                row[figure] = in_percent(over_people(values, reference.pids))
+                row[figure] = in_percent(bootstrap_mean(values, reference.pids))
                 if name != names[0]:
                     if len(values) != len(first):
                         values, first = values.mean(0), first.mean(0)
-                    row[f'{figure}_difference'] = in_percent(over_people(values - first, reference.pids))
+                    row[f'{figure}_difference'] = in_percent(bootstrap_mean(values - first, reference.pids))
             rows.append(row)
     return rows
 

@@ -24,7 +24,7 @@ if __name__ == '__main__':
 
 from tqdm import tqdm
 
-from eval.valid_queries import fewest_valid, nothing_to_measure, reason_text
+from eval.valid_queries import fewest_valid, reason_text, reasons_unmeasurable
 from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative
 from ifd_zoo.common.files import hash_file
 from ifd_zoo.common.tables import markdown_table
@@ -35,7 +35,7 @@ from ifd_zoo.images.formats import (
     HEAD_BYTES,
     SUFFIXES,
     UNREAD_SUFFIXES,
-    fault_of,
+    describe_fault,
     is_hidden,
     list_pictures,
     picture_suffix,
@@ -103,7 +103,7 @@ def protocol_table(dataset: ReIDDataset) -> str:
     return markdown_table(lines)
 
 
-def left_out(places: Iterable[tuple[Path, str]]) -> list[str]:
+def ignored_images(places: Iterable[tuple[Path, str]]) -> list[str]:
     """List the images in a data set's folders that its reader ignores, and why; hidden files are left out.
 
     Args:
@@ -130,7 +130,7 @@ def _fault(path: Path, folder: Path, pattern: str) -> str | None:
         head = file.read(HEAD_BYTES)
     if right := picture_suffix(head):
         return f'is an image without an image suffix; rename it to end in {right}'
-    return fault_of(head, path.name) if suffix in UNREAD_SUFFIXES else None
+    return describe_fault(head, path.name) if suffix in UNREAD_SUFFIXES else None
 
 
 def inspect(record: Record, masks: bool) -> Inspection:
@@ -202,8 +202,8 @@ def main(argv: list[str] | None = None) -> int:
     records = dataset.records
     inspections = inspect_all(records, args.masks, args.workers)
     faults = {
-        'why nothing can be measured': nothing_to_measure(dataset),
-        'images in a split that are ignored': left_out(dataset.places),
+        'why nothing can be measured': reasons_unmeasurable(dataset),
+        'images in a split that are ignored': ignored_images(dataset.places),
         'images that cannot be read': [i.image for i in inspections.values() if i.image],
     }
     if args.masks:

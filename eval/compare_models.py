@@ -95,7 +95,9 @@ def identify(root: Path, masks: str, device: str | None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def kept(args: argparse.Namespace, model: nn.Module, words: tuple[str, ...], measure: Callable) -> dict[str, Any]:
+def load_or_measure(
+    args: argparse.Namespace, model: nn.Module, words: tuple[str, ...], measure: Callable
+) -> dict[str, Any]:
     """Return the result of `measure`, stored in a file named after the model and `words`; a stored one is reused."""
     words = (model.pretrained_cfg['architecture'], hash_weights(model)[:12], feature_name(model), *words)
     path = args.output / 'measured' / f'{"-".join(word.replace("/", "_") for word in words)}.json'
@@ -125,7 +127,7 @@ def measure_all(tasks: list[Task], args: argparse.Namespace) -> Iterator[tuple[T
     for task in tqdm(tasks, desc='compare', unit=' measurements'):
         precision = choose_precision(task.model, pick_device(args.device), args.precision)
         words = (task.test, task.masks, precision, identity(*_folder_and_masks(task, args), args.device))
-        yield task, kept(args, task.model, words, partial(measure_task, task, precision, args))
+        yield task, load_or_measure(args, task.model, words, partial(measure_task, task, precision, args))
 
 
 def summarise_rows(measured: Sequence[tuple[str, str, str, dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -207,7 +209,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     device = str(pick_device(args.device))
     costs = {}
     for label, (model, *_) in trained:
-        costs[label] = kept(args, model, ('cost', device), partial(measure_cost, model, photos, args.device))
+        costs[label] = load_or_measure(args, model, ('cost', device), partial(measure_cost, model, photos, args.device))
     report = {
         'data': args.root.expanduser().resolve().name,
         'precision': args.precision,

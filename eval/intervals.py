@@ -20,14 +20,14 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from eval.reports.rows import add_rows
-from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, share
+from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, fraction
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = ArgumentParser('eval/intervals.py', description=__doc__)
     add_rows(parser, '; differences are to the first row')
     add_data_flags(parser, 'masks', 'workers', 'device')
-    parser.add_argument('--wrong', type=share, default=0.0, help="share of images given another image's label map")
+    parser.add_argument('--wrong', type=fraction, default=0.0, help="share of images given another image's label map")
     parser.add_argument('--json', type=Path, help='file for the figures')
     return parser.parse_args(argv)
 

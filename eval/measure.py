@@ -17,7 +17,7 @@ from eval.reports.metric_tables import distinct_records, markdown_report, measur
 from eval.reports.page import write_html
 from eval.reports.paper import reference
 from eval.rerank import Reranking
-from eval.valid_queries import empty_protocols, nothing_to_measure
+from eval.valid_queries import empty_protocols, reasons_unmeasurable
 from ifd_zoo.common.choices import LABEL_MAPS
 from ifd_zoo.datasets import DatasetError, Protocol, Record, load_dataset
 from ifd_zoo.datasets.base import MODES
@@ -64,14 +64,14 @@ def load_protocols(setting: Setting, masks: MaskSource, maps: Path) -> tuple[Pro
     """Load the protocols of a data set, their records with the label maps of `masks`."""
     root = setting.root.expanduser()
     dataset = load_dataset(setting.data, root)
-    if reasons := nothing_to_measure(dataset):
+    if reasons := reasons_unmeasurable(dataset):
         raise DatasetError('\n'.join(reasons))
     records = distinct_records(dataset.protocols)
-    masked = with_wrong_maps(masks.apply(records, root, maps), setting.wrong)
+    masked = with_swapped_maps(masks.apply(records, root, maps), setting.wrong)
     return dataset.with_records(dict(zip(records, masked, strict=True))).protocols
 
 
-def with_wrong_maps(records: Sequence[Record], share: float, seed: int = 0) -> list[Record]:
+def with_swapped_maps(records: Sequence[Record], share: float, seed: int = 0) -> list[Record]:
     """Exchange the label maps within a random share of the records; their images must have one size.
 
     Raises:
@@ -150,11 +150,12 @@ def find_own_record(args: argparse.Namespace) -> Path:
     root = {'folder': args.root.expanduser().resolve().name} if args.data == 'folder' else {}
     these = {'name': args.data, **root}
     if any(own.get(key) != value for key, value in these.items()):
-        raise LoadError(f'--record: the card of {args.model} describes {_said(own)}, but this is {_said(these)}')
+        card, data = describe_data(own), describe_data(these)
+        raise LoadError(f'--record: the card of {args.model} describes {card}, but this is {data}')
     return folder
 
 
-def _said(data: dict) -> str:
+def describe_data(data: dict) -> str:
     return ', '.join(str(data[key]) for key in ('name', 'folder') if key in data) or 'unnamed data'
 
 
@@ -164,7 +165,7 @@ def record_figures(folder: Path, measurement: Measurement) -> None:
     update_record(folder, figures=measurement.report['protocols'], data=data)
 
 
-def count_first(embeddings: np.ndarray, records: Sequence[Record]) -> tuple[int, int]:
+def count_rank1_hits(embeddings: np.ndarray, records: Sequence[Record]) -> tuple[int, int]:
     """Count rank-1 hits and valid queries over all modes, with every image as a query among all others."""
     labels = labels_of(records)
     hits = queries = 0
@@ -185,8 +186,8 @@ def compare_embeddings(exact: np.ndarray, rounded: np.ndarray, records: Sequence
         `rank1` in percent over all modes together, and `rank1_change` to float32 in percentage points.
     """
     cosines = (exact.astype(np.float64) * rounded).sum(1)
-    before, queries = count_first(exact, records)
-    after, _ = count_first(rounded, records)
+    before, queries = count_rank1_hits(exact, records)
+    after, _ = count_rank1_hits(rounded, records)
     if not queries:
         raise DatasetError('no test image has a right answer, so rank-1 cannot be compared')
     return {

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ifd_zoo.hub import LoadError
-from ifd_zoo.models.backbone import fitting, read_weights
+from ifd_zoo.models.backbone import match_weights, read_weights
 from ifd_zoo.models.features import feature_of
 from ifd_zoo.models.layers import IFDOutput
 
@@ -108,7 +108,7 @@ class ImageNetFeatures(nn.Module):
             raise LoadError(f'timm has no network {backbone!r}')
         self.net = timm.create_model(backbone, num_classes=0)
         try:
-            self.net.load_state_dict(fitting(read_weights(weights), self.net.state_dict(), str(weights)))
+            self.net.load_state_dict(match_weights(read_weights(weights), self.net.state_dict(), str(weights)))
         except ValueError as error:
             raise LoadError(str(error)) from error
         usual = timm.get_pretrained_cfg(backbone)

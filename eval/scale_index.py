@@ -14,7 +14,7 @@ import torch
 from tqdm import tqdm
 
 from eval.scale import PERSON
-from ifd_zoo.index import GalleryIndex, Only, Row, approximate
+from ifd_zoo.index import GalleryIndex, Row, SearchFilter, approximate
 
 T = TypeVar('T')
 BLOCK = 50_000  # rows added at once
@@ -104,7 +104,7 @@ def compare_with_unit(index: GalleryIndex, rounds: int) -> Iterator[Figure]:
         note = f'its unit {1000 * unit:,.1f} ms with {torch.get_num_threads()} threads'
         yield Figure(what, 1000 * ours, 'ms', note)
         yield Figure(f'{what}: ratio to its unit', ours / unit, '')
-    only = Only(camids=['3'], since=START + timedelta(hours=1))
+    only = SearchFilter(camids=['3'], since=START + timedelta(hours=1))
     seconds = min(timed(lambda: index.search(queries[:1], TOP_K, only))[0] for _ in range(rounds))
     yield Figure(f'exact search, {len(memory):,} rows, 1 query, of one camera', 1000 * seconds, 'ms')
 
@@ -135,7 +135,7 @@ def bench_approximate(index: GalleryIndex, kind: str, rounds: int) -> Iterator[F
         seconds = min(timed(lambda some=some: index.search(some, TOP_K, near=True))[0] for _ in range(rounds))
         yield Figure(f'{kind}: search, {number} quer{"y" if number == 1 else "ies"}', 1000 * seconds, 'ms')
     for who, queries in (('people in the index', known), ('strangers', strangers)):
-        recall = approximate.shared(index.search(queries), index.search(queries, near=True))
+        recall = approximate.measure_recall(index.search(queries), index.search(queries, near=True))
         yield Figure(f'{kind}: recall@10, {who}', recall, '', 'against exact search; 100 other queries')
 
 

@@ -57,7 +57,7 @@ def empty_protocols(protocols: Iterable[Protocol]) -> dict[str, str]:
     }
 
 
-def nothing_to_measure(dataset: ReIDDataset) -> list[str]:
+def reasons_unmeasurable(dataset: ReIDDataset) -> list[str]:
     """Explain why no protocol of a data set can be measured; empty if one can."""
     if not dataset.protocols:
         return [dataset.lacks]

@@ -55,7 +55,7 @@ class Cluster(NamedTuple):
 
         threads = torch.get_num_threads()
         cores, gpus = (1, 1) if self.device.type == 'cuda' else (threads, 0)
-        places = min(_count_places(ray.nodes(), cores, gpus), len(batches))
+        places = min(_count_actors(ray.nodes(), cores, gpus), len(batches))
         # At most two batches wait for a slow actor.
         sizes = {'min_size': 1, 'initial_size': places, 'max_size': places, 'max_tasks_in_flight_per_actor': 2}
         rows = [{'batch': place, 'photos': pickle.dumps(batch)} for place, batch in enumerate(batches)]
@@ -79,7 +79,7 @@ def cluster_at(address: str | None, device: torch.device) -> Cluster | None:
     return None if address is None else Cluster(address, device)
 
 
-def work_through(
+def process_batches(
     work: Work,
     photos: Mapping[Key, Photo],
     write: Callable[[dict[Key, Result]], None],
@@ -120,7 +120,7 @@ def work_through(
 
 @contextmanager
 def bar(total: int, title: str, **options: Any) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar and yield it as the `progress` of `work_through`; options as for `tqdm`."""
+    """Show a progress bar and yield it as the `progress` of `process_batches`; options as for `tqdm`."""
     with tqdm(total=total, desc=title, unit=' images', **options) as shown:
         yield lambda number: shown.update(number - shown.n)
 
@@ -175,7 +175,7 @@ def _connect(address: str) -> Any:
     return ray
 
 
-def _count_places(nodes: Sequence[Mapping[str, Any]], cores: int, gpus: int) -> int:
+def _count_actors(nodes: Sequence[Mapping[str, Any]], cores: int, gpus: int) -> int:
     """Return the number of actors that the machines of a cluster have room for."""
     need = {'CPU': cores, 'GPU': gpus}
     found = [node['Resources'] for node in nodes if node['Alive']]

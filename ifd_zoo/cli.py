@@ -56,7 +56,7 @@ def not_negative(text: str) -> int:
     return int(text)
 
 
-def share(text: str) -> float:
+def fraction(text: str) -> float:
     """Parse a number from 0 to 1. Raises argparse.ArgumentTypeError."""
     try:
         value = float(text)

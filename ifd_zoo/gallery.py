@@ -13,7 +13,7 @@ import numpy as np
 from ifd_zoo.common.recent import Recent
 from ifd_zoo.explain.overlays import PhotoView, make_photo_view
 from ifd_zoo.images.loading import ImageError, load_image
-from ifd_zoo.models.batching import on_each_core, share_out
+from ifd_zoo.models.batching import parallel_map, split_batches
 from ifd_zoo.models.features import embedding_size
 from ifd_zoo.predictor import Predictor, rank_embeddings
 
@@ -78,13 +78,13 @@ def embed_files(predictor: Predictor, files: Sequence[PhotoFile], progress: Prog
     """Embed photo files, a few at a time."""
     embeddings = [np.empty((0, embedding_size(predictor.model)), dtype=np.float32)]
     indices, skipped = [], []
-    chunks = share_out(len(files), CHUNK, predictor.device)
+    chunks = split_batches(len(files), CHUNK, predictor.device)
 
     def embed(chunk: slice) -> Embedded:
         return _embed_chunk(predictor, files[chunk])
 
     progress(0)
-    for chunk, part in zip(chunks, on_each_core(embed, chunks, predictor.device), strict=True):
+    for chunk, part in zip(chunks, parallel_map(embed, chunks, predictor.device), strict=True):
         embeddings.append(part.embeddings)
         indices += [chunk.start + index for index in part.indices]
         skipped += part.skipped
@@ -103,7 +103,7 @@ def _embed_chunk(predictor: Predictor, files: Sequence[PhotoFile]) -> Embedded:
     return Embedded(predictor.embed(photos), indices, skipped)
 
 
-class RememberedEmbeddings:
+class CachedEmbeddings:
     """`embed_files` with a cache by content for each predictor. Thread-safe."""
 
     def __init__(self, most: int = REMEMBERED) -> None:

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ifd_zoo.gallery import PHOTO_SIDE, Embedded, PhotoFile, Progress, RememberedEmbeddings, no_progress, stamp
+from ifd_zoo.gallery import PHOTO_SIDE, CachedEmbeddings, Embedded, PhotoFile, Progress, no_progress, stamp
 from ifd_zoo.images.loading import load_image
 from ifd_zoo.index import GalleryIndex, IndexFile, fill, index_key
 from ifd_zoo.models.features import embedding_size
@@ -42,7 +42,7 @@ class IndexedFolder:
         looking: AbstractContextManager = nullcontext(),  # noqa: B008  (has no state)
     ) -> None:
         self.files, self.root, self._looking = files, root, looking
-        self._others = RememberedEmbeddings()
+        self._others = CachedEmbeddings()
         self._building = Lock()
         self._ready: WeakKeyDictionary[Predictor, _Known] = WeakKeyDictionary()
         self._places = {file: place for place, file in enumerate(self.files)}

@@ -14,15 +14,15 @@ from torch import Tensor, nn
 
 from ifd_zoo.common.choices import DEFAULT_MODEL
 from ifd_zoo.hub import eval_transform, load_model
-from ifd_zoo.hub.loading import warn_of_fresh
+from ifd_zoo.hub.loading import warn_if_untrained
 from ifd_zoo.images.loading import load_image, shrink_like
 from ifd_zoo.masks import class_mask
-from ifd_zoo.models.batching import batch_size_for, on_each_core, share_out
+from ifd_zoo.models.batching import batch_size_for, parallel_map, split_batches
 from ifd_zoo.models.features import embedding_size, with_feature
 from ifd_zoo.models.inference import choose_precision, infer, pick_device, precision
 from ifd_zoo.parsing import NoParser, load_parser
 from ifd_zoo.parsing.base import NetworkParser
-from ifd_zoo.parsing.people import cut_people, require_sight
+from ifd_zoo.parsing.people import crop_people, require_pixel_parser
 
 ImageSource = Image.Image | np.ndarray | str | Path
 """Types that `ifd_zoo.images.loading.load_image` accepts."""
@@ -88,7 +88,7 @@ class Predictor:
     ) -> None:
         self.device, self.flip, self.crop = pick_device(device), flip, crop
         if isinstance(model, nn.Module):
-            warn_of_fresh(model)
+            warn_if_untrained(model)
         else:
             model = load_model(model)
         model = with_feature(model, feature)
@@ -104,7 +104,7 @@ class Predictor:
             if precision == 'fp32' and isinstance(self.parser, NetworkParser):
                 self.parser.precision = precision
         if crop:
-            require_sight(self.parser)
+            require_pixel_parser(self.parser)
         self.transform = eval_transform(model)
         self.batch_size = batch_size or batch_size_for(self.model, self.transform.size)
 
@@ -168,10 +168,10 @@ class Predictor:
             batch = [_load(image, part.start + i) for i, image in enumerate(images[part])]
             if self.crop and label_maps is None:
                 names = [os.path.basename(one.filename) or f'image {part.start + i}' for i, one in enumerate(batch)]
-                batch = cut_people(batch, names, self.parser)
+                batch = crop_people(batch, names, self.parser)
             return function(batch, None if label_maps is None else list(map(_shrunk, label_maps[part], batch)))
 
-        return on_each_core(work, share_out(len(images), self.batch_size, self.device), self.device)
+        return parallel_map(work, split_batches(len(images), self.batch_size, self.device), self.device)
 
     def _analyze(self, batch: list[Image.Image], label_maps: list[np.ndarray] | None) -> list[Analysis]:
         label_maps = self._parse(batch) if label_maps is None else label_maps

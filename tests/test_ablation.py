@@ -15,7 +15,7 @@ from tests.trees import write_folder_tree
 from train import ablation
 from train.recipes import RECIPES
 from train.studies.jobs import Job, JobError, run_jobs
-from train.studies.rows import ARMS, STUDIES, settings
+from train.studies.rows import ROW_SETTINGS, STUDIES, settings
 
 SCRIPT = Path(ablation.__file__)
 SMALL = (
@@ -26,7 +26,7 @@ SMALL = (
 
 def write_release(output, arm, seed, changed=()):
     """A finished run as `train/run.py` would leave it, with figures that depend on arm and seed."""
-    level = 10 * list(ARMS).index(arm) + seed
+    level = 10 * list(ROW_SETTINGS).index(arm) + seed
     decided = {'recipe': 'ablation', 'data': 'folder', 'seed': seed, **settings(arm, RECIPES['ablation'])}
     record = {
         'figures': figures([(level, level / 2), (level + 1, level / 3), (level + 2, level / 4)]),
@@ -280,7 +280,7 @@ def test_the_command_line_imports_neither_matplotlib_nor_torch():
 
 
 def test_a_row_may_decide_any_field_of_the_training(monkeypatch, tmp_path):
-    monkeypatch.setitem(ARMS, 'ifd-smooth', {'variant': 'ifd', 'label_smoothing': 0.3})
+    monkeypatch.setitem(ROW_SETTINGS, 'ifd-smooth', {'variant': 'ifd', 'label_smoothing': 0.3})
     monkeypatch.setitem(STUDIES, 'smoothing', {'ifd': 'IFD', 'ifd-smooth': 'smoother'})
     args = ablation.parse_args(['--root', 'x', '--output', str(tmp_path), '--study', 'smoothing'])
     assert 'label_smoothing' in ablation.Ablation(args).free

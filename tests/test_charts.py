@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from eval.reports.charts import curve_chart, histogram_chart
-from ifd_zoo.explain.charts import COLOURS, svg_chart, writable
+from ifd_zoo.explain.charts import COLOURS, clean_text, svg_chart
 from ifd_zoo.recolour import Series, movement_chart
 
 SVG = '{http://www.w3.org/2000/svg}'
@@ -75,5 +75,5 @@ def test_a_note_is_shown_at_its_artist():
 
 
 def test_text_of_any_kind_is_made_writable():
-    assert writable('a\nb\x00\ud800') == 'a b\ufffd\ufffd'
-    assert [writable('0123456789', most) for most in (4, 5, 10)] == ['01\u20269', '01\u202689', '0123456789']
+    assert clean_text('a\nb\x00\ud800') == 'a b\ufffd\ufffd'
+    assert [clean_text('0123456789', most) for most in (4, 5, 10)] == ['01\u20269', '01\u202689', '0123456789']

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ifd_zoo.labels import LABELS
-from ifd_zoo.models.backbone import Backbone, fitting
+from ifd_zoo.models.backbone import Backbone, match_weights
 from ifd_zoo.parsing import ParserError
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import normalise
@@ -32,14 +32,14 @@ def test_weights_fit_by_name_and_by_order_and_no_other_way(published):
     renamed = enumerate(published.state_dict().items())
     by_order = {f'_layers.{index}.{name.split(".")[-1]}': value for index, (name, value) in renamed}
     for weights in (by_name, by_order):
-        found = fitting(weights, expected, 'file')
+        found = match_weights(weights, expected, 'file')
         assert found.keys() == expected.keys()
         assert all(torch.equal(found[key], published.state_dict()[key]) for key in expected if 'num_batches' not in key)
     shifted = dict(list(by_order.items())[1:])
     with pytest.raises(ValueError, match='file: .* of 2.. tensors do not fit by name or order: conv_stem.weight'):
-        fitting(shifted, expected, 'file')
+        match_weights(shifted, expected, 'file')
     with pytest.raises(ValueError, match='do not fit'):
-        fitting({}, expected, 'file')
+        match_weights({}, expected, 'file')
 
 
 def test_an_adapted_encoder_sees_our_images_as_the_published_one_sees_its_own(published, tmp_path):
@@ -86,7 +86,7 @@ def test_weights_that_are_no_finite_numbers_are_refused_with_the_tensors_name(pu
     state = published.state_dict()
     for change, fault in ((lambda v: v / 0, 'not finite'), (torch.Tensor.char, 'of type int8')):
         with pytest.raises(ValueError, match=f'file: conv_stem.weight .*{fault}'):
-            fitting(state | {'conv_stem.weight': change(state['conv_stem.weight'])}, expected, 'file')
+            match_weights(state | {'conv_stem.weight': change(state['conv_stem.weight'])}, expected, 'file')
         backbone = Backbone('test_efficientnet')
         weights = {key: change(value) for key, value in backbone.net.state_dict().items()}
         with pytest.raises(ValueError, match=f'file: .*weight .*{fault}'):

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, RememberedEmbeddings, embed_files, make_photo_views, search, shorten
+from ifd_zoo.gallery import PHOTO_SIDE, CachedEmbeddings, PhotoFile, embed_files, make_photo_views, search, shorten
 from ifd_zoo.images.loading import ImageError
-from ifd_zoo.models.batching import on_each_core
+from ifd_zoo.models.batching import parallel_map
 from ifd_zoo.predictor import Analysis
 
 
@@ -95,7 +95,7 @@ def test_progress_counts_up_from_nothing(photos):
 
 
 def test_remembered_embeddings_are_the_same_and_made_once(photos, tmp_path):
-    predictor, embed = BrightnessPredictor(), RememberedEmbeddings()
+    predictor, embed = BrightnessPredictor(), CachedEmbeddings()
     (tmp_path / 'x').write_bytes(b'no picture')
     files = [photos[0], PhotoFile(tmp_path / 'x', 'x.jpg'), *photos]
     first, plain = embed(predictor, files), embed_files(BrightnessPredictor(), files)
@@ -111,7 +111,7 @@ def test_remembered_embeddings_are_the_same_and_made_once(photos, tmp_path):
 
 
 def test_more_embeddings_than_are_remembered_are_still_given(photos):
-    embed, predictor = RememberedEmbeddings(most=3), BrightnessPredictor()
+    embed, predictor = CachedEmbeddings(most=3), BrightnessPredictor()
     for _ in range(2):
         assert len(embed(predictor, photos).embeddings) == 10
     assert predictor.embedded >= 10 + 7
@@ -133,7 +133,7 @@ def test_work_on_each_core_comes_back_in_order_and_leaves_the_threads_of_torch_a
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        assert list(on_each_core(lambda work: work * 2, range(20), torch.device('cpu'))) == list(range(0, 40, 2))
+        assert list(parallel_map(lambda work: work * 2, range(20), torch.device('cpu'))) == list(range(0, 40, 2))
         assert torch.get_num_threads() == 3
         with ThreadPoolExecutor(1) as later:
             assert later.submit(torch.get_num_threads).result() == 3
@@ -150,7 +150,7 @@ def test_work_is_dropped_when_nobody_asks_for_it_any_more():
 
     torch.set_num_threads(2)
     try:
-        results = on_each_core(work, range(200), torch.device('cpu'))
+        results = parallel_map(work, range(200), torch.device('cpu'))
         next(results)
         results.close()
         assert len(begun) < 100

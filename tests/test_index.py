@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from eval.scale import PERSON
 from eval.scale_index import people
 from ifd_zoo.common.choices import APPROXIMATE
-from ifd_zoo.index import GalleryIndex, GalleryIndexError, Only, Row, approximate, ranking
+from ifd_zoo.index import GalleryIndex, GalleryIndexError, Row, SearchFilter, approximate, ranking
 from ifd_zoo.predictor import rank_embeddings
 
 KEY = {'model': 'a', 'weights_sha256': 'b', 'input_size': (256, 128)}
@@ -101,11 +101,13 @@ def test_an_index_is_the_same_when_opened_again_and_embeddings_are_known_by_cont
 
 
 FILTERS = [
-    (Only(), 'abcde'), (Only(pids=['p']), 'ac'), (Only(camids=['2', '3']), 'bcde'), (Only(['p', 'q'], ['2']), 'bc'),
-    (Only(since=START + timedelta(hours=2)), 'cde'), (Only(until=START + timedelta(hours=2)), 'abc'),
-    (Only(since=START + timedelta(hours=1), until=START + timedelta(hours=3)), 'bcd'),
-    (Only(pids=["o'x"]), 'e'), (Only(pids=["' OR '1' = '1"]), ''),
-    (Only(since=(START + timedelta(hours=4)).astimezone().replace(tzinfo=None)), 'e'),  # local, as a user gives it
+    (SearchFilter(), 'abcde'), (SearchFilter(pids=['p']), 'ac'),
+    (SearchFilter(camids=['2', '3']), 'bcde'), (SearchFilter(['p', 'q'], ['2']), 'bc'),
+    (SearchFilter(since=START + timedelta(hours=2)), 'cde'), (SearchFilter(until=START + timedelta(hours=2)), 'abc'),
+    (SearchFilter(since=START + timedelta(hours=1), until=START + timedelta(hours=3)), 'bcd'),
+    (SearchFilter(pids=["o'x"]), 'e'), (SearchFilter(pids=["' OR '1' = '1"]), ''),
+    # A local time, as a user gives it.
+    (SearchFilter(since=(START + timedelta(hours=4)).astimezone().replace(tzinfo=None)), 'e'),
 ]  # fmt: skip
 
 
@@ -131,7 +133,7 @@ def test_people_are_found_by_their_best_pictures_however_many_they_have(tmp_path
         best.setdefault(match.pid, match)
     assert found == [match for pid, match in best.items() if pid][:5] and found[0].pid == 'many'
     assert {match.pid for match in index.search_people(query, 99)[0]} == set(best) - {''}
-    assert [match.pid for match in index.search_people(query, 3, only=Only(['p1']))[0]] == ['p1']
+    assert [match.pid for match in index.search_people(query, 3, only=SearchFilter(['p1']))[0]] == ['p1']
 
 
 def test_persons_and_names_are_taken_out(tmp_path):
@@ -192,7 +194,8 @@ def test_approximate_search_finds_most_with_exact_similarities_and_rows_come_and
     index.add([row('new', 'p')], vectors[-1:])
     again = GalleryIndex.open(tmp_path, KEY)
     assert '0007.jpg' not in names_found(again, vectors[7], near=True)
-    assert names_found(again, vectors[-1], 1, near=True) == names_found(again, vectors[-1], only=Only(['p'])) == ['new']
+    assert names_found(again, vectors[-1], 1, near=True) == ['new']
+    assert names_found(again, vectors[-1], only=SearchFilter(['p'])) == ['new']
     assert again.search(vectors[8], 1, near=True) == again.search(vectors[8], 1)
     assert again.describe()['approximate'] and again.check() == 1499
 

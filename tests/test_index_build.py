@@ -13,7 +13,7 @@ from PIL import Image
 from ifd_zoo.common.choices import DEFAULT_MODEL
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import save_release
-from ifd_zoo.index import GalleryIndex, GalleryIndexError, IndexFile, Only, build, fill, folder_files, index_key
+from ifd_zoo.index import GalleryIndex, GalleryIndexError, IndexFile, SearchFilter, build, fill, folder_files, index_key
 from ifd_zoo.index.__main__ import main
 from ifd_zoo.parsing import NoParser
 from ifd_zoo.predictor import Predictor
@@ -62,7 +62,7 @@ def test_what_is_known_of_a_file_follows_it_without_the_model(photos, tmp_path):
     embed = Embedder()
     index, built = fill_from(tmp_path / 'index', photos, embed, 'person', keep=())
     assert embed.seen == [] and built == (10, 0, 0, 5, [])
-    (found,) = index.search(Embedder()([photos / 'p1' / '5.png']), 10, Only(['p1'], until=datetime(2002, 1, 1)))
+    (found,) = index.search(Embedder()([photos / 'p1' / '5.png']), 10, SearchFilter(['p1'], until=datetime(2002, 1, 1)))
     assert [match[:4] for match in found] == [('p1/5.png', 'p1', '', datetime.fromtimestamp(1e9, UTC))]
     assert {(row.pid, row.camid) for row in index.rows()} == {('p9', '3'), ('p9', ''), ('p1', '')}
 

@@ -20,7 +20,7 @@ from ifd_zoo.hub import list_bundled, load_model, save_release
 from ifd_zoo.images.loading import load_image
 from ifd_zoo.models import inference
 from ifd_zoo.models.backbone import ImageConv2d
-from ifd_zoo.models.batching import COPIES, MOST, batch_size_for, free_memory, of_one_size, stack_images
+from ifd_zoo.models.batching import COPIES, MOST, batch_size_for, free_memory, group_by_size, stack_images
 from ifd_zoo.models.inference import choose_precision, infer, keeps_answer, precision
 from ifd_zoo.predictor import Predictor
 from tests.trees import write_folder_tree
@@ -146,7 +146,7 @@ def test_batches_fit_into_a_quarter_of_the_free_memory(model, monkeypatch):
 
 def test_images_of_one_size_are_stacked_together():
     photos = [load_image(np.full((size, 10, 3), value, np.uint8)) for value, size in enumerate((9, 8, 9))]
-    assert of_one_size(photos) == [[0, 2], [1]]
+    assert group_by_size(photos) == [[0, 2], [1]]
     (rows, tall), (_, short) = stack_images(photos)
     assert rows == [0, 2] and tall.shape == (2, 3, 9, 10) and short.shape == (1, 3, 8, 10)
     assert tall[:, 0, 0, 0].tolist() == [0, 2] and tall.dtype == torch.uint8

@@ -8,8 +8,8 @@ import pytest
 
 from eval import intervals
 from eval import run as eval_run
-from eval.bootstrap import over_people
-from eval.measure import with_wrong_maps
+from eval.bootstrap import bootstrap_mean
+from eval.measure import with_swapped_maps
 from eval.reports.rows import Row, read_row
 from ifd_zoo.datasets import load_dataset
 from tests.extraction import MODEL
@@ -21,7 +21,7 @@ def test_people_are_drawn_whole_and_their_queries_count_alike():
     own = {pid: values[pids == pid] for pid in (2, 7, 9)}
     drawn = np.random.default_rng(0).integers(3, size=(500, 3))
     means = [np.concatenate([own[(2, 7, 9)[index]] for index in people]).mean() for people in drawn]
-    found = over_people(values, pids, resamples=500)
+    found = bootstrap_mean(values, pids, resamples=500)
     assert found.value == pytest.approx(values.mean())
     assert (found.low, found.high) == pytest.approx(tuple(np.percentile(means, [2.5, 97.5])))
 
@@ -29,24 +29,24 @@ def test_people_are_drawn_whole_and_their_queries_count_alike():
 def test_trainings_are_drawn_too_and_widen_the_interval():
     rng = np.random.default_rng(3)
     values, pids = rng.random((3, 40)) + np.array([[0.0], [0.3], [0.9]]), np.arange(40)
-    found = over_people(values, pids)
+    found = bootstrap_mean(values, pids)
     assert found.value == pytest.approx(values.mean())
-    assert found.high - found.low > 5 * (lambda one: one.high - one.low)(over_people(values.mean(0), pids))
+    assert found.high - found.low > 5 * (lambda one: one.high - one.low)(bootstrap_mean(values.mean(0), pids))
     assert found.low < values[0].mean() + 0.2 and found.high > values[2].mean() - 0.2
 
 
 def test_equal_trainings_are_as_sure_as_one():
     values = np.random.default_rng(4).random(30)
-    assert over_people(np.stack([values] * 4), np.arange(30)) == pytest.approx(over_people(values, np.arange(30)))
+    assert bootstrap_mean(np.stack([values] * 4), np.arange(30)) == pytest.approx(bootstrap_mean(values, np.arange(30)))
 
 
 def test_queries_of_one_person_are_no_more_sure_than_one_query():
     rng = np.random.default_rng(1)
     answers = rng.integers(2, size=40).astype(float)
-    once = over_people(answers, np.arange(40))
-    many = over_people(answers.repeat(25), np.arange(40).repeat(25))
+    once = bootstrap_mean(answers, np.arange(40))
+    many = bootstrap_mean(answers.repeat(25), np.arange(40).repeat(25))
     assert many == pytest.approx(once)
-    wrongly = over_people(answers.repeat(25), np.arange(1000))
+    wrongly = bootstrap_mean(answers.repeat(25), np.arange(1000))
     assert wrongly.high - wrongly.low < (once.high - once.low) / 3
 
 
@@ -54,14 +54,14 @@ def test_a_paired_difference_is_surer_than_two_intervals():
     rng = np.random.default_rng(2)
     hard = rng.random(60)
     first, second = hard, np.clip(hard + 0.05, 0, 1)
-    difference = over_people(second - first, np.arange(60))
+    difference = bootstrap_mean(second - first, np.arange(60))
     assert 0 < difference.low < difference.high < 0.051
-    assert over_people(second, np.arange(60)).low < over_people(first, np.arange(60)).high
+    assert bootstrap_mean(second, np.arange(60)).low < bootstrap_mean(first, np.arange(60)).high
 
 
 def test_no_queries_are_refused():
     with pytest.raises(ValueError, match='at least one query'):
-        over_people(np.array([]), np.array([]))
+        bootstrap_mean(np.array([]), np.array([]))
 
 
 @pytest.fixture(scope='module')
@@ -87,12 +87,12 @@ def test_the_script_has_the_figures_of_eval_run_and_no_difference_to_itself(root
 
 def test_a_share_of_the_masks_is_exchanged_and_each_is_another_images(root):
     records = load_dataset('folder', root).protocols[0].gallery
-    wrong = with_wrong_maps(records, 0.5)
+    wrong = with_swapped_maps(records, 0.5)
     moved = [one.label_map != own.label_map for one, own in zip(wrong, records, strict=True)]
     assert sum(moved) == round(len(records) / 2) and sorted(one.label_map for one in wrong) == sorted(
         one.label_map for one in records)
     assert [replace(one, label_map=None) for one in wrong] == [replace(one, label_map=None) for one in records]
-    assert with_wrong_maps(records, 0) == list(records)
+    assert with_swapped_maps(records, 0) == list(records)
 
 
 def test_wrong_masks_change_the_answers_of_models_that_use_masks_alone(root, tmp_path):

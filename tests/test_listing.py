@@ -10,7 +10,7 @@ import ifd_zoo
 from ifd_zoo.__main__ import main
 from ifd_zoo.hub import list_models, list_tagged
 from ifd_zoo.hub.listing import catalogue, measure_size
-from ifd_zoo.hub.names import how_to_make
+from ifd_zoo.hub.names import training_command
 from ifd_zoo.models.zoo import BACKBONES, METHOD_BACKBONES
 from ifd_zoo.variants import VARIANTS
 from train.flags import parse_args
@@ -23,7 +23,7 @@ def no_organisation(monkeypatch):
 
 @pytest.mark.parametrize('name', [*list_tagged(), 'ifd_convnext_tiny', 'ifd_baseline_vit_small_patch14_dinov2'])
 def test_the_command_of_every_run_trains_that_architecture_under_that_tag(name):
-    config, _ = parse_args(how_to_make(name).removeprefix('python train/run.py ').split())
+    config, _ = parse_args(training_command(name).removeprefix('python train/run.py ').split())
     assert config.model == name.split('.')[0]
     assert '.' not in name or (config.tag or config.data) == name.split('.')[1]
 
@@ -55,7 +55,7 @@ def test_every_architecture_is_listed_with_its_size_and_place(capsys):
     entries = {entry['name']: entry for entry in json.loads(capsys.readouterr().out)}
     synthetic, ablation = entries['ifd_resnet10t.synthetic'], entries['ifd_resnet10t.ablation']
     assert synthetic['where'] == 'bundled' and synthetic['figures']['cc'] == bundled_figures()
-    assert ablation['where'] == 'not published' and ablation['command'] == how_to_make('ifd_resnet10t.ablation')
+    assert ablation['where'] == 'not published' and ablation['command'] == training_command('ifd_resnet10t.ablation')
     assert synthetic['size']['embedding'] == 512 and synthetic['license'] == 'apache-2.0'
 
 

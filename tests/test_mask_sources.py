@@ -13,7 +13,7 @@ from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.label_maps import write_label_map
 from ifd_zoo.labels import CLOTHING, LABELS
 from ifd_zoo.parsing import load_parser
-from ifd_zoo.parsing.cache import with_parsed_maps
+from ifd_zoo.parsing.cache import parse_records
 from ifd_zoo.parsing.coverage import count_coverage, coverage_text
 from ifd_zoo.parsing.mask_source import MaskSource
 from ifd_zoo.transforms import EvalTransform, Masking
@@ -40,7 +40,7 @@ def test_a_folder_of_maps_gives_the_records_what_the_parser_gives(finished, tmp_
     root, output = finished
     records = records_of(root)
     masked = MaskSource(output).apply(records, root, tmp_path / 'unused')
-    parsed = with_parsed_maps(records, load_parser(), root, tmp_path / 'maps')
+    parsed = parse_records(records, load_parser(), root, tmp_path / 'maps')
     assert MaskSource(output).name == MaskSource('bundled').name
     assert [record.label_map.relative_to(output) for record in masked] == [
         record.label_map.relative_to(tmp_path / 'maps') for record in parsed

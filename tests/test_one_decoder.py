@@ -11,7 +11,7 @@ from eval.reports.page import Pictures, _data_url
 from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
 from ifd_zoo.datasets.base import read_image, read_label_map
 from ifd_zoo.images.loading import MAX_SIDE, load_image
-from ifd_zoo.parsing.cache import with_parsed_maps
+from ifd_zoo.parsing.cache import parse_records
 from ifd_zoo.parsing.training_sources import Source
 from ifd_zoo.transforms import EvalTransform
 from tests.test_architecture import PRODUCT, REPOSITORY
@@ -82,7 +82,7 @@ def test_every_command_sees_the_pixels_of_load_image(tmp_path, kind):
     assert expected.shape == (64, 32, 3) and 0 < expected.mean() < 255
     assert np.array_equal(RecordDataset([record], EvalTransform((64, 32))).load(0)[0], expected)
     parser = Watching()
-    with_parsed_maps([record], parser, root, tmp_path / 'maps')
+    parse_records([record], parser, root, tmp_path / 'maps')
     assert np.array_equal(parser.seen[0], expected)
     pair = (record.path, record.label_map)
     assert np.array_equal(Source([pair])[0][0], expected)

@@ -13,7 +13,7 @@ from ifd_zoo.model_comparison import ROLES
 from ifd_zoo.page.__main__ import main
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.opening import answers, example_result
-from ifd_zoo.page.opening.compute import LEAST_MARGIN, MOST_BACKGROUND, Triple, choose_triples, telling_pairs
+from ifd_zoo.page.opening.compute import LEAST_MARGIN, MOST_BACKGROUND, Triple, choose_triples, example_pairs
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.site import build_demo
 from ifd_zoo.page.tabs import why_match
@@ -32,7 +32,7 @@ def test_the_answers_are_those_of_the_models_that_the_page_starts_with(known, tm
     assert known.models == [DEFAULT_MODEL, DEFAULT_BASELINE]
     assert main(['--device', 'cpu', '--output', str(tmp_path / 'answers.json')]) == 0
     assert answers.read_answers(tmp_path / 'answers.json') == known
-    assert f'{answers.telling_query(known)}: right at' in capsys.readouterr().out
+    assert f'{answers.most_different_query(known)}: right at' in capsys.readouterr().out
 
 
 def test_each_query_is_answered_by_all_of_the_gallery(known):
@@ -45,12 +45,12 @@ def test_the_page_opens_with_the_query_on_which_the_models_differ_most(known):
         'p1_o0_c0.jpg': [['p1_o1_c0.jpg', 'p2_o0_c0.jpg'], ['p1_o1_c0.jpg', 'p2_o0_c0.jpg']],
         'p2_o0_c0.jpg': [['p2_o1_c0.jpg', 'p1_o0_c0.jpg'], ['p1_o0_c0.jpg', 'p2_o1_c0.jpg']],
     })  # fmt: skip
-    assert answers.telling_query(swapped) == 'p2_o0_c0.jpg'
+    assert answers.most_different_query(swapped) == 'p2_o0_c0.jpg'
     assert answers.average_precision([1, 3]) == pytest.approx((1 + 2 / 3) / 2)
 
 
 def test_what_is_seen_first_marks_each_answer_and_tells_all_right_ranks(known):
-    query, drawn = answers.telling_query(known), example_result.draw(known)
+    query, drawn = answers.most_different_query(known), example_result.draw(known)
     rows = drawn.split('<ol>')[1:]
     for row, ranking in zip(rows, known.rankings[query], strict=True):
         told = re.findall(r'<li class="(\w+)">.*?alt="Rank (\d+), (\w+).*?<span[^>]*>(\d+) (.)</span>', row, re.DOTALL)
@@ -98,8 +98,8 @@ def test_examples_are_right_with_the_one_model_by_more_than_with_the_other():
     said = [Mark.RIGHT, Mark.WRONG, Mark.RIGHT, Mark.WRONG, Mark.UNKNOWN, Mark.RIGHT]
     first = np.array([0.6, 0.7, 0.5, 0.4, 0.9, 0.41])
     second = np.array([0.5, 0.4, 0.6, 0.65, 0.9, 0.1])
-    assert telling_pairs(said, first, second) == [(0, 3), (2, 3)]  # not the last, which is right by 0.01
-    assert telling_pairs(said, first, np.array([0.69, 0.4, 0.74, 0.65, 0.9, 0.1])) == [(0, 3)]  # 0.2 for 0.04
+    assert example_pairs(said, first, second) == [(0, 3), (2, 3)]  # not the last, which is right by 0.01
+    assert example_pairs(said, first, np.array([0.69, 0.4, 0.74, 0.65, 0.9, 0.1])) == [(0, 3)]  # 0.2 for 0.04
 
 
 def test_examples_have_their_evidence_on_the_person():

@@ -12,7 +12,7 @@ from gradio.data_classes import ListFiles
 
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page import site
-from ifd_zoo.page.guard.inputs import checked
+from ifd_zoo.page.guard.inputs import check_values
 from ifd_zoo.page.guard.rate_limit import PLACES, network
 from tests.page import BASELINE, IFD, items, make_shared, upload, uploads_folder
 
@@ -73,11 +73,11 @@ def test_each_input_of_each_event_takes_values_of_its_kind_and_refuses_others(de
             if type(component) is gr.Image and value in ({}, {'x': DEEP}, {'path': None}):
                 continue  # no photo at all, which is told apart below
             if takes(component, value):
-                checked([component], [value])
+                check_values([component], [value])
                 right += 1
                 continue
             with pytest.raises(gr.Error) as refused:
-                checked([component], [value])
+                check_values([component], [value])
             assert len(str(refused.value)) < 300 and not refused.value.print_exception
             wrong += 1
     assert right > 30 and wrong > 500
@@ -86,7 +86,7 @@ def test_each_input_of_each_event_takes_values_of_its_kind_and_refuses_others(de
 def test_a_value_too_few_is_told(demo):
     event = next(one for one in demo.fns.values() if one.api_name == 'compare')
     with pytest.raises(gr.Error, match='This takes 5 values, but got 4'):
-        checked(event.inputs, [None] * 4)
+        check_values(event.inputs, [None] * 4)
 
 
 PATHS = (
@@ -106,7 +106,7 @@ def test_no_event_takes_a_file_that_is_not_an_upload_and_none_is_fetched(path, d
         for component in inputs_of(demo):
             sent = {gr.Gallery: items(file), gr.File: [file], Api: [file], gr.ImageEditor: {'layers': [file]}}
             with pytest.raises(gr.Error):
-                checked([component], [sent.get(type(component), file)])
+                check_values([component], [sent.get(type(component), file)])
     assert fetched == []
 
 
@@ -115,7 +115,7 @@ def test_folders_links_and_files_that_are_gone_are_no_uploads(demo, uploads):
     (uploads / 'link.jpg').symlink_to(QUERY)
     for path in (uploads, uploads / 'link.jpg', uploads / 'gone.jpg', uploads / '../../a.jpg'):
         with pytest.raises(gr.Error, match='not uploaded to this page, or has been deleted'):
-            checked([photo], [{'path': str(path)}])
+            check_values([photo], [{'path': str(path)}])
 
 
 def test_uploads_pass_the_door_with_what_gradio_knows_of_them_only(demo, uploads):
@@ -126,7 +126,7 @@ def test_uploads_pass_the_door_with_what_gradio_knows_of_them_only(demo, uploads
     passed = set()
     for component in inputs_of(demo):
         if type(component) in sent and component.label != '2nd':  # which is the model's name
-            (value,) = checked([component], [sent[type(component)]])
+            (value,) = check_values([component], [sent[type(component)]])
             assert value and 'unknown' not in json.dumps(value) and file['path'] in json.dumps(value)
             passed.add(type(component))
     assert passed == set(sent)

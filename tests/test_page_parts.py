@@ -289,7 +289,7 @@ def test_what_is_drawn_is_handed_over_as_files_of_the_visitor(monkeypatch, tmp_p
     shared = make_shared(keeping=UploadRetention(folder, 3600))
     monkeypatch.setattr(session, 'visitor', lambda: 'me')
     query = items(upload(folder, QUERY))
-    values = files.handing_over(shared.sessions, lambda *given: page.rank(*shared, *given))(
+    values = files.saving_images(shared.sessions, lambda *given: page.rank(*shared, *given))(
         query, items(upload(folder, GALLERY[0])), None, False, IFD, 'side by side', 0.5, 1, 0.0
     )
     ((path, caption),) = values[3]

@@ -3,7 +3,7 @@
 import pytest
 
 from ifd_zoo.images.loading import ImageError
-from ifd_zoo.parsing.people import crop_box, cut_people, find_people, overlap
+from ifd_zoo.parsing.people import crop_box, crop_people, find_people, overlap
 from tests.scenes import LARGE, SMALL, ColourParser, full_scene, scene
 
 
@@ -33,9 +33,9 @@ def test_people_side_by_side_have_a_box_each():
 def test_nobody_is_found_in_a_photo_without_a_head_above_a_body(photo):
     assert find_people([photo], ColourParser()) == [[]]
     with pytest.raises(ImageError, match='holiday.jpg: no person found'):
-        cut_people([photo], ['holiday.jpg'], ColourParser())
+        crop_people([photo], ['holiday.jpg'], ColourParser())
 
 
 def test_a_photo_that_a_person_fills_stays_as_it_is():
     photo = full_scene()
-    assert cut_people([photo], ['a'], ColourParser())[0] is photo
+    assert crop_people([photo], ['a'], ColourParser())[0] is photo

@@ -67,7 +67,7 @@ def test_one_of_two_workers_is_slow_or_killed_and_all_is_done_once(cluster, tmp_
     numbers, written = range(20), []
     odd = Unequal(tmp_path, fault, len(numbers))
     own = batch_jobs.Cluster(cluster, CPU)
-    batch_jobs.work_through(odd, {str(n): n for n in numbers}, written.append, size=1, cluster=own)
+    batch_jobs.process_batches(odd, {str(n): n for n in numbers}, written.append, size=1, cluster=own)
     results = [(key, *result) for group in written for key, result in group.items()]
     assert sorted(int(key) for key, *_ in results) == [*numbers]
     assert all(square == int(key) ** 2 for key, square, _ in results)
@@ -131,9 +131,9 @@ def test_without_ray_the_package_to_install_is_named(root, tmp_path, capsys, mon
 def test_a_cluster_without_room_for_an_actor_is_refused():
     nodes = [{'Alive': True, 'Resources': {'CPU': 4.0}}, {'Alive': False, 'Resources': {'CPU': 64.0, 'GPU': 8.0}}]
     nodes.append({'Alive': True, 'Resources': {'CPU': 9.0, 'GPU': 2.0}})
-    assert [batch_jobs._count_places(nodes, *need) for need in ((1, 0), (4, 0), (9, 0), (1, 1))] == [13, 3, 1, 2]
+    assert [batch_jobs._count_actors(nodes, *need) for need in ((1, 0), (4, 0), (9, 0), (1, 1))] == [13, 3, 1, 2]
     with pytest.raises(batch_jobs.RayError, match='has 10 cores; set OMP_NUM_THREADS to fewer'):
-        batch_jobs._count_places(nodes, 10, 0)
+        batch_jobs._count_actors(nodes, 10, 0)
 
 
 @pytest.mark.parametrize('done', [set(), {4, 5}, {4, 8}, {0, 1, 2, 3, 4, 5, 6, 7, 8}])
@@ -146,4 +146,4 @@ def test_batches_of_what_is_left_are_those_of_the_first_run(done):
 
 def test_photos_without_a_result_are_told():
     with pytest.raises(ValueError, match='zip'):
-        batch_jobs.work_through(lambda batch: batch[1:], {0: 0, 1: 1}, lambda found: None)
+        batch_jobs.process_batches(lambda batch: batch[1:], {0: 0, 1: 1}, lambda found: None)

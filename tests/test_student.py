@@ -29,9 +29,9 @@ from train.methods.student import (
     EmbeddingDistillation,
     LogitDistillation,
     SimilarityDistillation,
-    one_answer,
+    average_views,
 )
-from train.studies.rows import STUDIES, TAUGHT
+from train.studies.rows import DISTILLATION_TERMS, STUDIES
 from train.teachers import load_teacher
 from train.training import Run
 
@@ -136,7 +136,7 @@ def test_the_embeddings_and_their_similarities_differ_by_their_cosines():
 
 def test_both_views_of_a_photo_have_one_answer_and_people_keep_theirs():
     embedding = F.normalize(torch.randn(6, 4), dim=1)
-    found = one_answer(embedding, torch.tensor([3, -2, -2, 3, -5, 0]))
+    found = average_views(embedding, torch.tensor([3, -2, -2, 3, -5, 0]))
     assert torch.allclose(found[[0, 3, 4, 5]], embedding[[0, 3, 4, 5]], atol=1e-6)
     expected = F.normalize(embedding[1] + embedding[2], dim=0)
     assert torch.allclose(found[1:3], expected.expand(2, 4), atol=1e-6)
@@ -191,7 +191,7 @@ def test_a_student_starts_from_its_teachers_main_stream(root, teacher, tmp_path)
 
 
 def test_losses_of_people_and_teacher_are_logged_and_the_teacher_is_recorded(run, teacher):
-    terms = {'id_main', 'clothing', 'teacher_people', *TAUGHT}
+    terms = {'id_main', 'clothing', 'teacher_people', *DISTILLATION_TERMS}
     assert metrics(run)[-1]['losses'].keys() == terms
     info = json.loads((run / 'release/config.json').read_text())['ifd']
     theirs = load_model(teacher / 'release')
@@ -248,7 +248,7 @@ def test_an_onnx_teacher_teaches_by_embedding_and_similarities_alone(root, onnx_
 
 
 def test_terms_without_weight_are_left_out(root, teacher, tmp_path):
-    off = [word for name in TAUGHT for word in (f'--{name}-weight', '0')]
+    off = [word for name in DISTILLATION_TERMS for word in (f'--{name}-weight', '0')]
     assert train_run.main(flags(root, tmp_path, teacher, '--epochs', '1', *off)) == 0
     assert metrics(tmp_path)[-1]['losses'].keys() == {'id_main', 'clothing'}
 
@@ -283,7 +283,7 @@ def test_the_study_of_the_student_leaves_out_one_loss_in_each_row(tmp_path):
     study = ablation.Ablation(args)
     configs = {run.arm: parse_args(study._command(run)[2:-1])[0] for run in study.runs}
     assert list(configs) == list(STUDIES['student']) and {one.teacher for one in configs.values()} == {args.extra[1]}
-    fields = [f'{name}_weight' for name in (*TAUGHT, 'ccl')]
+    fields = [f'{name}_weight' for name in (*DISTILLATION_TERMS, 'ccl')]
     off = {arm: [field for field in fields if getattr(one, field) == 0] for arm, one in configs.items()}
     assert off == {
         'student': [], **{f'student-no_{field.removesuffix("_weight")}': [field] for field in fields},

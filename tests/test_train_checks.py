@@ -24,7 +24,7 @@ def refuse(tmp_path, capsys, monkeypatch):
     def parse(*args):
         raise AssertionError('images were parsed')
 
-    monkeypatch.setattr(mask_source, 'with_parsed_maps', parse)
+    monkeypatch.setattr(mask_source, 'parse_records', parse)
     monkeypatch.setattr(engine.Engine, 'run', parse)
 
     def start(root, *flags):

@@ -12,11 +12,11 @@ from ifd_zoo.transforms import EvalTransform
 from train.augmentation.clothes_and_background import (
     Variation,
     VariedDataset,
-    new_outline,
     person_box,
-    put_before,
-    redress,
-    shrunk,
+    recolour_clothes,
+    replace_background,
+    shrink,
+    warp_view,
 )
 
 UPPER, LOWER, FACE = class_indices(('upper', 'lower', 'face'))
@@ -46,7 +46,7 @@ def records(tmp_path):
 
 def test_redressing_changes_clothes_and_leaves_face_and_background():
     image, labels = figure()
-    after = np.asarray(redress(image, labels, np.random.default_rng(0))).astype(int)
+    after = np.asarray(recolour_clothes(image, labels, np.random.default_rng(0))).astype(int)
     change = np.abs(after - np.asarray(image)).max(-1)
     edge = 3
     inside = class_mask(labels, ('upper',))
@@ -59,7 +59,7 @@ def test_redressing_changes_clothes_and_leaves_face_and_background():
 def test_another_background_leaves_the_person_and_replaces_the_rest():
     image, labels = figure()
     behind = Image.new('RGB', (300, 200), (10, 250, 10))
-    after = np.asarray(put_before(image, labels, behind, np.random.default_rng(0)))
+    after = np.asarray(replace_background(image, labels, behind, np.random.default_rng(0)))
     core = class_mask(labels, ('upper',))
     core[:, :15] = core[:, 33:] = False
     assert (after[core] == (200, 30, 30)).all()
@@ -68,7 +68,7 @@ def test_another_background_leaves_the_person_and_replaces_the_rest():
 
 def test_views_of_a_photo_have_other_outlines_and_their_maps_follow_them():
     image, labels = figure(256, 160)
-    views = [new_outline(image, labels, np.random.default_rng(seed), (160, 80)) for seed in range(8)]
+    views = [warp_view(image, labels, np.random.default_rng(seed), (160, 80)) for seed in range(8)]
     shares = set()
     for picture, moved in views:
         assert picture.size == (80, 160) and moved.shape == (160, 80) and moved.dtype == np.uint8
@@ -87,7 +87,7 @@ def test_a_map_without_a_person_is_viewed_whole():
 
 def test_shrinking_keeps_image_and_map_of_one_size():
     image, labels = figure(400, 200)
-    small, small_labels = shrunk(image, labels, 100)
+    small, small_labels = shrink(image, labels, 100)
     assert small.size == (50, 100) and small_labels.shape == (100, 50)
     assert set(np.unique(small_labels)) == set(np.unique(labels))
 

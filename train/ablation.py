@@ -29,11 +29,11 @@ from train.studies.pairs import Row, compare
 from train.studies.rate_search import Trial, candidates, choose, has_diverged, note_diverged, score, search_block
 from train.studies.records import RecordError, parse_flags, read_finished
 from train.studies.report import FREE, build_report, markdown_block, shared_training, write_report
-from train.studies.rows import ARMS, COMPARED, DEFAULTS, STUDIES, own_rate, rate, settings
+from train.studies.rows import COMPARED, DEFAULTS, ROW_SETTINGS, STUDIES, default_rate, rate, settings
 
 TRAINER = Path(__file__).resolve().parent / 'run.py'
 
-DECIDED = ('recipe', 'data', 'root', 'output', 'seed', 'resume', 'extend', 'variant', *DEFAULTS)
+RESERVED_FLAGS = ('recipe', 'data', 'root', 'output', 'seed', 'resume', 'extend', 'variant', *DEFAULTS)
 """Flags of `train/run.py` that the user cannot pass on."""
 
 
@@ -66,7 +66,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     args.extra = argv[split + 1 :]
     args.seeds, args.rates = list(dict.fromkeys(args.seeds)), dict(args.rates)
     try:
-        decided = {*DECIDED, *(('val_pids',) if args.search else ())}
+        decided = {*RESERVED_FLAGS, *(('val_pids',) if args.search else ())}
         clash = [name for name in parse_flags(args.extra) if name in decided]
     except RecordError as error:
         parser.error(str(error))
@@ -90,7 +90,7 @@ class Ablation:
         self.finished: dict[Run, dict[str, Any]] = {}
         self.rates: dict[str, float] = dict(args.rates)
         self.searched: dict[str, list[Trial]] = {}
-        decided = [{**VARIANTS[ARMS[arm]['variant']].settings, **ARMS[arm]} for arm in arms]
+        decided = [{**VARIANTS[ROW_SETTINGS[arm]['variant']].settings, **ROW_SETTINGS[arm]} for arm in arms]
         self.free = {*FREE, *(name for row in decided for name in row), *(['lr'] if args.rates or args.search else [])}
 
     def execute(self) -> None:
@@ -104,7 +104,7 @@ class Ablation:
         trials: dict[str, dict[float, Run]] = {arm: {} for arm in arms}
         given = RECIPES[self.args.recipe] | parse_flags(self.args.extra)
         for arm in arms:
-            for lr in candidates(own_rate(arm, given)):
+            for lr in candidates(default_rate(arm, given)):
                 folder = self.args.output / 'search' / f'{arm}-lr{lr:g}'
                 tried = (('lr', lr), ('val_pids', self.args.search))
                 trials[arm][lr] = Run(arm, self.args.seeds[0], folder, tried)
@@ -180,18 +180,18 @@ class Ablation:
         if study in COMPARED and int(report['training'].get('val_pids', 0)) == 0:
             report['pairs'] = self._compare(rows)
         if self.args.search:
-            report['search'] = self._told_search(rows)
+            report['search'] = self._search_report(rows)
         return report
 
-    def _told_search(self, rows: dict[str, str]) -> dict[str, Any]:
+    def _search_report(self, rows: dict[str, str]) -> dict[str, Any]:
         trials = {arm: self.searched[arm] for arm in rows if arm in self.searched}
-        told = [
+        found = [
             {'name': arm, 'label': rows[arm], 'trials': [one._asdict() for one in tried], 'chosen': self.rates[arm]}
             for arm, tried in trials.items()
         ]
         runs = [run for run in self.finished if run.tried]
         epochs = [self.finished[run]['training']['epochs'] for run in runs if run.arm in trials]
-        return {'people': self.args.search, 'seed': self.args.seeds[0], 'epochs': min(epochs), 'rows': told}
+        return {'people': self.args.search, 'seed': self.args.seeds[0], 'epochs': min(epochs), 'rows': found}
 
     def _compare(self, rows: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
         extra = parse_flags(self.args.extra)

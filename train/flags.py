@@ -40,11 +40,11 @@ def to_flags(config: Config) -> list[str]:
         if isinstance(value, bool):
             flags.append(flag if value else flag.replace('--', '--no-', 1))
         else:
-            flags += [flag, written(field.name, value)]
+            flags += [flag, format_value(field.name, value)]
     return flags
 
 
-def written(name: str, value: Any) -> str:
+def format_value(name: str, value: Any) -> str:
     """Return a value as on the command line; '' for one that can be left out."""
     if value is None or value is False or value == Path():
         return ''
@@ -55,7 +55,8 @@ def add_field(parser: ArgumentParser, field: dataclasses.Field) -> None:
     """Declare the flag of a field made by `train.config.option`; flags that are not given are left to the dataclass."""
     flag, default = '--' + field.name.replace('_', '-'), field.default
     required = default is dataclasses.MISSING
-    text = field.metadata['help'] if required else with_default(field.metadata['help'], written(field.name, default))
+    text = field.metadata['help']
+    text = text if required else with_default(text, format_value(field.name, default))
     how: dict[str, Any] = {'default': argparse.SUPPRESS, 'required': required, 'help': text}
     if isinstance(default, bool):
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, **how)

@@ -17,7 +17,7 @@ if __name__ == '__main__':
 
 from ifd_zoo.cli import ArgumentParser, entry_point, size
 from train.config import option
-from train.flags import add_field, written
+from train.flags import add_field, format_value
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Config:
         words = ['python train/parser.py']
         for field in fields(self):
             value, flag = getattr(self, field.name), '--' + field.name.replace('_', '-')
-            shown = written(field.name, value)
+            shown = format_value(field.name, value)
             if shown and field.name != 'resume':
                 is_path = isinstance(value, Path) or (field.name == 'init' and not split_name(value)[0])
                 shown = Path(shown).name if field.name == 'encoder_weights' else 'DIR' if is_path else shown

@@ -21,7 +21,7 @@ from train.config import Config, ConfigError
 from train.start import open_trained
 
 
-class Answer(NamedTuple):
+class TeacherOutput(NamedTuple):
     """Output of a teacher for a batch."""
 
     embedding: Tensor
@@ -48,11 +48,11 @@ class Teacher(ABC):
         return False
 
     @abstractmethod
-    def __call__(self, image: Tensor, masked: Tensor) -> Answer:
+    def __call__(self, image: Tensor, masked: Tensor) -> TeacherOutput:
         """Return the answer to I and M (B, 3, H, W), normalised as for the student."""
 
 
-def as_expected(image: Tensor, size: tuple[int, int], mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+def convert_input(image: Tensor, size: tuple[int, int], mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """Convert images in the zoo's normalisation to the size and normalisation that a teacher expects."""
     if tuple(image.shape[-2:]) != size:
         image = F.interpolate(image, size, mode='bilinear', antialias=True)
@@ -93,12 +93,12 @@ class ZooTeacher(Teacher):
         model.load_state_dict(alike, strict=False)
         return True
 
-    def __call__(self, image: Tensor, masked: Tensor) -> Answer:
+    def __call__(self, image: Tensor, masked: Tensor) -> TeacherOutput:
         size, mean, std = self.transform.size, self.transform.mean, self.transform.std
-        image, masked = (as_expected(part, size, mean, std) for part in (image, masked))
-        told = infer(self.model, image, masked, flip=False)
+        image, masked = (convert_input(part, size, mean, std) for part in (image, masked))
+        output = infer(self.model, image, masked, flip=False)
         # Tensors made in inference mode cannot take part in autograd.
-        return Answer(told.embedding.clone(), None if told.attention is None else told.attention.clone())
+        return TeacherOutput(output.embedding.clone(), None if output.attention is None else output.attention.clone())
 
 
 class OnnxTeacher(Teacher):
@@ -139,11 +139,11 @@ class OnnxTeacher(Teacher):
         self.input, self.output, self.num_features = inputs[0].name, vectors[0].name, vectors[0].shape[1]
         self.record = {'name': path.name, 'sha256': hash_file(path)}
 
-    def __call__(self, image: Tensor, masked: Tensor) -> Answer:
+    def __call__(self, image: Tensor, masked: Tensor) -> TeacherOutput:
         size = tuple(own or side for own, side in zip(self.size, image.shape[-2:], strict=True))
-        pixels = as_expected(image, size, self.mean, self.std).float().cpu().contiguous().numpy()
+        pixels = convert_input(image, size, self.mean, self.std).float().cpu().contiguous().numpy()
         (vectors,) = self.session.run([self.output], {self.input: pixels})
-        return Answer(F.normalize(torch.from_numpy(vectors).to(image.device), dim=1), None)
+        return TeacherOutput(F.normalize(torch.from_numpy(vectors).to(image.device), dim=1), None)
 
 
 def load_teacher(config: Config, device: torch.device) -> Teacher:

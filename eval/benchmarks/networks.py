@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from eval.benchmarks.pictures import read_crops
 from eval.benchmarks.rows import Row, best_seconds
-from ifd_zoo.models.batching import on_each_core, share_out
+from ifd_zoo.models.batching import parallel_map, split_batches
 from ifd_zoo.models.fuse_bn import fold_norms
 from ifd_zoo.models.inference import infer, native_precision, precision
 from ifd_zoo.parsing.parser import normalise
@@ -37,8 +37,8 @@ def bare(networks: Sequence[Callable[[Tensor], object]], images: Tensor, name: s
             for network in networks:
                 network(batch)
 
-    parts = share_out(len(images), BATCH, device)
-    for _ in on_each_core(work, parts, device) if side_by_side else map(work, parts):
+    parts = split_batches(len(images), BATCH, device)
+    for _ in parallel_map(work, parts, device) if side_by_side else map(work, parts):
         pass
 
 
@@ -62,7 +62,7 @@ def floors(networks: Sequence[Callable], images: Tensor) -> dict[str, Callable[[
     }
 
 
-def plain_copy(network: nn.Module) -> nn.Module:
+def make_contiguous(network: nn.Module) -> nn.Module:
     """Make the parameters contiguous, in place."""
     for parameter in network.parameters():
         parameter.data = parameter.data.contiguous()
@@ -70,7 +70,7 @@ def plain_copy(network: nn.Module) -> nn.Module:
 
 
 @torch.inference_mode()
-def embed_plainly(model: nn.Module, transform: Callable, crops: list[Image.Image], maps: list[np.ndarray]) -> None:
+def embed_one_by_one(model: nn.Module, transform: Callable, crops: list[Image.Image], maps: list[np.ndarray]) -> None:
     """Embed as v0.1 does with a batch size of one: image by image, in float32."""
     for crop, label_map in zip(crops, maps, strict=True):
         sample = transform(crop, label_map)
@@ -79,7 +79,7 @@ def embed_plainly(model: nn.Module, transform: Callable, crops: list[Image.Image
 
 def bench_embedding(root: Path, rounds: int) -> list[Row]:
     """Time `Predictor.embed` with label maps given, and with the parser."""
-    predictor, plain = Predictor(), plain_copy(Predictor(precision='fp32').model)
+    predictor, plain = Predictor(), make_contiguous(Predictor(precision='fp32').model)
     crops = read_crops(root, CROPS)
     maps = predictor.parser.parse(crops)
     images = predictor.transform.batch(crops, maps, predictor.device).image
@@ -96,7 +96,7 @@ def bench_embedding(root: Path, rounds: int) -> list[Row]:
         {
             'ours': lambda: predictor.embed(crops, maps),
             'anew': embed_anew,
-            'plain': lambda: embed_plainly(plain, predictor.transform, crops, maps),
+            'plain': lambda: embed_one_by_one(plain, predictor.transform, crops, maps),
             **settings,
             **{f'parser {name}': function for name, function in parsers.items()},
         },
@@ -123,7 +123,7 @@ def bench_parsing(root: Path, rounds: int) -> list[Row]:
     """Time the bundled parser on a batch of crops."""
     predictor, plain = Predictor(), Predictor(precision='fp32')
     parser, slow, crops = predictor.parser, plain.parser, read_crops(root, BATCH)
-    plain_copy(slow.net)
+    make_contiguous(slow.net)
     images = normalise(torch.from_numpy(np.stack([np.asarray(crop) for crop in crops])).permute(0, 3, 1, 2))
     settings = floors([parsing_network(predictor)], images.to(parser.device))
 

@@ -16,19 +16,19 @@ from safetensors.numpy import save_file
 from eval.embeddings.loop import require_finite
 from eval.embeddings.selection import Selection, select_pictures, select_split
 from eval.embeddings.store import RowStore, stamp
-from ifd_zoo.batch_jobs import bar, cluster_at, work_through
+from ifd_zoo.batch_jobs import bar, cluster_at, process_batches
 from ifd_zoo.common.choices import NO_MASKS
 from ifd_zoo.common.files import replacing
 from ifd_zoo.datasets import DatasetError, Record, RecordDataset
 from ifd_zoo.datasets.base import UnreadableImage
 from ifd_zoo.images.loading import ImageError
-from ifd_zoo.models.batching import on_each_core
+from ifd_zoo.models.batching import parallel_map
 from ifd_zoo.models.features import feature_of
 from ifd_zoo.models.fingerprint import hash_weights, model_name
 from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing import NoParser
 from ifd_zoo.parsing.mask_source import MaskSource
-from ifd_zoo.parsing.people import cut_people, require_sight
+from ifd_zoo.parsing.people import crop_people, require_pixel_parser
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.transforms import EvalTransform
 
@@ -55,7 +55,7 @@ class Embedding(NamedTuple):
     """Crop to the largest person; photos without a person are skipped."""
 
     def __call__(self, records: Sequence[Record]) -> list[np.ndarray | str]:
-        results = list(on_each_core(self._load, records, self.predictor.device))
+        results = list(parallel_map(self._load, records, self.predictor.device))
         good = [place for place, loaded in enumerate(results) if not isinstance(loaded, str)]
         images, maps = zip(*(results[place] for place in good), strict=True) if good else ((), ())
         embeddings = self.predictor.embed(images, None if any(one is None for one in maps) else maps)
@@ -73,7 +73,7 @@ class Embedding(NamedTuple):
             return str(error)
         if self.crop:
             try:
-                (image,) = cut_people([image], [str(record.path)], self.predictor.parser)
+                (image,) = crop_people([image], [str(record.path)], self.predictor.parser)
             except ImageError as error:
                 return str(error)
         image.filename = str(record.path)  # as Pillow does; used to find label maps on disk
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> str:
     device = pick_device(args.device)
     source = MaskSource(args.masks, device)
     if args.crop:
-        require_sight(source.parser or NoParser())
+        require_pixel_parser(source.parser or NoParser())
     flags = args.batch_size, args.precision, args.feature, args.flip
     predictor = Predictor(args.model, source.parser or NO_MASKS, device, *flags)
     selection = select_pictures(args.images) if args.images else select_split(args.data, args.root, args.split)
@@ -162,7 +162,7 @@ def _embed(
 
     work, cluster = Embedding(predictor, args.on_error == 'skip', args.crop), cluster_at(args.ray, predictor.device)
     with bar(len(records), 'extract', disable=len(done) == len(records)) as tell:
-        work_through(work, records, write, done, args.batch_size, args.group, cluster, tell)
+        process_batches(work, records, write, done, args.batch_size, args.group, cluster, tell)
     return unreadable
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.bootstrap import over_people
+from eval.bootstrap import bootstrap_mean
 from eval.embeddings.selection import select_pictures
 from eval.parsers.views import crop_person
 from eval.photos.photo_views import Photo, Photos
@@ -57,7 +57,7 @@ def measure_model(predictor: Predictor, people: Sequence[Photo]) -> tuple[dict[s
     told = predictor.analyze(images, label_maps)
     gallery = np.stack([one.embedding for one in told])
     moved = [clothing_sensitivity(predictor, one.image, gallery, one.label_map).value for one in people]
-    interval = over_people(np.array(moved), np.arange(len(people)))
+    interval = bootstrap_mean(np.array(moved), np.arange(len(people)))
     others = (gallery @ gallery.T)[~np.eye(len(gallery), dtype=bool)]
     found: dict[str, Any] = {'S': interval._asdict(), 'spread': float(others.std())}
     if not predictor.model.gives_attention:

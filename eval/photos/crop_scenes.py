@@ -53,7 +53,7 @@ def measure(args: argparse.Namespace) -> Iterator[str]:
     """Yield the lines of the tables."""
     query, gallery = choose_records(args.root, args.people)
     predictor = Predictor(args.model, args.parser, args.device, precision='fp32', feature=args.feature)
-    people.require_sight(predictor.parser)
+    people.require_pixel_parser(predictor.parser)
     finder, rng = partial(people.find_people, parser=predictor.parser), np.random.default_rng(args.seed)
     crops = [as_photo(record) for record in (*query, *gallery)]
     scenes = [make_scene([crop], other, rng) for crop, other in zip(crops, _others(crops), strict=True)]

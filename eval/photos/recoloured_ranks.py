@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
-from eval.bootstrap import in_percent, over_people
+from eval.bootstrap import bootstrap_mean, in_percent
 from eval.embeddings.selection import select_pictures
 from eval.metrics import Labels, evaluate_embeddings
 from eval.parsers.sheet import Case
@@ -22,7 +22,7 @@ from eval.reference_models import ColourHistogram, ImageNetFeatures, MaskedStrea
 from ifd_zoo.common.choices import FEATURES
 from ifd_zoo.datasets import DatasetError
 from ifd_zoo.hub import list_bundled, load_model
-from ifd_zoo.models.batching import on_each_core
+from ifd_zoo.models.batching import parallel_map
 from ifd_zoo.models.features import has_parts, with_feature
 from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing import load_parser
@@ -101,7 +101,7 @@ def embed_views(
         loaded = photos.load(chosen[part])
         grounds = [photos.load(paths) for paths in others[part]]
         pairs = zip(loaded, grounds, strict=True)
-        made = list(on_each_core(lambda pair: make_views(*pair, seed), pairs, torch.device('cpu')))
+        made = list(parallel_map(lambda pair: make_views(*pair, seed), pairs, torch.device('cpu')))
         views = [view for own in made for kind in KINDS for view in own[kind]]
         maps = photos.parser.parse(views)
         shape = len(loaded), len(KINDS), len(views) // (len(loaded) * len(KINDS))
@@ -128,7 +128,7 @@ def rank_answers(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
 def figures(ranks: np.ndarray) -> dict[str, dict[str, float]]:
     """Compute `value`, `low` and `high` of `FIGURES` in percent, from ranks (photos, answers)."""
     photos = np.arange(len(ranks))
-    return {name: in_percent(over_people(score(ranks).mean(1), photos)) for name, score in FIGURES.items()}
+    return {name: in_percent(bootstrap_mean(score(ranks).mean(1), photos)) for name, score in FIGURES.items()}
 
 
 def measure(args: argparse.Namespace) -> tuple[dict, dict[str, list[Case]]]:

@@ -57,7 +57,7 @@ def svg_chart(
 
     Args:
         size: (width, height) in pixels; one point of matplotlib is one pixel.
-        draw: fills an empty figure with the settings `STYLE`; its texts must come from `writable`.
+        draw: fills an empty figure with the settings `STYLE`; its texts must come from `clean_text`.
         title, description: text alternative for screen readers.
         notes: gid of an artist to its tooltip.
     """
@@ -81,7 +81,7 @@ def svg_chart(
     return ElementTree.tostring(root, encoding='unicode').replace(INK, 'currentColor')
 
 
-def writable(text: str, most: int = 1000) -> str:
+def clean_text(text: str, most: int = 1000) -> str:
     """Return the text as one line of at most `most` characters that XML can represent, with the middle elided."""
     text = ' '.join(UNWRITABLE.sub('\ufffd', text).split())
     half = most // 2

@@ -20,16 +20,16 @@ from ifd_zoo.releases.files import ORGANISATION, PREFIX, RELEASE_FILES, ReleaseE
 
 def save(args: argparse.Namespace) -> str:
     from ifd_zoo.hub.loading import load_model
-    from ifd_zoo.hub.parsers import save_parser_again
-    from ifd_zoo.hub.release import save_again
+    from ifd_zoo.hub.parsers import resave_parser
+    from ifd_zoo.hub.release import resave_release
 
     if not args.parser:
-        return f'release: {save_again(load_model(args.model, args.feature), args.output, args.license)}'
+        return f'release: {resave_release(load_model(args.model, args.feature), args.output, args.license)}'
     if args.feature:
         raise ReleaseError('--feature is for models: a parser has no test feature')
     if args.license:
         raise ReleaseError('--license is for models: a parser keeps the licence of its config.json')
-    return f'release: {save_parser_again(args.parser, args.output)}'
+    return f'release: {resave_parser(args.parser, args.output)}'
 
 
 def card(args: argparse.Namespace) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ifd_zoo.common.files import replacing
 from ifd_zoo.hub.loading import eval_transform
-from ifd_zoo.hub.onnx_graph import ExportError, halve, write_graph
+from ifd_zoo.hub.onnx_graph import ExportError, convert_to_fp16, write_graph
 from ifd_zoo.labels import LABELS, class_indices
 from ifd_zoo.masks import erase
 from ifd_zoo.models.features import feature_of, raw_parts, unite
@@ -116,7 +116,7 @@ def export_onnx(
         metadata = describe(model, parser, flip) | {'precision': precision}
         write_graph(network, temporary, names, output_names(model), examples, metadata, opset)
         if precision == 'fp16':
-            halve(temporary)
+            convert_to_fp16(temporary)
         deviation = _compare(network, temporary, names, size, TOLERANCES[precision])
     return deviation
 

@@ -36,7 +36,7 @@ def make_golden(model: nn.Module) -> dict[str, Tensor]:
     label_maps = np.repeat(rows[None, :, None], 2, axis=0).repeat(width, axis=2)
     label_maps[1, :, : width // 2] = LABELS.index('background')
     inputs = {'images': make_pictures(height, width), 'label_maps': torch.from_numpy(label_maps)}
-    return {**inputs, **answer(model, inputs)}
+    return {**inputs, **run_golden(model, inputs)}
 
 
 def make_pictures(height: int, width: int) -> Tensor:
@@ -46,7 +46,7 @@ def make_pictures(height: int, width: int) -> Tensor:
     return torch.from_numpy(np.stack(images))
 
 
-def answer(model: nn.Module, golden: dict[str, Tensor]) -> dict[str, Tensor]:
+def run_golden(model: nn.Module, golden: dict[str, Tensor]) -> dict[str, Tensor]:
     """Run the network on the input of golden tensors and return their other entries.
 
     Raises:
@@ -73,7 +73,7 @@ def model_deviations(folder: Path, golden: dict[str, Tensor]) -> dict[str, float
     """
     model = load_model(folder)
     try:
-        found = answer(model, golden)
+        found = run_golden(model, golden)
     except ValueError as error:
         raise ReleaseError(f'{folder / GOLDEN}: {error}') from error
     sizes = {name: (tuple(value.shape), tuple(golden[name].shape)) for name, value in found.items()}

@@ -11,7 +11,7 @@ import timm
 import torch
 
 from ifd_zoo.hub.model_schema import ModelConfig
-from ifd_zoo.hub.names import how_to_make, hub_source, list_bundled, list_cached, list_models, list_tagged
+from ifd_zoo.hub.names import hub_source, list_bundled, list_cached, list_models, list_tagged, training_command
 from ifd_zoo.models.features import recorded_feature
 from ifd_zoo.releases.files import CONFIG, PREFIX, read_config
 
@@ -76,7 +76,7 @@ def _entry(name: str, cached: list[str]) -> Entry:
     size = size._replace(embedding=size.embedding * len(recorded_feature(info)))
     license = cfg.license or ('-' if where == 'not published' else 'see its card')
     description = cfg.description or '-'
-    return Entry(model, tag, cfg.input_size[1:], size, description, figures, license, where, how_to_make(name))
+    return Entry(model, tag, cfg.input_size[1:], size, description, figures, license, where, training_command(name))
 
 
 def _place(name: str, cached: list[str]) -> tuple[str, Path | None]:

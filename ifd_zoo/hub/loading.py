@@ -13,7 +13,15 @@ from torch import nn
 
 from ifd_zoo.common.errors import first_line
 from ifd_zoo.hub.model_schema import ModelConfig, PretrainedCfg
-from ifd_zoo.hub.names import default_tag, how_to_make, hub_source, is_known, list_bundled, list_cached, list_models
+from ifd_zoo.hub.names import (
+    default_tag,
+    hub_source,
+    is_known,
+    list_bundled,
+    list_cached,
+    list_models,
+    training_command,
+)
 from ifd_zoo.models.features import FeatureError, require_feature, with_feature
 from ifd_zoo.models.fingerprint import is_fresh, model_name
 from ifd_zoo.models.zoo import arguments
@@ -74,7 +82,7 @@ def load_model(source: str | Path, feature: str | None = None) -> nn.Module:
         feature: test feature from `ifd_zoo.common.choices.FEATURES`, in place of that of the release.
     """
     model = build(find_release(source), num_classes=0).eval()
-    warn_of_fresh(model)
+    warn_if_untrained(model)
     try:
         return with_feature(model, feature)
     except FeatureError as error:
@@ -99,7 +107,7 @@ def load_trained(source: str | Path, fresh: bool = False) -> nn.Module:
     return model
 
 
-def warn_of_fresh(model: nn.Module) -> None:
+def warn_if_untrained(model: nn.Module) -> None:
     """Warn if a network was never trained."""
     if is_fresh(model):
         warnings.warn(f'{model_name(model)}: {FRESH}; its embeddings do not tell people apart', stacklevel=3)
@@ -133,10 +141,10 @@ def find_release(source: str | Path) -> Release:
     if name in list_bundled():
         return _in_folder(source, Path(timm.get_pretrained_cfg(name).file).parent)
     if hub_source(name):
-        return _in_folder(source, _fetch(hub_source(name), f'; to make them: {how_to_make(name)}'))
+        return _in_folder(source, _fetch(hub_source(name), f'; to make them: {training_command(name)}'))
     raise LoadError(
-        f'{source}: its weights are not published; make them with `{how_to_make(name)}`, and give the release folder '
-        f'of that run; with weights: {", ".join(list_bundled())}'
+        f'{source}: its weights are not published; make them with `{training_command(name)}`, and give the release '
+        f'folder of that run; with weights: {", ".join(list_bundled())}'
     )
 
 

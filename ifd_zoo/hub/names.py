@@ -54,7 +54,7 @@ def hub_source(name: str) -> str:
     return f'hf-hub:{organisation}/{name}' if organisation and '.' in name else ''
 
 
-def how_to_make(name: str) -> str:
+def training_command(name: str) -> str:
     """Return the command that trains these weights."""
     command = (timm.get_pretrained_cfg(name).notes or ('',))[0]
     if not command:

@@ -59,7 +59,7 @@ def write_graph(
         program.save(path)
 
 
-def halve(path: Path) -> None:
+def convert_to_fp16(path: Path) -> None:
     """Convert a graph to float16, except its inputs and outputs."""
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16

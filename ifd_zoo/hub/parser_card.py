@@ -8,7 +8,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.labels import CLOTHING
-from ifd_zoo.parsing.base import MOST_CHANGED
+from ifd_zoo.parsing.base import MAX_CHANGED_SHARE
 
 TASK = 'image-segmentation'
 SOURCES = {'rendered': 'rendered people', 'photos': 'photos in the layout of Clothing Co-Parsing'}
@@ -122,7 +122,7 @@ def _precision_text(config: dict[str, Any]) -> str:
     check = config.get('sixteen_bits')
     if check is None:
         return 'Computes in float32: what 16 bits change has not been measured.'
-    kept = 'in 16 bits where the device does so natively' if check['most'] <= MOST_CHANGED else 'in float32'
+    kept = 'in 16 bits where the device does so natively' if check['most'] <= MAX_CHANGED_SHARE else 'in float32'
     return (
         f'Computes {kept}: bfloat16 gives {100 * check["mean"]:.2f} % of the pixels of {check["pictures"]} pictures '
         f'another class, {100 * check["most"]:.2f} % in the worst.'

@@ -101,7 +101,7 @@ def _sample(probabilities: Tensor) -> Tensor:
     return probabilities[..., ::STEP, ::STEP].contiguous()
 
 
-def save_parser_again(name: str, folder: str | Path) -> Path:
+def resave_parser(name: str, folder: str | Path) -> Path:
     """Save a zoo parser as a complete release folder, with what its config.json records.
 
     Args:

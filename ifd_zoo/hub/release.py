@@ -170,7 +170,7 @@ def code_revision() -> str | None:
     return result.stdout.strip() or None
 
 
-def save_again(model: nn.Module, folder: str | Path, license: str | None = None) -> Path:
+def resave_release(model: nn.Module, folder: str | Path, license: str | None = None) -> Path:
     """Save a loaded model as a complete release folder, with what its release records. Errors as for `save_release`.
 
     Args:

@@ -102,7 +102,7 @@ def picture_suffix(head: bytes) -> str | None:
     return next((suffix for start, suffix in STARTS if head.startswith(start)), None)
 
 
-def fault_of(head: bytes, name: str) -> str | None:
+def describe_fault(head: bytes, name: str) -> str | None:
     """Return what is wrong with a file with these first bytes and what to do; None if it may be an image."""
     if picture_suffix(head):
         return None

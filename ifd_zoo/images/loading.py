@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ifd_zoo.common.errors import ZooError
 from ifd_zoo.images.bounded_reader import BoundedReader, TooManySteps
-from ifd_zoo.images.formats import FORMATS, HEAD_BYTES, fault_of, picture_suffix
+from ifd_zoo.images.formats import FORMATS, HEAD_BYTES, describe_fault, picture_suffix
 
 MIN_SIDE = 8
 """Minimum side in pixels. A smaller image shows no person."""
@@ -105,7 +105,7 @@ def open_image(path: Path, name: str) -> Iterator[Image.Image]:
             raise ImageError(name, 'no such file; it may have been moved or deleted')
         with BoundedReader(path) as file:
             head = file.peek(HEAD_BYTES)[:HEAD_BYTES]
-            if fault := fault_of(head, name):
+            if fault := describe_fault(head, name):
                 raise ImageError(name, fault)
             if picture_suffix(head) == '.avif':
                 _check_avif(file)

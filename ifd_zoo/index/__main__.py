@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
 from ifd_zoo.common.choices import APPROXIMATE, DEFAULT_MODEL, FOLDER_LABELS, PRECISIONS
-from ifd_zoo.index.base import moment
+from ifd_zoo.index.base import parse_time
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -46,8 +46,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     command.add_argument('--people', action='store_true', help='only the best image of each person')
     command.add_argument('--pid', nargs='+', default=[], help='search only these persons')
     command.add_argument('--camid', nargs='+', default=[], help='search only these cameras')
-    command.add_argument('--since', type=moment, metavar='TIME', help='earliest time: 2026-05-31 or 2026-05-31T18:30')
-    command.add_argument('--until', type=moment, metavar='TIME', help='latest time, by the last change of the file')
+    command.add_argument('--since', type=parse_time, metavar='TIME', help='earliest: 2026-05-31 or 2026-05-31T18:30')
+    command.add_argument('--until', type=parse_time, metavar='TIME', help='latest time, by the last change of the file')
     command.add_argument('--approximate', action='store_true', help='use the index built by `approximate`')
     command.add_argument('--json', action='store_true', help='print JSON')
     _add_model(command)

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from ifd_zoo.hub.loading import load_trained
 from ifd_zoo.index import approximate
-from ifd_zoo.index.base import GalleryIndexError, Only
+from ifd_zoo.index.base import GalleryIndexError, SearchFilter
 from ifd_zoo.index.building import build, folder_files
 from ifd_zoo.index.key import index_key
 from ifd_zoo.index.ranking import IndexMatch
@@ -37,7 +37,7 @@ def search_index(args: argparse.Namespace) -> str:
     predictor = Predictor(args.model, args.parser, args.device, precision=args.precision, crop=args.crop)
     index = GalleryIndex.open(args.index, index_key(predictor))
     search = index.search_people if args.people else index.search
-    only = Only(args.pid, args.camid, args.since, args.until)
+    only = SearchFilter(args.pid, args.camid, args.since, args.until)
     results = dict(
         zip(args.query, search(predictor.embed(args.query), args.top_k, only=only, near=args.approximate), strict=True)
     )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ifd_zoo.common.choices import APPROXIMATE
-from ifd_zoo.index.lancedb_tables import AGAIN, GalleryIndexError, told, vectors_of
+from ifd_zoo.index.lancedb_tables import AGAIN, GalleryIndexError, explain_errors, vectors_of
 from ifd_zoo.index.ranking import BATCH
 
 LEAST = 1024  # rows of the smallest table
@@ -50,14 +50,14 @@ def build(index: Any, kind: str = APPROXIMATE[0]) -> tuple[int, float]:
     ivf_rq = IvfRq(num_partitions=max(1, lists // WIDER), **means)
     ivf_pq = IvfPq(num_partitions=lists, num_sub_vectors=codes, **means)
     hnsw = HnswSq(num_partitions=1 + (rows >> 20), **means)
-    with told(index.address, AGAIN):
+    with explain_errors(index.address, AGAIN):
         index.table.create_index('vector', config=dict(zip(APPROXIMATE, (ivf_rq, ivf_pq, hnsw), strict=True))[kind])
     queries = sample_queries(index, QUERIES)
     exact = index.search(queries)
     for effort in EFFORTS:
-        with told(index.address, AGAIN):
+        with explain_errors(index.address, AGAIN):
             index.table.update_field_metadata({'path': 'vector', 'metadata': {EFFORT.decode(): str(effort)}})
-        recall = shared(exact, index.search(queries, near=True))
+        recall = measure_recall(exact, index.search(queries, near=True))
         if recall >= ENOUGH:
             break
     return effort, recall
@@ -88,14 +88,14 @@ def propose(
 def sample_queries(index: Any, number: int, seed: int = 0) -> np.ndarray:
     """Return queries (Q, D) near rows of an index: rows plus random noise of half their length, normalised."""
     rng = np.random.default_rng(seed)
-    with told(index.address):
+    with explain_errors(index.address):
         table = index.table.take_offsets(rng.integers(len(index), size=number).tolist()).select(['vector']).to_arrow()
     rows = np.concatenate([vectors_of(batch) for batch in table.to_batches()]).astype(np.float32)
     queries = rows + NOISE / math.sqrt(index.dim) * rng.standard_normal(rows.shape, np.float32)
     return queries / np.linalg.norm(queries, axis=1, keepdims=True)
 
 
-def shared(exact: Sequence, found: Sequence) -> float:
+def measure_recall(exact: Sequence, found: Sequence) -> float:
     """Return the share of the exact matches that were found, over all queries."""
     hits = [len({m.name for m in a} & {m.name for m in b}) for a, b in zip(exact, found, strict=True)]
     return sum(hits) / sum(map(len, exact))

@@ -13,7 +13,7 @@ class GalleryIndexError(ZooError, ValueError):
     """An index that cannot be used, or not for this purpose; the message names it and says what to do."""
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Parse an ISO 8601 time, local if it has no zone, and return it in UTC. Raises ValueError if it is invalid."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
@@ -21,7 +21,7 @@ def moment(text: str) -> datetime:
         raise ValueError(str(error)) from error
 
 
-class Only(NamedTuple):
+class SearchFilter(NamedTuple):
     """Filter of a search: an image must match every field that is given."""
 
     pids: Sequence[str] = ()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ifd_zoo.batch_jobs import Cluster, cluster_at, work_through
+from ifd_zoo.batch_jobs import Cluster, cluster_at, process_batches
 from ifd_zoo.common.files import hash_file
 from ifd_zoo.images.formats import SUFFIXES, list_pictures
 from ifd_zoo.images.loading import ImageError
@@ -137,7 +137,7 @@ def fill(
         _add(index, [row for key in results if key not in faults for row in new[key]], results)
 
     embedding = {'group': group, 'cluster': cluster, 'progress': lambda done: progress(len(files) - len(photos) + done)}
-    work_through(_Embedding(embed), photos, write, photos.keys() - new, min(batch_size, group), **embedding)
+    process_batches(_Embedding(embed), photos, write, photos.keys() - new, min(batch_size, group), **embedding)
     found |= {place: f'{row.name}: {faults[row.sha256]}' for place, row in rows.items() if row.sha256 in faults}
     there = {*(keep or ()), *(row.name for row in rows.values() if row.sha256 not in faults)}
     gone = [] if keep is None else [name for name in known if name not in there]
@@ -155,7 +155,7 @@ def _hash(
     """Return the row of each file, or the reason why it cannot be used, by the position of the file."""
     found: dict[int, Row | str] = {}
     step = lambda done: progress(0)  # noqa: E731  (may raise to stop)
-    work_through(_rows_of, dict(enumerate(files)), found.update, size=HASHED, cluster=cluster, progress=step)
+    process_batches(_rows_of, dict(enumerate(files)), found.update, size=HASHED, cluster=cluster, progress=step)
     return found
 
 

@@ -34,7 +34,7 @@ class Row(NamedTuple):
 
 
 @contextmanager
-def told(address: str, advice: str = REBUILD) -> Iterator[None]:
+def explain_errors(address: str, advice: str = REBUILD) -> Iterator[None]:
     """Turn LanceDB's errors into a one-line GalleryIndexError that says what to do."""
     try:
         yield
@@ -64,7 +64,7 @@ def connect(place: str | Path, make: bool = False) -> tuple[str, Any, list[str]]
         raise GalleryIndexError(f'{address}: is an index in an old format; delete the folder and build again: {anew}')
     names = []
     if make or not folder or folder.is_dir():
-        with told(address, 'give a folder that can be read and written, or an address such as s3://bucket/folder'):
+        with explain_errors(address, 'give a folder that can be read and written, or an address such as s3://bucket/folder'):
             database = lancedb.connect(address, read_consistency_interval=timedelta(0))  # readers see every write
             names = sorted(database.list_tables(limit=MOST_TABLES).tables)
         names = [name for name in names if not folder or not _is_begun(folder / f'{name}.lance')]
@@ -96,7 +96,7 @@ def schema(key: dict[str, Any], dim: int) -> Any:
 
 def open_table(database: Any, name: str, address: str) -> tuple[Any, dict[str, Any], int]:
     """Return a table, its key and D. Raises GalleryIndexError if it cannot be read or does not belong to an index."""
-    with told(f'{address}: table {name}'):
+    with explain_errors(f'{address}: table {name}'):
         table = database.open_table(name)
         try:
             key, dim = json.loads(table.schema.metadata[KEY]), table.schema.field('vector').type.list_size

@@ -9,9 +9,9 @@ import numpy as np
 
 from ifd_zoo.index import lancedb_tables
 from ifd_zoo.index.approximate import propose
-from ifd_zoo.index.base import GalleryIndexError, Only
+from ifd_zoo.index.base import GalleryIndexError, SearchFilter
 from ifd_zoo.index.key import as_json, describe_difference
-from ifd_zoo.index.lancedb_tables import AGAIN, Row, told
+from ifd_zoo.index.lancedb_tables import AGAIN, Row, explain_errors
 from ifd_zoo.index.ranking import BATCH, SEEN, IndexMatch, rank_batches
 
 LOOSE = 64
@@ -19,7 +19,7 @@ LOOSE = 64
 OLD = timedelta(minutes=10)
 """Versions older than this are deleted; a reader uses one version for as long as its search takes."""
 NORM_TOLERANCE = 1e-3
-ALL = Only()
+ALL = SearchFilter()
 
 
 class GalleryIndex:
@@ -61,7 +61,7 @@ class GalleryIndex:
         address, database, names = lancedb_tables.connect(place, make=True)
         key, name = as_json(key), lancedb_tables.table_name(as_json(key))
         if name not in names:
-            with told(address, AGAIN):
+            with explain_errors(address, AGAIN):
                 database.create_table(name, schema=lancedb_tables.schema(key, dim), exist_ok=True)
         index = cls(address, name, database)
         if index.dim != dim:
@@ -69,7 +69,7 @@ class GalleryIndex:
         return index
 
     def __len__(self) -> int:
-        with told(self.address):
+        with explain_errors(self.address):
             return self.table.count_rows()
 
     def rows(self) -> list[Row]:
@@ -90,7 +90,7 @@ class GalleryIndex:
         return found
 
     def search(
-        self, queries: np.ndarray, top_k: int = 10, only: Only = ALL, near: bool = False
+        self, queries: np.ndarray, top_k: int = 10, only: SearchFilter = ALL, near: bool = False
     ) -> list[list[IndexMatch]]:
         """Return the most similar images for each query, best first, equal ones by name.
 
@@ -113,7 +113,7 @@ class GalleryIndex:
         if not len(self):
             raise GalleryIndexError(f'{self.address}: the index is empty; add at least one image')
         wanted = [*SEEN, 'vector'], only.expression()
-        with told(self.address):
+        with explain_errors(self.address):
             if not near:
                 return rank_batches(self._scan(*wanted), queries, top_k)
             found = (propose(self.table, query, top_k, *wanted, self.address) for query in queries)
@@ -154,7 +154,7 @@ class GalleryIndex:
             if not is_text(row.name + row.pid + row.camid):
                 raise GalleryIndexError(f'{row.name!r}: is not UTF-8; rename it')
         if rows:
-            with told(self.address, AGAIN):
+            with explain_errors(self.address, AGAIN):
                 merge = self.table.merge_insert('name').when_matched_update_all().when_not_matched_insert_all()
                 merge.execute(lancedb_tables.as_table(rows, embeddings, self.key))
 
@@ -163,7 +163,7 @@ class GalleryIndex:
         from lancedb.expr import col
 
         before = len(self)
-        with told(self.address, AGAIN):
+        with explain_errors(self.address, AGAIN):
             for column, values in (('name', names), ('pid', pids)):
                 if values:
                     self.table.delete(col(column).isin(list(values)))
@@ -176,7 +176,7 @@ class GalleryIndex:
             GalleryIndexError: a file cannot be read, or a row has changed since it was written.
         """
         number, damaged = 0, []
-        with told(self.address):
+        with explain_errors(self.address):
             for batch in self._scan([*Row._fields, 'vector', 'checksum']):
                 rows, vectors = lancedb_tables.rows_of(batch), lancedb_tables.vectors_of(batch)
                 found = zip(rows, vectors, batch['checksum'].to_pylist(), strict=True)
@@ -189,7 +189,7 @@ class GalleryIndex:
     def describe(self) -> dict[str, Any]:
         """Return counts, megabytes of the newest version, and the key, as JSON values."""
         rows = self.rows()
-        with told(self.address):
+        with explain_errors(self.address):
             size, made = self.table.stats()['total_bytes'], [one.index_type for one in self.table.list_indices()]
         counts = {'images': len(rows), 'people': len({row.pid for row in rows} - {''})}
         counts |= {'cameras': len({row.camid for row in rows} - {''}), 'megabytes': round(size / 1e6, 1)}
@@ -202,7 +202,7 @@ class GalleryIndex:
             older: age from which versions are deleted; close to zero, it makes concurrent readers and writers fail.
             loose: number of files or versions up to which nothing is done; above 0, nor is it while others write.
         """
-        with told(self.address, AGAIN):
+        with explain_errors(self.address, AGAIN):
             files = self.table.stats()['fragment_stats']['num_fragments']
             try:
                 if max(files, len(self.table.list_versions())) > loose:
@@ -213,7 +213,7 @@ class GalleryIndex:
 
     def _scan(self, columns: Sequence[str], expression: Any = None) -> Iterator[Any]:
         """Yield record batches of these columns."""
-        with told(self.address):
+        with explain_errors(self.address):
             search = self.table.search().select(list(columns))
             yield from (search if expression is None else search.where(expression)).to_batches(BATCH)
 

@@ -30,7 +30,7 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
     return weights
 
 
-def fitting(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+def match_weights(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
     """Pick the weights that a network needs, under its names.
 
     They are matched by name, or else by order: the same layers under other names, as in the packages of

@@ -33,11 +33,11 @@ def stack_images(images: Sequence[Image.Image]) -> Iterator[tuple[list[int], Ten
     The tensor is channels_last, as images are in Pillow.
     """
     arrays = [np.asarray(image if image.mode == 'RGB' else image.convert('RGB')) for image in images]
-    for rows in of_one_size(images):
+    for rows in group_by_size(images):
         yield rows, torch.from_numpy(np.stack([arrays[row] for row in rows])).permute(0, 3, 1, 2)
 
 
-def of_one_size(images: Sequence[Image.Image]) -> list[list[int]]:
+def group_by_size(images: Sequence[Image.Image]) -> list[list[int]]:
     """Group the positions of images by image size."""
     groups: dict[tuple[int, int], list[int]] = {}
     for row, image in enumerate(images):
@@ -88,7 +88,7 @@ def _largest_output(model: nn.Module, size: tuple[int, int]) -> int:
     return 4 * max(sizes)
 
 
-def on_each_core(
+def parallel_map(
     function: Callable[[Work], Result], works: Iterable[Work], device: torch.device
 ) -> Iterator[Result]:
     """Yield the results of a function for each work item, in order, computed in parallel on the cores of a CPU.
@@ -117,8 +117,8 @@ def on_each_core(
         torch.set_num_threads(cores)
 
 
-def share_out(number: int, most: int, device: torch.device) -> list[slice]:
-    """Split items into batches for `on_each_core`: equal in size, and equally many per core unless they get too small.
+def split_batches(number: int, most: int, device: torch.device) -> list[slice]:
+    """Split items into batches for `parallel_map`: equal in size, and equally many per core unless they get too small.
 
     Args:
         number, most: number of items, largest batch size.

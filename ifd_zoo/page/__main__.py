@@ -21,7 +21,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the file and print a summary of it."""
     args = parse_args(argv)
-    from ifd_zoo.page.opening.answers import ANSWERS, right_ranks, telling_query, write_answers
+    from ifd_zoo.page.opening.answers import ANSWERS, most_different_query, right_ranks, write_answers
     from ifd_zoo.page.opening.compute import answer
 
     output = args.output or ANSWERS
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_answers(answers, output)
     for query, rankings in answers.rankings.items():
         ranks = [', '.join(map(str, right_ranks(query, ranking))) for ranking in rankings]
-        print(f'{query}: right at {" | ".join(ranks)}{"  (shown)" if query == telling_query(answers) else ""}')
+        print(f'{query}: right at {" | ".join(ranks)}{"  (shown)" if query == most_different_query(answers) else ""}')
     for names in answers.triples:
         print('compared:', *names)
     print(f'wrote {output}')

@@ -7,7 +7,7 @@ import gradio as gr
 from ifd_zoo.gallery import PHOTO_SIDE
 from ifd_zoo.hub.listing import to_json
 from ifd_zoo.images.loading import load_image
-from ifd_zoo.page.files import checked, error, photo_file, user_errors
+from ifd_zoo.page.files import check_file, error, photo_file, user_errors
 from ifd_zoo.page.models import Models, whole_catalogue
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.theme import NETWORK
@@ -27,7 +27,7 @@ def embed(models: Models, sessions: Sessions, photos: list[dict], model: str) ->
         raise error(f'{len(photos)} photos are too many at once; give at most {MAX_PHOTOS}.')
     files = list(map(photo_file, photos))
     sessions.claim(*(file.path for file in files))
-    files = list(map(checked, files))
+    files = list(map(check_file, files))
     with user_errors():
         predictor = models.get(model)
         images = [load_image(file.path, file.name, PHOTO_SIDE) for file in files]

@@ -73,10 +73,10 @@ def one_photo(value: dict | None, what: str) -> PhotoFile:
     """
     if not value or not value.get('path'):
         raise error(f'There is no {what} yet: upload one, or click an example.')
-    return checked(photo_file(value))
+    return check_file(photo_file(value))
 
 
-def checked(file: PhotoFile, start: str = '') -> PhotoFile:
+def check_file(file: PhotoFile, start: str = '') -> PhotoFile:
     """Check a single photo and return it with a display name.
 
     Raises:
@@ -123,7 +123,7 @@ def take_gallery_or_examples(
     return Gallery(files, [None] * len(files), [])
 
 
-def tell_skipped(skipped: list[str], total: int) -> list[str]:
+def report_skipped(skipped: list[str], total: int) -> list[str]:
     """Show a warning and return a status line about skipped files; empty if there are none."""
     if not skipped:
         return []
@@ -176,7 +176,7 @@ def save_picture(sessions: Sessions, picture: Image.Image) -> str:
     return str(path)
 
 
-def handing_over(sessions: Sessions, function: Callable[..., object]) -> Callable[..., object]:
+def saving_images(sessions: Sessions, function: Callable[..., object]) -> Callable[..., object]:
     """Wrap a function to save the images it returns and return their paths; the files belong to the visitor."""
 
     @functools.wraps(function)  # gradio names endpoint parameters after the function's

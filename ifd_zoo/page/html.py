@@ -20,7 +20,7 @@ def render(template: str, **values: object) -> str:
     return _environment.get_template(f'{template}.html.jinja').render(**values)
 
 
-def address_of(photo: Image.Image) -> str:
+def data_url(photo: Image.Image) -> str:
     """Return a thumbnail as a data URL, so that the page needs no file for it."""
     small, file = photo.convert('RGB'), io.BytesIO()
     small.thumbnail((WIDTH, 2 * WIDTH))

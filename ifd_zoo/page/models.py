@@ -11,13 +11,13 @@ from PIL import ExifTags, Image
 from ifd_zoo.common.choices import DEFAULT_BASELINE
 from ifd_zoo.common.recent import Recent
 from ifd_zoo.explain.overlays import PhotoView
-from ifd_zoo.gallery import PHOTO_SIDE, Embed, PhotoFile, Progress, RememberedEmbeddings, hash_content, make_photo_views
+from ifd_zoo.gallery import PHOTO_SIDE, CachedEmbeddings, Embed, PhotoFile, Progress, hash_content, make_photo_views
 from ifd_zoo.hub import LoadError, list_bundled, list_tagged, load_model
 from ifd_zoo.hub.listing import Entry, catalogue
 from ifd_zoo.images.loading import load_image, open_image
 from ifd_zoo.indexed import IndexedFolder
 from ifd_zoo.parsing import list_parsers, load_parser
-from ifd_zoo.parsing.people import find_people, has_sight
+from ifd_zoo.parsing.people import find_people, parses_pixels
 from ifd_zoo.parsing.registry import PARSERS, portable_name
 from ifd_zoo.predictor import Predictor
 
@@ -50,7 +50,7 @@ class Models:
         self.parser, self.device, self.precision = parser, device, precision
         self.busy = Lock()
         """Hold this lock while a re-ID network runs, because Grad-CAM hooks into it."""
-        self.embed: Embed = RememberedEmbeddings()
+        self.embed: Embed = CachedEmbeddings()
         self._indexed: IndexedFolder | None = None
         named = parser if isinstance(parser, (str, Path)) else 'own'
         self.parsers = list(dict.fromkeys([portable_name(named), *filter(_needs_no_path, list_parsers())]))
@@ -158,7 +158,7 @@ class Models:
         with open_image(Path(file.path), file.name) as header:  # the size alone, so that a gallery of crops is fast
             turned = header.getexif().get(ExifTags.Base.Orientation, 1) >= 5
             width, height = header.size[::-1] if turned else header.size
-        if width <= UPRIGHT * height or not has_sight(parser := self._parser(self.parsers[0])):
+        if width <= UPRIGHT * height or not parses_pixels(parser := self._parser(self.parsers[0])):
             return None
         photo = load_image(file.path, file.name)
         (boxes,) = find_people([photo], parser)

@@ -19,7 +19,7 @@ from ifd_zoo.page import endpoints
 from ifd_zoo.page.guard.hosts import in_space, is_loopback
 from ifd_zoo.page.guard.inputs import Page
 from ifd_zoo.page.guard.quota import UploadsInRoom
-from ifd_zoo.page.guard.rate_limit import BRAKED, LoginRateLimit, SharedPlaces
+from ifd_zoo.page.guard.rate_limit import TOO_MANY_TRIES, LoginRateLimit, SharedPlaces
 from ifd_zoo.page.guard.requests import MISUNDERSTOOD, OwnFilesOnly, OwnSitesOnly, SafeHeaders
 from ifd_zoo.page.guard.temporary import own_folder, remove_abandoned
 from ifd_zoo.page.guard.upload_retention import UploadRetention, most_bytes
@@ -126,7 +126,7 @@ def _serve(demo: gr.Blocks, models: Models, sessions: Sessions, args: argparse.N
             quiet=True,
             prevent_thread_lock=True,
             auth=auth,
-            auth_message=BRAKED if auth else None,
+            auth_message=TOO_MANY_TRIES if auth else None,
             state_session_capacity=SESSIONS,
             **LOOK,
             app_kwargs={'middleware': _middleware(args, sessions), 'exception_handlers': dict(MISUNDERSTOOD)},

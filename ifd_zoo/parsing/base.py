@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from ifd_zoo.common.errors import ZooError
 from ifd_zoo.common.recent import Recent
-from ifd_zoo.models.batching import on_each_core, share_out
+from ifd_zoo.models.batching import parallel_map, split_batches
 from ifd_zoo.models.fingerprint import hash_weights
 from ifd_zoo.models.inference import precision
 
 MAX_SIDE = 1024  # class scores are never upsampled beyond this: a 12-megapixel photo would need 700 MB for them
-MOST_CHANGED = 0.005  # share of an image's pixels whose class may change in 16-bit precision
+MAX_CHANGED_SHARE = 0.005  # share of an image's pixels whose class may change in 16-bit precision
 REMEMBERED = 16 << 20  # pixels of cached label maps, a byte each: about 500 crops of 256x128
 
 
@@ -85,8 +85,8 @@ class NetworkParser(ABC):
         maps = {key: self._recent.get(key) for key in keys}
         new = {key: image for key, image in zip(keys, images, strict=True) if maps[key] is None}
         images = [rgb(image) for image in new.values()]
-        parts = share_out(len(images), self.batch_size, self.device)
-        parsed = on_each_core(lambda part: self._parse_batch(images[part]), parts, self.device)
+        parts = split_batches(len(images), self.batch_size, self.device)
+        parsed = parallel_map(lambda part: self._parse_batch(images[part]), parts, self.device)
         for key, label_map in zip(new, itertools.chain.from_iterable(parsed), strict=True):
             maps[key] = label_map
             self._recent[key] = label_map

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ifd_zoo.batch_jobs import Cluster, bar, work_through
+from ifd_zoo.batch_jobs import Cluster, bar, process_batches
 from ifd_zoo.cli import is_main
 from ifd_zoo.common.choices import MAPS_AT_ONCE
 from ifd_zoo.datasets.base import DatasetError, Record, read_image
@@ -19,7 +19,7 @@ def parser_id(parser: HumanParser) -> str:
     return parser.identify()
 
 
-def with_parsed_maps(records: Sequence[Record], parser: HumanParser, root: Path, folder: Path) -> tuple[Record, ...]:
+def parse_records(records: Sequence[Record], parser: HumanParser, root: Path, folder: Path) -> tuple[Record, ...]:
     """Make missing label maps and return the records with them; arguments and errors as in `MapFolder`."""
     maps = MapFolder(parser, root, folder)
     pointed = maps.point(records)
@@ -62,7 +62,7 @@ class MapFolder:
         done = {path for path, record in photos.items() if self._has_map(record)}
         idle = len(done) == len(photos) or not is_main()
         with bar(len(photos), 'parse', leave=False, disable=idle) as tell:
-            work_through(self._parse, photos, lambda found: None, done, batch_size, cluster=cluster, progress=tell)
+            process_batches(self._parse, photos, lambda found: None, done, batch_size, cluster=cluster, progress=tell)
 
     def _has_map(self, record: Record) -> bool:
         if not record.label_map.exists():

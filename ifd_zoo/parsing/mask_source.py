@@ -11,7 +11,7 @@ import torch
 from ifd_zoo.common.choices import LABEL_MAPS, NO_MASKS
 from ifd_zoo.datasets.base import DatasetError, Record
 from ifd_zoo.parsing.base import ParserError
-from ifd_zoo.parsing.cache import check_origin, parser_id, point_to_maps, with_parsed_maps
+from ifd_zoo.parsing.cache import check_origin, parse_records, parser_id, point_to_maps
 from ifd_zoo.parsing.registry import load_parser, portable_name, split_name
 
 SUMMARY = 'masks.json'
@@ -66,7 +66,7 @@ class MaskSource:
             DatasetError: an image has no label map or cannot be read, or a label map is from another parser or image.
         """
         if self.parser:
-            return with_parsed_maps(records, self.parser, root, folder)
+            return parse_records(records, self.parser, root, folder)
         if self._folder_parser:
             return self._from_folder(records, root)
         if self.masks == NO_MASKS:

@@ -94,7 +94,7 @@ class ParsingNet(nn.Module):
         stride = self.encoder.feature_info.reduction()[0]
         self.detail = Detail(widths[0], num_classes, detail, stride) if detail else None
 
-    def forward_stride(self, images: Tensor) -> Tensor:
+    def forward_logits(self, images: Tensor) -> Tensor:
         """Return logits at the finest computed stride, where the loss is cheap: (B, K, H/s, W/s)."""
         stages = [lateral(stage) for lateral, stage in zip(self.laterals, self.encoder(images), strict=True)]
         x = self.fusions[-1](stages[-1])  # (B, C, H/32, W/32)
@@ -115,7 +115,7 @@ class ParsingNet(nn.Module):
             (B, K, H, W).
         """
         # float32 even under autocast: scores that differ in the third digit would often be equal in bfloat16.
-        return F.interpolate(self.forward_stride(images).float(), size=images.shape[-2:], mode='bilinear')
+        return F.interpolate(self.forward_logits(images).float(), size=images.shape[-2:], mode='bilinear')
 
     def probabilities(self, images: Tensor) -> Tensor:
         """Return class probabilities at the input's size, as a weighted mean over an image and its mirror image.
@@ -142,6 +142,6 @@ class ParsingNet(nn.Module):
         return mean if self.detail else F.interpolate(mean, size=images.shape[-2:], mode='bilinear')
 
     def _logits(self, images: Tensor) -> Tensor:
-        """Return the logits of `forward_stride` in float32."""
+        """Return the logits of `forward_logits` in float32."""
         # Contiguous, as a softmax over classes takes 4 times as long in channels_last.
-        return self.forward_stride(images).float().contiguous()
+        return self.forward_logits(images).float().contiguous()

@@ -16,10 +16,10 @@ from torchvision.tv_tensors import Mask
 
 from ifd_zoo.common.errors import first_line
 from ifd_zoo.labels import LABELS
-from ifd_zoo.models.batching import of_one_size, stack_images
+from ifd_zoo.models.batching import group_by_size, stack_images
 from ifd_zoo.models.fuse_bn import fold_norms
 from ifd_zoo.models.inference import native_precision
-from ifd_zoo.parsing.base import MOST_CHANGED, NetworkParser, ParserError, classes_of
+from ifd_zoo.parsing.base import MAX_CHANGED_SHARE, NetworkParser, ParserError, classes_of
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.releases.files import (
     CONFIG,
@@ -99,7 +99,7 @@ class Parser(NetworkParser):
         self.letterbox = Letterbox(size)
         self.crop_size = tuple(size)
         changed = self.config.get('sixteen_bits', {}).get('most', 1)
-        self.precision = native_precision(self.device) if changed <= MOST_CHANGED else 'fp32'
+        self.precision = native_precision(self.device) if changed <= MAX_CHANGED_SHARE else 'fp32'
         # Separate from `net`, whose weights identify this parser.
         self._fast_net = fold_norms(self.net, torch.zeros(1, 3, *size, device=self.device))
 
@@ -111,7 +111,7 @@ class Parser(NetworkParser):
 
     def _label_maps(self, scores: Tensor, images: list[Image.Image]) -> list[np.ndarray]:
         maps: list[np.ndarray] = [np.empty(0)] * len(images)
-        for rows in of_one_size(images):
+        for rows in group_by_size(images):
             image = images[rows[0]]
             top, left, height, width = self.letterbox.box(image.height, image.width)
             inner = (scores if len(rows) == len(images) else scores[rows])[..., top : top + height, left : left + width]

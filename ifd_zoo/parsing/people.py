@@ -4,7 +4,7 @@ Such a parser assumes that a person fills its input: it misses small people, and
 So the boxes are found in steps:
 
 1. The photo is parsed as it is, letterboxed into the parser's input. If the crop of the largest person would cover
-   `FILLED` of the photo or more, the photo already is a crop and is kept whole.
+   `WHOLE_PHOTO_SHARE` of the photo or more, the photo already is a crop and is kept whole.
 2. Otherwise the parser also runs on upright windows as high as the photo, which overlap by half; and, if the next steps
    find nobody in them, on windows half as high.
 3. In each window, the foreground is split into connected parts. Those with the shape of a person are candidates.
@@ -30,7 +30,7 @@ from ifd_zoo.parsing.registry import HumanParser
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels, as in Pillow."""
 
-FILLED = 2 / 3
+WHOLE_PHOTO_SHARE = 2 / 3
 """Minimum share of a photo covered by the crop of a person at which the photo is kept whole."""
 MARGIN = 0.06
 """Margin around a person in the crop, relative to the person's height."""
@@ -40,11 +40,11 @@ SCALES = (1, 0.5)
 """Heights of the windows, relative to the photo's."""
 ROW, MOST = 40, 2
 """Maximum windows in a row beside the first, which bounds the work for a panorama; and candidates in a window."""
-SEEN = 256
+WINDOW_SIDE = 256
 """Maximum side in pixels of a window when it is parsed."""
 GRID = 160
 """Maximum side in pixels of the map in which connected parts are found."""
-AROUND = 0.15
+CANDIDATE_MARGIN = 0.15
 """Margin around a candidate when it is parsed as a crop, relative to its height: it may show more of the person."""
 SMALLEST = 0.15
 """Minimum height of a person, relative to the photo's."""
@@ -77,7 +77,7 @@ def find_people(images: Sequence[Image.Image], parser: HumanParser) -> list[list
     ]
 
 
-def cut_people(images: Sequence[Image.Image], names: Sequence[str], parser: HumanParser) -> list[Image.Image]:
+def crop_people(images: Sequence[Image.Image], names: Sequence[str], parser: HumanParser) -> list[Image.Image]:
     """Crop the largest person from each photo; a photo that a person fills is returned as the same object.
 
     Raises:
@@ -87,32 +87,33 @@ def cut_people(images: Sequence[Image.Image], names: Sequence[str], parser: Huma
     for image, name, boxes in zip(images, names, find_people(images, parser), strict=True):
         if not boxes:
             raise ImageError(name, f'{NOBODY}; leave it out, or cut the person out by hand')
-        crops.append(cut_out(image, boxes[0]))
+        crops.append(crop_to(image, boxes[0]))
     return crops
 
 
-def has_sight(parser: HumanParser) -> bool:
+def parses_pixels(parser: HumanParser) -> bool:
     """Return whether a parser looks at the pixels of photos, unlike label maps on disk and `none`."""
     return not isinstance(parser, (NoParser, LabelMaps))
 
 
-def require_sight(parser: HumanParser) -> None:
+def require_pixel_parser(parser: HumanParser) -> None:
     """Raise ParserError if a parser does not look at the pixels of photos."""
-    if not has_sight(parser):
+    if not parses_pixels(parser):
         raise ParserError(f'finding people needs a parser that looks at photos, unlike {parser.identify()}')
 
 
-def cut_out(image: Image.Image, box: Box) -> Image.Image:
+def crop_to(image: Image.Image, box: Box) -> Image.Image:
     """Crop the image to a box; return the same object if that is the whole image."""
     return image if box == (0, 0, *image.size) else image.crop(box)
 
 
 def _find(image: Image.Image, label_map: np.ndarray, parser: HumanParser) -> list[Box]:
     found = _parts(label_map, (0, 0, *image.size))
-    if found and _area(crop_box(found[0].box, image.size)) >= FILLED * image.width * image.height:
+    if found and _area(crop_box(found[0].box, image.size)) >= WHOLE_PHOTO_SHARE * image.width * image.height:
         return [(0, 0, *image.size)]
     for scale in SCALES:
-        found += [part for _, parts in _look(image, _windows(image.size, scale), parser) for part in parts[:MOST]]
+        parsed = _parse_windows(image, _windows(image.size, scale), parser)
+        found += [part for _, parts in parsed for part in parts[:MOST]]
         if people := _people_of(image, found, parser):
             return people
     return []
@@ -121,15 +122,15 @@ def _find(image: Image.Image, label_map: np.ndarray, parser: HumanParser) -> lis
 def _people_of(image: Image.Image, found: Sequence[_Part], parser: HumanParser) -> list[Box]:
     """Return the crop boxes of the candidates that turn out to be people, largest first."""
     found = [part for part in found if _has_shape(part.box, image.size)]
-    seen = _one_each([part for part in _seen_closer(image, found, parser) if part])
-    again = _seen_closer(image, seen, parser)
+    seen = _suppress_duplicates([part for part in _reparse_parts(image, found, parser) if part])
+    again = _reparse_parts(image, seen, parser)
     kept = [new for old, new in zip(seen, again, strict=True) if new and overlap(old.box, new.box) >= STILL]
-    return sorted((crop_box(part.box, image.size) for part in _one_each(kept)), key=_area, reverse=True)
+    return sorted((crop_box(part.box, image.size) for part in _suppress_duplicates(kept)), key=_area, reverse=True)
 
 
-def _seen_closer(image: Image.Image, parts: Sequence[_Part], parser: HumanParser) -> list[_Part | None]:
+def _reparse_parts(image: Image.Image, parts: Sequence[_Part], parser: HumanParser) -> list[_Part | None]:
     """Parse each part again as a crop and return the part found there, or None if it is not a person."""
-    looks = _look(image, [crop_box(part.box, image.size, AROUND) for part in parts], parser)
+    looks = _parse_windows(image, [crop_box(part.box, image.size, CANDIDATE_MARGIN) for part in parts], parser)
     closer = [found[0] if _shows_person(label_map) else None for label_map, found in looks]
     return [part if part and _has_shape(part.box, image.size) else None for part in closer]
 
@@ -143,13 +144,13 @@ def _windows(size: tuple[int, int], scale: float) -> list[Box]:
     return [_rounded((x, y, x + sides[0], y + sides[1])) for y in down for x in across]
 
 
-def _look(
+def _parse_windows(
     image: Image.Image, windows: Sequence[Box], parser: HumanParser
 ) -> Iterator[tuple[np.ndarray, list[_Part]]]:
     """Yield the label map of each window, and its parts at their place in the photo."""
     crops = [image.crop(window) for window in windows]
     for crop in crops:
-        crop.thumbnail((SEEN, SEEN))
+        crop.thumbnail((WINDOW_SIDE, WINDOW_SIDE))
     maps = parser.parse(crops) if crops else []
     yield from ((label_map, _parts(label_map, window)) for window, label_map in zip(windows, maps, strict=True))
 
@@ -190,7 +191,7 @@ def _shows_person(label_map: np.ndarray) -> bool:
     return bool(len(head) and len(body)) and np.median(head) < np.quantile(body, TOP)
 
 
-def _one_each(parts: Sequence[_Part]) -> list[_Part]:
+def _suppress_duplicates(parts: Sequence[_Part]) -> list[_Part]:
     """Keep, of the parts in one place, the one that most others agree with; ties go to the first."""
     votes = [sum(overlap(one.box, other.box) >= SAME for other in parts) for one in parts]
     kept: list[_Part] = []

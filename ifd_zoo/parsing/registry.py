@@ -14,7 +14,7 @@ from ifd_zoo.parsing.base import ParserError
 from ifd_zoo.parsing.parser import BUNDLED, WEIGHTS, NoParser, load_folder
 from ifd_zoo.releases.files import PREFIX, LoadError
 
-ACCEPT = 'IFD_ACCEPT_LICENCE'
+LICENCE_VARIABLE = 'IFD_ACCEPT_LICENCE'
 """Environment variable with the names of parsers whose licence the user accepts, separated by commas."""
 
 HUB = PREFIX.removesuffix(':')
@@ -120,9 +120,9 @@ def _fetch(source: str) -> Path:
 
 
 def _check_licence(name: str, entry: Entry, accepted: bool) -> None:
-    named = [part.strip() for part in os.environ.get(ACCEPT, '').split(',')]
+    named = [part.strip() for part in os.environ.get(LICENCE_VARIABLE, '').split(',')]
     if entry.licence and not accepted and name not in named:
         raise ParserError(
-            f'{name} has terms of its own: {entry.licence}. If you accept them, set {ACCEPT}={name}, or pass '
+            f'{name} has terms of its own: {entry.licence}. If you accept them, set {LICENCE_VARIABLE}={name}, or pass '
             'accept_licence=True to load_parser, or --accept-licence to a command that has it'
         )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ifd_zoo.explain.charts import COLOURS, MARKERS, svg_chart, writable
+from ifd_zoo.explain.charts import COLOURS, MARKERS, clean_text, svg_chart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def movement_chart(names: Sequence[str], series: Sequence[Series], title: str) -
         axes = figure.subplots()
         for index, (gid, name) in enumerate(zip(notes, names, strict=True)):
             top = span * index + NAME
-            axes.text(0, top - 6, writable(name, NAME_LENGTH), transform=axes.get_yaxis_transform(), gid=gid)
+            axes.text(0, top - 6, clean_text(name, NAME_LENGTH), transform=axes.get_yaxis_transform(), gid=gid)
             lanes = enumerate(series)
             dots = [_draw_lane(axes, one, index, top + LANE * (place + 0.5), place) for place, one in lanes]
             for dot in dots:
@@ -84,9 +84,9 @@ def _draw_lane(axes: 'Axes', one: Series, index: int, y: float, place: int) -> '
 
 def _draw_legend(axes: 'Axes', dots: Sequence['Line2D'], names: Sequence[str], title: str) -> None:
     place = {'loc': 'lower left', 'bbox_to_anchor': (0, 1), 'borderpad': 0, 'borderaxespad': 0.6}
-    labels = [writable(name, NAME_LENGTH) for name in names]
+    labels = [clean_text(name, NAME_LENGTH) for name in names]
     legend = axes.legend(dots, labels, alignment='left', handlelength=1, frameon=False, **place)
-    legend.set_title(writable(title), {'weight': 'bold', 'size': 14})
+    legend.set_title(clean_text(title), {'weight': 'bold', 'size': 14})
 
 
 def _draw_axis(axes: 'Axes', values: np.ndarray) -> None:

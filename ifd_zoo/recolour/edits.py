@@ -9,7 +9,7 @@ from PIL import Image
 from ifd_zoo.labels import LABELS, MASK_SETS, class_indices
 from ifd_zoo.masks import class_mask
 from ifd_zoo.recolour.colour import from_linear, from_oklab, parse_colour, to_linear, to_oklab
-from ifd_zoo.recolour.folds import find_folds, fold, trade_looks
+from ifd_zoo.recolour.folds import apply_folds, find_folds, swap_looks
 from ifd_zoo.recolour.patterns import PATTERNS
 from ifd_zoo.recolour.seams import blend
 
@@ -80,7 +80,7 @@ class Recolour:
             rows, columns = np.nonzero(label_map == label)
             if len(rows):
                 folds = find_folds(to_oklab(before[rows, columns]), to_linear(np.array(self.colour)))
-                after[rows, columns] = from_linear(fold(self._dye(rows, columns, folds, height), folds))
+                after[rows, columns] = from_linear(apply_folds(self._dye(rows, columns, folds, height), folds))
         return Image.fromarray(blend(before, after, mask))
 
     def _dye(self, rows: np.ndarray, columns: np.ndarray, folds: np.ndarray, height: int) -> np.ndarray:
@@ -124,7 +124,7 @@ class Swap:
         masks = [_mask(photo, label_map, names) for names in (self.classes, self.others)]
         before = np.array(photo)
         after = before.copy()
-        looks = trade_looks(*(to_oklab(before[mask]) for mask in masks))
+        looks = swap_looks(*(to_oklab(before[mask]) for mask in masks))
         for mask, look in zip(masks, looks, strict=True):
             after[mask] = from_oklab(look)
         return Image.fromarray(blend(before, after, masks[0] | masks[1]))

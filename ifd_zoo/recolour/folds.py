@@ -53,7 +53,7 @@ def find_folds(lab: np.ndarray, dye: np.ndarray) -> np.ndarray:
     return _limited(folds - np.float32(middle), -DARKEST * spread, BRIGHTEST * spread) * np.float32(strength)
 
 
-def fold(dye: np.ndarray, folds: np.ndarray) -> np.ndarray:
+def apply_folds(dye: np.ndarray, folds: np.ndarray) -> np.ndarray:
     """Return a dye under the light of the folds.
 
     Args:
@@ -70,7 +70,7 @@ def fold(dye: np.ndarray, folds: np.ndarray) -> np.ndarray:
     return dye * np.exp(3 * (np.where(folds > 0, bright, folds) + down))[:, None]
 
 
-def trade_looks(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def swap_looks(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return two garments, each with the median and spread of the other's light and the median of the other's tint.
 
     The difference of each pixel from the median tint stays, so patterns stay. Swapping twice approximately restores the

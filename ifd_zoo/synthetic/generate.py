@@ -23,7 +23,7 @@ from ifd_zoo.synthetic.sheet import QUALITY, contact_sheet, people_sheet, realis
 from ifd_zoo.synthetic.writer import remove_leftovers, write_jpeg
 
 SETTINGS, TEXTURES = 'settings.json', '.textures'
-PIXELS_APART = ('__main__', 'card', 'flags', 'generate', 'metadata', 'pool', 'sheet', 'statistics', 'worker')
+NOT_HASHED = ('__main__', 'card', 'flags', 'generate', 'metadata', 'pool', 'sheet', 'statistics', 'worker')
 """Modules that do not affect the pixels."""
 
 SHEET_IMAGES, SHEET_PEOPLE, SHEET_OUTFITS, SHEET_VIEWS, REALISM_IMAGES = 48, 8, 4, 4, 10
@@ -135,7 +135,7 @@ def describe_settings(settings: Settings) -> dict[str, Any]:
     code = hashlib.sha256()
     folder = Path(__file__).parent
     for path in sorted(folder.rglob('*.py')):
-        if path.stem not in PIXELS_APART:
+        if path.stem not in NOT_HASHED:
             code.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
     # The round trip turns tuples into lists, as in the file.
     return json.loads(json.dumps({'generator': GENERATOR_VERSION, 'code': code.hexdigest()[:12], **asdict(settings)}))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ifd_zoo.images.formats import fault_of, is_zip, picture_suffix
+from ifd_zoo.images.formats import describe_fault, is_zip, picture_suffix
 from ifd_zoo.images.loading import ImageError
 from ifd_zoo.uploads.content import reading, too_many_bytes
 from ifd_zoo.uploads.limits import DIRECTORY_BYTES, SMALL_FILE, Budget, Limits, megabytes
@@ -100,7 +100,7 @@ def extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, into: P
         head = next(chunks, b'')
         if is_zip(head):
             raise ImageError(name, 'is a ZIP inside a ZIP, which is not opened; unpack it first')
-        if fault := fault_of(head, name):
+        if fault := describe_fault(head, name):
             raise ImageError(name, fault)
         path = into / f'{secrets.token_hex(16)}{picture_suffix(head)}'
         try:

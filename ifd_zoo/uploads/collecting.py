@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ifd_zoo.gallery import PhotoFile
-from ifd_zoo.images.formats import fault_of, is_video, is_zip
+from ifd_zoo.images.formats import describe_fault, is_video, is_zip
 from ifd_zoo.images.loading import ImageError
 from ifd_zoo.uploads.archives import entry_name, extract, is_folder, open_archive
 from ifd_zoo.uploads.content import Contents, check_bytes, check_picture, read_head, reading
@@ -25,7 +25,7 @@ class Gallery(NamedTuple):
     """For each other file its name, the problem and what to do."""
 
 
-class Intake:
+class Collector:
     """Images and messages collected so far; `at` is the name of the current file."""
 
     def __init__(self, limits: Limits) -> None:
@@ -90,7 +90,7 @@ def collect(uploads: Sequence[str | Path | PhotoFile], into: Path, limits: Limit
     Raises:
         OSError: `into` cannot be written to. As after any other error, no file is left in it.
     """
-    intake, written = Intake(limits), []
+    intake, written = Collector(limits), []
     into.mkdir(parents=True, exist_ok=True)
     try:
         with intake.stopping():
@@ -119,7 +119,7 @@ def check_photo(file: PhotoFile, limits: Limits = DEFAULT_LIMITS) -> PhotoFile:
     head = read_head(path, name)
     if is_zip(head):
         raise ImageError(name, 'is a ZIP, not a picture; unpack it, and give one picture of it')
-    if fault := fault_of(head, name):
+    if fault := describe_fault(head, name):
         raise ImageError(name, fault)
     check_bytes(path, name, limits)
     check_picture(path, name, limits)
@@ -131,7 +131,7 @@ def _remove(paths: Sequence[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _take(intake: Intake, path: Path, name: str, into: Path, written: list[Path]) -> None:
+def _take(intake: Collector, path: Path, name: str, into: Path, written: list[Path]) -> None:
     shown, budget = intake.at, intake.budget
     head = read_head(path, shown)
     if is_zip(head):
@@ -139,13 +139,13 @@ def _take(intake: Intake, path: Path, name: str, into: Path, written: list[Path]
     budget.add_entry()
     if is_video(head):
         return _take_clip(intake, path, into, written)
-    if fault := fault_of(head, name):
+    if fault := describe_fault(head, name):
         raise ImageError(shown, fault)
     budget.add_bytes(check_bytes(path, shown, budget.limits))
     intake.keep(path, name, read_label(name))
 
 
-def _take_clip(intake: Intake, path: Path, into: Path, written: list[Path]) -> None:
+def _take_clip(intake: Collector, path: Path, into: Path, written: list[Path]) -> None:
     clip = intake.at
     intake.budget.add_bytes(path.stat().st_size)
     for seconds, file in extract_frames(path, clip, into, intake.budget):
@@ -156,7 +156,7 @@ def _take_clip(intake: Intake, path: Path, into: Path, written: list[Path]) -> N
     intake.at = clip
 
 
-def _take_archive(intake: Intake, path: Path, into: Path, written: list[Path]) -> None:
+def _take_archive(intake: Collector, path: Path, into: Path, written: list[Path]) -> None:
     shown, before = intake.at, sum(map(len, intake.result))
     with open_archive(path, shown, intake.budget.limits) as archive:
         intake.budget.add_archive(path.stat().st_size)

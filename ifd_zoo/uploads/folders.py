@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ifd_zoo.images.formats import SUFFIXES, UNREAD_SUFFIXES, fault_of, is_zip, picture_suffix
+from ifd_zoo.images.formats import SUFFIXES, UNREAD_SUFFIXES, describe_fault, is_zip, picture_suffix
 from ifd_zoo.images.loading import ImageError
-from ifd_zoo.uploads.collecting import Gallery, Intake
+from ifd_zoo.uploads.collecting import Collector, Gallery
 from ifd_zoo.uploads.content import check_bytes, read_head, reading
 from ifd_zoo.uploads.labels import read_label
 from ifd_zoo.uploads.limits import DEFAULT_LIMITS, Limits
@@ -33,7 +33,7 @@ def collect_folder(root: str | Path, limits: Limits = DEFAULT_LIMITS) -> Gallery
     root = Path(root).expanduser()
     if not root.is_dir():
         raise ImageError(str(root), 'no such folder; give one that holds pictures')
-    root, intake = root.resolve(), Intake(limits)
+    root, intake = root.resolve(), Collector(limits)
     with reading(str(root)):
         os.scandir(root).close()
     with intake.stopping():
@@ -45,7 +45,7 @@ def collect_folder(root: str | Path, limits: Limits = DEFAULT_LIMITS) -> Gallery
     return intake.result
 
 
-def _walk(root: Path, intake: Intake) -> Iterator[tuple[os.DirEntry, str]]:
+def _walk(root: Path, intake: Collector) -> Iterator[tuple[os.DirEntry, str]]:
     """Yield files and links with their names, without hidden ones; folders that are left out become messages."""
     waiting, most = _entries(root), intake.budget.limits.max_depth
     while waiting:
@@ -70,7 +70,7 @@ def _entries(folder: str | Path) -> list[os.DirEntry]:
         return sorted(entries, key=lambda entry: entry.name, reverse=True)
 
 
-def _take(intake: Intake, entry: os.DirEntry, name: str, root: Path) -> None:
+def _take(intake: Collector, entry: os.DirEntry, name: str, root: Path) -> None:
     path, shown = Path(entry.path), intake.at
     if entry.is_symlink():
         raise ImageError(shown, 'is a link, which is not followed; copy the picture itself into the folder')
@@ -79,7 +79,7 @@ def _take(intake: Intake, entry: os.DirEntry, name: str, root: Path) -> None:
         return
     if is_zip(head):
         raise ImageError(shown, 'is a ZIP, which is not opened in a folder; unpack it')
-    if fault := fault_of(head, name):
+    if fault := describe_fault(head, name):
         raise ImageError(shown, fault)
     check_bytes(path, shown, intake.budget.limits)
     intake.keep(path, name, read_label(f'{root}/{name}'))

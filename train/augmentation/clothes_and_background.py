@@ -76,22 +76,22 @@ class VariedDataset(RecordDataset):
         image, label_map = self.load(index)
         recoloured = label_map is not None and (photo or rng.random() < self.variation.recolour)
         if photo:
-            image, label_map = shrunk(image, label_map, 2 * self.view_size[0])
+            image, label_map = shrink(image, label_map, 2 * self.view_size[0])
         if recoloured:
-            redressed = redress(image, label_map, rng)
+            redressed = recolour_clothes(image, label_map, rng)
             image = image if own_colours else redressed
         if photo:
-            image, label_map = new_outline(image, label_map, rng, self.view_size)
+            image, label_map = warp_view(image, label_map, rng, self.view_size)
         if label_map is not None and (photo or rng.random() < self.variation.background):
             behind = read_image(self.records[int(rng.integers(len(self)))].path)
-            image = put_before(image, label_map, behind, rng)
+            image = replace_background(image, label_map, behind, rng)
         record = self.records[index]
         labels = {'pid': record.pid, 'camid': record.camid, 'index': index}
         clothes_id = -1 - int(rng.integers(2**62)) if recoloured else record.clothes_id
         return {**self.transform(image, label_map)._asdict(), **labels, 'clothes_id': clothes_id}
 
 
-def shrunk(image: Image.Image, label_map: np.ndarray, side: int) -> tuple[Image.Image, np.ndarray]:
+def shrink(image: Image.Image, label_map: np.ndarray, side: int) -> tuple[Image.Image, np.ndarray]:
     """Shrink image and label map to at most `side` pixels on the longer side."""
     scale = side / max(image.size)
     if scale >= 1:
@@ -101,7 +101,7 @@ def shrunk(image: Image.Image, label_map: np.ndarray, side: int) -> tuple[Image.
     return image.resize(size, Image.Resampling.BILINEAR), np.asarray(labels)
 
 
-def redress(image: Image.Image, label_map: np.ndarray, rng: np.random.Generator) -> Image.Image:
+def recolour_clothes(image: Image.Image, label_map: np.ndarray, rng: np.random.Generator) -> Image.Image:
     """Recolour upper clothes, lower clothes or both, sometimes with a pattern."""
     parts = [(TOP, 0.85), (BOTTOM, 0.6)]
     chosen = [classes for classes, probability in parts if rng.random() < probability] or [TOP]
@@ -121,7 +121,7 @@ def _cloth(rng: np.random.Generator) -> tuple[int, int, int]:
     return tuple(int(level) for level in muted.round())
 
 
-def new_outline(
+def warp_view(
     image: Image.Image, label_map: np.ndarray, rng: np.random.Generator, size: tuple[int, int]
 ) -> tuple[Image.Image, np.ndarray]:
     """Return a view of the person of `size` (height, width): cropped loosely, at times without legs, and warped.
@@ -169,7 +169,7 @@ def person_box(label_map: np.ndarray) -> tuple[int, int, int, int]:
     return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 
 
-def put_before(
+def replace_background(
     image: Image.Image, label_map: np.ndarray, behind: Image.Image, rng: np.random.Generator
 ) -> Image.Image:
     """Place the person in front of a part of another image, which is usually blurred.

@@ -130,8 +130,8 @@ class AIMTask(CALTask):
         if progress < START:
             return losses
         with torch.no_grad():
-            told = self.clothes_classifier(head.embedding[known])
+            clothes_cosines = self.clothes_classifier(head.embedding[known])
         left = head.embedding - self.fusion(maps, clothes_maps.detach())
-        losses['transfer'] = symmetric_divergence(told, cosines)
+        losses['transfer'] = symmetric_divergence(clothes_cosines, cosines)
         losses['id_left'] = self.identity(stream.head.classifier(left), batch['pid'])
         return losses

@@ -19,7 +19,7 @@ from train.config import Config
 from train.gather import gather
 from train.losses import IdentityLoss
 from train.methods.cal import SCALE, CosineClassifier
-from train.studies.rows import TAUGHT
+from train.studies.rows import DISTILLATION_TERMS
 from train.task import JointTask
 from train.teachers import Teacher
 
@@ -64,11 +64,11 @@ class SimilarityDistillation(nn.Module):
         """Return the loss, a scalar, for (N, D) and (N, D'), with N at least 2."""
         with torch.autocast(embedding.device.type, enabled=False):
             units = [F.normalize(vectors.float(), dim=1) for vectors in (embedding, teacher)]
-            student, told = (unit @ unit.T for unit in units)
-        return (student - told).square().sum() / (len(student) * (len(student) - 1))  # the diagonal is 0
+            student, teacher = (unit @ unit.T for unit in units)
+        return (student - teacher).square().sum() / (len(student) * (len(student) - 1))  # the diagonal is 0
 
 
-def one_answer(embedding: Tensor, pids: Tensor) -> Tensor:
+def average_views(embedding: Tensor, pids: Tensor) -> Tensor:
     """Return embeddings (N, D) of unit length, averaged over the views of a photo, which share a negative pid."""
     same = (pids[:, None] == pids[None, :]) & (pids[:, None] < 0)
     same |= torch.eye(len(pids), dtype=torch.bool, device=pids.device)
@@ -85,27 +85,27 @@ class StudentTask(JointTask):
     def __init__(self, model: nn.Module, config: Config, dataset: ReIDDataset, teacher: Teacher) -> None:
         super().__init__(model, config, dataset)
         self.teacher = teacher  # not a module, so neither trained nor saved
-        self.weights = {term: getattr(config, f'{term}_weight') for term in TAUGHT}
+        self.weights = {term: getattr(config, f'{term}_weight') for term in DISTILLATION_TERMS}
         self.terms = nn.ModuleDict({
             'logit': LogitDistillation(config.logit_T),
             'attention': AttentionDistillation(),
             'embedding': EmbeddingDistillation(),
             'similarity': SimilarityDistillation(),
         })
-        told, own = self.teacher.num_features, model.num_features
-        led = self.weights['embedding'] and told != own
-        self.projection = nn.Linear(own, told, bias=False) if led else nn.Identity()
+        size, own = self.teacher.num_features, model.num_features
+        led = self.weights['embedding'] and size != own
+        self.projection = nn.Linear(own, size, bias=False) if led else nn.Identity()
         knows = self.weights['logit'] and self.teacher.knows_people
-        self.people = CosineClassifier(told, dataset.num_pids) if knows else None
+        self.people = CosineClassifier(size, dataset.num_pids) if knows else None
         self.hard = IdentityLoss(0.0)
 
     def losses(self, output: IFDOutput, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
-        return super().losses(output, batch, progress) | self.told(output, batch)
+        return super().losses(output, batch, progress) | self.distillation_losses(output, batch)
 
-    def told(self, output: IFDOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def distillation_losses(self, output: IFDOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the weighted losses against the teacher's answer to a batch, without those of weight 0."""
         answer = self.teacher(batch['original'], batch['masked'])
-        embedding = one_answer(answer.embedding, batch['pid'])
+        embedding = average_views(answer.embedding, batch['pid'])
         pairs = {'embedding': (self.projection(output.embedding), embedding)}
         if self.weights['similarity']:
             pairs['similarity'] = (gather(output.embedding), gather(embedding))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ifd_zoo.common.files import hash_file
-from ifd_zoo.models.backbone import fitting, read_weights
+from ifd_zoo.models.backbone import match_weights, read_weights
 from ifd_zoo.parsing.base import ParserError
 from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import MEAN, STD
@@ -33,7 +33,7 @@ def start_encoder(net: ParsingNet, backbone: str, source: str) -> str | None:
     else:
         weights, what = _read(Path(source)), f'{Path(source).name} (SHA-256 {hash_file(Path(source))})'
     try:
-        net.encoder.load_state_dict(fitting(weights, net.encoder.state_dict(), source))
+        net.encoder.load_state_dict(match_weights(weights, net.encoder.state_dict(), source))
     except ValueError as error:
         raise ParserError(f'{error}; a trained parser is given by --init') from error
     if usual := timm.get_pretrained_cfg(backbone):

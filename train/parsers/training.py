@@ -155,7 +155,7 @@ class Training:
         if self.is_coarse:
             inputs = F.avg_pool2d(inputs, 2)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
-            logits = self.net.forward_stride(inputs)
+            logits = self.net.forward_logits(inputs)
         stride = images.shape[-1] // logits.shape[-1]
         down, right = torch.randint(stride, (2,)).tolist()
         loss = self.loss(logits, targets[:, down::stride, right::stride].to(self.device))

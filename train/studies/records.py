@@ -6,8 +6,8 @@ from typing import Any
 
 from ifd_zoo.common.errors import ZooError
 
-MACHINE = ('root', 'output')
-UNDECIDING = ('tag', 'device', 'workers')
+LOCAL_FIELDS = ('root', 'output')
+IGNORED_FIELDS = ('tag', 'device', 'workers')
 """Fields that do not affect the result."""
 
 
@@ -61,7 +61,7 @@ def read_finished(
     Args:
         folder: output of the run.
         settings: flags by config field that the record must agree with.
-        extra: the same, for fields that a record may lack; those of UNDECIDING are ignored.
+        extra: the same, for fields that a record may lack; those of `IGNORED_FIELDS` are ignored.
         data_folder: name of the data set's folder.
 
     Returns:
@@ -79,7 +79,7 @@ def read_finished(
         seed, folder_of_data = training['seed'], data['folder']
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RecordError(f'{path}: not the record of a finished run ({error!r}); remove {folder}') from error
-    compared = {key: flag for key, flag in extra.items() if key in training and key not in UNDECIDING} | settings
+    compared = {key: flag for key, flag in extra.items() if key in training and key not in IGNORED_FIELDS} | settings
     pairs = {key: (training.get(key), flag) for key, flag in compared.items()}
     pairs['data folder'] = (folder_of_data, data_folder)
     for field, (recorded, flag) in pairs.items():
@@ -88,5 +88,5 @@ def read_finished(
                 f'{folder}: finished, but with {field} {recorded!r} and not {flag!r}; give the same flags, use another '
                 '--output, or remove that folder'
             )
-    training = {key: value for key, value in training.items() if key not in MACHINE}
+    training = {key: value for key, value in training.items() if key not in LOCAL_FIELDS}
     return {'name': folder.name, 'seed': seed, 'figures': figures, 'data': data, 'training': training}

@@ -12,10 +12,10 @@ from train.recipes import SETTING, SOURCE, VARIANTS
 from train.studies.chart import draw_chart
 from train.studies.pairs import pairs_block
 from train.studies.rate_search import search_block
-from train.studies.records import UNDECIDING
+from train.studies.records import IGNORED_FIELDS
 
 STUDIED = ('variant', 'sampler', 'T', 'masks', 'epochs', 'ccl_unit_mean')
-FREE = frozenset((*STUDIED, 'seed', 'seconds', 'torch', *UNDECIDING))
+FREE = frozenset((*STUDIED, 'seed', 'seconds', 'torch', *IGNORED_FIELDS))
 """Fields that may differ between the runs of a study: those that are studied, and those that do not affect results."""
 
 

@@ -10,20 +10,20 @@ from train.config import Config
 from train.recipes import VARIANTS
 
 DEFAULTS: dict[str, Any] = {'sampler': 'proportional_ras', 'T': 0.5, 'ccl_unit_mean': False}
-"""Settings of a row of a study unless `ARMS` changes them."""
+"""Settings of a row of a study unless `ROW_SETTINGS` changes them."""
 
-TAUGHT = ('logit', 'attention', 'embedding', 'similarity')
+DISTILLATION_TERMS = ('logit', 'attention', 'embedding', 'similarity')
 """Terms of the loss against a student's teacher, each with a weight in the training config."""
 
-ARMS: dict[str, dict[str, Any]] = {
+ROW_SETTINGS: dict[str, dict[str, Any]] = {
     **{variant: {'variant': variant} for variant in VARIANTS},
     **{f'ifd-{sampler}': {'variant': 'ifd', 'sampler': sampler} for sampler in ('fixed_ras', 'pk')},
     **{f'ifd-T{T:g}': {'variant': 'ifd', 'T': T} for T in (1.0, 0.25)},
     'ikt-no_masks': {'variant': 'ikt', 'masks': NO_MASKS},
     'ifd-unit_mean': {'variant': 'ifd', 'ccl_unit_mean': True},
     'baseline-equal': {'variant': 'baseline', 'equal_compute': True},
-    **{f'student-no_{name}': {'variant': 'student', f'{name}_weight': 0.0} for name in (*TAUGHT, 'ccl')},
-    'student-untaught': {'variant': 'student', **{f'{name}_weight': 0.0 for name in TAUGHT}},
+    **{f'student-no_{name}': {'variant': 'student', f'{name}_weight': 0.0} for name in (*DISTILLATION_TERMS, 'ccl')},
+    'student-untaught': {'variant': 'student', **{f'{name}_weight': 0.0 for name in DISTILLATION_TERMS}},
 }
 """Settings of each row by its name, as in the folders of the runs. Studies share the runs of rows that they share.
 
@@ -62,7 +62,7 @@ STUDIES = {
         'student-untaught': 'none of the four',
     },
 }
-"""Rows of each study: label by name, a key of `ARMS`."""
+"""Rows of each study: label by name, a key of `ROW_SETTINGS`."""
 
 COMPARED = ('controls', 'methods')
 """Studies whose rows are compared query by query, which requires the releases of all runs."""
@@ -71,7 +71,7 @@ COMPARED = ('controls', 'methods')
 def settings(arm: str, given: dict[str, Any]) -> dict[str, Any]:
     """Return the config fields that a row sets; `given` holds the recipe and flags that the rows share."""
     given = {field.name: field.default for field in dataclasses.fields(Config)} | given
-    own = dict(ARMS[arm])
+    own = dict(ROW_SETTINGS[arm])
     epochs = int(given['epochs'])
     if own.pop('equal_compute', False):
         epochs = 2 * epochs + int(given['stage1_epochs'])
@@ -79,7 +79,7 @@ def settings(arm: str, given: dict[str, Any]) -> dict[str, Any]:
     return DEFAULTS | {'masks': given['masks'], 'epochs': epochs} | method | own
 
 
-def own_rate(arm: str, given: dict[str, Any]) -> float:
+def default_rate(arm: str, given: dict[str, Any]) -> float:
     """Return the default learning rate of a row; `given` as for `settings`."""
     return float((given | settings(arm, given)).get('lr', Config.lr))
 
@@ -88,8 +88,8 @@ def rate(text: str) -> tuple[str, float]:
     """Parse `cal=1e-3` to a row and its learning rate. Raises argparse.ArgumentTypeError."""
     arm, _, number = text.partition('=')
     try:
-        if arm in ARMS and 0 < float(number) < math.inf:
+        if arm in ROW_SETTINGS and 0 < float(number) < math.inf:
             return arm, float(number)
     except ValueError:
         pass  # raised below
-    raise argparse.ArgumentTypeError(f'ROW=RATE, as in cal=1e-3, with a row of {", ".join(ARMS)}; got {text!r}')
+    raise argparse.ArgumentTypeError(f'ROW=RATE, as in cal=1e-3, with a row of {", ".join(ROW_SETTINGS)}; got {text!r}')

@@ -33,7 +33,7 @@ class Page(gr.Blocks):
     async def preprocess_data(
         self, block_fn: object, inputs: list, state: object, explicit_call: bool = False
     ) -> list[object]:
-        return await super().preprocess_data(block_fn, checked(block_fn.inputs, inputs), state, explicit_call)
+        return await super().preprocess_data(block_fn, check_values(block_fn.inputs, inputs), state, explicit_call)
 
 
 class Clicked(gr.SelectData):
@@ -54,7 +54,7 @@ def _index(sent: object) -> int | None:
     return index if type(index) is int and index >= 0 else None
 
 
-def checked(components: Sequence[Component], values: Sequence[object]) -> list[object]:
+def check_values(components: Sequence[Component], values: Sequence[object]) -> list[object]:
     """Validate the values for the inputs of an event; files keep only the fields of gradio's data models.
 
     Raises:

@@ -12,7 +12,7 @@ from ifd_zoo.page.guard.requests import Receive, Send
 
 TRIES, ALL_TRIES, PAUSE = 5, 100, 300
 """Wrong passwords allowed from one address, and from all addresses, within PAUSE seconds."""
-BRAKED = f'After {TRIES} wrong passwords, wait {PAUSE // 60} minutes.'
+TOO_MANY_TRIES = f'After {TRIES} wrong passwords, wait {PAUSE // 60} minutes.'
 PLACES = 24
 """Queue places per address: enough for twenty people behind one router, and fewer than the queue has."""
 
@@ -39,7 +39,7 @@ class LoginRateLimit:
         if len(own) >= TRIES or len(self._tries) >= ALL_TRIES:
             first = own[0] if len(own) >= TRIES else self._tries[0][0]
             wait = {'Retry-After': str(int(first + PAUSE - now) + 1)}
-            await JSONResponse({'detail': BRAKED}, 429, wait)(scope, receive, send)
+            await JSONResponse({'detail': TOO_MANY_TRIES}, 429, wait)(scope, receive, send)
             return
         self._tries.append((now, who))  # before the answer, so that parallel attempts count too
 

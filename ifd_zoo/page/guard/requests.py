@@ -105,14 +105,14 @@ class OwnFilesOnly:
             return  # a cancelled upload; its partial file is deleted by age
 
 
-async def misunderstood(request: Request, error: Exception) -> PlainTextResponse:
+async def bad_request(request: Request, error: Exception) -> PlainTextResponse:
     """Answer 400 where gradio itself fails on a hand-made request; errors of our own functions never get here."""
     if request.method != 'POST':
         raise error
     return PlainTextResponse(f'This request cannot be understood: {error}.', 400)
 
 
-MISUNDERSTOOD = dict.fromkeys((FnIndexInferError, KeyError, TypeError), misunderstood)
+MISUNDERSTOOD = dict.fromkeys((FnIndexInferError, KeyError, TypeError), bad_request)
 
 
 def is_elsewhere(path: str) -> bool:

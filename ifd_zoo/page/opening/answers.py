@@ -64,7 +64,7 @@ def average_precision(ranks: Sequence[int]) -> float:
     return sum(count / rank for count, rank in enumerate(ranks, 1)) / max(len(ranks), 1)
 
 
-def telling_query(answers: Answers) -> str:
+def most_different_query(answers: Answers) -> str:
     """Return the query on which the first model's average precision exceeds the second's the most."""
     def lead(query: str) -> float:
         first, second = (average_precision(right_ranks(query, one)) for one in answers.rankings[query])

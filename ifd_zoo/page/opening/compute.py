@@ -20,11 +20,11 @@ LEAST_MARGIN = 0.02
 MOST_BACKGROUND = 0.7
 """Share of the evidence on the background from which on a correct match is not a good example."""
 
-NOWHERE = dict.fromkeys(REGIONS, 0.0) | {'background': 1.0}
+NO_REGION = dict.fromkeys(REGIONS, 0.0) | {'background': 1.0}
 """Evidence used if no region raises the similarity."""
 
 
-class Seen(NamedTuple):
+class EmbeddedPhoto(NamedTuple):
     """A photo with its label map and embedding."""
 
     photo: Image.Image
@@ -61,19 +61,19 @@ def answer(model: str, baseline: str, parser: object = 'bundled', device: str | 
     second = Predictor(baseline, first.parser, device, precision='fp32')
     label_maps = first.parser.parse(photos)
     embeddings = [one.embed(photos, label_maps) for one in (first, second)]
-    seen = list(map(Seen, photos, label_maps, embeddings[0]))
+    seen = list(map(EmbeddedPhoto, photos, label_maps, embeddings[0]))
     names, rankings, triples = [path.name for path in gallery], {}, []
     for row, query in enumerate(queries):
         found = [values[first_row:] @ values[row] for values in embeddings]
         rankings[query.name] = [[names[i] for i in np.argsort(-values, kind='stable')] for values in found]
-        pairs = telling_pairs(marks(query.name, names), *found)
+        pairs = example_pairs(marks(query.name, names), *found)
         evidence = [_evidence(first, seen[row], seen[first_row + positive]) for positive, _ in pairs]
         pictures = [(query.name, names[positive], names[negative]) for positive, negative in pairs]
         triples.append(list(map(Triple, pictures, evidence)))
     return Answers([model, baseline], rankings, _test(first, second), [list(t.names) for t in choose_triples(triples)])
 
 
-def telling_pairs(said: list[Mark], first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
+def example_pairs(said: list[Mark], first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
     """Return pairs of positive and negative on which the first model is right by a larger margin than the second.
 
     The second may be right or wrong. The negative is the stranger most similar to the anchor for the second model.
@@ -88,10 +88,10 @@ def telling_pairs(said: list[Mark], first: np.ndarray, second: np.ndarray) -> li
     return [(i, negative) for i, (ours, theirs) in margins.items() if min(ours, ours - theirs) >= LEAST_MARGIN]
 
 
-def _evidence(predictor: Predictor, anchor: Seen, positive: Seen) -> dict[str, float]:
+def _evidence(predictor: Predictor, anchor: EmbeddedPhoto, positive: EmbeddedPhoto) -> dict[str, float]:
     photos, label_maps, embeddings = zip(anchor, positive, strict=True)
     maps = heatmaps(predictor, photos, label_maps, np.stack(embeddings[::-1]))
-    return mean_evidence(maps, label_maps) or NOWHERE
+    return mean_evidence(maps, label_maps) or NO_REGION
 
 
 def choose_triples(triples: list[list[Triple]]) -> list[Triple]:
@@ -101,7 +101,7 @@ def choose_triples(triples: list[list[Triple]]) -> list[Triple]:
     the least is kept.
 
     Args:
-        triples: for each anchor, those from `telling_pairs`.
+        triples: for each anchor, those from `example_pairs`.
 
     Raises:
         ZooError: there are no triples.

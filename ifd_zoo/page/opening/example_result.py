@@ -7,8 +7,8 @@ import gradio as gr
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.images.loading import load_image
 from ifd_zoo.page import texts
-from ifd_zoo.page.html import address_of, render
-from ifd_zoo.page.opening.answers import Answers, marks, read_answers, right_ranks, telling_query
+from ifd_zoo.page.html import data_url, render
+from ifd_zoo.page.opening.answers import Answers, marks, most_different_query, read_answers, right_ranks
 from ifd_zoo.page.theme import scroll_to
 
 SHOWN = 8  # matches of each model
@@ -24,8 +24,8 @@ def build() -> None:
 
 
 def draw(answers: Answers) -> str:
-    """Render the query of `telling_query` with the best matches of both models as HTML."""
-    query = telling_query(answers)
+    """Render the query of `most_different_query` with the best matches of both models as HTML."""
+    query = most_different_query(answers)
     rows = [
         {
             'title': title,
@@ -40,4 +40,4 @@ def draw(answers: Answers) -> str:
 
 @functools.cache
 def _picture(kind: str, name: str) -> str:
-    return address_of(load_image(EXAMPLES / kind / name))
+    return data_url(load_image(EXAMPLES / kind / name))

@@ -11,7 +11,7 @@ from ifd_zoo.gallery import example_photos
 from ifd_zoo.labels import LABELS
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button, stop_with
-from ifd_zoo.page.files import handing_over, one_photo, user_errors
+from ifd_zoo.page.files import one_photo, saving_images, user_errors
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.tabs.cropping import add_cropping
@@ -59,7 +59,7 @@ def _found(label_map: np.ndarray) -> str:
     return f'Found: {", ".join(names)}.' if names else 'The parser found no clothes in this photo.'
 
 
-def parsed(models: Models, photo: dict | None) -> Image.Image | None:
+def draw_label_map(models: Models, photo: dict | None) -> Image.Image | None:
     """Draw the label map over the photo."""
     if not photo:
         return None
@@ -126,9 +126,9 @@ def build(models: Models, sessions: Sessions, ranking: RankTab) -> tuple[gr.Tab,
     inputs = {'inputs': [photo, *controls], 'outputs': [edited, found], 'preprocess': False}
     edit = {**inputs, 'trigger_mode': 'always_last'}
     live, change, look = (
-        handing_over(sessions, function)
+        saving_images(sessions, function)
         for function in (
-            partial(_live, models, sessions), partial(recolour, models, sessions), partial(parsed, models)
+            partial(_live, models, sessions), partial(recolour, models, sessions), partial(draw_label_map, models)
         )
     )
     photo.change(look, photo, shown, preprocess=False, api_visibility='private', **NETWORK).then(

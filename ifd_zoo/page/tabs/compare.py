@@ -10,7 +10,7 @@ from ifd_zoo.model_comparison import ROLES, Comparison
 from ifd_zoo.model_comparison import compare as compare_models
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button, stop_with
-from ifd_zoo.page.files import error, handing_over, one_photo, plain, user_errors
+from ifd_zoo.page.files import error, one_photo, plain, saving_images, user_errors
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.opening.answers import example_triples
 from ifd_zoo.page.session import Sessions
@@ -90,7 +90,7 @@ def build(models: Models, sessions: Sessions) -> tuple[gr.Tab, list[gr.Dropdown]
             cancel = cancel_button('compare')
         outputs = _outputs()
     run = {
-        'fn': handing_over(sessions, partial(compare, models, sessions)),
+        'fn': saving_images(sessions, partial(compare, models, sessions)),
         'inputs': [*photos, *chosen],
         'outputs': outputs,
         'preprocess': False,

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import gradio as gr
 
 from ifd_zoo.gallery import PhotoFile, stamp
-from ifd_zoo.index import Only, moment
+from ifd_zoo.index import SearchFilter, parse_time
 from ifd_zoo.page.files import error
 from ifd_zoo.uploads import Gallery, Label
 
 
-def narrowing_fields() -> list[gr.Textbox]:
-    """Return the text boxes for the arguments of `narrowed`."""
+def filter_fields() -> list[gr.Textbox]:
+    """Return the text boxes for the arguments of `filter_gallery`."""
     with gr.Accordion('Search only a part of the gallery', open=False), gr.Row():
         return [
             gr.Textbox('', label='Persons', placeholder='12, 34', elem_id='persons', min_width=140),
@@ -22,7 +22,7 @@ def narrowing_fields() -> list[gr.Textbox]:
         ]
 
 
-def narrowed(gallery: Gallery, persons: str, cameras: str, since: str, until: str) -> Gallery:
+def filter_gallery(gallery: Gallery, persons: str, cameras: str, since: str, until: str) -> Gallery:
     """Keep the photos of these persons and cameras, read from file names, that were last modified in this period.
 
     Args:
@@ -32,8 +32,8 @@ def narrowed(gallery: Gallery, persons: str, cameras: str, since: str, until: st
     Raises:
         gr.Error: a time cannot be parsed, or no photo matches.
     """
-    only = Only(_words(persons), _words(cameras), _time(since), _time(until))
-    if only == Only():
+    only = SearchFilter(_words(persons), _words(cameras), _time(since), _time(until))
+    if only == SearchFilter():
         return gallery
     known = map(_known, gallery.files, gallery.labels)
     fitting = [place for place, one in enumerate(known) if only.allows(*one)]
@@ -56,6 +56,6 @@ def _words(text: str | None) -> list[str]:
 
 def _time(text: str | None) -> datetime | None:
     try:
-        return moment(str(text).strip()) if text else None
+        return parse_time(str(text).strip()) if text else None
     except ValueError as fault:
         raise error('Give times as 2026-05-31 or 2026-05-31 18:30.') from fault

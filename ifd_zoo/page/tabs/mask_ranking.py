@@ -9,12 +9,12 @@ from ifd_zoo.explain.overlays import views
 from ifd_zoo.gallery import PhotoFile, QueryResult, search
 from ifd_zoo.masks import class_mask
 from ifd_zoo.page.cancel import stoppable
-from ifd_zoo.page.files import error, plain, save_picture, take_gallery_or_examples, tell_skipped, user_errors
+from ifd_zoo.page.files import error, plain, report_skipped, save_picture, take_gallery_or_examples, user_errors
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.opening.answers import right_ranks
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.tabs.hiding import PARTS, hide
-from ifd_zoo.page.tabs.rank_state import TOLD
+from ifd_zoo.page.tabs.rank_state import MAX_LISTED_RANKS
 
 SHOWN = 10  # rows of the table
 NO_MASK = 'There is no mask to rank with: give a photo, and wait until it is parsed.'
@@ -55,7 +55,7 @@ def rank_again(
     text = f'You changed the class of **{share:.1%}** of the photo.'
     if not models.get(model).model.needs_mask:
         text += ' This model does not use the mask, so nothing moves: choose one with attention in the tab Rank.'
-    asked = Twice(model, (parsed.file, parsed.file), (original, label_map))
+    asked = BeforeAfter(model, (parsed.file, parsed.file), (original, label_map))
     return _rank_twice(models, sessions, asked, places, text)
 
 
@@ -77,10 +77,10 @@ def rank_hidden(
     classes = ', '.join(PARTS[part])
     text = f'Hidden from {plain(model)}: the **{part}** ({classes}), filled with the mean colour of the rest.'
     files = parsed.file, PhotoFile(hidden, parsed.file.name)
-    return _rank_twice(models, sessions, Twice(model, files, (label_map, label_map)), places, text)
+    return _rank_twice(models, sessions, BeforeAfter(model, files, (label_map, label_map)), places, text)
 
 
-class Twice(NamedTuple):
+class BeforeAfter(NamedTuple):
     """The query photo and label map before and after the change."""
 
     model: str
@@ -89,7 +89,7 @@ class Twice(NamedTuple):
 
 
 def _rank_twice(
-    models: Models, sessions: Sessions, asked: Twice, places: tuple, text: str
+    models: Models, sessions: Sessions, asked: BeforeAfter, places: tuple, text: str
 ) -> tuple[str, list, list, list]:
     """Rank before and after; `text` begins the returned message."""
     gr.Progress()(0, desc='Ranking twice')
@@ -106,14 +106,14 @@ def _rank_twice(
     if all(right):
         were, are = (', '.join(ranks) for ranks in right)
         text += f' The right answers were at **{were}**; with the change they are at **{are}**.'
-    told = tell_skipped(skipped + result.skipped, len(files) + len(skipped))
+    told = report_skipped(skipped + result.skipped, len(files) + len(skipped))
     return '\n\n'.join([text, *told]), _views(before), _views(after), _rows(before, after)
 
 
 def _right(one: QueryResult) -> list[str]:
     """Return the ranks of the first correct matches, if the file names have labels."""
     ranks = right_ranks(one.name, [found.name for found in one.ranking])
-    return [str(rank) for rank in ranks[:TOLD]]
+    return [str(rank) for rank in ranks[:MAX_LISTED_RANKS]]
 
 
 def _views(one: QueryResult) -> list:

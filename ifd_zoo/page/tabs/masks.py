@@ -11,7 +11,7 @@ from ifd_zoo.gallery import example_photos
 from ifd_zoo.labels import LABELS
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button, stop_with
-from ifd_zoo.page.files import error, handing_over, one_photo, user_errors
+from ifd_zoo.page.files import error, one_photo, saving_images, user_errors
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.tabs.cropping import add_cropping
@@ -91,7 +91,7 @@ def build(models: Models, sessions: Sessions, ranking: RankTab) -> gr.Tab:
         lambda index: example_photos('query')[index], examples, photo, show_progress='hidden', api_visibility='private'
     )
     gr.on(
-        [photo.change, parser.input], handing_over(sessions, partial(to_editor, models, sessions)), [photo, parser],
+        [photo.change, parser.input], saving_images(sessions, partial(to_editor, models, sessions)), [photo, parser],
         [editor, parsed], preprocess=False, api_visibility='private', **NETWORK,
     )
     examples.click(fn=None, js=scroll_to('editor'))
@@ -113,11 +113,11 @@ def _wire_ranking(
     how = {'show_progress_on': text, 'api_visibility': 'private', **NETWORK}
     # Two events, because gradio decodes all inputs or none, and only the painting has to be decoded.
     read = button.click(partial(corrected_map, models, sessions), [parsed, editor], label_map, **how)
-    again = handing_over(sessions, partial(rank_again, models, sessions))
+    again = saving_images(sessions, partial(rank_again, models, sessions))
     places = [ranking.model, *ranking.gallery]
     events = [read, read.success(again, [parsed, label_map, *places], outputs, preprocess=False, **how)]
     for part, press in zip(PARTS, hidden, strict=True):
-        without = handing_over(sessions, partial(rank_hidden, models, sessions, part))
+        without = saving_images(sessions, partial(rank_hidden, models, sessions, part))
         events.append(press.click(without, [parsed, *places], outputs, preprocess=False, **how))
     for press in (button, *hidden):
         press.click(fn=None, js=scroll_to('mask_text'))

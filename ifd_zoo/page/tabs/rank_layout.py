@@ -13,7 +13,7 @@ from ifd_zoo.page.files import ARCHIVE_TYPES, GALLERY_TYPES, PICTURE_TYPES
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.tabs.cropping import add_cropping
-from ifd_zoo.page.tabs.gallery_filter import narrowing_fields
+from ifd_zoo.page.tabs.gallery_filter import filter_fields
 from ifd_zoo.page.tabs.rank_state import HEADS, MAX_SHOWN, OFF
 from ifd_zoo.page.theme import PICTURES, STILL, UPLOAD, labelled
 from ifd_zoo.variants import VARIANTS, split_name
@@ -33,7 +33,7 @@ class Form(NamedTuple):
     inputs: list
     """Queries, gallery, archives, whether to use the folder, and model."""
     part: list
-    """Filters of the gallery, from `narrowing_fields`."""
+    """Filters of the gallery, from `filter_fields`."""
     beside: gr.Dropdown
     """Second model that ranks the same gallery."""
     search: gr.Button
@@ -80,7 +80,7 @@ def input_column(models: Models, sessions: Sessions) -> Form:
         )
     text = f'Also search the {len(folder.files):,} photos on this machine' if folder else 'No folder was given'
     use_folder = gr.Checkbox(value=bool(folder), label=text, visible=bool(folder), elem_id='folder')
-    part = narrowing_fields()
+    part = filter_fields()
     model = gr.Radio(model_choices(models), value=models.names[0], label='Model', elem_id='model')
     beside = gr.Dropdown(beside_choices(models), value='', label='Second model', elem_id='beside')
     with gr.Row():

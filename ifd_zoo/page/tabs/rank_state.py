@@ -17,7 +17,7 @@ from ifd_zoo.uploads import Label, Mark, mark, read_label
 
 HEADS = ('Rank', 'File', 'Similarity', 'Threshold', 'Label', 'Model')
 MAX_SHOWN = 30
-TOLD = 10  # ranks of correct matches listed in a sentence
+MAX_LISTED_RANKS = 10  # ranks of correct matches listed in a sentence
 MARKS = {Mark.RIGHT: '\u2713 right', Mark.WRONG: '\u2717 wrong', Mark.UNKNOWN: ''}
 ABOVE, BELOW = 'above', 'below'
 OFF = -1
@@ -115,7 +115,7 @@ class Ranking:
         query, parts = self.queries[options.chosen], []
         right = [rank for rank, said in enumerate(self._marks(options.chosen), 1) if said == Mark.RIGHT]
         if right:
-            ranks = f'{", ".join(map(str, right[:TOLD]))}{", ..." if len(right) > TOLD else ""}'
+            ranks = f'{", ".join(map(str, right[:MAX_LISTED_RANKS]))}{", ..." if len(right) > MAX_LISTED_RANKS else ""}'
             parts.append(f'judged by the file names, right at **{"rank" if len(right) == 1 else "ranks"} {ranks}**.')
         if options.threshold > OFF:
             above = sum(one.similarity >= options.threshold for one in query.ranking)

@@ -10,21 +10,21 @@ from ifd_zoo.gallery import LISTED, PhotoFile, SearchResult, example_photos, sea
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import stop_with, stoppable
 from ifd_zoo.page.files import (
-    checked,
+    check_file,
     error,
-    handing_over,
     many_photos,
     photo_file,
     plain,
+    report_skipped,
+    saving_images,
     take_gallery,
-    tell_skipped,
     user_errors,
 )
 from ifd_zoo.page.guard.inputs import Clicked
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.opening import example_result
 from ifd_zoo.page.session import Sessions
-from ifd_zoo.page.tabs.gallery_filter import narrowed
+from ifd_zoo.page.tabs.gallery_filter import filter_gallery
 from ifd_zoo.page.tabs.rank_layout import DRAWN, RESULTS, WHY, Form, Settings, input_column, output_column, settings
 from ifd_zoo.page.tabs.rank_state import Ranking
 from ifd_zoo.page.tabs.rank_views import check_view, explain_threshold, offer_threshold, redraw, show_pair
@@ -83,7 +83,7 @@ def rank(
     with user_errors():
         names = list(dict.fromkeys(filter(None, (model, beside))))
         models.require(*names)
-        found = narrowed(take_gallery(sessions, gallery, archives, use_folder), persons, cameras, since, until)
+        found = filter_gallery(take_gallery(sessions, gallery, archives, use_folder), persons, cameras, since, until)
         progress(0, desc='Waiting for the model')
     results = _search(models, sessions, names, wanted, found, use_folder)
     watched = frozenset(sessions.folder.files if use_folder and sessions.folder else ())
@@ -123,7 +123,7 @@ def _take_queries(sessions: Sessions, queries: list | None) -> list[PhotoFile]:
     if len(photos) > MAX_QUERIES:
         raise error(f'{len(photos)} queries are too many at once; give at most {MAX_QUERIES}.')
     sessions.claim(*(photo.path for photo in photos))
-    return [checked(photo, BAD_QUERY) for photo in photos]
+    return [check_file(photo, BAD_QUERY) for photo in photos]
 
 
 def _status(names: list[str], predictor: Predictor, found: Gallery, result: SearchResult, seconds: float) -> str:
@@ -134,7 +134,7 @@ def _status(names: list[str], predictor: Predictor, found: Gallery, result: Sear
         remarks.append(f'The best {LISTED:,} are listed.')
     if not predictor.model.gives_attention:
         remarks.append('This model has no attention stream, so there is no attention map.')
-    remarks += tell_skipped(found.skipped + result.skipped, len(found.files) + len(found.skipped))
+    remarks += report_skipped(found.skipped + result.skipped, len(found.files) + len(found.skipped))
     return '\n\n'.join(remarks)
 
 
@@ -157,7 +157,7 @@ def _wire(models: Models, sessions: Sessions, form: Form, shown: Settings, outpu
     examples, inputs, part, beside, button, cancel = form
     given = [outputs[key] for key in RESULTS]
     run = {
-        'fn': handing_over(sessions, partial(rank, models, sessions)),
+        'fn': saving_images(sessions, partial(rank, models, sessions)),
         'inputs': [*inputs, *shown.wishes, *part, beside],
         'outputs': given,
         'preprocess': False,
@@ -187,7 +187,7 @@ def _wire_views(models: Models, sessions: Sessions, shown: Settings, outputs: di
     view, opacity, top_k, threshold = shown.wishes
     raw = {'preprocess': False, 'api_visibility': 'private', **LIGHT}
     draw = {
-        'fn': handing_over(sessions, partial(_redraw_if_any, models, sessions)), 'inputs': wished,
+        'fn': saving_images(sessions, partial(_redraw_if_any, models, sessions)), 'inputs': wished,
         'outputs': [outputs[key] for key in DRAWN], **raw,
     }  # fmt: skip
     gr.on([outputs['chosen'].input, view.input, opacity.release, top_k.release, threshold.release], **draw)

@@ -9,7 +9,7 @@ from ifd_zoo.page.files import error, plain, save_picture, user_errors, write_re
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.tabs.rank_state import HEADS, OFF, DisplayOptions, Ranking
-from ifd_zoo.page.tabs.threshold import calibrated, told
+from ifd_zoo.page.tabs.threshold import calibrated, describe_threshold
 from ifd_zoo.page.tabs.why_match import bars, explain_match
 from ifd_zoo.page.theme import labelled
 
@@ -63,13 +63,13 @@ def show_pair(
 def offer_threshold(models: Models, rankings: Sequence[Ranking] | None) -> tuple[float, str]:
     """Return a suggested threshold and its explanation, for a visitor who opens the setting."""
     if not rankings:
-        return OFF, told(models, None, OFF)
+        return OFF, describe_threshold(models, None, OFF)
     value = calibrated(models, rankings[0].model)
-    return value, told(models, rankings[0].model, value)
+    return value, describe_threshold(models, rankings[0].model, value)
 
 
 def explain_threshold(models: Models, rankings: Sequence[Ranking] | None, value: float) -> str:
-    return told(models, rankings[0].model if rankings else None, float(value))
+    return describe_threshold(models, rankings[0].model if rankings else None, float(value))
 
 
 def display_options(

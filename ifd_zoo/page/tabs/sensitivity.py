@@ -8,13 +8,13 @@ from ifd_zoo.images.loading import load_image
 from ifd_zoo.model_comparison import Movement, movement
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import stoppable
-from ifd_zoo.page.files import error, one_photo, plain, take_gallery_or_examples, tell_skipped, user_errors
-from ifd_zoo.page.html import address_of, render
+from ifd_zoo.page.files import error, one_photo, plain, report_skipped, take_gallery_or_examples, user_errors
+from ifd_zoo.page.html import data_url, render
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.opening.answers import right_ranks
 from ifd_zoo.page.session import Sessions
 from ifd_zoo.page.tabs.edits import make_edit
-from ifd_zoo.page.tabs.rank_state import TOLD
+from ifd_zoo.page.tabs.rank_state import MAX_LISTED_RANKS
 from ifd_zoo.recolour import movement_chart
 from ifd_zoo.uploads import mark, read_label
 
@@ -61,7 +61,7 @@ def measure(models: Models, sessions: Sessions, photo: dict | None, *values: obj
                 for when, photo in worn.items()
             }
     numbers = [_numbers(result, len(known.indices))]  # the same photos are unusable for every model
-    numbers += tell_skipped(skipped + known.skipped, len(files) + len(skipped))
+    numbers += report_skipped(skipped + known.skipped, len(files) + len(skipped))
     tops = _tops(file, [files[index] for index in known.indices], moved)
     own = movement_chart(result.names, result.by_edit, 'This change of clothes')
     fixed = movement_chart(result.names, result.by_wardrobe, 'The fixed wardrobe: twelve changes')
@@ -78,11 +78,11 @@ def _tops(query: PhotoFile, files: list[PhotoFile], similarities: dict[tuple[str
             {
                 'name': one.name,
                 'said': str(mark(label, read_label(one.name))),
-                'picture': address_of(load_image(one.path, one.name, PHOTO_SIDE)),
+                'picture': data_url(load_image(one.path, one.name, PHOTO_SIDE)),
             }
             for one in ranking[:TOP_SHOWN]
         ]
-        right = right_ranks(query.name, [one.name for one in ranking])[:TOLD]
+        right = right_ranks(query.name, [one.name for one in ranking])[:MAX_LISTED_RANKS]
         rows.append({'title': when.capitalize(), 'model': model, 'right': right, 'shown': shown})
     return render('strips', title='Best matches before and after the change', rows=rows)
 

@@ -38,7 +38,7 @@ def calibrated(models: Models, model: str) -> float:
     return min(1.0, float(np.floor(100 * known[-(len(known) // RARE) - 1] + 1)) / 100)
 
 
-def told(models: Models, model: str | None, threshold: float) -> str:
+def describe_threshold(models: Models, model: str | None, threshold: float) -> str:
     """Explain a threshold in Markdown."""
     if model is None:
         return 'Search first; then a threshold that different people seldom reach is suggested.'
