@@ -1,12 +1,16 @@
 """What `eval/crop.py` measures, on people whom a look at the colours finds."""
 
+from pathlib import Path
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from eval import crop
-from eval.photos.crop_scenes import Scene, count_found, make_scene
+from eval.photos.crop_scenes import Scene, count_found, make_scene, rank_cc
 from eval.photos.photo_views import Photo
+from ifd_zoo.datasets import Record
 from ifd_zoo.parsing.people import crop_box
 from tests.scenes import ColourParser, full_scene, scene
 
@@ -51,6 +55,17 @@ def root(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             image.save(path)
     return tmp_path
+
+
+@pytest.mark.parametrize(('missing', 'expected'), [([], '100.0 / 100.0'), ([0], '50.0 / 75.0'), ([2], '50.0 / 75.0')])
+def test_who_is_not_found_is_ranked_last_and_finds_nobody_first(missing, expected):
+    query = [Record(Path('q'), pid, 0, 2 * pid) for pid in (0, 1)]
+    gallery = [Record(Path('g'), pid, 1, 2 * pid + 1) for pid in (0, 1)]
+    colours = [(250, 5, 5), (5, 250, 5)] * 2
+    images = [None if place in missing else Image.new('RGB', (4, 8), colour) for place, colour in enumerate(colours)]
+    embedder = Mock()
+    embedder.embed = lambda images: np.stack([np.asarray(image)[0, 0] / 250 for image in images]).astype(np.float32)
+    assert rank_cc(embedder, images, query, gallery) == expected
 
 
 def test_the_command_prints_boxes_and_ranks(root, capsys, monkeypatch):

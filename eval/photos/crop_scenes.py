@@ -153,7 +153,12 @@ def as_photo(record: Record) -> Photo:
 def rank_cc(
     predictor: Predictor, images: Sequence[Image.Image | None], query: list[Record], gallery: list[Record]
 ) -> str:
-    """Return rank-1 / mAP in percent under `cc`. Images: queries, then gallery; None in the gallery is ranked last."""
+    """Return rank-1 / mAP in percent under `cc`.
+
+    Args:
+        images: of queries, then of the gallery. None, where nobody was found, is ranked last in the gallery; right
+            matches are ranked last for a query that is None.
+    """
     there = [place for place, image in enumerate(images) if image is not None]
     embeddings = np.zeros((len(images), 1), np.float32)
     if there:
@@ -161,6 +166,9 @@ def rank_cc(
         embeddings = np.zeros((len(images), rows.shape[1]), np.float32)
         embeddings[there] = rows
     similarity = embeddings[: len(query)] @ embeddings[len(query) :].T
-    similarity[:, [images[len(query) + place] is None for place in range(len(gallery))]] = -1
+    similarity[:, [image is None for image in images[len(query) :]]] = -1
+    for place, record in enumerate(query):
+        if images[place] is None:
+            similarity[place] = [-(record.pid == other.pid) for other in gallery]
     figures = evaluate(similarity, labels_of(query), labels_of(gallery), 'cc').figures()
     return f'{figures["rank1"]:.1f} / {figures["mAP"]:.1f}'
