@@ -34,7 +34,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-@entry_point('stopped; the same command goes on from here')
+@entry_point('stopped; run the same command again to resume')
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from eval.compare_models import compare

@@ -149,7 +149,7 @@ def test_errors_of_the_product_have_one_base():
     assert {name for name, bases in found if not bases.startswith('ZooError')} == {'ZooError'}
 
 
-AGAIN = 'stopped; the same command goes on from here'
+AGAIN = 'stopped; run the same command again to resume'
 LONG = {
     'train/run.py': (
         ['--root', 'DATA', '--output', 'OUT', *SMALL, '--epochs', '9999', '--workers', '2'],

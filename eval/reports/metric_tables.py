@@ -151,7 +151,7 @@ def masks_text(report: dict) -> str:
 
 def _paper_part(paper: dict, reranked: bool) -> list[str]:
     text = f'For reference, {paper["source"]}: copied, not measured here.'
-    remarks = [text, paper['remark'], 'None of its figures is said to be re-ranked; ours are.' if reranked else '']
+    remarks = [text, paper['remark'], 'Its figures are not re-ranked as far as it says; ours are.' if reranked else '']
     return [' '.join(remark for remark in remarks if remark), markdown_table(paper_lines(paper))]
 
 

@@ -72,7 +72,7 @@ def read_settings(args: argparse.Namespace) -> Settings:
     return Settings(**values, options=read_options(args))
 
 
-@entry_point('stopped; the same command goes on from here')
+@entry_point('stopped; run the same command again to resume')
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
