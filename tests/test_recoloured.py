@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from eval import recoloured
 from eval.photos import recoloured_ranks
 from eval.photos.photo_views import KINDS, Photo, Photos, make_view, make_views
-from eval.photos.recoloured_ranks import Entry, embed_views, figures, rank_answers, share_backgrounds
+from eval.photos.recoloured_ranks import Entry, embed_views, figures, list_entries, rank_answers, share_backgrounds
 from eval.reference_models import ImageNetFeatures, MaskedStream
 from ifd_zoo.common.choices import FEATURES
 from ifd_zoo.hub import list_bundled
@@ -162,17 +162,23 @@ def test_imagenet_features_are_those_in_front_of_the_classifier(tmp_path):
         assert torch.equal(features, net.forward_head(net.forward_features(image), pre_logits=True))
 
 
+def test_a_bundled_model_has_an_entry_for_each_test_feature_that_it_can_give(data):
+    names = [entry.name for entry in list_entries(recoloured.parse_args(flags(data)), load_parser('none'))]
+    expected = []
+    for model in list_bundled():
+        single = model.startswith(('ifd_baseline_', 'ifd_student_'))
+        features = [feature for feature in FEATURES if not (single and 'attention' in feature)]
+        expected += [f'{model}, {feature}' for feature in (*features, 'masked stream')]
+    assert names == [*expected, 'colour histogram']
+
+
 def test_script_prints_and_writes_figures_of_every_entry(data, tmp_path, capsys):
     output, sheet = tmp_path / 'new' / 'figures.json', tmp_path / 'sheet.png'
-    assert recoloured.main(flags(data, '--views', '1', '--json', str(output), '--sheet', str(sheet))) == 0
+    rows = ['--models', 'ifd_baseline_resnet10t.synthetic', '--features', 'neck', '--views', '1']
+    assert recoloured.main(flags(data, *rows, '--json', str(output), '--sheet', str(sheet))) == 0
     record, printed = json.loads(output.read_text()), capsys.readouterr().out
     assert record['photos'] == [f'{number:04d}' for number in range(1, PEOPLE + 1)]
-    entries = []
-    for model in list_bundled():
-        single = model.startswith('ifd_baseline_')
-        features = [feature for feature in FEATURES if not (single and 'attention' in feature)]
-        entries += [f'{model}, {feature}' for feature in (*features, 'masked stream')]
-    assert list(record['rows']) == [*entries, 'colour histogram']
+    assert [name.rpartition(', ')[2] for name in record['rows']] == ['neck', 'masked stream', 'colour histogram']
     for name, row in record['rows'].items():
         assert name in printed
         for kind in KINDS[1:]:
