@@ -245,7 +245,7 @@ def test_an_unreachable_hub_is_one_readable_error():
 def test_the_bundled_pair_differs_in_nothing_but_the_method():
     assert list_bundled() == [
         'ifd_baseline_resnet10t.photos', 'ifd_baseline_resnet10t.synthetic', 'ifd_resnet10t.outfits',
-        'ifd_resnet10t.photos', 'ifd_resnet10t.synthetic',
+        'ifd_resnet10t.photos', 'ifd_resnet10t.synthetic', 'ifd_student_resnet10t.photos',
     ]
     names = 'ifd_baseline_resnet10t.synthetic', 'ifd_resnet10t.synthetic'
     baseline, ifd = (load_model(name).release_info for name in names)

@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import gradio as gr
 import pytest
 
+from ifd_zoo.common.choices import FAST_MODEL
 from ifd_zoo.explain.overlays import VIEWS
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page.guard.upload_retention import UploadRetention
@@ -256,6 +257,20 @@ def test_a_model_without_attention_says_so_and_has_no_masked_input(shared, uploa
     found = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads), model=BASELINE)
     assert 'no attention stream' in found['status']
     assert [caption for _, caption in found['seen']] == ['photo', 'clothing']
+
+
+def test_a_model_without_masks_is_suggested_for_a_large_gallery_if_there_is_one(shared, uploads, monkeypatch):
+    query, gallery = items(upload(uploads, QUERIES[0])), some(uploads)
+
+    def suggested(**given):
+        return FAST_MODEL in rank(shared, query, gallery, **given)['status']
+
+    monkeypatch.setattr(page, 'LARGE_GALLERY', 4)
+    assert not suggested()
+    monkeypatch.setitem(shared[0].sources, FAST_MODEL, FAST_MODEL)
+    assert suggested() and not suggested(model=BASELINE)
+    monkeypatch.setattr(page, 'LARGE_GALLERY', 5)
+    assert not suggested()
 
 
 def test_two_models_rank_the_same_photos_and_each_result_says_whose_it_is(shared, uploads):

@@ -101,17 +101,28 @@ RECIPES: dict[str, dict[str, Any]] = {
         'crop': 0.5,
         'tag': 'controls',
     },
-    # Starts from the teacher's main stream. Clothes are recoloured for the student, not for the teacher; photos are
-    # learnt from the teacher alone.
+    # Starts from the main stream of `--teacher`. Clothes are recoloured for the student, not for the teacher; the
+    # teacher's answers weigh more than the identities, and the photos of `--photos DIR` are learnt from them alone.
     'student': {
         **_FROM_SCRATCH_ON_CPU,
         'variant': 'student',
+        'size': (192, 96),
         'num_pids': 16,
         'num_images': 4,
-        'epochs': 10,
-        'crop': 0.5,
-        'recolour': 0.5,
+        'max_appearances': 2,
+        'num_photos': 6,
+        'epochs': 5,
+        'warmup_epochs': 0,
+        'ccl_weight': 0.25,
+        'attention_weight': 4.0,
+        'embedding_weight': 4.0,
+        'similarity_weight': 20.0,
         'photo_weight': 0.0,
+        'crop': 0.5,
+        'camera': 0.3,
+        'background': 0.2,
+        'recolour': 0.4,
+        'tag': 'photos',
     },
     # Settings from the papers of other methods.
     **{name: {'variant': name, **variant.recipe} for name, variant in VARIANTS.items() if variant.recipe},

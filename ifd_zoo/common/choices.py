@@ -5,6 +5,8 @@ import math
 DEFAULT_MODEL = 'ifd_resnet10t.photos'
 DEFAULT_BASELINE = 'ifd_baseline_resnet10t.photos'
 """Model that the default one is compared with."""
+FAST_MODEL = 'ifd_student_resnet10t.photos'
+"""Student of the default model, which needs no masks."""
 
 SIXTEEN_BITS = ('bf16', 'fp16')
 PRECISIONS = ('auto', 'fp32', *SIXTEEN_BITS)

@@ -51,6 +51,10 @@ TRAINED: dict[str, dict[str, Any]] = {
         **bundled('ifd_resnet10t.outfits'),
         **trained('--recipe outfits --feature neck+pooled+attention', RENDERED),
     },
+    'ifd_student_resnet10t.photos': {
+        **bundled('ifd_student_resnet10t.photos'),
+        **trained('--recipe student --teacher ifd_resnet10t.photos --photos DIR', RENDERED),
+    },
     'ifd_resnet10t.ablation': trained('--recipe ablation', RENDERED),
     'ifd_resnet10t.ablation_ikt': trained('--recipe ablation --variant ikt --tag ablation_ikt', RENDERED),
     'ifd_resnet10t.ablation_cl': trained('--recipe ablation --variant ifd_cl --tag ablation_cl', RENDERED),
@@ -63,7 +67,6 @@ TRAINED: dict[str, dict[str, Any]] = {
     'ifd_baseline_resnet10t.ablation': trained('--recipe ablation --variant baseline', RENDERED),
     'ifd_baseline_resnet10t.ablation_cbd': trained('--recipe ablation --variant cbd --tag ablation_cbd', RENDERED),
     'ifd_baseline_resnet50.prcc': trained('--recipe prcc --variant baseline', 'PRCC'),
-    'ifd_student_resnet10t.synthetic': trained('--recipe student --teacher ifd_resnet10t.synthetic', RENDERED),
     'ifd_baseline_resnet50.ltcc': trained('--recipe ltcc --variant baseline', 'LTCC'),
 }
 """`architecture.tag` of each training run to its weights-table fields; a new one is one line."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from ifd_zoo.common.choices import FAST_MODEL
 from ifd_zoo.gallery import LISTED, PhotoFile, SearchResult, example_photos, search
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import stop_with, stoppable
@@ -29,11 +30,11 @@ from ifd_zoo.page.tabs.rank_layout import DRAWN, RESULTS, WHY, Form, Settings, i
 from ifd_zoo.page.tabs.rank_state import Ranking
 from ifd_zoo.page.tabs.rank_views import check_view, explain_threshold, offer_threshold, redraw, show_pair
 from ifd_zoo.page.theme import LIGHT, NETWORK, scroll_to
-from ifd_zoo.predictor import Predictor
 from ifd_zoo.uploads import Gallery
 
 MAX_QUERIES = 20
 RANK_ENDPOINT = {'api_name': 'rank', 'api_description': 'Rank a gallery for one or more query photos.'}
+LARGE_GALLERY = 200  # photos from which a model without masks is suggested
 UP_TO_DATE = "() => document.getElementById('results').classList.remove('stale')"
 OUT_OF_DATE = "() => document.getElementById('results')?.classList.add('stale')"
 BAD_QUERY = 'The query photo cannot be used. '
@@ -91,7 +92,7 @@ def rank(
         Ranking(name, result.queries, found.files, found.labels, watched=watched)
         for name, result in zip(names, results, strict=True)
     ]
-    status = _status(names, models.get(model), found, results[0], time.monotonic() - started)
+    status = _status(models, names, found, results[0], time.monotonic() - started)
     places = [(f'{place}: {one.name}', place - 1) for place, one in enumerate(results[0].queries, 1)]
     chosen = gr.Dropdown(places, value=0, visible=len(places) > 1)
     shown = redraw(models, sessions, rankings, 0, view, opacity, top_k, threshold)
@@ -126,13 +127,16 @@ def _take_queries(sessions: Sessions, queries: list | None) -> list[PhotoFile]:
     return [check_file(photo, BAD_QUERY) for photo in photos]
 
 
-def _status(names: list[str], predictor: Predictor, found: Gallery, result: SearchResult, seconds: float) -> str:
+def _status(models: Models, names: list[str], found: Gallery, result: SearchResult, seconds: float) -> str:
     """Write the status: photos searched, models, time, and remarks."""
     by = ' and '.join(map(plain, names))
     remarks = [f'**Ranked {result.searched:,} photos** by {by} in {seconds:.1f} s.']
     if result.searched > LISTED:
         remarks.append(f'The best {LISTED:,} are listed.')
-    if not predictor.model.gives_attention:
+    model = models.get(names[0]).model
+    if model.needs_mask and result.searched >= LARGE_GALLERY and FAST_MODEL in models.names:
+        remarks.append(f'{plain(FAST_MODEL)} needs no masks and searches galleries of this size faster.')
+    if not model.gives_attention:
         remarks.append('This model has no attention stream, so there is no attention map.')
     remarks += report_skipped(found.skipped + result.skipped, len(found.files) + len(found.skipped))
     return '\n\n'.join(remarks)
