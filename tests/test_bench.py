@@ -43,8 +43,10 @@ def test_embedding_and_ranking_are_measured_with_and_without_what_is_known(tmp_p
     lines = capsys.readouterr().out.splitlines()[2:]
     names = [line.split(' | ')[0].removeprefix('| ') for line in lines]
     embed = 'embed 2 crops, mirror images too'
-    assert names == [embed, embed, f'parse and {embed}', 'rank 1 x 3 known', 'rank 1 x 3 new']
-    assert 'both bare backbones;' in lines[0] and 'one by one' in lines[1] and 'all three' in lines[2]
+    measured = [embed, embed, f'parse and {embed}', f'{embed}, no masks', 'rank 1 x 3 known', 'rank 1 x 3 new']
+    assert names == measured
+    for line, floor in zip(lines, ('both bare backbones;', 'one by one', 'all three', 'teacher'), strict=False):
+        assert floor in line
 
 
 def test_drawing_with_two_workers_is_measured_against_one(tmp_path, monkeypatch, capsys):

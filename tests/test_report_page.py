@@ -228,7 +228,7 @@ def test_re_ranking_repeated_draws_and_the_paper_are_told(measured, tmp_path):
     text = Page((tmp_path / 'report.html').read_text()).text
     assert 're-ranking k1 20, weight 0.3' in text and 'rank lists below are those before re-ranking' in text
     assert 'cc (2 trials)' in text and 'first of several draws' in text and text.count('Best queries') == 1
-    assert 'Table <I>: copied, not measured here. Beware. None of its figures is said' in text
+    assert 'Table <I>: copied, not measured here. Beware. Its figures are not re-ranked' in text
     assert 'PCB RGB 41.8 –' in text
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from eval.benchmarks.pictures import read_crops
 from eval.benchmarks.rows import Row, best_seconds
+from ifd_zoo.common.choices import FAST_MODEL
 from ifd_zoo.models.batching import parallel_map, split_batches
 from ifd_zoo.models.fuse_bn import fold_norms
 from ifd_zoo.models.inference import infer, native_precision, precision
@@ -78,8 +79,9 @@ def embed_one_by_one(model: nn.Module, transform: Callable, crops: list[Image.Im
 
 
 def bench_embedding(root: Path, rounds: int) -> list[Row]:
-    """Time `Predictor.embed` with label maps given, and with the parser."""
+    """Time `Predictor.embed` with label maps given, with the parser, and of the model that needs no masks."""
     predictor, plain = Predictor(), make_contiguous(Predictor(precision='fp32').model)
+    fast = Predictor(FAST_MODEL, predictor.parser)
     crops = read_crops(root, CROPS)
     maps = predictor.parser.parse(crops)
     images = predictor.transform.batch(crops, maps, predictor.device).image
@@ -96,6 +98,7 @@ def bench_embedding(root: Path, rounds: int) -> list[Row]:
         {
             'ours': lambda: predictor.embed(crops, maps),
             'anew': embed_anew,
+            'fast': lambda: fast.embed(crops),
             'plain': lambda: embed_one_by_one(plain, predictor.transform, crops, maps),
             **settings,
             **{f'parser {name}': function for name, function in parsers.items()},
@@ -110,6 +113,7 @@ def bench_embedding(root: Path, rounds: int) -> list[Row]:
         Row(title, speed['ours'], speed[best], 'images/s', f'floor: both bare backbones; {best}'),
         Row(title, speed['ours'], speed['plain'], 'images/s', 'floor: float32, one by one, without channels_last'),
         Row(f'parse and {title}', speed['anew'], both, 'images/s', f'floor: all three bare networks; {best}'),
+        Row(f'{title}, no masks', speed['fast'], speed['anew'], 'images/s', 'floor: its teacher and the parser'),
     ]
 
 
