@@ -32,7 +32,7 @@ def test_shares_are_what_a_loop_over_pixels_counts():
 
 
 def test_no_weight_and_other_sizes_are_refused():
-    with pytest.raises(ValueError, match='no weight'):
+    with pytest.raises(ValueError, match='must be above 0'):
         evidence_shares(np.zeros((2, 2)), np.zeros((2, 2), np.uint8))
     with pytest.raises(ValueError, match='size'):
         evidence_shares(np.ones((2, 2)), np.zeros((2, 3), np.uint8))

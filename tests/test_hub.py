@@ -184,7 +184,7 @@ def test_one_changed_byte_is_refused(release):
 def test_an_architecture_of_others_is_refused(release):
     config = json.loads((release / 'config.json').read_text())
     (release / 'config.json').write_text(json.dumps({**config, 'architecture': 'resnet18'}))
-    with pytest.raises(LoadError, match='resnet18 is not an architecture of this version of the zoo'):
+    with pytest.raises(LoadError, match='resnet18 is no architecture of this zoo'):
         load_model(release)
 
 

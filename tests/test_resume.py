@@ -133,14 +133,14 @@ def test_a_torn_checkpoint_falls_back_to_the_one_before(root, whole, tmp_path):
     newest.write_bytes(newest.read_bytes()[:1000])
     assert train_run.main(arguments(root, tmp_path / 'run', '--resume')) == 0
     log = (tmp_path / 'run' / 'log.txt').read_text()
-    assert f'{newest.name}: torn' in log and 'resumed after stage 2 epoch 1 batch 2' in log
+    assert f'{newest.name}: truncated' in log and 'resumed after stage 2 epoch 1 batch 2' in log
     assert before.name.startswith('stage2-epoch0001-step000002') and weights(tmp_path / 'run') == weights(whole)
 
 
 def test_resuming_with_other_flags_or_from_torn_files_alone_is_refused(root, whole, tmp_path, capsys):
     run = shutil.copytree(whole, tmp_path / 'run')
     assert train_run.main(arguments(root, run, '--lr', '1', '--resume')) == 2
-    assert 'another lr' in capsys.readouterr().err
+    assert 'different lr' in capsys.readouterr().err
     for path in (run / 'checkpoints').iterdir():
         path.write_bytes(b'torn')
     assert train_run.main(arguments(root, run, '--resume')) == 2

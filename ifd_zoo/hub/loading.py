@@ -124,8 +124,7 @@ def find_release(source: str | Path) -> Release:
     Raises:
         LoadError: nothing is found under that name, or the files fail a check.
     """
-    source = str(source)
-    path = Path(source).expanduser()
+    source, path = str(source), Path(source).expanduser()
     if source.startswith(PREFIX):
         return _in_folder(source, _fetch(source))
     if path.is_dir():
@@ -178,21 +177,17 @@ def build(release: Release, **kwargs: Any) -> nn.Module:
     """Build the model with its weights, in training mode. Errors as for `create_model`."""
     config = release.config
     if not is_known(config['architecture']):
-        raise LoadError(
-            f'{release.source}: {config["architecture"]} is not an architecture of this version of the zoo; known: '
-            f'{", ".join(list_models())}'
-        )
+        known = ', '.join(list_models())
+        raise LoadError(f'{release.source}: {config["architecture"]} is no architecture of this zoo; known: {known}')
+    failed = f'{release.source}: cannot be loaded as the IFD model {config["architecture"]}'
     if reason := _mismatch(release):
-        raise LoadError(f'{release.source}: cannot be loaded as the IFD model {config["architecture"]}: {reason}')
+        raise LoadError(f'{failed}: {reason}')
     options = {**_model_args(release), **kwargs}
     try:
         # pretrained=True always: without it timm silently returns random weights.
         model = timm.create_model(config['architecture'], pretrained=True, pretrained_cfg=_cfg(release), **options)
     except Exception as error:  # timm raises whatever its sources raise: RuntimeError, KeyError, OSError ...
-        reason = f'{type(error).__name__}: {first_line(error)}'
-        raise LoadError(
-            f'{release.source}: cannot be loaded as the IFD model {config["architecture"]}: {reason}'
-        ) from error
+        raise LoadError(f'{failed}: {type(error).__name__}: {first_line(error)}') from error
     model.release_info = config.get('ifd', {})
     try:
         require_feature(model)
@@ -207,9 +202,9 @@ def _cfg(release: Release) -> dict[str, Any]:
     Fields beyond `PretrainedCfg` could send timm to another file, or make it leave tensors out.
     """
     config, own = release.config, timm.get_pretrained_cfg(release.config['architecture'])
-    said = {key: value for key, value in config['pretrained_cfg'].items() if key in PretrainedCfg.model_fields}
-    layers = {'first_conv': own.first_conv, 'classifier': own.classifier}
-    return said | layers | {'architecture': config['architecture'], 'file': os.fspath(release.weights)}
+    recorded = {key: value for key, value in config['pretrained_cfg'].items() if key in PretrainedCfg.model_fields}
+    recorded |= {'first_conv': own.first_conv, 'classifier': own.classifier}
+    return recorded | {'architecture': config['architecture'], 'file': os.fspath(release.weights)}
 
 
 def _model_args(release: Release) -> dict[str, Any]:
@@ -239,8 +234,8 @@ def _mismatch(release: Release) -> str:
 def eval_transform(model: nn.Module) -> EvalTransform:
     """Return the model's transform of its input: size, mean and std, and the masks that it was trained with."""
     cfg = model.pretrained_cfg
-    masking = Masking(**masking_fields(getattr(model, 'release_info', {})))
-    return EvalTransform(tuple(cfg['input_size'][1:]), cfg['mean'], cfg['std'], masking)
+    masking = masking_fields(getattr(model, 'release_info', {}))
+    return EvalTransform(tuple(cfg['input_size'][1:]), cfg['mean'], cfg['std'], Masking(**masking))
 
 
 def loading_fields(info: dict[str, Any]) -> dict[str, Any]:
