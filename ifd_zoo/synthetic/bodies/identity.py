@@ -83,10 +83,6 @@ class Identity:
     gait: np.ndarray
     """(8,) standard normal: this person's habits of walking and standing"""
 
-    @property
-    def male(self) -> bool:
-        return self.shape['male'] > 0.5
-
     def facts(self) -> dict[str, float | str]:
         """Return the parameters for the metadata table."""
         hair = self.hair

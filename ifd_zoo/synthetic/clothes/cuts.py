@@ -15,14 +15,6 @@ def minimum(*covers: Cover) -> Cover:
     return lambda surface: np.minimum.reduce([cover(surface) for cover in covers]).astype(np.float32)
 
 
-def maximum(*covers: Cover) -> Cover:
-    return lambda surface: np.maximum.reduce([cover(surface) for cover in covers]).astype(np.float32)
-
-
-def everywhere(surface: Surface) -> np.ndarray:
-    return np.ones(len(surface.template), np.float32)
-
-
 def shrunk(cover: Cover, by: float) -> Cover:
     """Return the same cut with all hems moved inwards by `by` metres."""
     return lambda surface: cover(surface) - np.float32(by)

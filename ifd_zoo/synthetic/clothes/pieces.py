@@ -64,13 +64,10 @@ def ellipsoid(radii: tuple[float, float, float], power: float = 1.0, detail: int
     return points.astype(np.float32), grid_triangles(detail, 2 * detail, closed=True)
 
 
-def tube(
-    path: np.ndarray, radius: float | np.ndarray, sides: int = 6, closed: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+def tube(path: np.ndarray, radius: float | np.ndarray, sides: int = 6) -> tuple[np.ndarray, np.ndarray]:
     """Return vertices and triangles of a pipe along (N, 3) points; `radius` may differ at each."""
     along = np.roll(path, -1, 0) - np.roll(path, 1, 0)
-    if not closed:
-        along[0], along[-1] = path[1] - path[0], path[-1] - path[-2]
+    along[0], along[-1] = path[1] - path[0], path[-1] - path[-2]
     along = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
     first = np.cross(along, (0.31, 0.52, 0.8))
     first /= np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-9)
@@ -78,9 +75,8 @@ def tube(
     turn = np.linspace(0, 2 * np.pi, sides, endpoint=False)
     ring = np.cos(turn)[None, :, None] * first[:, None] + np.sin(turn)[None, :, None] * second[:, None]
     points = path[:, None] + ring * np.broadcast_to(radius, (len(path),))[:, None, None]
-    rows = np.concatenate([points, points[:1]]) if closed else points
-    triangles = grid_triangles(len(rows), sides, closed=True)
-    return rows.reshape(-1, 3).astype(np.float32), np.ascontiguousarray(triangles[:, ::-1])
+    triangles = grid_triangles(len(points), sides, closed=True)
+    return points.reshape(-1, 3).astype(np.float32), np.ascontiguousarray(triangles[:, ::-1])
 
 
 def solid(surface: Surface, label: str, material: Material, seed: float = 0.0) -> Piece:

@@ -36,10 +36,6 @@ class Noise:
                 total += weight * (self._values[base + high[:, 2]] * share[:, 2])
         return total
 
-    def fractal(self, points: np.ndarray) -> np.ndarray:
-        """Return two octaves of the field at (N, 3) points."""
-        return 0.62 * self(points) + 0.38 * self(points * np.float32(3.1) + np.float32(5))
-
 
 @lru_cache(maxsize=1)
 def shared_noise() -> Noise:

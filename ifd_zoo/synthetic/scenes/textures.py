@@ -10,7 +10,6 @@ from ifd_zoo.synthetic.scenes.palette import PEOPLE_COLOURS, as_bytes, ink, mixe
 
 SIDE = 256
 SIZE = (SIDE, SIDE)
-METRES = 2.0
 
 Painter = Callable[[np.random.Generator], np.ndarray]
 
