@@ -63,7 +63,7 @@ class QueryResult(NamedTuple):
 
 class SearchResult(NamedTuple):
     queries: list[QueryResult]
-    """In the given order."""
+    """Results in the order of the queries."""
     skipped: list[str]
     """Name and problem of each gallery file that cannot be used."""
     searched: int

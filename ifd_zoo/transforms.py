@@ -38,7 +38,7 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Masking:
-    """What is erased from the image, what psi covers, and how the erased area is filled."""
+    """Settings of the masks: the classes that are erased, those that psi covers, and the fill of the erased area."""
 
     mask_classes: Sequence[str] = CLOTHING
     clothing_classes: Sequence[str] = CLOTHING

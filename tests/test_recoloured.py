@@ -174,11 +174,14 @@ def test_a_bundled_model_has_an_entry_for_each_test_feature_that_it_can_give(dat
 
 def test_script_prints_and_writes_figures_of_every_entry(data, tmp_path, capsys):
     output, sheet = tmp_path / 'new' / 'figures.json', tmp_path / 'sheet.png'
-    rows = ['--models', 'ifd_baseline_resnet10t.synthetic', '--features', 'neck', '--views', '1']
+    baseline, ifd = 'ifd_baseline_resnet10t.synthetic', 'ifd_resnet10t.synthetic'
+    rows = ['--models', baseline, ifd, '--features', 'neck', 'pooled+attention', '--views', '1']
     assert recoloured.main(flags(data, *rows, '--json', str(output), '--sheet', str(sheet))) == 0
     record, printed = json.loads(output.read_text()), capsys.readouterr().out
     assert record['photos'] == [f'{number:04d}' for number in range(1, PEOPLE + 1)]
-    assert [name.rpartition(', ')[2] for name in record['rows']] == ['neck', 'masked stream', 'colour histogram']
+    entries = {baseline: ['neck', 'masked stream'], ifd: ['neck', 'pooled+attention', 'masked stream']}
+    names = [f'{model}, {name}' for model, own in entries.items() for name in own]
+    assert list(record['rows']) == [*names, 'colour histogram']
     for name, row in record['rows'].items():
         assert name in printed
         for kind in KINDS[1:]:

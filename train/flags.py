@@ -56,7 +56,8 @@ def add_field(parser: ArgumentParser, field: dataclasses.Field) -> None:
     flag, default = '--' + field.name.replace('_', '-'), field.default
     required = default is dataclasses.MISSING
     text = field.metadata['help']
-    text = text if required else with_default(text, format_value(field.name, default))
+    if not required:
+        text = with_default(text, format_value(field.name, default))
     how: dict[str, Any] = {'default': argparse.SUPPRESS, 'required': required, 'help': text}
     if isinstance(default, bool):
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, **how)

@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 class RankList(NamedTuple):
     query: Record
     average_precision: float
-    """In [0, 1]."""
+    """AP of the query, in [0, 1]."""
     first_hit: int
     """Rank of the first right match, from 1."""
     answers: list[Answer]

@@ -16,9 +16,9 @@ def comparison_tables(report: dict[str, Any]) -> str:
     """
     tests = {test: [row for row in report['rows'] if row['test'] == test] for test in report['tests']}
     features = [', '.join(f'{name} {feature}' for name, feature in report.get('features', {}).items())]
-    said = [f'Test features: {names}.' for names in features if names]
+    lines = [f'Test features: {names}.' for names in features if names]
     tables = [_table(test, rows) for test, rows in tests.items() if rows]
-    return '\n\n'.join([*said, *tables, _cost_table(report['costs'])])
+    return '\n\n'.join([*lines, *tables, _cost_table(report['costs'])])
 
 
 def _table(test: str, rows: list[dict[str, Any]]) -> str:

@@ -17,8 +17,7 @@ from ifd_zoo.index.ranking import BATCH
 LEAST = 1024  # rows of the smallest table
 CODE, LIST = 8, 256  # of IVF_PQ: numbers per byte of code; rows that LanceDB wants per list
 SAMPLE, ROUNDS = 64, 10
-"""Of k-means: rows per centre, and iterations; few, as LanceDB compares float16 a few times more slowly than float32.
-"""
+"""Rows per centre and iterations of k-means: few, as LanceDB compares float16 a few times more slowly than float32."""
 WIDER = 4
 """Lists of IVF_RQ are this many times longer: its codes are read faster than rows are assigned to lists."""
 CANDIDATES, REFINED = 4, 8  # times top_k: ranked here; times that: rescored by LanceDB on their vectors

@@ -22,13 +22,13 @@ MOST_TABLES = 10_000
 
 
 class Row(NamedTuple):
-    """What an index stores about an image beside its embedding; pid and camid are empty if unknown."""
+    """Columns of an index beside the embedding of an image; pid and camid are empty if unknown."""
 
     name: str
     pid: str
     camid: str
     time: datetime
-    """With its zone; in whole seconds."""
+    """Time of the image with its time zone, in whole seconds."""
     sha256: str
     """Hash of the image file, in hexadecimal digits."""
 

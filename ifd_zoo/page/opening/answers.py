@@ -19,7 +19,7 @@ class Test(NamedTuple):
 
     queries: int
     rank1: list[float]
-    """In percent, in the order of the models."""
+    """Rank-1 in percent, in the order of the models."""
 
 
 class Answers(NamedTuple):

@@ -33,7 +33,7 @@ from ifd_zoo.page.theme import LIGHT, NETWORK, scroll_to
 from ifd_zoo.uploads import Gallery
 
 MAX_QUERIES = 20
-RANK_ENDPOINT = {'api_name': 'rank', 'api_description': 'Rank a gallery for one or more query photos.'}
+ENDPOINT = {'api_name': 'rank', 'api_description': 'Rank a gallery for one or more query photos.'}
 LARGE_GALLERY = 200  # photos from which a model without masks is suggested
 UP_TO_DATE = "() => document.getElementById('results').classList.remove('stale')"
 OUT_OF_DATE = "() => document.getElementById('results')?.classList.add('stale')"
@@ -172,7 +172,7 @@ def _wire(models: Models, sessions: Sessions, form: Form, shown: Settings, outpu
         partial(_example, models), [examples, inputs[4]], [*inputs[:3], beside], show_progress='hidden',
         preprocess=False, api_visibility='private',
     )  # fmt: skip
-    searches = [button.click(**run, **RANK_ENDPOINT), fill.success(**run, api_visibility='private')]
+    searches = [button.click(**run, **ENDPOINT), fill.success(**run, api_visibility='private')]
     for searched in searches:
         searched.then(fn=None, js=scroll_to('status')).then(fn=None, js=UP_TO_DATE)
     stop_with(sessions, cancel, searches, outputs['status'])
