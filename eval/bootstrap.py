@@ -4,7 +4,7 @@ import argparse
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -68,6 +68,15 @@ class Answers(NamedTuple):
     scores: Scores
     pids: np.ndarray
     """(V,), pid of each valid query."""
+
+    def to_json(self) -> dict[str, Any]:
+        scores = {name: values.tolist() for name, values in self.scores._asdict().items()}
+        return {'protocol': self.protocol, 'scores': scores, 'pids': self.pids.tolist()}
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> Self:
+        scores = Scores(**{name: np.array(values) for name, values in found['scores'].items()})
+        return cls(found['protocol'], scores, np.array(found['pids']))
 
 
 def compare_rows(args: argparse.Namespace) -> list[dict[str, Any]]:

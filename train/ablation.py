@@ -21,11 +21,10 @@ if __name__ == '__main__':
 
 from eval.reports.summary import summarise
 from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative, positive
-from ifd_zoo.common.choices import NO_MASKS
 from ifd_zoo.common.errors import DIVERGED
 from train.recipes import RECIPES, VARIANTS
 from train.studies.jobs import Interrupted, Job, JobError, run_jobs
-from train.studies.pairs import Row, compare
+from train.studies.pairs import Row, compare, masks_at_test, measure
 from train.studies.rate_search import Trial, candidates, choose, has_diverged, note_diverged, score, search_block
 from train.studies.records import RecordError, parse_flags, read_finished
 from train.studies.report import FREE, build_report, markdown_block, shared_training, write_report
@@ -90,6 +89,9 @@ class Ablation:
         self.finished: dict[Run, dict[str, Any]] = {}
         self.rates: dict[str, float] = dict(args.rates)
         self.searched: dict[str, list[Trial]] = {}
+        # Held-out people are not a protocol of the data set.
+        held_out = int((RECIPES[args.recipe] | parse_flags(args.extra)).get('val_pids', 0))
+        self.compares = not held_out and not {*COMPARED}.isdisjoint(args.study)
         decided = [{**VARIANTS[ROW_SETTINGS[arm]['variant']].settings, **ROW_SETTINGS[arm]} for arm in arms]
         self.free = {*FREE, *(name for row in decided for name in row), *(['lr'] if args.rates or args.search else [])}
 
@@ -132,6 +134,8 @@ class Ablation:
             run = waiting[job.name][0]
             if self._read(run):
                 self._say(run, f'finished {job.name} in {seconds / 60:.1f} minutes', runs)
+                if self.compares and not run.tried:
+                    measure(self._row(run.arm, '', [run]), self._data())
             elif run.tried:
                 note_diverged(run.folder, self._flags(run))
                 print(f'{job.name} diverged', flush=True)
@@ -176,8 +180,7 @@ class Ablation:
         rows = STUDIES[study]
         runs = {arm: [self.finished[run] for run in self.runs if run.arm == arm] for arm in rows}
         report = build_report(study, rows, runs, self._own_command(study), self.free)
-        # Held-out people are not a protocol of the data set.
-        if study in COMPARED and int(report['training'].get('val_pids', 0)) == 0:
+        if study in COMPARED and self.compares:
             report['pairs'] = self._compare(rows)
         if self.args.search:
             report['search'] = self._search_report(rows)
@@ -193,21 +196,19 @@ class Ablation:
         epochs = [self.finished[run]['training']['epochs'] for run in runs if run.arm in trials]
         return {'people': self.args.search, 'seed': self.args.seeds[0], 'epochs': min(epochs), 'rows': found}
 
+    def _row(self, arm: str, label: str, runs: list[Run]) -> Row:
+        flags, maps = self._flags(runs[0]), parse_flags(self.args.extra).get('maps', runs[0].folder / 'maps')
+        return Row(label, tuple(run.folder / 'release' for run in runs), masks_at_test(flags, Path(maps)))
+
     def _compare(self, rows: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+        by_row = [(arm, label, [run for run in self.runs if run.arm == arm]) for arm, label in rows.items()]
+        return compare([self._row(*row) for row in by_row], self._data())
+
+    def _data(self) -> dict[str, Any]:
         extra = parse_flags(self.args.extra)
         device = None if extra.get('device') == 'auto' else extra.get('device')
         workers = int(extra.get('workers', 2))
-        data = {'data': self.args.data, 'root': self.args.root, 'workers': workers, 'device': device}
-        compared = []
-        for arm, label in rows.items():
-            runs = [run for run in self.runs if run.arm == arm]
-            flags = self._flags(runs[0])
-            maps = Path(extra.get('maps', runs[0].folder / 'maps'))  # if a parser made them, do not parse again
-            masks = str(maps) if maps.is_dir() else flags['masks']
-            if NO_MASKS == flags['masks'] or not VARIANTS[flags['variant']].sees_masks:
-                masks = NO_MASKS
-            compared.append(Row(label, tuple(run.folder / 'release' for run in runs), masks))
-        return compare(compared, data)
+        return {'data': self.args.data, 'root': self.args.root, 'workers': workers, 'device': device}
 
     def _own_command(self, study: str) -> str:
         args = self.args

@@ -1,7 +1,12 @@
 """Query by query comparison of the rows of a study, with each row's own test feature and with a common one."""
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from ifd_zoo.common.choices import NO_MASKS
+from ifd_zoo.common.files import replacing
+from train.recipes import VARIANTS
 
 COMMON = 'pooled'
 """The common test feature: the pooled vector before any neck, of image plus mirror image, of unit length."""
@@ -15,27 +20,57 @@ class Row(NamedTuple):
     """Source of the masks at test time."""
 
 
-def compare(rows: list[Row], data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Measure every release with both test features.
+FEATURES = {'own': None, 'common': COMMON}
+
+
+def masks_at_test(flags: dict[str, Any], maps: Path) -> str:
+    """Return the source of the masks with which a run is tested.
 
     Args:
-        rows: differences are relative to the first one.
+        flags: config fields of the run.
+        maps: folder of the label maps that a parser made for training; if it exists, images are not parsed again.
+    """
+    if NO_MASKS == flags['masks'] or not VARIANTS[flags['variant']].sees_masks:
+        return NO_MASKS
+    return str(maps) if maps.is_dir() else flags['masks']
+
+
+def measure(row: Row, data: dict[str, Any]) -> dict[str, list[Any]]:
+    """Measure each release with both test features; results are stored next to it, and read from there the next time.
+
+    Args:
         data: fields of `eval.measure.Setting` shared by all rows.
+
+    Returns:
+        `own` and `common`, each with the answers of every release, see `eval.bootstrap.Answers`.
+    """
+    from eval.bootstrap import Answers, answer
+    from eval.measure import Setting  # imports torch, for which --help should not wait
+    from ifd_zoo.hub import load_model
+    from ifd_zoo.models.fingerprint import hash_weights
+
+    def answers(release: Path, name: str, feature: str | None) -> list[Any]:
+        model = load_model(release, feature)
+        path = release.parent / f'answers-{name}-{hash_weights(model)[:12]}.json'
+        if not path.is_file():
+            with replacing(path) as temporary:
+                found = answer(model, Setting(**data, masks=row.masks))
+                temporary.write_text(json.dumps([one.to_json() for one in found]) + '\n')
+        return [Answers.from_json(one) for one in json.loads(path.read_text())]
+
+    return {name: [answers(one, name, feature) for one in row.releases] for name, feature in FEATURES.items()}
+
+
+def compare(rows: list[Row], data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Compare rows with both test features; differences are relative to the first row. `data` as for `measure`.
 
     Returns:
         `own` and `common`, each as returned by `eval.bootstrap.paired_rows`.
     """
-    from eval.bootstrap import answer, paired_rows
-    from eval.measure import Setting  # imports torch, for which --help should not wait
-    from ifd_zoo.hub import load_model
+    from eval.bootstrap import paired_rows
 
-    def answers(row: Row, feature: str | None) -> list[Any]:
-        setting = Setting(**data, masks=row.masks)
-        return [answer(load_model(release, feature), setting) for release in row.releases]
-
-    labels = [row.label for row in rows]
-    features = {'own': None, 'common': COMMON}
-    return {name: paired_rows(labels, [answers(row, feature) for row in rows]) for name, feature in features.items()}
+    measured = [measure(row, data) for row in rows]
+    return {name: paired_rows([row.label for row in rows], [one[name] for one in measured]) for name in FEATURES}
 
 
 def pairs_block(pairs: dict[str, list[dict[str, Any]]]) -> str:
