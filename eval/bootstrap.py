@@ -10,6 +10,7 @@ import numpy as np
 
 from eval.measure import Setting, measure_model
 from eval.metrics import Scores, evaluate_embeddings, labels_of
+from eval.reference_models import floors, imagenet_models
 from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.hub import load_model
@@ -83,10 +84,11 @@ def compare_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure the models of the command line, and return their `paired_rows`."""
     with tempfile.TemporaryDirectory() as maps:  # so that the parser runs once for all models
         setting, folder = Setting.of(args), Path(maps)
-        trainings = [
-            [answer(load_model(model, row.feature), setting, folder) for model in row.models] for row in args.models
-        ]
-    return paired_rows([row.label for row in args.models], trainings)
+        rows = [(row.label, [load_model(model, row.feature) for model in row.models]) for row in args.models]
+        references = imagenet_models(args.imagenet) | (floors(rows[0][1][0]) if args.floors else {})
+        rows += [(label, [model]) for label, model in references.items()]
+        trainings = [[answer(model, setting, folder) for model in models] for _, models in rows]
+    return paired_rows([label for label, _ in rows], trainings)
 
 
 def paired_rows(names: Sequence[str], trainings: Sequence[Sequence[Sequence[Answers]]]) -> list[dict[str, Any]]:

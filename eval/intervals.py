@@ -7,7 +7,8 @@ first, query by query. A row is a model, or a model and a test feature, as in `i
 several trainings of one model, as in `seed0/release,seed1/release`, which are averaged. The bootstrap resamples people,
 as the queries of a person are not independent, and the trainings of a row if it has several. A few trainings say little
 about others, and no interval covers a change of cameras. `--wrong SHARE` gives that share of the images the label map
-of another image, as a failing parser would, to show what masks are worth to a model.
+of another image, as a failing parser would, to show what masks are worth to a model. `--imagenet` and `--floors` add
+rows of networks not trained on people.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from eval.reports.rows import add_rows
+from eval.reports.rows import add_imagenet, add_rows
 from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, fraction
 
 
@@ -28,6 +29,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add_rows(parser, '; differences are to the first row')
     add_data_flags(parser, 'masks', 'workers', 'device')
     parser.add_argument('--wrong', type=fraction, default=0.0, help="share of images given another image's label map")
+    add_imagenet(parser)
+    parser.add_argument('--floors', action='store_true', help="also the first model's masked stream and a histogram")
     parser.add_argument('--json', type=Path, help='file for the figures')
     return parser.parse_args(argv)
 

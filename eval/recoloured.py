@@ -25,6 +25,7 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from eval.reports.rows import add_imagenet
 from ifd_zoo.cli import ArgumentParser, entry_point, not_negative, positive
 from ifd_zoo.common.choices import FEATURES
 
@@ -36,7 +37,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--masks', default='bundled', help='parser of the views, and of photos without --labels')
     parser.add_argument('--models', nargs='+', help='names or folders; default: all bundled')
     parser.add_argument('--features', nargs='+', choices=FEATURES, default=list(FEATURES), help='test features')
-    parser.add_argument('--imagenet', nargs='+', default=[], metavar='BACKBONE=FILE', help='timm name and its weights')
+    add_imagenet(parser)
     parser.add_argument('--select', nargs='+', metavar='NAME', help='only these photos; without suffix')
     parser.add_argument('--ending', choices=list('0123456789'), help='last digit of the photos to use')
     parser.add_argument('--views', type=positive, default=2, help='views of each kind per photo')

@@ -1,5 +1,6 @@
 """Reference models to beat: colours, networks not trained on people, and a single stream of the model."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import timm
@@ -11,6 +12,8 @@ from ifd_zoo.models.backbone import match_weights, read_weights
 from ifd_zoo.models.features import feature_of
 from ifd_zoo.models.layers import IFDOutput
 
+SIZES = ((128, 64), (256, 128))
+"""Input sizes, (height, width), of ImageNet features."""
 MASKING = ('mask_classes', 'clothing_classes', 'fill')
 
 
@@ -112,8 +115,30 @@ class ImageNetFeatures(nn.Module):
         except ValueError as error:
             raise LoadError(str(error)) from error
         usual = timm.get_pretrained_cfg(backbone)
-        self.pretrained_cfg = {'input_size': (3, *size), 'mean': usual.mean, 'std': usual.std}
+        self.pretrained_cfg = {
+            'architecture': backbone,
+            'tag': 'imagenet',
+            'input_size': (3, *size),
+            'mean': usual.mean,
+            'std': usual.std,
+        }
+        self.release_info = {}
         self.num_features = self.net.num_features
 
     def forward(self, image: Tensor, masked: Tensor | None = None) -> IFDOutput:
         return embedding_alone(self.net(image))
+
+
+def imagenet_models(texts: Sequence[str]) -> dict[str, ImageNetFeatures]:
+    """Load networks given as BACKBONE=FILE, each at every size of `SIZES`; for errors see `ImageNetFeatures`."""
+    pairs = [(backbone, Path(file)) for backbone, _, file in (text.partition('=') for text in texts)]
+    return {
+        f'{backbone}, ImageNet, {height}x{width}': ImageNetFeatures(backbone, file, (height, width))
+        for backbone, file in pairs
+        for height, width in SIZES
+    }
+
+
+def floors(model: nn.Module) -> dict[str, nn.Module]:
+    """Return references for a model: one of its streams on the masked image alone, and a colour histogram."""
+    return {'masked stream': MaskedStream(model), 'colour histogram': ColourHistogram(model)}

@@ -18,7 +18,7 @@ from eval.embeddings.selection import select_pictures
 from eval.metrics import Labels, evaluate_embeddings
 from eval.parsers.sheet import Case
 from eval.photos.photo_views import KINDS, Photos, make_views
-from eval.reference_models import ColourHistogram, ImageNetFeatures, MaskedStream
+from eval.reference_models import ColourHistogram, MaskedStream, imagenet_models
 from ifd_zoo.common.choices import FEATURES
 from ifd_zoo.datasets import DatasetError
 from ifd_zoo.hub import list_bundled, load_model
@@ -31,7 +31,6 @@ from ifd_zoo.predictor import Predictor
 
 LEAST = 11  # photos; rank-10 is trivial with fewer
 CHUNK = 8  # photos
-SIZES = ((128, 64), (256, 128))  # input sizes for ImageNet features
 FIGURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     'rank1': lambda ranks: ranks <= 1,
     'rank10': lambda ranks: ranks <= 10,
@@ -82,11 +81,7 @@ def list_entries(args: argparse.Namespace, parser: HumanParser) -> list[Entry]:
         fitting = [name for name in args.features if has_parts(model, FEATURES[name])]
         models |= {f'{source}, {name}': with_feature(model, name) for name in fitting}
         models[f'{source}, masked stream'] = MaskedStream(model)
-    for text in args.imagenet:
-        backbone, _, file = text.partition('=')
-        for height, width in SIZES:
-            models[f'{backbone}, ImageNet, {height}x{width}'] = ImageNetFeatures(backbone, Path(file), (height, width))
-    models['colour histogram'] = ColourHistogram(model)
+    models |= imagenet_models(args.imagenet) | {'colour histogram': ColourHistogram(model)}
     predictors = {name: Predictor(model, parser, args.device, precision='fp32') for name, model in models.items()}
     return [Entry(name, predictor.embed) for name, predictor in predictors.items()]
 

@@ -36,3 +36,9 @@ def add_rows(parser: argparse.ArgumentParser, more: str = '') -> None:
     """Declare `--models`; `more` is appended to its help."""
     how = f'rows: a model, or several trainings of one; the test feature is by default the one of the release{more}'
     parser.add_argument('--models', nargs='+', required=True, type=read_row, metavar=FORM, help=how)
+
+
+def add_imagenet(parser: argparse.ArgumentParser) -> None:
+    """Declare `--imagenet`."""
+    how = "also features of networks trained on ImageNet: timm's name and a file of its weights"
+    parser.add_argument('--imagenet', nargs='+', default=[], metavar='BACKBONE=FILE', help=how)
