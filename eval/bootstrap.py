@@ -4,13 +4,14 @@ import argparse
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from eval.measure import Setting, measure_model
 from eval.metrics import Scores, evaluate_embeddings, labels_of
 from eval.reference_models import floors, imagenet_models
+from ifd_zoo.common.files import replacing
 from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.hub import load_model
@@ -70,14 +71,24 @@ class Answers(NamedTuple):
     pids: np.ndarray
     """(V,), pid of each valid query."""
 
-    def to_json(self) -> dict[str, Any]:
-        scores = {name: values.tolist() for name, values in self.scores._asdict().items()}
-        return {'protocol': self.protocol, 'scores': scores, 'pids': self.pids.tolist()}
 
-    @classmethod
-    def from_json(cls, found: dict[str, Any]) -> Self:
-        scores = Scores(**{name: np.array(values) for name, values in found['scores'].items()})
-        return cls(found['protocol'], scores, np.array(found['pids']))
+def write_answers(path: Path, answers: Sequence[Answers]) -> None:
+    """Write answers to an npz file."""
+    arrays = {f'{one.protocol}/{name}': values for one in answers for name, values in one.scores._asdict().items()}
+    arrays |= {f'{one.protocol}/pids': one.pids for one in answers}
+    with replacing(path) as temporary, temporary.open('wb') as file:
+        np.savez_compressed(file, **arrays)
+
+
+def read_answers(path: Path) -> list[Answers]:
+    """Read answers from a file by `write_answers`."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    protocols = dict.fromkeys(name.rpartition('/')[0] for name in arrays)
+    return [
+        Answers(one, Scores(*(arrays[f'{one}/{name}'] for name in Scores._fields)), arrays[f'{one}/pids'])
+        for one in protocols
+    ]
 
 
 def compare_rows(args: argparse.Namespace) -> list[dict[str, Any]]:

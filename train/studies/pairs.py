@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ifd_zoo.common.choices import NO_MASKS
-from ifd_zoo.common.files import replacing
 from train.recipes import VARIANTS
 
 COMMON = 'pooled'
@@ -44,19 +43,17 @@ def measure(row: Row, data: dict[str, Any]) -> dict[str, list[Any]]:
     Returns:
         `own` and `common`, each with the answers of every release, see `eval.bootstrap.Answers`.
     """
-    from eval.bootstrap import Answers, answer
+    from eval.bootstrap import answer, read_answers, write_answers
     from eval.measure import Setting  # imports torch, for which --help should not wait
     from ifd_zoo.hub import load_model
-    from ifd_zoo.models.fingerprint import hash_weights
 
     def answers(release: Path, name: str, feature: str | None) -> list[Any]:
-        model = load_model(release, feature)
-        path = release.parent / f'answers-{name}-{hash_weights(model)[:12]}.json'
+        # Named by the recorded hash, so that the results serve where the weights have been deleted.
+        weights = json.loads((release / 'config.json').read_text())['ifd']['sha256']['model.safetensors']
+        path = release.parent / f'answers-{name}-{weights[:12]}.npz'
         if not path.is_file():
-            with replacing(path) as temporary:
-                found = answer(model, Setting(**data, masks=row.masks))
-                temporary.write_text(json.dumps([one.to_json() for one in found]) + '\n')
-        return [Answers.from_json(one) for one in json.loads(path.read_text())]
+            write_answers(path, answer(load_model(release, feature), Setting(**data, masks=row.masks)))
+        return read_answers(path)
 
     return {name: [answers(one, name, feature) for one in row.releases] for name, feature in FEATURES.items()}
 
