@@ -86,8 +86,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     # Small enough for five variants with three seeds each on a CPU.
     'ablation': {**_FROM_SCRATCH_ON_CPU, 'stage1_epochs': 5, 'epochs': 20, 'tag': 'ablation'},
     # All rows of a study have the same start, a baseline that has converged, and the loss over persons: without both, a
-    # short run does not leave the plateau. So rows differ by what each adds to that baseline. Two views of two outfits of
-    # each person, so that batches also hold positives in the same clothes.
+    # short run does not leave the plateau. So rows differ by what each adds to that baseline. Two views of two outfits
+    # of each person, so that batches also hold positives in the same clothes.
     'controls': {
         **_FROM_SCRATCH_ON_CPU,
         'backbone_weights': 'ifd_baseline_resnet10t.photos',
