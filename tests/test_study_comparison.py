@@ -11,6 +11,8 @@ from ifd_zoo.hub import load_model, save_release
 from tests.trees import write_folder_tree
 from train.studies.pairs import Row, masks_at_test, measure
 
+INFO = {'input_size': [3, 64, 32], 'training': {'precision': 'fp32'}}
+
 
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
@@ -18,7 +20,7 @@ def run(tmp_path_factory):
     write_folder_tree(folder.parent / 'tree', train=2, test=3)
     torch.manual_seed(0)
     model = timm.create_model('ifd_baseline_resnet10t', backbone='test_efficientnet')
-    save_release(model, folder / 'release', 'test', {'input_size': [3, 64, 32]})
+    save_release(model, folder / 'release', 'test', INFO)
     return folder
 
 
@@ -47,10 +49,10 @@ def test_a_run_is_measured_once_and_read_afterwards(run):
 def test_other_weights_in_the_same_folder_are_measured_anew(run, tmp_path):
     data = {'data': 'folder', 'root': run.parent / 'tree', 'workers': 0, 'device': 'cpu'}
     model = timm.create_model('ifd_baseline_resnet10t', backbone='test_efficientnet')
-    save_release(model, tmp_path / 'release', 'test', {'input_size': [3, 64, 32]})
+    save_release(model, tmp_path / 'release', 'test', INFO)
     measure(Row('', (tmp_path / 'release',), NO_MASKS), data)
     torch.nn.init.zeros_(next(model.parameters()))
-    save_release(model, tmp_path / 'release', 'test', {'input_size': [3, 64, 32]})
+    save_release(model, tmp_path / 'release', 'test', INFO)
     measure(Row('', (tmp_path / 'release',), NO_MASKS), data)
     assert len([*tmp_path.glob('answers-own-*.npz')]) == 2
 

@@ -1,6 +1,7 @@
 """Query by query comparison of the rows of a study, with each row's own test feature and with a common one."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +20,6 @@ class Row(NamedTuple):
     """Source of the masks at test time."""
 
 
-FEATURES = {'own': None, 'common': COMMON}
-
-
 def masks_at_test(flags: dict[str, Any], maps: Path) -> str:
     """Return the source of the masks with which a run is tested.
 
@@ -35,7 +33,9 @@ def masks_at_test(flags: dict[str, Any], maps: Path) -> str:
 
 
 def measure(row: Row, data: dict[str, Any]) -> dict[str, list[Any]]:
-    """Measure each release with both test features; results are stored next to it, and read from there the next time.
+    """Measure each release with both test features, in the precision of its training.
+
+    Results are stored next to the release and read from there the next time.
 
     Args:
         data: fields of `eval.measure.Setting` shared by all rows.
@@ -43,19 +43,45 @@ def measure(row: Row, data: dict[str, Any]) -> dict[str, list[Any]]:
     Returns:
         `own` and `common`, each with the answers of every release, see `eval.bootstrap.Answers`.
     """
-    from eval.bootstrap import answer, read_answers, write_answers
-    from eval.measure import Setting  # imports torch, for which --help should not wait
-    from ifd_zoo.hub import load_model
+    from eval.bootstrap import read_answers, write_answers  # imports torch, for which --help should not wait
 
-    def answers(release: Path, name: str, feature: str | None) -> list[Any]:
+    measured: dict[str, list[Any]] = {'own': [], 'common': []}
+    for release in row.releases:
+        info = json.loads((release / 'config.json').read_text())['ifd']
         # Named by the recorded hash, so that the results serve where the weights have been deleted.
-        weights = json.loads((release / 'config.json').read_text())['ifd']['sha256']['model.safetensors']
-        path = release.parent / f'answers-{name}-{weights[:12]}.npz'
-        if not path.is_file():
-            write_answers(path, answer(load_model(release, feature), Setting(**data, masks=row.masks)))
-        return read_answers(path)
+        weights = info['sha256']['model.safetensors'][:12]
+        paths = {name: release.parent / f'answers-{name}-{weights}.npz' for name in measured}
+        if not all(path.is_file() for path in paths.values()):
+            precision = info['training']['precision']
+            for name, found in _answer(release, {**data, 'masks': row.masks, 'precision': precision}).items():
+                write_answers(paths[name], found)
+        for name, path in paths.items():
+            measured[name].append(read_answers(path))
+    return measured
 
-    return {name: [answers(one, name, feature) for one in row.releases] for name, feature in FEATURES.items()}
+
+def _answer(release: Path, setting: dict[str, Any]) -> dict[str, Any]:
+    import torch
+    import torch.nn.functional as F
+
+    from eval.bootstrap import answer_protocols
+    from eval.measure import Setting, measure_model
+    from ifd_zoo.hub import load_model
+    from ifd_zoo.models.features import feature_of
+
+    model = load_model(release)
+    own = feature_of(model)
+    # One pass over the images for both.
+    model.release_info = model.release_info | {'feature': own | {COMMON: own.get(COMMON, 1.0)}}
+    _, protocols, records, embeddings = measure_model(model, Setting(**setting))
+    vectors = torch.from_numpy(embeddings).split(model.num_features, dim=1)
+    parts = dict(zip(feature_of(model), vectors, strict=True))
+
+    def answers(names: Iterable[str]) -> Any:
+        vectors = torch.cat([parts[name] for name in names], dim=1)
+        return answer_protocols(protocols, records, F.normalize(vectors, dim=1).numpy())
+
+    return {'own': answers(own), 'common': answers([COMMON])}
 
 
 def compare(rows: list[Row], data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -67,7 +93,8 @@ def compare(rows: list[Row], data: dict[str, Any]) -> dict[str, list[dict[str, A
     from eval.bootstrap import paired_rows
 
     measured = [measure(row, data) for row in rows]
-    return {name: paired_rows([row.label for row in rows], [one[name] for one in measured]) for name in FEATURES}
+    labels = [row.label for row in rows]
+    return {name: paired_rows(labels, [one[name] for one in measured]) for name in ('own', 'common')}
 
 
 def pairs_block(pairs: dict[str, list[dict[str, Any]]]) -> str:
