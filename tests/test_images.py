@@ -1,4 +1,4 @@
-"""`load_image`: hostile files are refused with a message, odd but valid ones come out right."""
+"""`load_image`: unusual but valid pictures come out right, and damaged ones are refused with a message."""
 
 import subprocess
 import sys
@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from ifd_zoo.images.loading import MAX_PIXELS, ImageError, load_image
+from ifd_zoo.uploads import collect
 
 RED, GREEN = (200, 30, 40), (30, 180, 60)
 
@@ -30,61 +31,23 @@ def assert_upright(image, size=(64, 128)):
     assert close(image, (size[0] // 2, size[1] * 3 // 4), GREEN)
 
 
-def jpeg_bytes(tmp_path):
-    noise = np.random.default_rng(0).integers(0, 256, (128, 64, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(tmp_path / 'whole.jpg')
-    return (tmp_path / 'whole.jpg').read_bytes()
-
-
-REFUSED = {
-    'text.jpg': (lambda tmp_path: b'this is not a picture\n' * 10, 'not a picture'),
-    'truncated.jpg': (lambda tmp_path: jpeg_bytes(tmp_path)[:2000], 'damaged or incomplete'),
-    'header-only.png': (lambda tmp_path: b'\x89PNG\r\n\x1a\n', 'not a picture|damaged'),
-    'empty.jpg': (lambda tmp_path: b'', r'empty \(0 bytes\)'),
-    'photo.heic': (lambda tmp_path: b'\x00\x00\x00\x18ftypheic' + bytes(100), 'HEIC'),
-    'drawing.eps': (lambda tmp_path: b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n', 'not a picture'),
-}
-
-
-@pytest.mark.parametrize('name', REFUSED)
-def test_an_unusable_file_is_refused_by_name_and_reason(name, tmp_path):
-    content, reason = REFUSED[name]
-    (tmp_path / name).write_bytes(content(tmp_path))
-    with pytest.raises(ImageError, match=reason) as caught:
-        load_image(tmp_path / name)
-    assert str(caught.value).startswith(f'{name}: ')
-    assert str(tmp_path) not in str(caught.value)
-
-
 def test_truncation_is_noticed_in_every_format(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (128, 64, 3), dtype=np.uint8)
     for name in ('a.jpg', 'a.png', 'a.webp', 'a.bmp', 'a.gif', 'a.tif', 'a.ppm'):
         Image.fromarray(noise).save(tmp_path / name)
         content = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(content[: len(content) // 2])
-        with pytest.raises(ImageError, match=name):
+        with pytest.raises(ImageError, match=f'^{name}: is damaged or incomplete'):
             load_image(tmp_path / name)
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
-    with pytest.raises(ImageError, match=r'^nowhere\.jpg: no such file'):
+    with pytest.raises(ImageError, match=r'^nowhere\.jpg: no such file') as caught:
         load_image(tmp_path / 'nowhere.jpg')
-    with pytest.raises(ImageError, match='is a folder'):
-        load_image(tmp_path)
-
-
-def test_messages_use_the_name_they_are_given(tmp_path):
-    (tmp_path / 'tmp1234.jpg').write_bytes(b'')
-    with pytest.raises(ImageError, match=r'^holiday\.jpg: is empty'):
-        load_image(tmp_path / 'tmp1234.jpg', name='holiday.jpg')
-
-
-@pytest.mark.parametrize('size', [(1, 1), (7, 200), (200, 7)])
-def test_a_picture_of_a_few_pixels_is_refused(size, tmp_path):
-    Image.new('RGB', size).save(tmp_path / 'tiny.png')
-    with pytest.raises(ImageError, match=rf'tiny\.png: is {size[0]} x {size[1]} pixels; at least 8'):
-        load_image(tmp_path / 'tiny.png')
+    assert str(tmp_path) not in str(caught.value)
+    with pytest.raises(ImageError, match=r'^holiday\.jpg: is a folder'):
+        load_image(tmp_path, name='holiday.jpg')
 
 
 @pytest.mark.parametrize('side', [9_200, 14_000])  # above our limit, and above the one where Pillow itself stops
@@ -116,21 +79,19 @@ for name in sys.argv[1:]:
 
 
 def test_max_side_bounds_the_result(tmp_path):
-    two_halves(500, 1000).save(tmp_path / 'a.jpg')
+    image = two_halves(500, 1000)
+    image.save(tmp_path / 'a.jpg')
     assert_upright(load_image(tmp_path / 'a.jpg', max_side=100), (50, 100))
-    assert_upright(load_image(two_halves(500, 1000), max_side=100), (50, 100))
+    assert_upright(load_image(image, max_side=100), (50, 100))
+    assert image.size == (500, 1000) and load_image(image) is not image
 
 
-ODD_MODES = ['L', 'LA', 'P', 'RGBA', '1', 'CMYK', 'YCbCr', 'HSV', 'LAB', 'I', 'F', 'I;16']
-
-
-@pytest.mark.parametrize('mode', ODD_MODES)
-def test_every_mode_of_pillow_gives_an_image_or_a_message(mode):
-    image = Image.new(mode, (16, 32))
-    try:
-        assert load_image(image).mode == 'RGB'
-    except ImageError as error:
-        assert mode == 'LAB', error
+def test_every_mode_of_pillow_gives_an_image_or_a_message():
+    for mode in ('L', 'LA', 'P', 'RGBA', '1', 'CMYK', 'YCbCr', 'HSV', 'LAB', 'I', 'F', 'I;16'):
+        try:
+            assert load_image(Image.new(mode, (16, 32))).mode == 'RGB', mode
+        except ImageError as error:
+            assert mode == 'LAB', error
 
 
 @pytest.mark.parametrize('mode, name', [('CMYK', 'a.jpg'), ('P', 'a.png'), ('P', 'a.gif'), ('RGB', 'a.webp')])
@@ -170,6 +131,7 @@ def test_a_transparent_palette_becomes_white(tmp_path):
 def test_the_first_frame_of_an_animation_is_taken(name, tmp_path):
     two_halves().save(tmp_path / name, save_all=True, append_images=[Image.new('RGB', (64, 128), 'blue')])
     assert_upright(load_image(tmp_path / name))
+    assert collect([tmp_path / name], tmp_path / 'in').files == [(tmp_path / name, name)]
 
 
 BACK = {
@@ -184,16 +146,16 @@ BACK = {
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
-@pytest.mark.parametrize('name', ['turned.jpg', 'turned.png', 'turned.webp'])
-def test_exif_rotation_is_undone(orientation, name, tmp_path):
+def test_exif_rotation_is_undone(orientation, tmp_path):
     image = two_halves()
     stored = image.transpose(BACK[orientation]) if orientation in BACK else image
     exif = Image.Exif()
     exif[0x0112] = orientation
-    stored.save(tmp_path / name, exif=exif)
-    assert_upright(load_image(tmp_path / name))
-    with Image.open(tmp_path / name) as opened:
-        assert_upright(load_image(opened))
+    for name in ('turned.jpg', 'turned.png', 'turned.webp'):
+        stored.save(tmp_path / name, exif=exif)
+        assert_upright(load_image(tmp_path / name))
+        with Image.open(tmp_path / name) as opened:
+            assert_upright(load_image(opened))
 
 
 def test_damaged_exif_data_does_not_cost_the_picture(tmp_path):
@@ -201,22 +163,11 @@ def test_damaged_exif_data_does_not_cost_the_picture(tmp_path):
     assert_upright(load_image(tmp_path / 'odd.jpg'))
 
 
-@pytest.mark.parametrize(
-    'array',
-    [
-        np.asarray(two_halves()),
-        np.asarray(two_halves().convert('RGBA')),
-        np.asarray(two_halves()).astype(np.uint16) * 257,
-        np.asarray(two_halves()) / 255,
-        (np.asarray(two_halves()) / 255).astype(np.float32),
-        np.asarray(two_halves())[::-1][::-1],
-    ],
-)
-def test_arrays_of_every_type_give_the_same_picture(array):
-    assert_upright(load_image(array))
-
-
-def test_grey_and_bool_arrays_are_taken():
+def test_arrays_of_every_type_give_the_same_picture():
+    array = np.asarray(two_halves())
+    others = [array.astype(np.uint16) * 257, array / 255, (array / 255).astype(np.float32), array[::-1][::-1]]
+    for one in (array, np.asarray(two_halves().convert('RGBA')), *others):
+        assert_upright(load_image(one))
     assert load_image(np.full((16, 16), 7, np.uint8)).getpixel((0, 0)) == (7, 7, 7)
     assert load_image(np.ones((16, 16, 1), bool)).getpixel((0, 0)) == (255, 255, 255)
 
@@ -234,14 +185,6 @@ def test_grey_and_bool_arrays_are_taken():
         None,
     ],
 )
-def test_what_is_no_picture_is_refused(source):
+def test_arrays_and_objects_that_are_no_picture_are_refused(source):
     with pytest.raises(ImageError, match='^query: '):
         load_image(source, name='query')
-
-
-def test_the_callers_image_is_left_alone():
-    image = two_halves(500, 1000)
-    result = load_image(image, max_side=100)
-    assert image.size == (500, 1000)
-    assert load_image(image) is not image
-    assert result is not image

@@ -30,21 +30,24 @@ def collected(archive, into, limits=None):
     return [file.name for file in result.files], result.skipped
 
 
-def test_a_bomb_is_stopped_by_its_ratio_and_the_next_file_taken(tmp_path, into):
+@pytest.mark.parametrize(
+    'limits, reason',
+    [
+        (Limits(), 'grows more than 200 times'),
+        (
+            Limits(max_ratio=10_000, max_file_bytes=200_000),
+            'has more than 0.2 MB, the limit for one picture; make it smaller',
+        ),
+    ],
+)
+def test_a_bomb_is_stopped_by_its_ratio_or_its_bytes_and_the_next_file_taken(limits, reason, tmp_path, into):
     archive = write_zip(tmp_path / 'a.zip', {'bomb.bmp': bomb(), 'good.png': picture()})
-    names, skipped = collected(archive, into)
+    names, skipped = collected(archive, into, limits)
     assert names == ['good.png']
-    assert len(skipped) == 1 and skipped[0].startswith('a.zip/bomb.bmp: grows more than 200 times')
+    assert len(skipped) == 1 and skipped[0].startswith(f'a.zip/bomb.bmp: {reason}')
 
 
-def test_a_bomb_is_stopped_by_the_bytes_of_a_file(tmp_path, into):
-    archive = write_zip(tmp_path / 'a.zip', {'bomb.bmp': bomb(), 'good.png': picture()})
-    names, skipped = collected(archive, into, Limits(max_ratio=10_000, max_file_bytes=200_000))
-    assert names == ['good.png']
-    assert skipped == ['a.zip/bomb.bmp: has more than 0.2 MB, the limit for one picture; make it smaller']
-
-
-def test_many_bombs_are_stopped_by_the_bytes_of_all_of_which_thrown_away_ones_count(tmp_path, into):
+def test_many_bombs_are_stopped_by_the_bytes_of_all_including_those_not_kept(tmp_path, into):
     archive = write_zip(tmp_path / 'a.zip', {f'{number}.bmp': bomb(bytes([number])) for number in range(5)})
     names, skipped = collected(archive, into, Limits(max_total_bytes=2_500_000))
     assert names == []
@@ -64,24 +67,22 @@ def test_small_files_that_pack_well_are_stopped_by_the_ratio_of_all_zips(zips, t
     assert len(collect([larger], tmp_path / 'other').files) == 60
 
 
-@pytest.mark.parametrize('size', [0, 1, 1000, 2**31])
-def test_a_header_that_lies_about_the_size_gets_no_more_than_the_limits(size, tmp_path, into):
+@pytest.mark.parametrize('size', [0, 1000, 2**31])
+def test_a_wrong_size_in_a_header_does_not_raise_the_limits(size, tmp_path, into):
     archive = lie_about_size(write_zip(tmp_path / 'a.zip', {'bomb.bmp': bomb(), 'good.png': picture()}), size)
     names, skipped = collected(archive, into, Limits(max_file_bytes=100_000))
     assert names == ['good.png']
     assert len(skipped) == 1 and skipped[0].startswith('a.zip/bomb.bmp: ')
 
 
-def test_a_header_that_lies_about_the_packed_size_is_noticed(tmp_path, into):
-    archive = write_zip(tmp_path / 'a.zip', {'bomb.bmp': bomb(), 'good.png': picture()})
-    names, skipped = collected(lie(archive, 18, 20, 2**30), into)
-    assert names == []
-    assert skipped == ['a.zip: holds files that overlap, as in a ZIP bomb; make it again from the pictures']
-
-
 def test_overlapping_entries_are_refused(tmp_path, into):
-    names, skipped = collected(overlap(tmp_path / 'a.zip', 50), into)
-    assert names == [] and len(skipped) == 1 and 'overlap, as in a ZIP bomb' in skipped[0]
+    archive = write_zip(tmp_path / 'b.zip', {'bomb.bmp': bomb(), 'good.png': picture()})
+    for bad in (overlap(tmp_path / 'a.zip', 50), lie(archive, 18, 20, 2**30)):
+        names, skipped = collected(bad, into)
+        assert names == []
+        assert skipped == [
+            f'{bad.name}: holds files that overlap, as in a ZIP bomb; make it again from the pictures'
+        ]
 
 
 def test_a_zip_of_too_many_entries_is_refused_by_number_and_by_the_size_of_its_table(tmp_path, into):
@@ -102,7 +103,7 @@ def test_entries_of_several_zips_count_together(tmp_path, into):
     assert 'at most 19 files are looked at' in result.skipped[-1]
 
 
-def test_a_zip_larger_than_all_may_be_is_refused_unread(tmp_path, into):
+def test_a_zip_that_exceeds_the_limit_of_all_bytes_is_not_read(tmp_path, into):
     archive = write_zip(tmp_path / 'a.zip', {'a.png': picture() + os.urandom(5_000)})
     limits = Limits(max_total_bytes=4_000)
     assert collected(archive, into, limits)[1] == ['a.zip: has more than 0.004 MB, the limit; give smaller ZIPs']
@@ -139,12 +140,12 @@ BAD_NAMES = [
 ]
 
 
-@pytest.mark.parametrize('name', BAD_NAMES, ids=lambda name: ascii(name)[:30])
-def test_no_name_leads_out_of_the_folder(name, tmp_path, into):
-    archive = write_zip(tmp_path / 'a.zip', {name: picture()})
+def test_no_name_leads_out_of_the_folder(tmp_path, into):
+    archive = write_zip(tmp_path / 'a.zip', {name: picture(number) for number, name in enumerate(BAD_NAMES)})
     before = set(tmp_path.rglob('*'))
     names, skipped = collected(archive, into)
-    assert len(names) == 1 and skipped == [] and len(names[0]) <= LONGEST and '..' not in names[0].split('/')
+    assert len(names) == len(BAD_NAMES) and skipped == []
+    assert all(len(name) <= LONGEST and '..' not in name.split('/') for name in names)
     assert all(path == into or path.parent == into for path in set(tmp_path.rglob('*')) - before)
 
 
@@ -165,13 +166,13 @@ def test_a_name_that_begins_with_a_zero_byte_does_no_harm(tmp_path, into):
     assert 'c.png' in names and len(names) + len(skipped) <= 2 and all(path.parent == into for path in into.iterdir())
 
 
-def test_a_zip_of_a_mac_without_the_flag_has_its_names(tmp_path, into):
+def test_names_in_utf_8_are_read_even_without_their_flag(tmp_path, into):
     archive = write_zip(tmp_path / 'a.zip', {'AA.png': picture(), 'B.png': picture(1)})
     archive.write_bytes(archive.read_bytes().replace(b'AA.png', 'é.png'.encode()).replace(b'B.png', b'\x81.png'))
     assert collected(archive, into)[0] == ['é.png', 'ü.png']
 
 
-def test_what_systems_add_and_hidden_files_are_left_out_silently(tmp_path, into):
+def test_files_of_operating_systems_and_hidden_ones_are_left_out_silently(tmp_path, into):
     system = ['__MACOSX/._a.png', '._a.png', '.DS_Store', 'in/Thumbs.db', 'desktop.ini', '.git/a.png', '@eaDir/a.png']
     members = [('in/', b''), *((name, picture(number)) for number, name in enumerate(system)), ('a.png', picture(99))]
     assert collected(write_zip(tmp_path / 'a.zip', members), into) == (['a.png'], [])
@@ -186,29 +187,26 @@ def test_a_system_file_by_itself_is_left_out_but_a_hidden_picture_taken(tmp_path
     assert [file.name for file in result.files] == ['.hidden.png'] and result.skipped == []
 
 
-def test_a_zip_in_a_zip_is_named_and_not_opened(tmp_path, into):
+def test_zips_links_pipes_and_encrypted_files_in_a_zip_are_named(tmp_path, into):
     inner = write_zip(tmp_path / 'inner.zip', {'deep.png': picture()}).read_bytes()
-    archive = write_zip(tmp_path / 'a.zip', {'in/inner.zip': inner, 'inner.jpg': inner, 'a.png': picture()})
-    names, skipped = collected(archive, into)
-    assert names == ['a.png']
-    assert skipped == [
-        f'a.zip/{name}: is a ZIP inside a ZIP, which is not opened; unpack it first'
-        for name in ('in/inner.zip', 'inner.jpg')
+    members = [
+        ('a.png', picture()),
+        ('in/inner.zip', inner),
+        ('inner.jpg', inner),
+        (special('link.png', stat.S_IFLNK | 0o777), b'/etc/passwd'),
+        (special('pipe.png', stat.S_IFIFO | 0o777), b'/etc/passwd'),
+        ('b.png', picture(1)),
     ]
-
-
-@pytest.mark.parametrize('kind, reason', [(stat.S_IFLNK, 'is a link, which is not followed'), (stat.S_IFIFO, 'is not')])
-def test_links_and_devices_in_a_zip_are_named(kind, reason, tmp_path, into):
-    archive = write_zip(tmp_path / 'a.zip', [(special('a.png', kind | 0o777), b'/etc/passwd'), ('b.png', picture())])
-    names, skipped = collected(archive, into)
-    assert names == ['b.png'] and skipped[0].startswith(f'a.zip/a.png: {reason}')
-
-
-def test_an_encrypted_file_is_named(tmp_path, into):
-    archive = encrypt(write_zip(tmp_path / 'a.zip', {'a.png': picture(), 'b.png': picture(1)}))
+    archive = encrypt(write_zip(tmp_path / 'a.zip', members))
     assert collected(archive, into) == (
         ['b.png'],
-        ['a.zip/a.png: is encrypted; make the ZIP without a password'],
+        [
+            'a.zip/a.png: is encrypted; make the ZIP without a password',
+            'a.zip/in/inner.zip: is a ZIP inside a ZIP, which is not opened; unpack it first',
+            'a.zip/inner.jpg: is a ZIP inside a ZIP, which is not opened; unpack it first',
+            'a.zip/link.png: is a link, which is not followed; put the picture itself into the ZIP',
+            'a.zip/pipe.png: is not an ordinary file; put the picture itself into the ZIP',
+        ],
     )
 
 
@@ -218,14 +216,14 @@ def test_entries_of_one_name_are_all_kept(tmp_path, into):
     assert collected(archive, into) == (['a.png', 'a (2).png', 'a (3).png'], [])
 
 
-def test_an_empty_zip_and_one_of_folders_and_system_files_are_told(tmp_path, into):
+def test_a_zip_without_pictures_is_named(tmp_path, into):
     for members in ({}, {'in/': b'', '.DS_Store': b'x'}):
         names, skipped = collected(write_zip(tmp_path / 'a.zip', members), into)
         assert names == [] and skipped == ['a.zip: is a ZIP without pictures; put the pictures into it']
 
 
-@pytest.mark.parametrize('part', [0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_zip_is_told(part, tmp_path, into):
+@pytest.mark.parametrize('part', [0.1, 0.9, 0.999])
+def test_a_truncated_zip_is_named(part, tmp_path, into):
     archive = write_zip(tmp_path / 'a.zip', {f'{number}.png': picture(number) for number in range(9)})
     archive.write_bytes(archive.read_bytes()[: int(part * archive.stat().st_size)])
     names, skipped = collected(archive, into)
