@@ -152,5 +152,5 @@ def test_heic_is_read_where_its_plugin_is_installed(tmp_path):
         f'folder = Path({str(tmp_path)!r})\n'
         'print(load_image(folder / "a.heic").getpixel((0, 0)), [path.name for path in list_pictures(folder)])'
     )
-    told = subprocess.run([sys.executable, '-c', code], cwd=REPOSITORY, check=True, capture_output=True, text=True)
-    assert told.stdout == "(255, 0, 0) ['a.heic']\n"
+    ended = subprocess.run([sys.executable, '-c', code], cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    assert ended.stdout == "(255, 0, 0) ['a.heic']\n"

@@ -94,7 +94,7 @@ def test_a_picture_of_many_pieces_is_refused(name, tmp_path, monkeypatch):
     assert 0 < len(steps) <= 2 * (HEADER_READS + PIXEL_READS)
 
 
-def test_the_header_of_an_upload_is_read_as_sparingly(tmp_path):
+def test_an_upload_of_many_pieces_is_refused_by_its_header(tmp_path):
     (tmp_path / 'a.png').write_bytes(SLOW['chunks.png']())
     taken = collect([tmp_path / 'a.png'], tmp_path / 'taken')
     assert not taken.files and 'a.png: is made of more pieces than a photo' in taken.skipped[0]
