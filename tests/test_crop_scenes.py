@@ -33,7 +33,7 @@ def test_people_lie_where_their_boxes_say_before_the_background_of_another():
     assert not seen[~inside].any()
 
 
-def test_boxes_count_once_and_others_are_told():
+def test_a_person_counts_once_and_other_boxes_are_counted_apart():
     image = Image.new('RGB', (640, 480))
     true = (100, 100, 150, 250)
     right, wrong = crop_box(true, image.size), (400, 100, 500, 300)

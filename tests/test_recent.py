@@ -1,11 +1,11 @@
-"""What was used last is kept, and no more than that."""
+"""A limited cache: the values used last are kept."""
 
 from threading import Thread
 
 from ifd_zoo.common.recent import Recent
 
 
-def test_what_was_not_used_for_longest_goes_first():
+def test_the_least_recently_used_value_goes_first():
     recent = Recent(most=3)
     for number in range(5):
         recent[number] = str(number)
@@ -13,7 +13,7 @@ def test_what_was_not_used_for_longest_goes_first():
     assert dict(recent) == {3: '3', 4: '4', 0: '0'} and len(recent) == 3 and 1 not in recent
 
 
-def test_sizes_together_stay_below_the_limit_and_too_large_a_value_is_not_kept():
+def test_the_sum_of_sizes_stays_below_the_limit_and_a_larger_value_is_not_kept():
     recent = Recent(10, size=len)
     for name in 'abc':
         recent[name] = name * 5
