@@ -72,10 +72,10 @@ def sizes_of(folder, count=len):
 
 def test_several_writers_at_once_lose_and_double_nothing(photos, tmp_path):  # noqa: F811
     index = GalleryIndex.open_or_create(tmp_path / 'index', KEY, DIM)
-    writers = [work('write_on', tmp_path / 'index', photos, prefix, 12) for prefix in ('', 'y')]
+    writers = [work('write_on', tmp_path / 'index', photos, prefix, 20) for prefix in ('', 'y')]
     for writer in writers:
         assert writer.stdout.readline() == 'begins\n'
-    write_on(tmp_path / 'index', photos, '', 12)
+    write_on(tmp_path / 'index', photos, '', 20)
     assert [writer.wait(300) for writer in writers] == [0, 0]
     for prefix in ('', 'y'):
         write_on(tmp_path / 'index', photos, prefix, 1)
