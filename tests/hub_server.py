@@ -26,7 +26,6 @@ class Hub(Handler):
         ('POST', f'/api/models/{REPO}/preupload/(?P<revision>.+)', 'preupload'),
         ('POST', f'/{REPO}[.]git/info/lfs/objects/batch', 'batch'),
         ('POST', f'/api/models/{REPO}/commit/(?P<revision>.+)', 'commit'),
-        ('GET', f'/api/models/{REPO}/refs', 'refs'),
         ('GET', f'/api/models/{REPO}/tree/(?P<revision>.+)', 'tree'),
         ('GET', f'/api/models/{REPO}(/revision/(?P<revision>.+))?', 'info'),
         ('GET HEAD', f'/{REPO}/resolve/(?P<revision>[^/]+)/(?P<path>.+)', 'resolve'),
@@ -92,13 +91,10 @@ class Hub(Handler):
         wanted = json.loads(self.body())
         if not self.allowed(repo, write=True):
             return
-        upload = {'upload': {'href': f'{self.state.storage}/put'}, 'verify': {'href': f'{self.state.storage}/verify'}}
-        self.answer(200, {'transfer': 'basic', 'objects': [
-            {**entry, **({} if entry['oid'] in self.state.objects else {
-                'actions': {name: {'href': f'{a["href"]}/{entry["oid"]}'} for name, a in upload.items()}
-            })}
-            for entry in wanted['objects']
-        ]})
+        new = [entry for entry in wanted['objects'] if entry['oid'] not in self.state.objects]
+        for entry in new:
+            entry['actions'] = {'upload': {'href': f'{self.state.storage}/put/{entry["oid"]}'}}
+        self.answer(200, {'transfer': 'basic', 'objects': wanted['objects']})
 
     def commit(self, repo, revision):
         lines = [json.loads(line) for line in self.body().splitlines()]
@@ -116,11 +112,6 @@ class Hub(Handler):
         self.state.repos[repo]['commits'].append((oid, files))
         url = f'http://{self.headers["Host"]}/{repo}/commit/{oid}'
         self.answer(200, {'success': True, 'commitOid': oid, 'commitUrl': url, 'hookOutput': ''})
-
-    def refs(self, repo):
-        if self.allowed(repo):
-            head = {'name': 'main', 'ref': 'refs/heads/main', 'targetCommit': self.state.files(repo, 'main')[0]}
-            self.answer(200, {'branches': [head], 'tags': [], 'converts': []})
 
     def found(self, repo, revision):
         """Commit and files of a revision; the answer has been given when there is none."""
@@ -162,7 +153,6 @@ class Hub(Handler):
 class Storage(Handler):
     routes = (
         ('PUT', '/put/(?P<oid>[0-9a-f]{64})', 'put'),
-        ('POST', '/verify/(?P<oid>[0-9a-f]{64})', 'verify'),
         ('GET HEAD', '/get/(?P<oid>[0-9a-f]{64})', 'get'),
     )
 
@@ -172,10 +162,6 @@ class Storage(Handler):
             return self.fail(400, message='content does not have the SHA-256 it was announced with')
         self.state.objects[oid] = content
         self.answer(200)
-
-    def verify(self, oid):
-        size = json.loads(self.body())['size']
-        self.answer(200 if len(self.state.objects.get(oid, b'')) == size else 422, {})
 
     def get(self, oid):
         content, total = self.state.objects[oid], len(self.state.objects[oid])

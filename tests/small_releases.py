@@ -33,6 +33,16 @@ def without_hashes(config):
     return config
 
 
+def make_parser(detail=0):
+    """A network whose label maps hold several classes."""
+    torch.manual_seed(0)
+    net = ParsingNet('test_efficientnet', len(LABELS), width=8, detail=detail)
+    torch.nn.init.normal_((net.detail if detail else net).head.weight)
+    for _ in range(20):
+        net(torch.randn(8, 3, 64, 32))  # moves the statistics of the batch norms: otherwise all is one class
+    return net
+
+
 @pytest.fixture(scope='module')
 def saved(tmp_path_factory):
     torch.manual_seed(0)
@@ -45,11 +55,10 @@ def saved(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def saved_parser(tmp_path_factory):
-    torch.manual_seed(0)
-    net, folder = ParsingNet('test_efficientnet', len(LABELS), 8), tmp_path_factory.mktemp('saved') / 'parser'
-    torch.nn.init.normal_(net.head.weight)
-    recorded = config_of(WEIGHTS_DIR / 'parser_tf_efficientnet_lite0')
-    save_parser(net, folder, recorded | {'backbone': 'test_efficientnet', 'width': 8, 'size': (64, 32), 'detail': 0})
+    folder = tmp_path_factory.mktemp('saved') / 'parser'
+    config = config_of(WEIGHTS_DIR / 'parser_tf_efficientnet_lite0')
+    config |= {'backbone': 'test_efficientnet', 'width': 8, 'size': (64, 32), 'detail': 0}
+    save_parser(make_parser(), folder, config)
     return folder
 
 

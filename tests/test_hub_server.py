@@ -1,37 +1,63 @@
 """Publish and fetch releases over HTTP, with the real client and the `hf` command, from a server on this machine."""
 
-import json
 import os
 import re
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import huggingface_hub
+import numpy as np
 import pytest
 import timm
 import torch
 
-from ifd_zoo import Predictor, create_model
+from ifd_zoo import create_model
 from ifd_zoo.hub import LoadError, ReleaseError, fetch, list_bundled, list_cached, load_model
 from ifd_zoo.hub.__main__ import main
+from ifd_zoo.hub.check import check_release
 from ifd_zoo.hub.push import push_release
-from ifd_zoo.models.cfg import WEIGHTS_DIR
+from ifd_zoo.parsing import ParserError, load_parser
 from ifd_zoo.releases.files import RELEASE_FILES
+from tests import small_releases
 from tests.hub_server import TOKEN, hub_server
+from tests.small_releases import IMAGE, answer, config_of, write_config
 
+saved, saved_parser, release = small_releases.saved, small_releases.saved_parser, small_releases.release
 REPOSITORY = Path(__file__).resolve().parents[1]
-NAME = 'ifd_resnet10t.synthetic'
-RELEASE = WEIGHTS_DIR / NAME
-REPO = f'zoo/{NAME}'
+REPO, PARSER_REPO = 'zoo/ifd_resnet10t.test', 'zoo/parser_test_efficientnet'
+SOURCE = f'hf-hub:{REPO}'
 DEAD = 'http://127.0.0.1:9'  # the port for discarding, where nobody listens
+pytestmark = pytest.mark.filterwarnings('ignore:.*fresh weights')
 
 
-def embed(model):
-    torch.manual_seed(0)
-    with torch.no_grad():
-        return model.eval()(*torch.randn(2, 2, 3, 128, 64)).embedding
+ANSWERS = {
+    'model': lambda source: answer(load_model(source)).numpy(),
+    'parser': lambda source: load_parser(source).parse([IMAGE])[0],
+}
+
+
+class Kind(NamedTuple):
+    """A model or a parser: its release and repository, and what loading it gives and says."""
+
+    name: str
+    folder: Path
+    repo: str
+    answer: Callable
+    error: type
+    usage: str
+    checked: str
+
+
+@pytest.fixture(params=ANSWERS)
+def kind(request, saved, saved_parser):
+    load = ANSWERS[request.param]
+    if request.param == 'model':
+        return Kind('model', saved, REPO, load, LoadError, f"Predictor('{SOURCE}')", 'embedding within')
+    usage = f"load_parser('hf-hub:{PARSER_REPO}')"
+    return Kind('parser', saved_parser, PARSER_REPO, load, ParserError, usage, 'label maps within')
 
 
 @pytest.fixture
@@ -52,9 +78,9 @@ def hub(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def pushed(hub):
-    """The commit of a release on that Hub."""
-    return push_release(RELEASE, REPO).commit
+def pushed(hub, saved):
+    """The commit of a model on that Hub."""
+    return push_release(saved, REPO).commit
 
 
 def run(*command, **environment):
@@ -65,129 +91,115 @@ def run(*command, **environment):
     return result.stdout
 
 
-def publish_and_fetch(release, repo, folder, load):
-    """Each step as a user does it, in a process of its own: push `release`, `hf download` it to folder/D, and run the
-    code `load` with its hf-hub: name and the file folder/answer."""
-    hf = Path(sys.executable).with_name('hf')
-    with hub_server() as (endpoint, state):
-        env = {'HF_ENDPOINT': endpoint, 'HF_HOME': str(folder / 'home'), 'IFD_HUB_ORG': repo.split('/')[0]}
-        env |= {'HF_HUB_DISABLE_UPDATE_CHECK': '1', 'HF_HUB_DISABLE_TELEMETRY': '1'}
-        output = run(sys.executable, '-m', 'ifd_zoo.hub', 'push', str(release), **env)
-        commit = state.repos[repo]['commits'][-1][0]
-        assert output == f'{repo}: commit {commit}\n{endpoint}/{repo}/commit/{commit}\n'
-        run(str(hf), 'download', repo, '--local-dir', str(folder / 'D'), **env)
-        run(sys.executable, '-c', load, f'hf-hub:{repo}@{commit}', str(folder / 'answer'), **env)
-
-
-def test_push_hf_download_and_hf_hub_give_the_same_model_in_fresh_processes(tmp_path):
-    publish_and_fetch(RELEASE, REPO, tmp_path, LOAD)
-    expected = embed(load_model(RELEASE))
-    assert torch.equal(torch.load(tmp_path / 'answer'), expected)
-    assert {path.name for path in (tmp_path / 'D').iterdir() if path.is_file()} == {*RELEASE_FILES, '.gitattributes'}
-    model = Predictor(tmp_path / 'D', device='cpu').model
-    # Channels last, as a predictor keeps it, other kernels compute, which round otherwise.
-    assert torch.equal(embed(model.to(memory_format=torch.contiguous_format)), expected)
-    assert torch.equal(embed(timm.create_model(f'local-dir:{tmp_path / "D"}', pretrained=True)), expected)
-
-
 LOAD = (
-    'import sys, torch; from ifd_zoo import create_model; from tests.test_hub_server import embed; '
-    'torch.save(embed(create_model(sys.argv[1], pretrained=True)), sys.argv[2])'
+    'import sys, numpy; from tests.test_hub_server import ANSWERS; '
+    'numpy.save(sys.argv[3], ANSWERS[sys.argv[1]](sys.argv[2]))'
 )
 
 
-def test_push_is_private_and_complete_and_sends_nothing_twice(hub, capsys):
-    assert main(['push', str(RELEASE), '--org', 'zoo']) == 0
-    first = capsys.readouterr().out
-    assert hub.repos[REPO]['private'] and set(hub.repos[REPO]['commits'][-1][1]) == {*RELEASE_FILES, '.gitattributes'}
-    sent = [request for request in hub.requests if request[0] == 'PUT']
-    assert len(sent) == 2
-    assert main(['push', str(RELEASE), '--org', 'zoo']) == 0
+def test_push_hf_download_and_hf_hub_give_the_same_answers_in_fresh_processes(kind, tmp_path):
+    hf, source, path = Path(sys.executable).with_name('hf'), f'hf-hub:{kind.repo}', tmp_path / 'answer.npy'
+    with hub_server() as (endpoint, state):
+        env = {'HF_ENDPOINT': endpoint, 'HF_HOME': str(tmp_path / 'home'), 'IFD_HUB_ORG': 'zoo'}
+        env |= {'HF_HUB_DISABLE_UPDATE_CHECK': '1', 'HF_HUB_DISABLE_TELEMETRY': '1'}
+        output = run(sys.executable, '-m', 'ifd_zoo.hub', 'push', str(kind.folder), **env)
+        commit = state.repos[kind.repo]['commits'][-1][0]
+        assert output == f'{kind.repo}: commit {commit}\n{endpoint}/{kind.repo}/commit/{commit}\n'
+        run(str(hf), 'download', kind.repo, '--local-dir', str(tmp_path / 'D'), **env)
+        run(sys.executable, '-c', LOAD, kind.name, f'{source}@{commit}', str(path), **env)
+    expected = kind.answer(kind.folder)
+    assert np.array_equal(np.load(path), expected) and len(np.unique(expected)) > 1
+    assert np.array_equal(kind.answer(tmp_path / 'D'), expected)
+    assert {path.name for path in (tmp_path / 'D').iterdir() if path.is_file()} == {*RELEASE_FILES, '.gitattributes'}
+    assert 'as released' in check_release(tmp_path / 'D')
+
+
+def test_push_is_private_and_complete_and_sends_nothing_twice(hub, kind, capsys):
+    assert main(['push', str(kind.folder), '--org', 'zoo']) == 0
+    first, sent = capsys.readouterr().out, [request for request in hub.requests if request[0] == 'PUT']
+    commit, files = hub.repos[kind.repo]['commits'][-1]
+    assert hub.repos[kind.repo]['private'] and set(files) == {*RELEASE_FILES, '.gitattributes'} and len(sent) == 2
+    card = files['README.md'].content.decode()
+    assert kind.usage in card and 'ORG/' not in card
+    assert main(['push', str(kind.folder), '--org', 'zoo']) == 0
     second = capsys.readouterr().out
-    commit = hub.repos[REPO]['commits'][-1][0]
-    assert f'commit {commit}' in first and f'nothing to do, the Hub has it already: commit {commit}' in second
-    assert len(hub.repos[REPO]['commits']) == 2 and sent == [r for r in hub.requests if r[0] == 'PUT']
+    assert f'{kind.repo}: commit {commit}' in first
+    assert f'{kind.repo}: nothing to do, the Hub has it already: commit {commit}' in second
+    assert len(hub.repos[kind.repo]['commits']) == 2 and sent == [r for r in hub.requests if r[0] == 'PUT']
 
 
-def test_the_published_card_names_the_repository(hub, pushed):
-    card = hub.repos[REPO]['commits'][-1][1]['README.md'].content.decode()
-    assert f"Predictor('hf-hub:{REPO}')" in card and 'ORG/' not in card
-
-
-def test_a_changed_release_is_a_new_commit_and_the_old_one_stays(hub, pushed, tmp_path):
-    changed = shutil.copytree(RELEASE, tmp_path / 'changed')
-    (changed / 'README.md').write_text((changed / 'README.md').read_text() + '\nMore.\n')
-    later = push_release(changed, REPO)
+def test_a_changed_release_is_a_new_commit_and_the_old_one_stays(hub, pushed, release):
+    (release / 'README.md').write_text((release / 'README.md').read_text() + '\nMore.\n')
+    later = push_release(release, REPO)
     assert later.changed and later.commit != pushed
-    assert 'More.' in (fetch(f'hf-hub:{REPO}', ['README.md']) / 'README.md').read_text()
-    assert 'More.' not in (fetch(f'hf-hub:{REPO}@{pushed}', ['README.md']) / 'README.md').read_text()
+    assert 'More.' in (fetch(SOURCE, ['README.md']) / 'README.md').read_text()
+    assert 'More.' not in (fetch(f'{SOURCE}@{pushed}', ['README.md']) / 'README.md').read_text()
 
 
-def test_public_only_when_asked(hub):
-    push_release(RELEASE, REPO, public=True)
+def test_public_only_when_asked(hub, saved):
+    push_release(saved, REPO, public=True)
     assert not hub.repos[REPO]['private']
 
 
-def test_dry_run_lists_files_and_sizes_and_asks_the_hub_nothing(hub, capsys):
-    assert main(['push', str(RELEASE), '--org', 'zoo', '--dry-run']) == 0
+def test_a_dry_run_lists_files_and_sizes_without_a_request(hub, saved, capsys):
+    assert main(['push', str(saved), '--org', 'zoo', '--dry-run']) == 0
     output = capsys.readouterr().out
     assert f'would push to {REPO} (private if it is new)' in output and not hub.requests
-    assert f'{(RELEASE / "model.safetensors").stat().st_size:,}  model.safetensors' in output
+    assert f'{(saved / "model.safetensors").stat().st_size:,}  model.safetensors' in output
 
 
-def test_a_release_that_is_not_in_order_is_not_pushed(hub, tmp_path):
-    broken = shutil.copytree(RELEASE, tmp_path / 'broken')
-    (broken / 'golden.safetensors').unlink()
+def test_an_incomplete_release_is_not_pushed(hub, release):
+    (release / 'golden.safetensors').unlink()
     with pytest.raises(ReleaseError, match='no golden.safetensors'):
-        push_release(broken, REPO)
+        push_release(release, REPO)
     assert hub.requests == []
 
 
-def test_a_cut_download_goes_on_where_it_was(hub, pushed):
-    hub.cut_at = 15_000_000
-    assert torch.equal(embed(load_model(f'hf-hub:{REPO}')), embed(load_model(RELEASE)))
+def test_an_interrupted_download_is_resumed(hub, pushed, saved, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, 'DOWNLOAD_CHUNK_SIZE', 100_000)
+    hub.cut_at = 150_000
+    assert torch.equal(answer(load_model(SOURCE)), answer(load_model(saved)))
     ranges = [sent for method, path, sent in hub.requests if method == 'GET' and path.startswith('/get/')]
-    assert ranges[0] is None and int(re.match(r'bytes=(\d+)-', ranges[1])[1]) > 10_000_000
+    assert ranges[0] is None and int(re.match(r'bytes=(\d+)-', ranges[1])[1]) >= 100_000
 
 
-def test_a_filled_cache_is_enough_offline_and_with_a_dead_server(hub, pushed, monkeypatch):
-    expected = embed(load_model(f'hf-hub:{REPO}'))
-    assert list_cached() == [f'hf-hub:{REPO}']
+def test_a_filled_cache_is_enough_offline_and_with_a_dead_server(hub, kind, capsys, monkeypatch):
+    source, commit = f'hf-hub:{kind.repo}', push_release(kind.folder, kind.repo).commit
+    expected = kind.answer(kind.folder)
+    assert main(['check', source]) == 0 and f'as released; {kind.checked}' in capsys.readouterr().out
+    assert np.array_equal(kind.answer(source), expected)
+    assert list_cached() == ([source] if kind.repo == REPO else [])  # of models alone
     monkeypatch.setattr(huggingface_hub.constants, 'ENDPOINT', DEAD)
-    assert torch.equal(embed(load_model(f'hf-hub:{REPO}')), expected)
+    assert np.array_equal(kind.answer(source), expected)
     monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_OFFLINE', True)
-    assert torch.equal(embed(load_model(f'hf-hub:{REPO}@{pushed}')), expected)
+    assert np.array_equal(kind.answer(f'{source}@{commit}'), expected)
 
 
-def test_timm_alone_loads_the_same_from_the_hub(hub, pushed):
-    model = timm.create_model(f'hf-hub:{REPO}', pretrained=True)
-    assert torch.equal(embed(model), embed(load_model(RELEASE)))
+def test_timm_alone_loads_the_same_from_the_hub(hub, pushed, saved):
+    model = timm.create_model(SOURCE, pretrained=True).eval()
+    state = load_model(saved).state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
 
 
-def test_a_name_without_published_weights_is_looked_for_in_the_organisation(hub, tmp_path, monkeypatch):
-    folder = shutil.copytree(RELEASE, tmp_path / 'release')
-    config = json.loads((folder / 'config.json').read_text())
+def test_a_name_without_published_weights_is_looked_for_in_the_organisation(hub, release, monkeypatch):
+    config = config_of(release)
     config['pretrained_cfg']['tag'] = 'ablation'
-    (folder / 'config.json').write_text(json.dumps(config))
+    write_config(release, config)
     monkeypatch.setenv('IFD_HUB_ORG', 'zoo')
-    assert main(['push', str(folder)]) == 0
+    assert main(['push', str(release)]) == 0
     model = create_model('ifd_resnet10t.ablation', pretrained=True, num_classes=3)
-    assert model.get_classifier().out_features == 3 and torch.equal(embed(model), embed(load_model(RELEASE)))
+    assert model.get_classifier().out_features == 3
+    assert torch.equal(answer(model.eval()), answer(load_model(release)))
     with pytest.raises(LoadError, match='the Hub has no zoo/ifd_resnet50.prcc.*train/run.py --recipe prcc'):
         load_model('ifd_resnet50.prcc')
 
 
-def test_check_takes_a_hub_id(hub, pushed, capsys):
-    assert main(['check', f'hf-hub:{REPO}']) == 0
-    assert 'as released; embedding within' in capsys.readouterr().out
-
-
-def test_weights_that_changed_on_the_way_are_refused(hub, pushed):
-    folder = fetch(f'hf-hub:{REPO}')
-    path = (folder / 'model.safetensors').resolve()
+def test_weights_that_changed_on_the_way_are_refused(hub, kind):
+    push_release(kind.folder, kind.repo)
+    path = (fetch(f'hf-hub:{kind.repo}') / 'model.safetensors').resolve()
     path.write_bytes(path.read_bytes()[:-1] + b'\x01')
-    with pytest.raises(LoadError, match='not the file that was released'):
-        load_model(f'hf-hub:{REPO}')
+    with pytest.raises(kind.error, match='not the file that was released: its SHA-256 is'):
+        kind.answer(f'hf-hub:{kind.repo}')
 
 
 def test_a_repository_without_safetensors_is_refused(hub, pushed):
@@ -195,7 +207,7 @@ def test_a_repository_without_safetensors_is_refused(hub, pushed):
     rest = {name: file for name, file in files.items() if name != 'model.safetensors'}
     hub.repos[REPO]['commits'].append(('0' * 40, rest))
     with pytest.raises(LoadError, match='no model.safetensors'):
-        load_model(f'hf-hub:{REPO}')
+        load_model(SOURCE)
 
 
 FAILURES = {
@@ -206,18 +218,18 @@ FAILURES = {
 
 
 @pytest.mark.parametrize('organisation, token, expected', FAILURES.values(), ids=FAILURES)
-def test_a_push_that_fails_is_one_line(hub, capsys, monkeypatch, organisation, token, expected):
+def test_a_push_that_fails_is_a_one_line_error(hub, saved, capsys, monkeypatch, organisation, token, expected):
     monkeypatch.setenv('HF_TOKEN', token)
-    assert main(['push', str(RELEASE), '--org', organisation]) == 2
+    assert main(['push', str(saved), '--org', organisation]) == 2
     assert_one_line(capsys.readouterr().err, expected)
 
 
-def test_a_push_without_organisation_or_hub_is_one_line(hub, capsys, monkeypatch):
+def test_a_push_without_organisation_or_hub_is_a_one_line_error(hub, saved, capsys, monkeypatch):
     monkeypatch.delenv('IFD_HUB_ORG', raising=False)
-    assert main(['push', str(RELEASE)]) == 2
+    assert main(['push', str(saved)]) == 2
     assert_one_line(capsys.readouterr().err, 'give --org NAME, or set IFD_HUB_ORG')
     monkeypatch.setattr(huggingface_hub.constants, 'ENDPOINT', DEAD)
-    assert main(['push', str(RELEASE), '--org', 'zoo']) == 2
+    assert main(['push', str(saved), '--org', 'zoo']) == 2
     assert_one_line(capsys.readouterr().err, f'the Hub at {DEAD} cannot be reached')
 
 
@@ -232,7 +244,7 @@ SOURCES = {
 
 
 @pytest.mark.parametrize('repo, token, expected', SOURCES.values(), ids=SOURCES)
-def test_a_model_that_cannot_be_had_is_one_line_with_the_alternatives(hub, pushed, monkeypatch, repo, token, expected):
+def test_an_unavailable_model_is_one_line_with_the_alternatives(hub, pushed, monkeypatch, repo, token, expected):
     monkeypatch.setenv('HF_TOKEN', token)
     with pytest.raises(LoadError) as error:
         load_model(f'hf-hub:{repo}')
@@ -240,9 +252,9 @@ def test_a_model_that_cannot_be_had_is_one_line_with_the_alternatives(hub, pushe
 
 
 def test_without_a_network_the_line_names_the_cache_and_the_bundled_models(hub, pushed, monkeypatch):
-    fetch(f'hf-hub:{REPO}')
+    fetch(SOURCE)
     monkeypatch.setattr(huggingface_hub.constants, 'ENDPOINT', DEAD)
-    alternatives = f'in the cache: hf-hub:{REPO}; bundled: {", ".join(list_bundled())}'
+    alternatives = f'in the cache: {SOURCE}; bundled: {", ".join(list_bundled())}'
     with pytest.raises(LoadError) as error:
         load_model('hf-hub:zoo/other')
     assert_one_line(str(error.value) + '\n', f'the Hub at {DEAD} cannot be reached', alternatives)
