@@ -20,6 +20,11 @@ release, parser_release = small_releases.release, small_releases.parser_release
 NECK = 'main_stream.head.neck.weight'
 
 FIELDS = {
+    'no section of its own': (('ifd',), None, 'its ifd is null: should be an object'),
+    'a list as section': (('ifd',), [], 'should be an object'),
+    'no pretrained_cfg': (('pretrained_cfg',), None, 'its pretrained_cfg is null'),
+    'no model_args': (('model_args',), None, 'its model_args is null'),
+    'an unknown pooling': (('model_args', 'pool'), 'x', 'model_args.pool'),
     'sha256 of a list': (('ifd', 'sha256'), [1], 'ifd.sha256'),
     'sha256 of numbers': (('ifd', 'sha256', 'model.safetensors'), 5, 'ifd.sha256.model.safetensors'),
     'a text as features': (('ifd', 'comparison', 'features'), 'neck', 'ifd.comparison.features'),
@@ -94,7 +99,6 @@ BROKEN = {
     'inf': (lambda value: value.index_fill(0, torch.tensor([3]), float('inf')), 'holds values that are not finite'),
     'int8': (torch.Tensor.char, 'is of type int8'),
     'bool': (torch.Tensor.bool, 'is of type bool'),
-    'int64': (torch.Tensor.long, 'is of type int64'),
     'float8': (lambda value: value.to(torch.float8_e4m3fn), 'is of type float8_e4m3fn'),
     'complex': (lambda value: value.to(torch.complex64), 'is of type complex64'),
 }

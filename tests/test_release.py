@@ -1,8 +1,6 @@
 """Releases: model card, golden tensors, check, and the commands that make them."""
 
-import json
 import os
-import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -24,7 +22,11 @@ from ifd_zoo.hub.kinds import read_release
 from ifd_zoo.hub.release import code_revision, update_record, write_card
 from ifd_zoo.models.cfg import WEIGHTS_DIR
 from ifd_zoo.releases.files import RELEASE_FILES
+from tests import small_releases
+from tests.small_releases import config_of, write_config
 
+release = small_releases.release
+saved_parser, parser_release = small_releases.saved_parser, small_releases.parser_release
 FIGURES = [{'protocol': 'cc-all', 'queries': 9, 'gallery': 7, 'rank1': 50.0, 'rank5': 60.0, 'mAP': 25.04, 'mINP': 2.0}]
 INFO = {
     'command': 'python train/run.py --recipe prcc', 'input_size': [3, 64, 32], 'figures': FIGURES,
@@ -33,16 +35,11 @@ INFO = {
 }
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def saved(tmp_path_factory):
     torch.manual_seed(0)
-    model = timm.create_model('ifd_resnet10t', num_classes=5)
+    model = timm.create_model('ifd_resnet10t', backbone='test_efficientnet', num_classes=5)
     return save_release(model, tmp_path_factory.mktemp('saved') / 'release', 'prcc', INFO)
-
-
-@pytest.fixture
-def release(saved, tmp_path):
-    return shutil.copytree(saved, tmp_path / 'release')
 
 
 @pytest.mark.parametrize('name', list_bundled())
@@ -51,13 +48,8 @@ def test_bundled_weights_are_whole_releases_with_the_answers_of_their_training_m
     assert (WEIGHTS_DIR / name / 'golden.safetensors').stat().st_size < 200_000
 
 
-def test_a_saved_release_passes_its_own_check(release):
-    assert 'as released; embedding within' in check_release(release)
-
-
-def test_the_card_has_metadata_that_the_hub_reads(release):
-    card = ModelCard.load(release / 'README.md')
-    data = card.data
+def test_the_card_has_metadata_that_the_hub_reads(saved):
+    data = ModelCard.load(saved / 'README.md').data
     assert (data.library_name, data.pipeline_tag, data.license) == ('ifd_zoo', 'image-feature-extraction', 'other')
     assert data.license_name and {'person-re-identification', 'timm'} <= set(data.tags) and data.datasets == ['prcc']
     assert data.model_name == 'ifd_resnet10t.prcc'
@@ -65,8 +57,8 @@ def test_the_card_has_metadata_that_the_hub_reads(release):
     assert found == {('PRCC', 'cc-all', 'rank-1'): 50.0, ('PRCC', 'cc-all', 'mAP'): 25.04}
 
 
-def test_the_card_says_what_a_reader_has_to_know(release):
-    text = (release / 'README.md').read_text()
+def test_the_card_says_what_a_reader_has_to_know(saved):
+    text = (saved / 'README.md').read_text()
     for part in (
         "Predictor('hf-hub:ORG/ifd_resnet10t.prcc')", 'hf download ORG/ifd_resnet10t.prcc --local-dir DIR',
         '| cc-all | 9 | 7 | 50.0 | 60.0 | 25.0 | 2.0 |', 'upper, hair', 'seed: 4', 'code revision: abc', '64x32',
@@ -97,17 +89,17 @@ def test_a_card_fills_all_that_its_template_has_room_for(name, monkeypatch):
     assert find_undeclared_variables(Environment().parse(template)) == fields
 
 
-def test_the_config_records_the_run_and_what_the_files_are(release):
-    info = json.loads((release / 'config.json').read_text())['ifd']
+def test_the_config_records_the_run_and_what_the_files_are(saved):
+    info = config_of(saved)['ifd']
     assert info['training']['seed'] == 4 and info['figures'] == FIGURES and info['precision'] == 'fp16'
-    assert info['sha256'] == {n: hash_file(release / n) for n in ('model.safetensors', 'golden.safetensors')}
+    assert info['sha256'] == {n: hash_file(saved / n) for n in ('model.safetensors', 'golden.safetensors')}
 
 
-@pytest.mark.parametrize('name', RELEASE_FILES)
-def test_check_names_a_missing_file(release, name):
-    (release / name).unlink()
-    with pytest.raises(ReleaseError, match=f'no {name}'):
-        check_release(release)
+def test_check_names_missing_files(release):
+    for number, name in enumerate(RELEASE_FILES, 1):
+        (release / name).unlink()
+        with pytest.raises(ReleaseError, match=f'no {", ".join(RELEASE_FILES[:number])}; '):
+            check_release(release)
 
 
 def test_check_finds_a_model_that_answers_differently(release):
@@ -116,9 +108,9 @@ def test_check_finds_a_model_that_answers_differently(release):
     save_file(golden, release / 'golden.safetensors')
     with pytest.raises(ReleaseError, match='SHA-256'):
         check_release(release)
-    config = json.loads((release / 'config.json').read_text())
+    config = config_of(release)
     config['ifd']['sha256']['golden.safetensors'] = hash_file(release / 'golden.safetensors')
-    (release / 'config.json').write_text(json.dumps(config))
+    write_config(release, config)
     with pytest.raises(ReleaseError, match=r'differs from golden.safetensors: embedding by 2.0e-05 \(allowed: 1e-05\)'):
         check_release(release)
 
@@ -155,31 +147,28 @@ def test_whoever_saves_a_training_says_the_licence_of_its_weights(release, tmp_p
     assert 'a parser keeps the licence of its config.json' in capsys.readouterr().err
 
 
-def test_saving_twice_gives_the_same_bytes(release, tmp_path):
-    for name in ('one', 'two'):
-        assert main(['save', '--model', str(release), '--output', str(tmp_path / name)]) == 0
-    one, two = ([(tmp_path / run / name).read_bytes() for name in RELEASE_FILES] for run in ('one', 'two'))
-    assert one == two
+@pytest.mark.parametrize('kind', ['release', 'parser_release'])
+def test_saving_a_release_again_gives_the_same_bytes(request, tmp_path, kind):
+    folder, flag = request.getfixturevalue(kind), '--model' if kind == 'release' else '--parser'
+    assert main(['save', flag, str(folder), '--output', str(tmp_path / 'again')]) == 0
+    assert all((folder / name).read_bytes() == (tmp_path / 'again' / name).read_bytes() for name in RELEASE_FILES)
 
 
-def modes(folder):
-    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-
-
-@pytest.mark.parametrize('umask, mode', [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
-def test_files_of_a_release_follow_the_umask(release, tmp_path, umask, mode):
+@pytest.mark.parametrize('umask, mode', [(0o022, 0o644), (0o027, 0o640)])
+def test_files_of_a_release_follow_the_umask(release, saved_parser, tmp_path, umask, mode):
     before = os.umask(umask)
     try:
         assert main(['save', '--model', str(release), '--output', str(tmp_path / 'model')]) == 0
-        assert main(['save', '--parser', 'bundled_resnet10t', '--output', str(tmp_path / 'parser')]) == 0
+        assert main(['save', '--parser', str(saved_parser), '--output', str(tmp_path / 'parser')]) == 0
         update_record(tmp_path / 'model', note='changed')
     finally:
         os.umask(before)
-    for folder in (tmp_path / 'model', tmp_path / 'parser'):
-        assert modes(folder) == dict.fromkeys(RELEASE_FILES, mode)
+    for kind in ('model', 'parser'):
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / kind).iterdir()}
+        assert modes == dict.fromkeys(RELEASE_FILES, mode)
 
 
-def test_a_command_that_cannot_says_why_in_one_line(tmp_path, capsys):
+def test_a_command_without_a_release_says_so_in_one_line(tmp_path, capsys):
     assert main(['check', str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.startswith('error: ') and error.count('\n') == 1
