@@ -33,7 +33,7 @@ def test_the_names_of_the_zoo():
         'ifd_baseline_resnet10t.photos', 'ifd_baseline_resnet10t.synthetic', 'ifd_resnet10t.outfits',
         'ifd_resnet10t.photos', 'ifd_resnet10t.synthetic', 'ifd_student_resnet10t.photos',
     ]
-    assert ifd_zoo.list_pretrained() == bundled
+    assert ifd_zoo.list_pretrained() == ifd_zoo.list_bundled() == bundled
     assert {'ifd_resnet50.prcc', 'ifd_resnet50.ltcc', 'ifd_baseline_resnet50.prcc', 'ifd_resnet10t.ablation'} <= set(
         list_tagged()
     )
