@@ -1,4 +1,4 @@
-"""Files that no page wants, with what is told about each, and some that only look like it."""
+"""Files that the page refuses, with the message about each, and unusual files that it takes."""
 
 import functools
 import io
@@ -66,7 +66,7 @@ ZIPS = {
 
 
 def damaged(folder, kind):
-    """A release that is none."""
+    """Break a release folder in the way that `kind` names."""
     if kind == 'cut':
         (folder / 'model.safetensors').write_bytes((folder / 'model.safetensors').read_bytes()[:5_000])
     elif kind == 'changed':

@@ -11,7 +11,6 @@ from eval import run as eval_run
 from eval.attention_study import attention_of, best_matches, replacements
 from ifd_zoo.datasets import Protocol, Record
 from ifd_zoo.explain.region_shares import REGIONS, evidence_shares, mean_evidence
-from ifd_zoo.hub import create_model
 from ifd_zoo.labels import LABELS
 from tests.extraction import MODEL
 from tests.trees import write_folder_tree
@@ -38,12 +37,6 @@ def test_no_weight_and_other_sizes_are_refused():
         evidence_shares(np.ones((2, 2)), np.zeros((2, 3), np.uint8))
 
 
-@pytest.fixture(scope='module')
-def model():
-    torch.manual_seed(0)
-    return create_model('ifd_resnet10t').eval()
-
-
 def test_photos_count_alike_and_those_without_weight_do_not():
     head, clothing = np.full((1, 4), LABELS.index('hair')), np.full((1, 4), LABELS.index('upper'))
     weights = [np.array([[9.0, 0, 0, 0]]), np.array([[1.0, 1, 1, 1]]), np.zeros((1, 4))]
@@ -52,28 +45,28 @@ def test_photos_count_alike_and_those_without_weight_do_not():
     assert mean_evidence(weights[2:], [head]) == {}
 
 
-def test_a_model_with_its_own_maps_put_in_gives_what_it_gave(model):
+def test_replacing_maps_by_the_models_own_changes_nothing_and_by_ones_leaves_them_out(ifd):
     images, masked = torch.randn(2, 4, 3, 64, 32)
     both = torch.cat([images, images.flip(-1)]), torch.cat([masked, masked.flip(-1)])
     maps = []
-    with torch.no_grad(), attention_of(model, maps):
-        before = model(*both)
-    with torch.no_grad(), attention_of(model, others=maps[0]):
-        same = model(*both)
-    with torch.no_grad(), attention_of(model, others=torch.ones_like(maps[0])):
-        plain = model(*both)
+    with torch.no_grad(), attention_of(ifd, maps):
+        before = ifd(*both)
+    with torch.no_grad(), attention_of(ifd, others=maps[0]):
+        same = ifd(*both)
+    with torch.no_grad(), attention_of(ifd, others=torch.ones_like(maps[0])):
+        plain = ifd(*both)
     assert maps[0].shape == (2, 4, 1, 4, 2)
     assert torch.equal(before.embedding, same.embedding)
     assert not torch.allclose(before.pooled, plain.pooled)
-    expected = model.main_stream.head(model.main_stream.backbone(both[0])).pooled
+    expected = ifd.main_stream.head(ifd.main_stream.backbone(both[0])).pooled
     torch.testing.assert_close(plain.pooled, expected)
 
 
-def test_maps_of_batches_are_given_out_in_order(model):
+def test_maps_of_batches_are_given_out_in_order(ifd):
     images = torch.randn(6, 3, 64, 32)
     others = torch.rand(2, 3, 1, 4, 2)
-    with torch.no_grad(), attention_of(model, others=others):
-        found = [model(images[:4]).attention, model(images[4:]).attention]
+    with torch.no_grad(), attention_of(ifd, others=others):
+        found = [ifd(images[:4]).attention, ifd(images[4:]).attention]
     assert torch.equal(found[0], others[:, :2].flatten(0, 1)) and torch.equal(found[1], others[:, 2:].flatten(0, 1))
 
 

@@ -13,7 +13,7 @@ from ifd_zoo.parsing.network import ParsingNet
 from ifd_zoo.parsing.parser import normalise
 from train.parsers.encoder_weights import adapt_to_inputs, start_encoder
 
-NAME = 'tf_efficientnet_lite0'
+NAME, SMALL = 'tf_efficientnet_lite0', 'mobilenetv4_conv_small_050'
 
 
 @pytest.fixture(scope='module')
@@ -66,19 +66,25 @@ def test_without_padding_the_adapted_encoder_is_exact():
 
 
 def test_none_leaves_random_weights():
-    net = ParsingNet('mobilenetv4_conv_small_050', len(LABELS), 16)
+    net = ParsingNet(SMALL, len(LABELS), 16)
     before = {key: value.clone() for key, value in net.state_dict().items()}
-    assert start_encoder(net, 'mobilenetv4_conv_small_050', 'none') is None
+    assert start_encoder(net, SMALL, 'none') is None
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
 
 
-@pytest.mark.parametrize('name, content', [('torn.safetensors', b'{'), ('pickle.pth', b'cos\nsystem\n(S"true"\ntR.')])
-def test_files_that_are_no_weights_are_refused_with_their_name(name, content, tmp_path):
-    (tmp_path / name).write_bytes(content)
-    net = ParsingNet('mobilenetv4_conv_small_050', len(LABELS), 16)
-    for path in (tmp_path / name, tmp_path / f'missing_{name}'):
-        with pytest.raises(ParserError, match=f'{path.name}: cannot be read as weights'):
-            start_encoder(net, 'mobilenetv4_conv_small_050', str(path))
+@pytest.mark.parametrize('name, content, reason', [
+    ('missing.safetensors', None, ''), ('missing.pth', None, ''), ('torn.safetensors', b'{', ''),
+    ('pickle.pth', b'cos\nsystem\n(S"true"\ntR.', ''), ('list.pth', [torch.ones(3)], 'it holds more than named'),
+    ('nested.pth', {'state_dict': {'conv.weight': torch.ones(3)}}, 'it holds more than named'),
+    ('tensor.pth', torch.ones(3), 'it holds more than named'),
+])  # fmt: skip
+def test_files_that_are_no_weights_are_refused_with_their_name(name, content, reason, tmp_path):
+    if isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    elif content is not None:
+        torch.save(content, tmp_path / name)
+    with pytest.raises(ParserError, match=f'{name}: cannot be read as weights .{reason}'):
+        start_encoder(ParsingNet(SMALL, len(LABELS), 16), SMALL, str(tmp_path / name))
 
 
 def test_weights_that_are_no_finite_numbers_are_refused_with_the_tensors_name(published):
@@ -91,11 +97,3 @@ def test_weights_that_are_no_finite_numbers_are_refused_with_the_tensors_name(pu
         weights = {key: change(value) for key, value in backbone.net.state_dict().items()}
         with pytest.raises(ValueError, match=f'file: .*weight .*{fault}'):
             backbone.load_weights(weights, 'file')
-
-
-@pytest.mark.parametrize('content', [[torch.ones(3)], {'state_dict': {'conv.weight': torch.ones(3)}}, torch.ones(3)])
-def test_a_file_without_named_tensors_is_refused(content, tmp_path):
-    torch.save(content, tmp_path / 'odd.pth')
-    net = ParsingNet('mobilenetv4_conv_small_050', len(LABELS), 16)
-    with pytest.raises(ParserError, match='odd.pth: cannot be read as weights .it holds more than named'):
-        start_encoder(net, 'mobilenetv4_conv_small_050', str(tmp_path / 'odd.pth'))

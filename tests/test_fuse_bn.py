@@ -10,7 +10,7 @@ from torch import nn
 from ifd_zoo.models.fuse_bn import fold_norms
 
 
-def lively(net):
+def trained(net):
     """Statistics and scales as training leaves them."""
     torch.manual_seed(0)
     for module in net.modules():
@@ -31,7 +31,7 @@ NAMES = ['resnet10t', 'resnet50', 'mobilenetv3_small_050', 'tf_efficientnet_lite
 
 @pytest.mark.parametrize('name', NAMES)
 def test_a_folded_network_computes_the_same(name):
-    net = lively(timm.create_model(name, num_classes=5))
+    net = trained(timm.create_model(name, num_classes=5))
     before = copy.deepcopy(net.state_dict())
     images = torch.randn(2, 3, 64, 32)
     folded = fold_norms(net, images[:1])
@@ -43,5 +43,5 @@ def test_a_folded_network_computes_the_same(name):
 
 def test_a_norm_that_follows_on_no_convolution_stays():
     net = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4)).eval()
-    folded = fold_norms(lively(net), torch.randn(1, 3, 4, 4))
+    folded = fold_norms(trained(net), torch.randn(1, 3, 4, 4))
     assert count_norms(folded) == 2

@@ -4,29 +4,16 @@ import copy
 
 import numpy as np
 import pytest
-import timm
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.explain.gradcam import gradcam
 from ifd_zoo.models.features import embedding_size, feature_of, with_feature
 from ifd_zoo.models.inference import infer
+from tests.necks import make_model
 
 SIZE = (64, 48)  # a feature map of 4 x 3: mirror images that are not turned back are noticed
-
-
-def make_model(name, pool='avg'):
-    torch.manual_seed(0)
-    model = timm.create_model(name, num_classes=0, pool=pool).eval()
-    for module in model.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):  # fresh ones change nothing, and hide mistakes
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.uniform_(module.bias, -0.5, 0.5)
-            nn.init.uniform_(module.running_mean, -0.2, 0.2)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return model
 
 
 def make_photos(count=2, seed=1):
@@ -87,15 +74,15 @@ def slow_gradcam(model, image, masked, reference, flip):
     return total
 
 
-@pytest.mark.parametrize('flip', [True, False])
-@pytest.mark.parametrize(('name', 'pool', 'feature'), [
-    ('ifd_resnet10t', 'avg', 'neck'),
-    ('ifd_baseline_resnet10t', 'avg', 'neck'),
-    ('ifd_baseline_resnet10t', 'avg', 'pooled'),
-    ('ifd_resnet10t', 'max_avg', 'pooled+attention'),
+@pytest.mark.parametrize(('name', 'pool', 'feature', 'flip'), [
+    ('ifd_resnet10t', 'avg', 'neck', True),
+    ('ifd_resnet10t', 'avg', 'neck', False),
+    ('ifd_baseline_resnet10t', 'avg', 'neck', True),
+    ('ifd_baseline_resnet10t', 'avg', 'pooled', False),
+    ('ifd_resnet10t', 'max_avg', 'pooled+attention', True),
 ])
 def test_it_is_what_finite_differences_give(name, pool, feature, flip):
-    model = with_feature(make_model(name, pool), feature)
+    model = with_feature(make_model(name, pool=pool), feature)
     image, masked = make_photos()
     reference = some_feature(model)
     # Of the opposite feature it is what the ReLU has cut off.

@@ -1,4 +1,4 @@
-"""What users of timm expect of a network: every architecture of the zoo has it, with one stream and with two."""
+"""What users of timm expect of a network, for every kind of network and every backbone."""
 
 import pytest
 import timm
@@ -8,15 +8,10 @@ from timm.optim import param_groups_layer_decay
 from torch import nn
 
 from ifd_zoo.hub import create_model, load_model
-from ifd_zoo.models.zoo import network_class
-from ifd_zoo.variants import split_name
-from tests.test_models import MODELS, make_batch, randomise_batch_norm
-
-# Methods that have a network of their own only in their training are the baseline's here.
-NETWORKS = {(network_class(name), split_name(name)[1]): name for name in MODELS}.values()
+from tests.test_models import FEW, make_batch, randomise_batch_norm
 
 
-@pytest.fixture(scope='module', params=NETWORKS)
+@pytest.fixture(scope='module', params=FEW)
 def name(request):
     return request.param
 
