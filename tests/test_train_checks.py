@@ -1,15 +1,20 @@
-"""Batches, people and masks from which nothing can be learnt are refused before anything is computed."""
+"""What a run cannot have, or could not learn from, is refused before anything is computed."""
 
 import shutil
 
 import pytest
+import timm
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from ifd_zoo.parsing import mask_source
 from tests.training import arguments
 from tests.trees import write_folder_tree
 from train import engine
 from train import run as train_run
+
+TRAINED = 'ifd_baseline_resnet10t.synthetic'
 
 
 @pytest.fixture(scope='module')
@@ -29,8 +34,10 @@ def refuse(tmp_path, capsys, monkeypatch):
 
     def start(root, *flags):
         assert train_run.main(arguments(root, tmp_path / 'run', *flags)) == 2
-        error = capsys.readouterr().err.splitlines()[-1]
-        assert error.startswith('error: ') and not (tmp_path / 'run' / 'checkpoints').exists()
+        text = capsys.readouterr().err
+        error = text.splitlines()[-1]
+        assert error.startswith('error: ') and 'Traceback' not in text
+        assert not (tmp_path / 'run' / 'checkpoints').exists()
         return error
 
     return start
@@ -80,10 +87,33 @@ def test_one_training_person_is_refused(refuse, root, tmp_path):
     assert 'lower --val-pids' in refuse(root, *flags, '--val-pids', '5')
 
 
-def test_what_is_wrong_is_found_before_images_are_parsed(root, refuse, tmp_path):
-    masks = ('--masks', 'bundled')
-    assert 'num_pids=16, but there are only 6 persons' in refuse(root, '--recipe', 'synthetic', '--num-pids', '16')
-    assert 'only 2 persons' in refuse(root, *masks, '--val-pids', '4')
-    assert 'backbone: ' in refuse(root, *masks, '--backbone', 'resnet1')
-    assert 'backbone_weights: ' in refuse(root, *masks, '--backbone-weights', str(tmp_path / 'missing.pth'))
-    assert 'init: ' in refuse(root, *masks, '--init', str(tmp_path / 'missing'))
+@pytest.fixture(scope='module')
+def files(tmp_path_factory):
+    """A folder of things that cannot be used."""
+    folder = tmp_path_factory.mktemp('files')
+    (folder / 'no_photos').mkdir()
+    save_file(timm.create_model('test_efficientnet').state_dict(), folder / 'other.safetensors')
+    torch.save({'conv1.weight': print}, folder / 'code.pth')
+    return folder
+
+
+@pytest.mark.parametrize('flags, words', [
+    ('--root {files}/nowhere', 'nowhere'),
+    ('--output {files}/code.pth', 'code.pth'),
+    ('--num-pids 64', 'num_pids=64, but there are only 6 persons'),
+    ('--val-pids 4', 'only 2 persons'),
+    ('--backbone resnet1', 'close names: '),
+    ('--precision fp16', 'precision'),
+    ('--sync-bn', 'sync_bn'),
+    ('--masks no_such_parser', 'no_such_parser'),
+    ('--init {files}/missing', 'init: '),
+    ('--photos {files}/no_photos', 'no_photos: --photos holds 0 images'),
+    ('--backbone-weights imagenet', 'backbone_weights: '),  # the tests have no network
+    ('--backbone-weights {files}/missing.pth', 'No such file'),
+    ('--backbone-weights {files}/code.pth', 'cannot be read'),
+    ('--backbone-weights {files}/other.safetensors', 'do not fit'),
+    ('--backbone resnet18 --backbone-weights parser', 'have the backbones tf_efficientnet_lite0, resnet10t'),
+    (f'--backbone resnet18 --backbone-weights {TRAINED}', f'{TRAINED}: '),
+])
+def test_what_a_run_cannot_have_is_named_before_images_are_parsed(flags, words, root, files, refuse):
+    assert words in refuse(root, '--masks', 'bundled', *flags.format(files=files).split())
