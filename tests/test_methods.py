@@ -1,4 +1,4 @@
-"""What every method of another paper does in the zoo, as IFD does: train, go on, be released, listed and exported."""
+"""Every method of another paper is trained, resumed, released, measured and listed as IFD is."""
 
 import json
 import shutil
@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 
+from eval import run as eval_run
 from ifd_zoo.__main__ import main
 from ifd_zoo.hub import load_model
 from ifd_zoo.hub.check import check_release
@@ -49,7 +50,7 @@ def flags(method, root, output, *more):
     return arguments(root, output, '--recipe', method, *small.split(), *more)
 
 
-def test_a_method_goes_on_to_the_same_weights(method, run, root, tmp_path):
+def test_a_resumed_method_ends_in_the_same_weights(method, run, root, tmp_path):
     paths = checkpoint.Checkpoints(run / 'checkpoints').paths()
     (path,) = [path for path in paths if 'epoch0001-step000001' in path.name]
     (tmp_path / 'checkpoints').mkdir()
@@ -60,7 +61,7 @@ def test_a_method_goes_on_to_the_same_weights(method, run, root, tmp_path):
     assert metrics(run)[-1]['losses'] == metrics(tmp_path)[-1]['losses']
 
 
-def test_a_methods_release_is_whole_loads_and_names_its_paper(method, run):
+def test_a_methods_release_is_whole_names_its_paper_and_evaluates_to_its_figures(method, run, root, tmp_path):
     assert 'as released' in check_release(run / 'release')
     model, config = load_model(run / 'release'), json.loads((run / 'release/config.json').read_text())
     assert config['architecture'].startswith(VARIANTS[method].prefix)
@@ -70,6 +71,13 @@ def test_a_methods_release_is_whole_loads_and_names_its_paper(method, run):
     card, reference = (run / 'release/README.md').read_text(), VARIANTS[method].reference
     assert f'The method is {VARIANTS[method].label}, of the paper cited below.' in card
     assert f'Cite the paper: {reference}.' in card and 'it needs no clothing mask' in card
+    options = ['--root', str(root), '--output', str(tmp_path), '--workers', '0']
+    assert eval_run.main(['--model', str(run / 'release'), *options]) == 0
+    report = json.loads((tmp_path / 'figures.json').read_text())
+    assert report['coverage'] is None and config['ifd']['data']['masks'] is None
+    assert [row['mode'] for row in report['protocols']] == ['general', 'cc', 'sc']
+    for now, then in zip(report['protocols'], config['ifd']['figures'], strict=True):
+        assert now == pytest.approx(then)
 
 
 def test_the_recipe_of_the_transformer_trains_a_transformer(root, tmp_path):
@@ -94,17 +102,21 @@ def test_a_recipe_has_the_settings_of_its_paper(method):
     with torch.device('meta'):
         height, width = input_size(build_model(config, 2), config)
     images = config.num_pids * config.num_images
-    told = f'{config.model} {config.optimizer} {config.lr:g} {config.epochs} {images} {height}x{width}'
-    assert told == RECIPES[method] and config.sampler == 'pk' and config.backbone_weights == 'imagenet'
+    setting = f'{config.model} {config.optimizer} {config.lr:g} {config.epochs} {images} {height}x{width}'
+    assert setting == RECIPES[method] and config.sampler == 'pk' and config.backbone_weights == 'imagenet'
     rates = [learning_rate_factor(epoch, config.epochs, config, config.lr_drops) for epoch in (6, 19, 20, 39, 40, 59)]
     steps = {'pcb': [1, 1, 1, 1, 0.1, 0.1], 'cal': [1, 1, 0.1, 0.1, 0.01, 0.01], 'aim': [1, 1, 0.1, 0.1, 0.01, 0.01]}
     assert rates == pytest.approx(steps[method]) if method in steps else rates == sorted(rates, reverse=True)
 
 
-@pytest.mark.parametrize('data, write', [('prcc', write_prcc_tree), ('ltcc', write_ltcc_tree)])
+# CAL and AIM learn from outfits, in the same way.
+LAYOUTS = {'pcb': 'prcc', 'cal': 'ltcc', 'aim': 'prcc', 'transreid': 'ltcc'}
+
+
 @pytest.mark.filterwarnings('ignore::ifd_zoo.datasets.common.CountWarning')
-def test_a_methods_recipe_trains_on_the_exact_layouts(method, data, write, tmp_path):
-    root = write(tmp_path / 'data')
+def test_a_methods_recipe_trains_on_the_exact_layouts(method, tmp_path):
+    data = LAYOUTS[method]
+    root = {'prcc': write_prcc_tree, 'ltcc': write_ltcc_tree}[data](tmp_path / 'data')
     assert train_run.main(flags(method, root, tmp_path / 'run', '--data', data, '--num-pids', '2')) == 0
     figures = json.loads((tmp_path / 'run/release/config.json').read_text())['ifd']['figures']
     assert {row['mode'] for row in figures} >= {'cc'} and not list(tmp_path.rglob('maps'))

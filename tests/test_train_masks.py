@@ -17,17 +17,23 @@ def root(tmp_path_factory):
     return write_folder_tree(tmp_path_factory.mktemp('data'))
 
 
+@pytest.fixture(scope='module')
+def maps(root, tmp_path_factory):
+    """A folder of masks, made by the bundled parser."""
+    folder = tmp_path_factory.mktemp('masks') / 'maps'
+    assert make_masks(mask_flags(root, folder, '--parser', 'bundled')) == 0
+    return folder
+
+
 def arguments(root, output, *more):
-    return training.arguments(root, output, '--epochs', '1', *more)
+    return training.arguments(root, output, '--stage1-epochs', '0', '--epochs', '1', *more)
 
 
 def losses(folder):
     return [row['losses'] for row in metrics(folder)]
 
 
-def test_a_folder_of_masks_trains_as_the_parser_that_made_it(root, tmp_path, capsys):
-    maps = tmp_path / 'maps'
-    assert make_masks(mask_flags(root, maps, '--parser', 'bundled')) == 0
+def test_a_folder_of_masks_trains_as_the_parser_that_made_it(root, maps, tmp_path):
     for name, masks in (('parser', 'bundled'), ('folder', str(maps))):
         assert train_run.main(arguments(root, tmp_path / name, '--masks', masks)) == 0
     assert losses(tmp_path / 'parser') == losses(tmp_path / 'folder')
@@ -38,17 +44,17 @@ def test_a_folder_of_masks_trains_as_the_parser_that_made_it(root, tmp_path, cap
     (lambda maps: (maps / 'masks.json').unlink(), 'run it again'),
     (lambda maps: next(iter((maps / 'train').rglob('*.png'))).unlink(), 'no label map in'),
 ])
-def test_an_unfinished_folder_of_masks_is_refused(spoil, words, root, tmp_path, capsys):
-    maps = tmp_path / 'maps'
-    make_masks(mask_flags(root, maps, '--parser', 'bundled'))
-    spoil(maps)
-    assert train_run.main(arguments(root, tmp_path / 'run', '--masks', str(maps))) == 2
+def test_an_unfinished_folder_of_masks_is_refused(spoil, words, root, maps, tmp_path, capsys):
+    unfinished = shutil.copytree(maps, tmp_path / 'maps')
+    spoil(unfinished)
+    assert train_run.main(arguments(root, tmp_path / 'run', '--masks', str(unfinished))) == 2
     assert words in capsys.readouterr().err
 
 
-def test_test_images_without_masks_are_refused_before_anything_is_trained(root, tmp_path, capsys):
+@pytest.mark.parametrize('split', ['query', '*'])
+def test_images_without_masks_are_refused_before_anything_is_trained(split, root, tmp_path, capsys):
     data = shutil.copytree(root, tmp_path / 'data')
-    missing = list((data / 'parsing' / 'query').rglob('*.png'))
+    missing = list((data / 'parsing').glob(f'{split}/**/*.png'))
     for path in missing:
         path.unlink()
     assert train_run.main(arguments(data, tmp_path / 'run')) == 2

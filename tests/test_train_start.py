@@ -33,6 +33,18 @@ def first(root, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope='module')
+def continued(root, first, tmp_path_factory):
+    """A run that starts from it, on the same images, and changes next to nothing."""
+    folder = tmp_path_factory.mktemp('continued')
+    assert train_run.main(continue_from(first, root, folder)) == 0
+    return folder
+
+
+def continue_from(first, root, output):
+    return arguments(root, output, '--epochs', '1', '--stage1-epochs', '0', '--lr', '1e-9', '--init', str(first))
+
+
 def record(folder):
     return json.loads((folder / 'release' / 'config.json').read_text())['ifd']
 
@@ -49,36 +61,34 @@ def test_a_run_starts_from_all_but_the_classifiers_of_a_trained_model(root, firs
             assert torch.equal(value, expected), name
 
 
-def test_the_classifiers_of_a_run_on_the_same_images_are_kept(root, first, tmp_path):
-    state = torch.load(max((first / 'checkpoints').iterdir()), weights_only=True)['model']
-    flags = ['--epochs', '1', '--stage1-epochs', '0', '--lr', '1e-9', '--init', str(first)]
-    assert train_run.main(arguments(root, tmp_path / 'same', *flags)) == 0
-    assert f'all: weights of {NAME}' in (tmp_path / 'same/log.txt').read_text()
+def test_the_classifiers_of_a_run_on_the_same_images_are_kept(root, first, continued, tmp_path):
+    assert f'all: weights of {NAME}' in (continued / 'log.txt').read_text()
     others = shutil.copytree(root, tmp_path / 'others')
     first_image = min((others / 'train').rglob('*.jpg'))
     first_image.write_bytes(first_image.read_bytes() + b' ')
-    assert train_run.main(arguments(others, tmp_path / 'other', *flags)) == 0
-    assert 'all but the classifiers' in (tmp_path / 'other/log.txt').read_text()
-    names = [name for name in state if '.classifier.' in name]
-    for folder, kept in (('same', True), ('other', False)):
-        after = torch.load(max((tmp_path / folder / 'checkpoints').iterdir()), weights_only=True)['model']
-        assert names and all(torch.allclose(after[name], state[name], atol=1e-6) == kept for name in names)
+    assert train_run.main(continue_from(first, others, tmp_path / 'run')) == 0
+    assert 'all but the classifiers' in (tmp_path / 'run/log.txt').read_text()
+    before, same, other = (
+        torch.load(max((folder / 'checkpoints').iterdir()), weights_only=True)['model']
+        for folder in (first, continued, tmp_path / 'run')
+    )
+    names = [name for name in before if '.classifier.' in name]
+    assert names and all(torch.allclose(same[name], before[name], atol=1e-6) for name in names)
+    assert not any(torch.allclose(other[name], before[name], atol=1e-6) for name in names)
 
 
-def test_the_release_says_what_it_started_from(root, first, tmp_path):
-    flags = [*arguments(root, tmp_path, '--epochs', '1', '--stage1-epochs', '0', '--lr', '1e-9'), '--init', str(first)]
-    assert train_run.main(flags) == 0
-    before, after = (load_model(folder / 'release').state_dict() for folder in (first, tmp_path))
+def test_the_release_says_what_it_started_from(root, first, continued, tmp_path):
+    before, after = (load_model(folder / 'release').state_dict() for folder in (first, continued))
     assert torch.equal(before[FIRST], after[FIRST]) and torch.equal(before[SECOND], after[SECOND])
-    training = record(tmp_path)['training']
+    training = record(continued)['training']
     init = training['history']['init']
     assert init['name'] == NAME and init['command'] == record(first)['command']
-    assert training['init'] == first.name and str(first) not in (tmp_path / 'release' / 'config.json').read_text()
-    card = (tmp_path / 'release' / 'README.md').read_text()
+    assert training['init'] == first.name and str(first) not in (continued / 'release' / 'config.json').read_text()
+    card = (continued / 'release' / 'README.md').read_text()
     assert f'- started from: {init["name"]} (SHA-256 {init["sha256"][:12]}...), `{init["command"]}`' in card
-    shutil.rmtree(tmp_path / 'release')
-    assert train_run.main([*flags, '--resume']) == 0
-    assert record(tmp_path)['training']['history']['init'] == init
+    run = shutil.copytree(continued, tmp_path / 'run', ignore=shutil.ignore_patterns('release'))
+    assert train_run.main([*continue_from(first, root, run), '--resume']) == 0
+    assert record(run)['training']['history']['init'] == init
 
 
 def test_a_name_of_the_zoo_takes_the_place_of_the_weights_of_the_recipe(root, tmp_path):
@@ -101,20 +111,20 @@ def test_a_trained_model_that_cannot_be_started_from_is_named(flags, words, root
     assert all(word in error for word in ['error: init: ', *words]) and 'Traceback' not in error
 
 
-def test_a_release_given_as_backbone_weights_is_told_where_it_belongs(root, first, tmp_path, capsys):
+def test_for_a_release_given_as_backbone_weights_the_error_names_the_right_flag(root, first, tmp_path, capsys):
     weights = first / 'release' / 'model.safetensors'
     assert train_run.main(arguments(root, tmp_path, '--backbone-weights', str(weights))) == 2
     error = capsys.readouterr().err
     assert 'a trained model of the zoo with --init' in error and 'connect' not in error
 
 
-@pytest.mark.parametrize('variant, architecture', [('ifd', 'ifd_resnet50'), ('baseline', 'ifd_baseline_resnet50')])
-def test_any_backbone_of_timm_is_trained_and_released(variant, architecture, root, tmp_path):
-    flags = ['--epochs', '1', '--variant', variant, '--backbone', 'test_resnet.r160_in1k']
+def test_any_backbone_of_timm_is_trained_and_released(root, tmp_path):
+    flags = ['--epochs', '1', '--backbone', 'test_resnet.r160_in1k']
     assert train_run.main(arguments(root, tmp_path, *flags)) == 0
     release = tmp_path / 'release'
     config = json.loads((release / 'config.json').read_text())
-    assert config['architecture'] == architecture and config['pretrained_cfg']['tag'] == 'test_resnet_r160_in1k_folder'
+    assert config['architecture'] == 'ifd_resnet50'
+    assert config['pretrained_cfg']['tag'] == 'test_resnet_r160_in1k_folder'
     assert load_model(release).main_stream.backbone.name == 'test_resnet.r160_in1k'
     assert 'as released' in check_release(release)
     assert '--backbone test_resnet.r160_in1k' in config['ifd']['command']
