@@ -142,13 +142,13 @@ def test_the_losses_are_those_of_their_equations(task, batch):
         f, c = stream.head(maps).embedding, aside['head'](clothes_maps)
         cosines = F.cosine_similarity(c[:, None], aside['classifier'].weight, dim=-1)
         outfits = torch.tensor([task.names.tolist().index(outfit) for outfit in batch['clothes_id'].tolist()])
-        told = F.cosine_similarity(f[:, None], task.clothes_classifier.weight, dim=-1)
+        scores = F.cosine_similarity(f[:, None], task.clothes_classifier.weight, dim=-1)
         left = (f - task.fusion(maps, clothes_maps)) @ stream.head.classifier.weight.T
         expected = {
             'id_main': F.cross_entropy(f @ stream.head.classifier.weight.T, batch['pid'], label_smoothing=0.1),
             'id_left': F.cross_entropy(left, batch['pid'], label_smoothing=0.1),
             'clothes_stream': F.cross_entropy(16 * cosines, outfits),
-            'transfer': symmetric_divergence(told, cosines),
+            'transfer': symmetric_divergence(scores, cosines),
         }
     for name, value in expected.items():
         assert torch.allclose(losses[name], value, atol=1e-6), name

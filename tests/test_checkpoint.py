@@ -1,4 +1,4 @@
-"""Checkpoints: the last two, written whole or not at all, told from torn ones."""
+"""Checkpoints: the last two are kept, each is written whole or not at all, and damaged files are recognised."""
 
 import resource
 import subprocess

@@ -1,4 +1,4 @@
-"""Eqs. 4 and 5 and their neighbours against slow double loops written from the formulas."""
+"""Eqs. 4 and 5 and the other losses against slow double loops written from the formulas."""
 
 import math
 from statistics import fmean
@@ -56,26 +56,19 @@ def slow_supcon(features, pids, tau):
     return -total / anchors
 
 
-@pytest.mark.parametrize('tau, T', [(0.1, 0.5), (0.07, 1.0), (1.0, 0.25), (0.5, 3.0)])
-@pytest.mark.parametrize('seed', range(3))
-def test_ccl_equals_eq_4_written_as_a_double_loop(tau, T, seed):
+@pytest.mark.parametrize('seed, tau, T', [(0, 0.1, 0.5), (1, 0.07, 1.0), (2, 1.0, 0.25), (3, 0.5, 3.0)])
+def test_ccl_equals_eq_4_written_as_a_double_loop(seed, tau, T):
     batch = make_features(seed=seed)
     assert ClothingContrastiveLoss(tau)(*batch, T=T).item() == pytest.approx(slow_ccl(*batch, tau, T), rel=1e-5)
 
 
-def test_ccl_leaves_out_images_without_clothing():
-    features, pids, clothes_ids = make_features()
-    valid = torch.ones(len(pids), dtype=torch.bool)
-    valid[[0, 5]] = False
-    expected = slow_ccl(features, pids, clothes_ids, 0.1, 0.5, valid)
-    assert ClothingContrastiveLoss()(features, pids, clothes_ids, valid).item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_ccl_leaves_out_anchors_without_a_positive():
-    features, _, clothes_ids = make_features(images=5)
-    pids = torch.tensor([0, 0, 1, 2, 3])
-    expected = slow_ccl(features, pids, clothes_ids, 0.1, 0.5)
-    assert ClothingContrastiveLoss()(features, pids, clothes_ids).item() == pytest.approx(expected, rel=1e-5)
+def test_ccl_leaves_out_images_without_clothing_and_anchors_without_a_positive():
+    features, _, clothes_ids = make_features(images=8)
+    pids = torch.tensor([0, 0, 0, 1, 1, 1, 2, 3])
+    for left_out in ([], [0, 4], [0, 1]):
+        valid = torch.tensor([i not in left_out for i in range(8)])
+        expected = slow_ccl(features, pids, clothes_ids, 0.1, 0.5, valid)
+        assert ClothingContrastiveLoss()(features, pids, clothes_ids, valid).item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize('T', [0.5, 3.0])
@@ -92,13 +85,6 @@ def test_ccl_of_unit_mean_is_divided_by_the_mean_weight(T):
     assert same_outfit.item() == pytest.approx(slow_ccl(features, pids, pids, 0.1, T), rel=1e-5)
 
 
-def test_a_pair_in_another_outfit_weighs_one_over_T():
-    features, pids, _ = make_features()
-    same, other = torch.zeros_like(pids), torch.arange(len(pids))
-    loss = ClothingContrastiveLoss(0.1)
-    assert loss(features, pids, other).item() == pytest.approx(2 * loss(features, pids, same).item(), rel=1e-6)
-
-
 @pytest.mark.parametrize('pids', [[0, 1, 2, 3], [0, 0, 0, 0]], ids=['no positive at all', 'no negative at all'])
 @pytest.mark.parametrize('loss', [ClothingContrastiveLoss(), SupConLoss()], ids=['ccl', 'supcon'])
 def test_degenerate_batches_give_finite_loss_and_gradient(loss, pids):
@@ -108,12 +94,11 @@ def test_degenerate_batches_give_finite_loss_and_gradient(loss, pids):
     assert torch.isfinite(value) and torch.isfinite(features.grad).all()
 
 
-@pytest.mark.parametrize('tau', [0.01, 0.001])
 @pytest.mark.parametrize('kind', CONTRASTIVE)
-def test_contrastive_losses_are_finite_for_small_temperatures(kind, tau):
+def test_contrastive_losses_are_finite_for_a_small_temperature(kind):
     features, pids, clothes_ids = make_features()
     features.requires_grad_()
-    loss = kind(tau)(features, pids, clothes_ids)
+    loss = kind(0.001)(features, pids, clothes_ids)
     loss.backward()
     assert torch.isfinite(loss) and torch.isfinite(features.grad).all()
 
@@ -135,9 +120,8 @@ def test_contrastive_losses_run_in_float32_under_autocast(kind):
     assert kind()(batch[0].bfloat16(), *batch[1:]).dtype == torch.float32
 
 
-@pytest.mark.parametrize('seed', range(3))
-def test_supcon_equals_l_out_written_as_a_double_loop(seed):
-    features, pids, _ = make_features(seed=seed)
+def test_supcon_equals_l_out_written_as_a_double_loop():
+    features, pids, _ = make_features()
     assert SupConLoss(0.2)(features, pids, pids).item() == pytest.approx(slow_supcon(features, pids, 0.2), rel=1e-5)
 
 
@@ -147,12 +131,6 @@ def test_identity_loss_smooths_the_target():
     target[torch.arange(5), pids] += 0.9
     expected = -(target * logits.log_softmax(1)).sum(1).mean()
     assert torch.allclose(IdentityLoss(0.1)(logits, pids), expected, atol=1e-6)
-
-
-def test_identity_losses_of_several_classifiers_are_added():
-    logits, pids = torch.randn(5, 3, 7), torch.randint(0, 7, (5,))
-    expected = sum(-logits[i, part].log_softmax(0)[pid] for part in range(3) for i, pid in enumerate(pids)) / 5
-    assert torch.allclose(IdentityLoss(0.0)(logits, pids), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize('tau, T', [(0, 0.5), (-1, 0.5), (0.1, 0)])
@@ -174,22 +152,18 @@ def slow_triplet(features, pids, valid=None):
     return sum(terms) / len(terms) if terms else 0.0
 
 
-@pytest.mark.parametrize('seed', range(3))
 @pytest.mark.parametrize('left_out', [(), (0, 4, 8), range(12)])
-def test_triplet_loss_equals_its_definition_anchor_by_anchor(seed, left_out):
-    features, pids, _ = make_features(seed=seed, dtype=torch.float64)
+def test_triplet_loss_equals_its_definition_anchor_by_anchor(left_out):
+    features, pids, _ = make_features(dtype=torch.float64)
     valid = torch.tensor([i not in left_out for i in range(12)])
     expected = slow_triplet((3 * features).tolist(), pids, valid)
     assert float(BatchHardTripletLoss()(3 * features, pids, valid)) == pytest.approx(expected, abs=1e-9)
 
 
-def test_triplet_loss_of_equal_features_has_a_finite_gradient():
+def test_triplet_loss_of_equal_features_has_a_finite_gradient_and_without_a_pair_it_is_zero():
     features = torch.ones(4, 3, requires_grad=True)
     BatchHardTripletLoss()(features, torch.tensor([0, 0, 1, 1])).backward()
     assert features.grad.isfinite().all()
-
-
-def test_triplet_loss_without_a_pair_is_zero():
     assert BatchHardTripletLoss()(torch.randn(3, 4), torch.tensor([0, 1, 2])) == 0
 
 

@@ -62,17 +62,14 @@ def test_each_epoch_is_one_json_object_of_figures(tracker):
     assert second['stage'] == 2 and second['losses'] == LOSSES
 
 
-def test_gpu_memory_is_recorded_exactly_when_a_gpu_is_in_use(tracker):
+def test_peak_memory_is_in_megabytes_and_that_of_a_gpu_is_recorded_exactly_when_one_is_in_use(tracker):
+    block = np.ones(100_000_000, np.uint8)
+    assert block.nbytes / 1e6 <= peak_memory_mb() < 200_000
     device = pick_device()
     block = torch.zeros(2_000_000, device=device)  # 8 MB
     tracker.epoch(report(1))
     used = metrics(tracker.folder)[0].get('peak_gpu_memory_mb', 0)
     assert used >= block.nbytes / 1e6 if device.type == 'cuda' else used == 0
-
-
-def test_peak_memory_is_in_megabytes():
-    block = np.ones(100_000_000, np.uint8)
-    assert block.nbytes / 1e6 <= peak_memory_mb() < 200_000
 
 
 def test_a_line_does_not_tear_the_progress_bar(tracker, monkeypatch):
@@ -136,7 +133,7 @@ def test_pictures_are_saved_by_stage_and_epoch_and_sent_to_tensorboard(tracker):
     assert (event.step, event.width, event.height) == (12, 30, 20)
 
 
-@pytest.mark.parametrize('point, kept', [((0, 0), 0), ((1, 1), 1), ((1, 2), 2), ((2, 0), 2), ((2, 1), 3), ((2, 9), 4)])
+@pytest.mark.parametrize('point, kept', [((0, 0), 0), ((1, 1), 1), ((2, 0), 2), ((2, 9), 4)])
 def test_rewinding_keeps_the_epochs_up_to_the_point_and_the_whole_log(point, kept, tracker):
     epochs = [(1, 1), (1, 2), (2, 1), (2, 2)]
     for stage, epoch in epochs:

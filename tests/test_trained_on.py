@@ -1,4 +1,4 @@
-"""A run goes on with the data and masks that it began with, and with no others."""
+"""A run is resumed with the data and masks that it began with, and with no others."""
 
 import shutil
 from pathlib import Path
@@ -40,22 +40,14 @@ def without(people, root, *pids):
     return shutil.copytree(people, root, ignore=lambda folder, names: left_out if Path(folder).name == 'train' else [])
 
 
-def swap(people, root):
+def swap_people(people, root):
     shutil.rmtree(root)
     without(people, root, 0, 5)
 
 
-def grow(people, root):
-    shutil.rmtree(root)
-    without(people, root)
-
-
-def draw_again(people, root):
+def change_files(people, root):
     Image.new('RGB', (32, 64)).save(root / 'train/0001/0/c0_0.jpg')
-
-
-def mask_again(people, root):
-    Image.new('L', (32, 64), 5).save(root / 'parsing/train/0001/0/c0_0.png')
+    Image.new('L', (32, 64), 5).save(root / 'parsing/train/0003/0/c0_0.png')
 
 
 def exchange_outfits(people, root):
@@ -64,16 +56,16 @@ def exchange_outfits(people, root):
 
 
 CHANGES = {
-    swap: ['6 images are gone, such as train/0000/0/', '6 images are new, such as train/0004/', '18 images are of '],
-    grow: ['12 images are new, such as train/0004/0/c0_0.jpg'],
-    draw_again: ['1 image is of another size, such as train/0001/0/c0_0.jpg'],
-    mask_again: ['1 image is of another label map, such as train/0001/0/c0_0.jpg'],
+    swap_people: ['6 images are gone, such as train/0000/0/', '6 images are new, such as train/0004/0/c0_0.jpg',
+                  '18 images are of '],
+    change_files: ['1 image is of another size, such as train/0001/0/c0_0.jpg',
+                   '1 image is of another label map, such as train/0003/0/c0_0.jpg'],
     exchange_outfits: ['3 images are gone, such as train/0001/0/', '3 images are new, such as train/0001/2/'],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize('change', CHANGES)
-def test_a_run_does_not_go_on_with_other_data_and_says_what_has_changed(change, people, finished, tmp_path, capsys):
+def test_resuming_with_other_data_is_refused_with_what_has_changed(change, people, finished, tmp_path, capsys):
     folder = shutil.copytree(finished, tmp_path / 'copy')
     change(people, folder / 'data')
     assert train_run.main(arguments(folder / 'data', folder / 'run', '--resume')) == 2
@@ -87,7 +79,7 @@ def test_data_that_were_moved_are_the_same(finished, tmp_path):
     assert train_run.main(arguments((folder / 'data').rename(folder / 'moved'), folder / 'run', '--resume')) == 0
 
 
-def test_a_checkpoint_that_does_not_know_its_data_is_gone_on_with_and_says_so(people, finished, tmp_path):
+def test_a_checkpoint_without_a_record_of_its_data_is_resumed_with_a_note(people, finished, tmp_path):
     run = shutil.copytree(finished / 'run', tmp_path / 'run')
     checkpoints = Checkpoints(run / 'checkpoints')
     state = checkpoints.load(print)
@@ -99,7 +91,7 @@ def test_a_checkpoint_that_does_not_know_its_data_is_gone_on_with_and_says_so(pe
     assert 'does not record its training data' in (run / 'log.txt').read_text()
 
 
-def test_pid_outfit_camera_and_masks_are_told_apart(people):
+def test_changes_of_person_outfit_camera_and_masks_are_described(people):
     masks = SimpleNamespace(masks='bundled', name='bundled (1234)')
     records = load_dataset('folder', people).train
     before = describe_records(records, people, masks)
