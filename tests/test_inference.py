@@ -3,7 +3,6 @@
 import copy
 import json
 import shutil
-import warnings
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -35,22 +34,12 @@ def model(ifd):
     return ifd
 
 
-@pytest.fixture
-def native_bf16(monkeypatch):
-    monkeypatch.setattr(inference, 'native_precision', lambda device: 'bf16')
-
-
-@pytest.mark.parametrize('asked', ['fp32', 'bf16', 'fp16'])
-def test_what_is_asked_for_is_taken(model, asked):
-    assert choose_precision(model, CPU, asked) == asked
-
-
 @pytest.mark.filterwarnings('error')
-def test_bf16_is_warned_of_where_the_processor_emulates_it(model, monkeypatch):
+def test_what_is_asked_for_is_taken_with_a_warning_where_the_processor_emulates_it(model, monkeypatch):
     for native in (True, False):
         monkeypatch.setattr(torch.cpu, '_is_avx512_bf16_supported', lambda native=native: native)
-        assert choose_precision(model, CPU, 'fp32') == 'fp32'
-        with nullcontext() if native else pytest.raises(UserWarning, match='only emulates bf16'):
+        assert [choose_precision(model, CPU, asked) for asked in ('fp32', 'fp16')] == ['fp32', 'fp16']
+        with nullcontext() if native else pytest.warns(UserWarning, match='only emulates bf16'):
             assert choose_precision(model, CPU, 'bf16') == 'bf16'
 
 
@@ -59,36 +48,26 @@ def test_another_precision_is_refused(model):
         choose_precision(model, CPU, 'int8')
 
 
-@pytest.mark.parametrize(
-    'change, expected',
-    [({}, True), ({'min_cosine': 0.999}, False), ({'rank1_change': -0.3}, False), ({'rank1_change': 0.3}, False)],
-)
-def test_a_precision_keeps_the_answer_by_cosine_and_rank_1(change, expected):
-    assert keeps_answer(GOOD | change) is expected
+def test_a_precision_keeps_the_answer_by_cosine_and_rank_1():
+    assert keeps_answer(GOOD)
+    for change in ({'min_cosine': 0.999}, {'rank1_change': -0.3}, {'rank1_change': 0.3}):
+        assert not keeps_answer(GOOD | change)
 
 
-def test_auto_takes_what_is_native_and_on_record(model, native_bf16, monkeypatch):
-    monkeypatch.setattr(model, 'release_info', {'precisions': {'bf16': GOOD}}, raising=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter('error')
-        assert choose_precision(model, CPU) == 'bf16'
-
-
-@pytest.mark.parametrize(
-    'checks, words',
-    [({}, 'not been checked in bf16'), ({'bf16': GOOD | {'min_cosine': 0.99}}, 'differs too much in bf16')],
-)
-def test_auto_falls_back_to_float32_and_says_so(model, native_bf16, monkeypatch, checks, words):
+@pytest.mark.parametrize('native, checks, chosen, reason', [
+    ('bf16', {'bf16': GOOD}, 'bf16', None),
+    ('bf16', {}, 'fp32', 'has not been checked in bf16'),
+    ('bf16', {'bf16': GOOD | {'min_cosine': 0.99}}, 'fp32', 'differs too much in bf16'),
+    ('fp32', {}, 'fp32', None),
+])  # fmt: skip
+def test_auto_is_what_is_native_if_the_record_allows_it_or_says_why_not(
+    model, monkeypatch, recwarn, native, checks, chosen, reason
+):
+    monkeypatch.setattr(inference, 'native_precision', lambda device: native)
     monkeypatch.setattr(model, 'release_info', {'precisions': checks}, raising=False)
-    with pytest.warns(UserWarning, match=f'ifd_resnet10t.*{words}, so it computes in fp32'):
-        assert choose_precision(model, CPU) == 'fp32'
-
-
-def test_auto_is_float32_without_a_word_where_nothing_is_faster(model, monkeypatch):
-    monkeypatch.setattr(inference, 'native_precision', lambda device: 'fp32')
-    with warnings.catch_warnings():
-        warnings.simplefilter('error')
-        assert choose_precision(model, CPU) == 'fp32'
+    assert choose_precision(model, CPU) == chosen
+    warned = [str(one.message).partition(';')[0] for one in recwarn]
+    assert warned == ([f'ifd_resnet10t.photos {reason}, so it computes in fp32'] if reason else [])
 
 
 @pytest.mark.parametrize('name', BUNDLED)
@@ -117,17 +96,14 @@ def test_the_image_is_read_in_float32_by_each_stream(model):
     assert set(seen.values()) == {torch.bfloat16}
 
 
-def test_image_and_mirror_image_in_one_pass_are_two_passes(model):
+def test_attention_is_that_of_the_image_alone_and_one_tensor_may_serve_as_both_inputs(model):
     torch.manual_seed(0)
     image, masked = torch.randn(2, 3, 3, 64, 32)
     with torch.inference_mode():
-        outputs = model(image, masked), model(image.flip(-1), masked.flip(-1))
-    expected = torch.nn.functional.normalize(outputs[0].embedding + outputs[1].embedding, dim=1)
-    for one in (infer(model, image, masked), infer(model, image.clone(), masked.clone())):
-        torch.testing.assert_close(one.embedding, expected, rtol=0, atol=1e-5)
-        torch.testing.assert_close(one.attention, outputs[0].attention, rtol=0, atol=1e-5)
+        expected = model(image, masked).attention
+    for flip in (True, False):
+        torch.testing.assert_close(infer(model, image, masked, flip).attention, expected, rtol=0, atol=1e-5)
     torch.testing.assert_close(infer(model, image, image).embedding, infer(model, image, image.clone()).embedding)
-    assert infer(model, image, masked, flip=False).attention.shape[0] == 3
 
 
 def test_float32_makes_the_bundled_parser_exact_too(model):
