@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ifd_zoo.cli import ArgumentParser, add_model_flags, entry_point
 from ifd_zoo.common.choices import DEFAULT_MODEL
+from ifd_zoo.common.cli import ArgumentParser, add_model_flags, entry_point
 from ifd_zoo.common.errors import ZooError
 from ifd_zoo.page.guard.hosts import in_space, is_loopback
 

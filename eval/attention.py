@@ -18,7 +18,8 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from ifd_zoo.cli import ArgumentParser, add_data_flags, add_model_flags, entry_point
+from ifd_zoo.common.cli import ArgumentParser, add_model_flags, entry_point
+from ifd_zoo.datasets.flags import add_data_flags
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -19,7 +19,7 @@ if __name__ == '__main__':
 
 from eval.benchmarks.pictures import make_pictures
 from eval.benchmarks.rows import MissingExtra, Row, read_ratios, table, write_json
-from ifd_zoo.cli import ArgumentParser, add_flags, entry_point, positive, size
+from ifd_zoo.common.cli import ArgumentParser, add_flags, entry_point, positive, size
 
 KEPT = Path(__file__).resolve().parent / 'results' / 'bench.json'
 BENCHMARKS = {

@@ -25,12 +25,13 @@ if __name__ == '__main__':
 from tqdm import tqdm
 
 from eval.valid_queries import fewest_valid, reason_text, reasons_unmeasurable
-from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative
+from ifd_zoo.common.cli import ArgumentParser, entry_point, not_negative
 from ifd_zoo.common.files import hash_file
 from ifd_zoo.common.tables import markdown_table
 from ifd_zoo.datasets import DatasetError, Record, ReIDDataset, load_dataset
 from ifd_zoo.datasets.base import UnreadableImage, read_image, read_label_map
 from ifd_zoo.datasets.common import CountWarning, count
+from ifd_zoo.datasets.flags import add_data_flags
 from ifd_zoo.images.formats import (
     HEAD_BYTES,
     SUFFIXES,

@@ -19,7 +19,7 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from eval.reports.rows import add_rows
-from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
+from ifd_zoo.common.cli import ArgumentParser, add_flags, entry_point
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -18,8 +18,8 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from ifd_zoo.cli import ArgumentParser, add_flags, add_model_flags, entry_point, not_negative, positive
 from ifd_zoo.common.choices import DEFAULT_MODEL
+from ifd_zoo.common.cli import ArgumentParser, add_flags, add_model_flags, entry_point, not_negative, positive
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -22,7 +22,8 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from eval.embeddings.selection import ALL
-from ifd_zoo.cli import ArgumentParser, add_data_flags, add_model_flags, entry_point, positive
+from ifd_zoo.common.cli import ArgumentParser, add_model_flags, entry_point, positive
+from ifd_zoo.datasets.flags import add_data_flags
 
 GROUP = 512
 """Images per write."""

@@ -13,8 +13,9 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from ifd_zoo.cli import ArgumentParser, add_data_flags, add_flags, entry_point
 from ifd_zoo.common.choices import DEFAULT_BASELINE, DEFAULT_MODEL
+from ifd_zoo.common.cli import ArgumentParser, add_flags, entry_point
+from ifd_zoo.datasets.flags import add_data_flags
 
 TRIPLE = ('anchor', 'positive', 'negative')
 MODELS = (DEFAULT_MODEL, DEFAULT_BASELINE)

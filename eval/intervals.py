@@ -21,7 +21,8 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from eval.reports.rows import add_imagenet, add_rows
-from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, fraction
+from ifd_zoo.common.cli import ArgumentParser, entry_point, fraction
+from ifd_zoo.datasets.flags import add_data_flags
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

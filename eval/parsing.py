@@ -20,7 +20,7 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from ifd_zoo.cli import ArgumentParser, add_flags, entry_point, not_negative
+from ifd_zoo.common.cli import ArgumentParser, add_flags, entry_point, not_negative
 
 VIEWS = ('picture', 'crop', 'low')
 

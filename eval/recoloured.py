@@ -26,8 +26,8 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from eval.reports.rows import add_imagenet
-from ifd_zoo.cli import ArgumentParser, entry_point, not_negative, positive
 from ifd_zoo.common.choices import FEATURES
+from ifd_zoo.common.cli import ArgumentParser, entry_point, not_negative, positive
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

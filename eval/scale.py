@@ -16,8 +16,8 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from ifd_zoo.cli import ArgumentParser, entry_point, positive
 from ifd_zoo.common.choices import APPROXIMATE
+from ifd_zoo.common.cli import ArgumentParser, entry_point, positive
 
 PERSON = 20
 """Rows per person."""

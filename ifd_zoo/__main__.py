@@ -9,8 +9,8 @@ import json
 import sys
 from pathlib import Path
 
-from ifd_zoo.cli import ArgumentParser, add_flags, entry_point, positive
 from ifd_zoo.common.choices import STORED
+from ifd_zoo.common.cli import ArgumentParser, add_flags, entry_point, positive
 
 
 def show_list(args: argparse.Namespace) -> str:

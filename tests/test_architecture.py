@@ -13,8 +13,8 @@ PRODUCT = [REPOSITORY / 'app.py', *(path for room in ROOMS for path in sorted((R
 MAY_IMPORT = {'ifd_zoo': set(), 'eval': {'ifd_zoo'}, 'train': {'ifd_zoo', 'eval'}, 'app.py': {'ifd_zoo'}}
 
 ORDER = (
-    '__init__ __main__ synthetic page indexed index model_comparison uploads gallery recolour predictor hub parsing '
-    'releases cli datasets transforms explain batch_jobs models masks label_maps images labels variants common'
+    '__init__ __main__ synthetic page index uploads gallery recolour predictor hub parsing releases datasets '
+    'transforms explain models masks images labels common'
 ).split()
 """Rooms and files of `ifd_zoo`, each of which imports only what is named after it."""
 

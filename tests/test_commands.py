@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ifd_zoo.cli import FLAGS, ArgumentParser, entry_point
+from ifd_zoo.common.cli import FLAGS, ArgumentParser, entry_point
 from ifd_zoo.common.errors import ZooError
 from tests.extraction import MODEL
 from tests.training import SMALL

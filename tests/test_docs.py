@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ifd_zoo.cli import ArgumentParser
+from ifd_zoo.common.cli import ArgumentParser
 from tests.test_commands import COMMANDS, REPOSITORY, as_called, main_of
 
 ROOMS = ('train', 'eval', 'ifd_zoo', 'tests')

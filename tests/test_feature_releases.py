@@ -22,7 +22,7 @@ from ifd_zoo.hub import LoadError, ReleaseError, save_release
 from ifd_zoo.hub.__main__ import main as hub_main
 from ifd_zoo.hub.check import check_release
 from ifd_zoo.index.__main__ import main as index_main
-from ifd_zoo.indexed import IndexedFolder
+from ifd_zoo.index.gallery_folder import IndexedFolder
 from ifd_zoo.models.features import embedding_size, feature_name
 from ifd_zoo.models.inference import infer
 from tests.extraction import info_of

@@ -8,11 +8,11 @@ import timm
 
 import ifd_zoo
 from ifd_zoo.__main__ import main
+from ifd_zoo.common.variants import VARIANTS
 from ifd_zoo.hub import list_models, list_tagged
 from ifd_zoo.hub.listing import catalogue, measure_size
 from ifd_zoo.hub.names import training_command
 from ifd_zoo.models.zoo import BACKBONES, METHOD_BACKBONES
-from ifd_zoo.variants import VARIANTS
 from train.flags import parse_args
 
 

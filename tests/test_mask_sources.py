@@ -10,7 +10,7 @@ from PIL import Image
 
 from ifd_zoo.datasets import DatasetError, RecordDataset, load_dataset
 from ifd_zoo.datasets.base import read_label_map
-from ifd_zoo.label_maps import write_label_map
+from ifd_zoo.images.label_maps import write_label_map
 from ifd_zoo.labels import CLOTHING, LABELS
 from ifd_zoo.parsing import load_parser
 from ifd_zoo.parsing.cache import parse_records

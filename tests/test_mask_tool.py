@@ -14,7 +14,7 @@ from PIL import Image
 
 from ifd_zoo.datasets.base import read_label_map
 from ifd_zoo.hub.parsers import save_parser
-from ifd_zoo.label_maps import write_label_map
+from ifd_zoo.images.label_maps import write_label_map
 from ifd_zoo.labels import LABELS, PALETTE
 from ifd_zoo.parsing import ParserError, load_parser
 from ifd_zoo.parsing.__main__ import main

@@ -8,11 +8,11 @@ import torch
 
 from eval import run as eval_run
 from ifd_zoo.__main__ import main
+from ifd_zoo.common.variants import VARIANTS
 from ifd_zoo.hub import load_model
 from ifd_zoo.hub.check import check_release
 from ifd_zoo.models.features import embedding_size, feature_name
 from ifd_zoo.models.inference import infer
-from ifd_zoo.variants import VARIANTS
 from tests.training import arguments, metrics
 from tests.trees import write_folder_tree, write_ltcc_tree, write_prcc_tree
 from train import checkpoint

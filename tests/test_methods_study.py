@@ -9,8 +9,8 @@ import torch
 
 from eval.reports.paper import TABLE_I
 from ifd_zoo.common.choices import NO_MASKS
+from ifd_zoo.common.variants import VARIANTS
 from ifd_zoo.hub import save_release
-from ifd_zoo.variants import VARIANTS
 from tests.test_ablation import arguments
 from tests.test_ablation_report import figures
 from tests.trees import write_folder_tree

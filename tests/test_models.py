@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ifd_zoo.common.variants import VARIANTS, split_name
 from ifd_zoo.hub import list_models, load_model, save_release
 from ifd_zoo.models.backbone import Backbone
 from ifd_zoo.models.ifd import ClothingBiasDiminishing, IdentityKnowledgeTransfer
 from ifd_zoo.models.zoo import BACKBONES, arguments, network_class
-from ifd_zoo.variants import VARIANTS, split_name
 
 MODELS = list_models()
 # Methods that differ from the baseline in their training alone have its network.

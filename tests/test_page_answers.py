@@ -9,8 +9,8 @@ import pytest
 from ifd_zoo.common.choices import DEFAULT_BASELINE, DEFAULT_MODEL
 from ifd_zoo.common.errors import ZooError
 from ifd_zoo.gallery import EXAMPLES
-from ifd_zoo.model_comparison import ROLES
 from ifd_zoo.page.__main__ import main
+from ifd_zoo.page.model_comparison import ROLES
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.opening import answers, example_result
 from ifd_zoo.page.opening.compute import LEAST_MARGIN, MOST_BACKGROUND, Triple, choose_triples, example_pairs

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ifd_zoo.common.errors import DIVERGED
-from ifd_zoo.variants import VARIANTS
+from ifd_zoo.common.variants import VARIANTS
 from tests.test_ablation import SMALL, arguments
 from tests.test_ablation_report import figures
 from tests.trees import write_ltcc_tree, write_prcc_tree

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from eval import extract as eval_extract
-from ifd_zoo import batch_jobs
+from ifd_zoo.common import batch_jobs
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.index import GalleryIndex, building
 from ifd_zoo.index.__main__ import main as index_main

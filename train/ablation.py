@@ -20,8 +20,9 @@ if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from eval.reports.summary import summarise
-from ifd_zoo.cli import ArgumentParser, add_data_flags, entry_point, not_negative, positive
+from ifd_zoo.common.cli import ArgumentParser, entry_point, not_negative, positive
 from ifd_zoo.common.errors import DIVERGED
+from ifd_zoo.datasets.flags import add_data_flags
 from train.recipes import RECIPES, VARIANTS
 from train.studies.jobs import Interrupted, Job, JobError, run_jobs
 from train.studies.pairs import Row, compare, masks_at_test, measure

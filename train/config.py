@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ifd_zoo import cli
+from ifd_zoo.common import cli
 from ifd_zoo.common.choices import (
     CLOTHING_RESIZES,
     DEFAULT_FEATURE,

@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ifd_zoo.cli import ArgumentParser, with_default
+from ifd_zoo.common.cli import ArgumentParser, with_default
 from train.config import CHOICES, Config, ConfigError, portable
 from train.recipes import preset
 

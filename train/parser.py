@@ -15,7 +15,7 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # replaced: train/ must not shadow other packages
 
-from ifd_zoo.cli import ArgumentParser, entry_point, size
+from ifd_zoo.common.cli import ArgumentParser, entry_point, size
 from train.config import option
 from train.flags import add_field, format_value
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ifd_zoo.variants import VARIANTS
+from ifd_zoo.common.variants import VARIANTS
 
 SOURCE = 'Table II of arXiv:2501.05851'
 SETTING = 'ResNet-50, on PRCC and LTCC'

@@ -15,7 +15,7 @@ from pathlib import Path
 if __name__ == '__main__':
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from ifd_zoo.cli import REFUSED, entry_point
+from ifd_zoo.common.cli import REFUSED, entry_point
 from train.flags import parse_args
 
 

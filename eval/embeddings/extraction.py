@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from eval.embeddings.loop import require_finite
 from eval.embeddings.selection import Selection, select_pictures, select_split
 from eval.embeddings.store import RowStore, stamp
-from ifd_zoo.batch_jobs import bar, cluster_at, process_batches
+from ifd_zoo.common.batch_jobs import bar, cluster_at, process_batches
 from ifd_zoo.common.choices import NO_MASKS
 from ifd_zoo.common.files import replacing
 from ifd_zoo.datasets import DatasetError, Record, RecordDataset

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from ifd_zoo.common.errors import ZooError
+from ifd_zoo.images.label_maps import label_fault
 from ifd_zoo.images.loading import ImageError, load_image, shrink_like
-from ifd_zoo.label_maps import label_fault
 from ifd_zoo.labels import LABELS
 
 MODES = ('general', 'cc', 'sc')

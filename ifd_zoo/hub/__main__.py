@@ -14,7 +14,7 @@ test feature; figures measured with the old feature are left out of the new fold
 import argparse
 import sys
 
-from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
+from ifd_zoo.common.cli import ArgumentParser, add_flags, entry_point
 from ifd_zoo.releases.files import ORGANISATION, PREFIX, RELEASE_FILES, ReleaseError
 
 

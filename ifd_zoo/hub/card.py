@@ -7,6 +7,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ifd_zoo.common.tables import markdown_table
+from ifd_zoo.common.variants import VARIANTS, Variant, split_name
 from ifd_zoo.datasets import DATASETS
 from ifd_zoo.hub.comparison import comparison_tables
 from ifd_zoo.hub.release import release_name
@@ -14,7 +15,6 @@ from ifd_zoo.models.cfg import PAPER
 from ifd_zoo.models.features import recorded_feature
 from ifd_zoo.models.inference import keeps_answer
 from ifd_zoo.models.zoo import network_class
-from ifd_zoo.variants import VARIANTS, Variant, split_name
 
 TASK = 'image-feature-extraction'
 METRICS = {'rank1': 'rank-1', 'mAP': 'mAP'}

@@ -7,9 +7,9 @@ import timm
 from huggingface_hub import constants
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
+from ifd_zoo.common.variants import split_name
 from ifd_zoo.hub.model_schema import ModelConfig
 from ifd_zoo.releases.files import CONFIG, ORGANISATION, PREFIX, WEIGHTS, LoadError, read_config
-from ifd_zoo.variants import split_name
 
 
 def list_models() -> list[str]:

@@ -17,8 +17,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ifd_zoo.cli import ArgumentParser, add_flags, entry_point
 from ifd_zoo.common.choices import APPROXIMATE, DEFAULT_MODEL, FOLDER_LABELS, PRECISIONS
+from ifd_zoo.common.cli import ArgumentParser, add_flags, entry_point
 from ifd_zoo.index.base import parse_time
 
 

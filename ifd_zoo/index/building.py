@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ifd_zoo.batch_jobs import Cluster, cluster_at, process_batches
+from ifd_zoo.common.batch_jobs import Cluster, cluster_at, process_batches
 from ifd_zoo.common.files import hash_file
 from ifd_zoo.images.formats import SUFFIXES, list_pictures
 from ifd_zoo.images.loading import ImageError

@@ -5,7 +5,7 @@ from typing import Any
 
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
-from ifd_zoo.variants import Reference
+from ifd_zoo.common.variants import Reference
 
 WEIGHTS_DIR = Path(__file__).resolve().parents[1] / 'weights'
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import nn
 
+from ifd_zoo.common.variants import NAMESAKES, VARIANTS, Variant, split_name
 from ifd_zoo.models.cfg import RENDERED, bundled, paper, reid_cfg, trained
 from ifd_zoo.models.network import STREAMS, FeatureMaps
-from ifd_zoo.variants import NAMESAKES, VARIANTS, Variant, split_name
 
 
 class Backbone(NamedTuple):

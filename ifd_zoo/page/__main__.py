@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ifd_zoo.cli import ArgumentParser, add_model_flags, entry_point
 from ifd_zoo.common.choices import DEFAULT_BASELINE, DEFAULT_MODEL
+from ifd_zoo.common.cli import ArgumentParser, add_model_flags, entry_point
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

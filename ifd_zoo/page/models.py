@@ -15,7 +15,7 @@ from ifd_zoo.gallery import PHOTO_SIDE, CachedEmbeddings, Embed, PhotoFile, Prog
 from ifd_zoo.hub import LoadError, list_bundled, list_tagged, load_model
 from ifd_zoo.hub.listing import Entry, catalogue
 from ifd_zoo.images.loading import load_image, open_image
-from ifd_zoo.indexed import IndexedFolder
+from ifd_zoo.index.gallery_folder import IndexedFolder
 from ifd_zoo.parsing import list_parsers, load_parser
 from ifd_zoo.parsing.people import find_people, parses_pixels
 from ifd_zoo.parsing.registry import PARSERS, portable_name

@@ -11,8 +11,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from ifd_zoo.cli import ArgumentParser, add_data_flags, add_flags, entry_point
 from ifd_zoo.common.choices import MAPS_AT_ONCE
+from ifd_zoo.common.cli import ArgumentParser, add_flags, entry_point
+from ifd_zoo.datasets.flags import add_data_flags
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from ifd_zoo.batch_jobs import Cluster, bar, process_batches
-from ifd_zoo.cli import is_main
+from ifd_zoo.common.batch_jobs import Cluster, bar, process_batches
 from ifd_zoo.common.choices import MAPS_AT_ONCE
+from ifd_zoo.common.cli import is_main
 from ifd_zoo.datasets.base import DatasetError, Record, read_image
-from ifd_zoo.label_maps import PARSER, SOURCE, label_fault, write_label_map
+from ifd_zoo.images.label_maps import PARSER, SOURCE, label_fault, write_label_map
 from ifd_zoo.parsing.registry import HumanParser
 
 

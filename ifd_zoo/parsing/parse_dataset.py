@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ifd_zoo.batch_jobs import cluster_at
+from ifd_zoo.common.batch_jobs import cluster_at
 from ifd_zoo.common.files import replacing
 from ifd_zoo.datasets import DatasetError, Record, load_dataset
 from ifd_zoo.datasets.base import read_label_map
-from ifd_zoo.label_maps import LABELS_VERSION
+from ifd_zoo.images.label_maps import LABELS_VERSION
 from ifd_zoo.labels import LABELS
 from ifd_zoo.models.inference import pick_device
 from ifd_zoo.parsing.cache import MapFolder, check_origin

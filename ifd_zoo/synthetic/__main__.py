@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ifd_zoo.cli import REFUSED, ArgumentParser, entry_point, positive, size
+from ifd_zoo.common.cli import REFUSED, ArgumentParser, entry_point, positive, size
 from ifd_zoo.synthetic.flags import COMMAND, add_option_flags, read_options
 from ifd_zoo.synthetic.generate import Generation
 from ifd_zoo.synthetic.plan import Settings

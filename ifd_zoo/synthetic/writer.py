@@ -10,7 +10,7 @@ import numpy as np
 
 from ifd_zoo.common.errors import ZooError
 from ifd_zoo.common.files import replacing
-from ifd_zoo.label_maps import write_label_map
+from ifd_zoo.images.label_maps import write_label_map
 from ifd_zoo.labels import LABELS
 from ifd_zoo.synthetic import GENERATOR_VERSION
 from ifd_zoo.synthetic.metadata import Row, as_text

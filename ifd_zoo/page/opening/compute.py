@@ -10,7 +10,7 @@ from ifd_zoo.common.errors import ZooError
 from ifd_zoo.explain.region_shares import REGIONS, mean_evidence
 from ifd_zoo.gallery import example_photos
 from ifd_zoo.images.loading import load_image
-from ifd_zoo.model_comparison import heatmaps
+from ifd_zoo.page.model_comparison import heatmaps
 from ifd_zoo.page.opening.answers import Answers, Test, marks
 from ifd_zoo.predictor import Predictor
 from ifd_zoo.uploads import Mark

@@ -6,11 +6,11 @@ import gradio as gr
 
 from ifd_zoo.gallery import PHOTO_SIDE
 from ifd_zoo.images.loading import load_image
-from ifd_zoo.model_comparison import ROLES, Comparison
-from ifd_zoo.model_comparison import compare as compare_models
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import cancel_button, stop_with
 from ifd_zoo.page.files import error, one_photo, plain, saving_images, user_errors
+from ifd_zoo.page.model_comparison import ROLES, Comparison
+from ifd_zoo.page.model_comparison import compare as compare_models
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.opening.answers import example_triples
 from ifd_zoo.page.session import Sessions

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from ifd_zoo.common.variants import VARIANTS, split_name
 from ifd_zoo.explain.overlays import VIEWS, colour_bar
 from ifd_zoo.gallery import example_photos
 from ifd_zoo.hub import list_bundled
@@ -16,7 +17,6 @@ from ifd_zoo.page.tabs.cropping import add_cropping
 from ifd_zoo.page.tabs.gallery_filter import filter_fields
 from ifd_zoo.page.tabs.rank_state import HEADS, MAX_SHOWN, OFF
 from ifd_zoo.page.theme import PICTURES, STILL, UPLOAD, labelled
-from ifd_zoo.variants import VARIANTS, split_name
 
 DRAWN = ('seen', 'matches', 'summary', 'table', 'csv', 'zip', 'beside', 'others', 'other_summary')
 """Outputs that depend on the display options, in the order in which `redraw` returns them."""

@@ -11,7 +11,7 @@ from ifd_zoo.explain.region_shares import mean_evidence
 from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile, QueryResult, stamp
 from ifd_zoo.images.loading import ImageError, load_image
 from ifd_zoo.masks import class_mask
-from ifd_zoo.model_comparison import heatmaps
+from ifd_zoo.page.model_comparison import heatmaps
 from ifd_zoo.page.models import Models
 from ifd_zoo.uploads import Label, Mark, mark, read_label
 

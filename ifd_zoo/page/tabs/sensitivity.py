@@ -5,11 +5,11 @@ import numpy as np
 
 from ifd_zoo.gallery import PHOTO_SIDE, PhotoFile
 from ifd_zoo.images.loading import load_image
-from ifd_zoo.model_comparison import Movement, movement
 from ifd_zoo.page import texts
 from ifd_zoo.page.cancel import stoppable
 from ifd_zoo.page.files import error, one_photo, plain, report_skipped, take_gallery_or_examples, user_errors
 from ifd_zoo.page.html import data_url, render
+from ifd_zoo.page.model_comparison import Movement, movement
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.opening.answers import right_ranks
 from ifd_zoo.page.session import Sessions

@@ -9,10 +9,10 @@ from threading import Event, Lock, Thread
 import numpy as np
 import pytest
 
-from ifd_zoo import indexed
 from ifd_zoo.gallery import EXAMPLES, PhotoFile, embed_files, search
+from ifd_zoo.index import gallery_folder
 from ifd_zoo.index.building import fill
-from ifd_zoo.indexed import IndexedFolder
+from ifd_zoo.index.gallery_folder import IndexedFolder
 from tests.page import BASELINE, IFD, make_models
 
 
@@ -85,7 +85,7 @@ def test_a_second_start_looks_at_nothing_but_what_is_new(models, files, tmp_path
 
 
 def test_a_build_that_was_stopped_goes_on(models, files, tmp_path, monkeypatch):
-    monkeypatch.setattr(indexed, 'fill', partial(fill, group=2))
+    monkeypatch.setattr(gallery_folder, 'fill', partial(fill, group=2))
     predictor, folder = Counting(models.get(IFD)), IndexedFolder(files, tmp_path / 'index')
 
     def stop(done):

@@ -123,14 +123,6 @@ def add_model_flags(parser: argparse.ArgumentParser, /, *names: str, **defaults:
     add_flags(parser, 'model', 'device', *names, **defaults)
 
 
-def add_data_flags(parser: argparse.ArgumentParser, /, *names: str, **defaults: Any) -> None:
-    """Add `--data`, `--root` and others; arguments as for `add_flags`."""
-    from ifd_zoo.datasets import DATASETS  # late: rendering people needs no data set readers
-
-    parser.add_argument('--data', choices=sorted(DATASETS), default='folder', help='data set reader')
-    add_flags(parser, 'root', *names, **defaults)
-
-
 def is_main() -> bool:
     """Return whether this process, of several started by a launcher, is the one that reports."""
     return os.environ.get('RANK', '0') == '0'
