@@ -26,13 +26,10 @@ from ifd_zoo.parsing.parser import BUNDLED, WEIGHTS, Parser
 from ifd_zoo.parsing.registry import PARSERS, portable_name, split_name
 from ifd_zoo.predictor import Predictor
 from tests.map_folders import FIRST, flags, records_of
+from tests.test_parsing import noise
 from tests.trees import write_folder_tree
 
 SEGFORMER = 'segformer_b2_clothes'
-
-
-def noise(height, width, seed=0):
-    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
 @pytest.fixture(scope='module')
@@ -58,7 +55,7 @@ def test_the_names_are_public_and_all_loaders_exist():
         assert callable(getattr(__import__(f'ifd_zoo.parsing.{module}', fromlist=[function]), function))
 
 
-def test_names_with_a_path_are_told_from_paths():
+def test_a_name_before_a_path_is_split_off():
     assert split_name('schp_lip:/a/b.pth') == ('schp_lip', '/a/b.pth')
     assert split_name('C:/parsers/mine') == ('', 'C:/parsers/mine')
     assert portable_name('schp_lip:/a/b.pth') == 'schp_lip:b.pth'
@@ -69,9 +66,10 @@ def test_names_with_a_path_are_told_from_paths():
 
 @pytest.mark.parametrize('name, words', [
     ('bundled:/a', 'takes no path'), ('none:/a', 'takes no path'), ('labelmap', 'as in labelmap:DIR'),
-    ('labelmap:/nowhere', 'no label maps'), ('parser_x', 'unknown parser'),
+    ('labelmap:/nowhere', 'no label maps'),
+    ('schp-lip-21', "unknown parser 'schp-lip-21': expected bundled, bundled_resnet10t, none, schp_lip"),
 ])  # fmt: skip
-def test_what_cannot_be_loaded_is_told(name, words):
+def test_a_name_that_cannot_be_loaded_is_refused_with_the_reason(name, words):
     with pytest.raises(ParserError, match=words):
         load_parser(name)
 
@@ -113,18 +111,14 @@ def test_a_segformer_that_does_not_fit_is_refused(segformer, tmp_path):
         (folder / 'config.json').write_text(json.dumps({**config, **change}))
         with pytest.raises(ParserError, match=words):
             load_parser(f'{SEGFORMER}:{folder}', accept_licence=True)
+    net = SegformerForSemanticSegmentation.from_pretrained(segformer)
+    net.decode_head.classifier.weight.data[0] = torch.nan
+    net.save_pretrained(folder)
+    with pytest.raises(ParserError, match='decode_head.classifier.weight holds values that are not finite'):
+        load_parser(f'{SEGFORMER}:{folder}', accept_licence=True)
     with pytest.raises(ParserError, match='nowhere: cannot be loaded') as caught:
         load_parser(f'{SEGFORMER}:{tmp_path}/nowhere', accept_licence=True)
     assert '\n' not in str(caught.value)
-
-
-def test_a_segformer_with_weights_that_are_not_finite_is_refused(segformer, tmp_path):
-    net = SegformerForSemanticSegmentation.from_pretrained(segformer)
-    net.decode_head.classifier.weight.data[0] = torch.nan
-    net.save_pretrained(tmp_path)
-    shutil.copy(segformer / 'preprocessor_config.json', tmp_path)
-    with pytest.raises(ParserError, match='decode_head.classifier.weight holds values that are not finite'):
-        load_parser(f'{SEGFORMER}:{tmp_path}', accept_licence=True)
 
 
 def test_a_missing_package_names_the_line_that_installs_it(monkeypatch):

@@ -25,14 +25,14 @@ from ifd_zoo.parsing.training_sources import (
     target_lookup,
 )
 
-BACKBONES = ['mobilenetv4_conv_small_050', 'resnet10t']
-CONFIG = {'backbone': BACKBONES[0], 'width': 16, 'size': (64, 32)}
+BACKBONE = 'mobilenetv4_conv_small_050'
+CONFIG = {'backbone': BACKBONE, 'width': 16, 'size': (64, 32)}
 
 
 @pytest.fixture(scope='module')
 def net():
     torch.manual_seed(0)
-    return ParsingNet(BACKBONES[0], len(LABELS), width=16)
+    return ParsingNet(BACKBONE, len(LABELS), width=16)
 
 
 @pytest.fixture
@@ -84,35 +84,33 @@ def test_read_label_names(tmp_path):
         read_label_names(file)
 
 
-def query_inputs():
+@pytest.fixture(scope='module')
+def inputs():
     image = Image.open(example_photos('query')[0]).convert('RGB').resize((128, 256))
     return normalise(v2.functional.pil_to_tensor(image))[None]
 
 
-def test_probabilities_are_a_mean_over_the_image_and_its_mirror_image():
-    net, inputs = load_parser('bundled').net, query_inputs()
-    with torch.no_grad():
-        found = net.probabilities(inputs)
-        expected = (net(inputs).softmax(1) + net(inputs.flip(-1)).flip(-1).softmax(1)) / 2
+@torch.no_grad()
+def test_probabilities_are_a_mean_over_the_image_and_its_mirror_image(inputs):
+    net = load_parser('bundled').net
+    found = net.probabilities(inputs)
+    expected = (net(inputs).softmax(1) + net(inputs.flip(-1)).flip(-1).softmax(1)) / 2
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(found.sum(1), torch.ones(1, 256, 128))
 
 
-def test_without_detail_the_mirror_image_has_half_the_size_and_half_the_weight():
-    net, inputs = load_parser('bundled_resnet10t').net, query_inputs()
-    with torch.no_grad():
-        found = net.probabilities(inputs)
-        seen = net.forward_logits(inputs)
-        small = net.forward_logits(torch.nn.functional.avg_pool2d(inputs, 2).flip(-1)).flip(-1)
+@torch.no_grad()
+def test_without_detail_the_mirror_image_has_half_the_size_and_half_the_weight(inputs):
+    net = load_parser('bundled_resnet10t').net
+    seen = net.forward_logits(inputs)
+    small = net.forward_logits(torch.nn.functional.avg_pool2d(inputs, 2).flip(-1)).flip(-1)
     small = torch.nn.functional.interpolate(small, size=seen.shape[-2:], mode='bilinear')
     mean = 2 / 3 * seen.softmax(1) + 1 / 3 * small.softmax(1)
     expected = torch.nn.functional.interpolate(mean, size=(256, 128), mode='bilinear')
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(found.sum(1), torch.ones(1, 256, 128))
+    torch.testing.assert_close(net.probabilities(inputs), expected, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize('detail', [0, 8])
-@pytest.mark.parametrize('backbone', BACKBONES)
+@pytest.mark.parametrize('backbone, detail', [('mobilenetv4_conv_small_050', 8), ('resnet10t', 0)])
 def test_network_shape_and_gradients(backbone, detail):
     net = ParsingNet(backbone, num_classes=5, width=16, detail=detail)
     for module in net.modules():
@@ -130,7 +128,7 @@ def test_network_shape_and_gradients(backbone, detail):
 @pytest.mark.parametrize('size', [(64, 32), (51, 33)])
 def test_detail_sees_single_pixels_and_adds_nothing_before_training(size):
     torch.manual_seed(0)
-    net = ParsingNet(BACKBONES[0], num_classes=5, width=16, detail=8).eval()
+    net = ParsingNet(BACKBONE, num_classes=5, width=16, detail=8).eval()
     images = torch.rand(1, 3, *size)
     with torch.no_grad():
         before = net(images)
@@ -160,7 +158,7 @@ def test_save_and_load_are_equal_up_to_float16(net, folder):
 
 
 def test_save_refuses_what_float16_cannot_hold(tmp_path):
-    net = ParsingNet(BACKBONES[0], len(LABELS), width=16)
+    net = ParsingNet(BACKBONE, len(LABELS), width=16)
     torch.nn.init.constant_(net.head.bias, 1e6)
     with pytest.raises(ValueError, match='head.bias'):
         save_parser(net, tmp_path, CONFIG)
@@ -199,18 +197,21 @@ def test_parse_reads_every_mode_and_no_images(folder):
         assert parser.parse([noise(30, 20).convert(mode)])[0].shape == (30, 20)
 
 
+class Brightness(torch.nn.Module):
+    """Class 1 where an image is bright."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, images):
+        score = images.mean(1, keepdim=True) * self.weight
+        return torch.cat([-score, score], 1)
+
+    probabilities = forward
+
+
 def test_parse_puts_the_classes_where_the_image_has_them():
-    class Brightness(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.ones(()))
-
-        def forward(self, images):
-            score = images.mean(1, keepdim=True) * self.weight
-            return torch.cat([-score, score], 1)
-
-        probabilities = forward
-
     pixels = np.zeros((50, 130, 3), np.uint8)
     pixels[:, 100:] = 255
     label_map = Parser(Brightness(), (64, 32)).parse([Image.fromarray(pixels)])[0]
@@ -220,11 +221,6 @@ def test_parse_puts_the_classes_where_the_image_has_them():
 def test_no_parser_is_all_background():
     label_map = load_parser('none').parse([noise(30, 20)])[0]
     assert label_map.shape == (30, 20) and label_map.dtype == np.uint8 and not label_map.any()
-
-
-def test_unknown_name_lists_the_known():
-    with pytest.raises(ValueError, match='bundled, bundled_resnet10t, none, schp_lip'):
-        load_parser('schp-lip-21')
 
 
 @pytest.mark.parametrize('file', ['config.json', 'model.safetensors'])
