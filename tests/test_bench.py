@@ -26,27 +26,26 @@ def test_the_table_has_ratios_of_real_measurements(tmp_path, capsys):
     assert f'{rows[0]["ratio"]:.2f}' in capsys.readouterr().out
 
 
-def test_parsing_is_measured_against_two_floors(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(networks, 'BATCH', 2)
-    root = write_folder_tree(tmp_path / 'data', train=2, test=1)
-    assert bench.main(['--only', 'parsing', '--root', str(root), '--rounds', '1']) == 0
-    lines = capsys.readouterr().out.splitlines()[2:]
-    assert len(lines) == 2 and all('| parse 2 crops 256x128' in line and ' crops/s ' in line for line in lines)
-    assert 'floor: bare network;' in lines[0] and 'floor: float32, one by one, ' in lines[1]
-
-
-def test_embedding_and_ranking_are_measured_with_and_without_what_is_known(tmp_path, monkeypatch, capsys):
+def test_embedding_parsing_and_ranking_are_measured_against_their_floors(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(networks, 'CROPS', 2)
+    monkeypatch.setattr(networks, 'BATCH', 2)
     monkeypatch.setattr(ranking, 'GALLERY', 3)
     root = make_pictures(tmp_path / 'data', people=2, views=1)
-    assert bench.main(['--only', 'embedding', 'ranking', '--root', str(root), '--rounds', '1']) == 0
+    assert bench.main(['--only', 'embedding', 'parsing', 'ranking', '--root', str(root), '--rounds', '1']) == 0
+    embed, parse = 'embed 2 crops, mirror images too', 'parse 2 crops 256x128'
+    expected = [
+        (embed, 'images/s', 'both bare backbones;'),
+        (embed, 'images/s', 'float32, one by one, '),
+        (f'parse and {embed}', 'images/s', 'all three bare networks;'),
+        (f'{embed}, no masks', 'images/s', 'its teacher and the parser'),
+        (parse, 'crops/s', 'bare network;'),
+        (parse, 'crops/s', 'float32, one by one, '),
+        ('rank 1 x 3 known', 'seconds', 'bare networks, 1 crop'),
+        ('rank 1 x 3 new', 'seconds', 'bare networks, all crops'),
+    ]
     lines = capsys.readouterr().out.splitlines()[2:]
-    names = [line.split(' | ')[0].removeprefix('| ') for line in lines]
-    embed = 'embed 2 crops, mirror images too'
-    measured = [embed, embed, f'parse and {embed}', f'{embed}, no masks', 'rank 1 x 3 known', 'rank 1 x 3 new']
-    assert names == measured
-    for line, floor in zip(lines, ('both bare backbones;', 'one by one', 'all three', 'teacher'), strict=False):
-        assert floor in line
+    for line, (name, unit, floor) in zip(lines, expected, strict=True):
+        assert line.startswith(f'| {name} | ') and f' {unit} ' in line and f'floor: {floor}' in line
 
 
 def test_drawing_with_two_workers_is_measured_against_one(tmp_path, monkeypatch, capsys):

@@ -116,7 +116,7 @@ def look_at(top, bottom):
     return embed
 
 
-def test_who_heeds_heads_finds_people_in_other_clothes_and_who_heeds_clothes_does_not(data):
+def test_heads_find_people_in_other_clothes_and_clothes_do_not(data):
     paths = sorted((data / 'photos').iterdir())
     entries = [Entry('head', look_at(0.05, 0.07)), Entry('clothes', look_at(0.2, 0.4))]
     photos = Photos(data / 'photos', data / 'labels', load_parser('none'))
@@ -190,41 +190,22 @@ def test_script_prints_and_writes_figures_of_every_entry(data, tmp_path, capsys)
     assert Image.open(sheet).width > 500
 
 
-def spoil_missing(root):
-    (root / 'labels' / '0003.png').unlink()
-
-
-def spoil_size(root):
-    Image.new('L', (32, 64)).save(root / 'labels' / '0003.png')
-
-
-def spoil_clothes(root):
-    Image.new('L', (64, 128), LABELS.index('face')).save(root / 'labels' / '0003.png')
-
-
-def spoil_photo(root):
-    (root / 'photos' / '0003.png').write_bytes(b'no picture')
-
-
-def spoil_name(root):
-    (root / 'photos' / '0003.png').rename(root / 'photos' / 'x.png')
-
-
 @pytest.mark.parametrize(
     ('spoil', 'more', 'named'),
     [
-        (spoil_missing, [], '0003.png'),
-        (spoil_size, [], '0003.png: 32 x 64 pixels'),
-        (spoil_clothes, [], '0003.png: hardly any clothes'),
-        (spoil_photo, [], '0003.png'),
-        (spoil_name, ['--ending', '1'], 'x.png: its name is not a number'),
+        (lambda root: (root / 'labels/0003.png').unlink(), [], '0003.png'),
+        (lambda root: Image.new('L', (32, 64)).save(root / 'labels/0003.png'), [], '0003.png: 32 x 64 pixels'),
+        (lambda root: Image.new('L', (64, 128)).save(root / 'labels/0003.png'), [], '0003.png: hardly any clothes'),
+        (lambda root: (root / 'photos/0003.png').write_bytes(b'no picture'), [], '0003.png'),
+        (lambda root: (root / 'photos/0003.png').rename(root / 'photos/x.png'), ['--ending', '1'],
+         'x.png: its name is not a number'),
         (None, ['--ending', '1'], '2 photos are chosen'),
         (None, ['--select', '0001', '0099'], 'no photo 0099'),
         (None, ['--imagenet', 'nothing=here'], "no network 'nothing'"),
         (None, ['--imagenet', 'resnet10t=here'], 'here: cannot be read'),
         (None, ['--models', 'nobody'], "'nobody'"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_used_is_named_before_anything_is_computed(spoil, more, named, tmp_path, capsys, monkeypatch):
     root = draw_people(tmp_path)
     if spoil:
