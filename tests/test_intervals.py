@@ -40,25 +40,6 @@ def test_equal_trainings_are_as_sure_as_one():
     assert bootstrap_mean(np.stack([values] * 4), np.arange(30)) == pytest.approx(bootstrap_mean(values, np.arange(30)))
 
 
-def test_queries_of_one_person_are_no_more_sure_than_one_query():
-    rng = np.random.default_rng(1)
-    answers = rng.integers(2, size=40).astype(float)
-    once = bootstrap_mean(answers, np.arange(40))
-    many = bootstrap_mean(answers.repeat(25), np.arange(40).repeat(25))
-    assert many == pytest.approx(once)
-    wrongly = bootstrap_mean(answers.repeat(25), np.arange(1000))
-    assert wrongly.high - wrongly.low < (once.high - once.low) / 3
-
-
-def test_a_paired_difference_is_surer_than_two_intervals():
-    rng = np.random.default_rng(2)
-    hard = rng.random(60)
-    first, second = hard, np.clip(hard + 0.05, 0, 1)
-    difference = bootstrap_mean(second - first, np.arange(60))
-    assert 0 < difference.low < difference.high < 0.051
-    assert bootstrap_mean(second, np.arange(60)).low < bootstrap_mean(first, np.arange(60)).high
-
-
 def test_no_queries_are_refused():
     with pytest.raises(ValueError, match='at least one query'):
         bootstrap_mean(np.array([]), np.array([]))
@@ -69,13 +50,21 @@ def root(tmp_path_factory):
     return write_folder_tree(tmp_path_factory.mktemp('data'), test=4)
 
 
-def test_the_script_has_the_figures_of_eval_run_and_no_difference_to_itself(root, tmp_path, capsys):
-    flags = ['--root', str(root), '--workers', '0', '--device', 'cpu']
-    assert eval_run.main(['--model', MODEL, *flags, '--output', str(tmp_path)]) == 0
+@pytest.fixture
+def measure(root, tmp_path):
+    def rows(*flags):
+        given = ['--root', str(root), '--workers', '0', '--device', 'cpu', '--json', str(tmp_path / 'x.json')]
+        assert intervals.main(['--models', *flags, *given]) == 0
+        return json.loads((tmp_path / 'x.json').read_text())
+
+    return rows
+
+
+def test_the_script_has_the_figures_of_eval_run_and_no_difference_to_itself(root, measure, tmp_path, capsys):
+    flags = ['--model', MODEL, '--root', str(root), '--workers', '0', '--device', 'cpu', '--output', str(tmp_path)]
+    assert eval_run.main(flags) == 0
     expected = {row['protocol']: row for row in json.loads((tmp_path / 'figures.json').read_text())['protocols']}
-    models = ['--models', MODEL, f'{MODEL}=neck', f'{MODEL}=pooled']
-    assert intervals.main([*models, *flags, '--json', str(tmp_path / 'x.json')]) == 0
-    rows = json.loads((tmp_path / 'x.json').read_text())
+    rows = measure(MODEL, f'{MODEL}=neck', f'{MODEL}=pooled')
     assert [row['row'] for row in rows] == [MODEL, f'{MODEL}, neck', f'{MODEL}, pooled'] * 3
     for row in rows[::3]:
         for figure in ('rank1', 'mAP'):
@@ -95,12 +84,8 @@ def test_a_share_of_the_masks_is_exchanged_and_each_is_another_images(root):
     assert with_swapped_maps(records, 0) == list(records)
 
 
-def test_wrong_masks_change_the_answers_of_models_that_use_masks_alone(root, tmp_path):
-    flags = ['--root', str(root), '--workers', '0', '--device', 'cpu', '--json', str(tmp_path / 'x.json')]
-    found = []
-    for share in ('0', '1'):
-        assert intervals.main(['--models', MODEL, 'ifd_baseline_resnet10t.synthetic', *flags, '--wrong', share]) == 0
-        found.append(json.loads((tmp_path / 'x.json').read_text()))
+def test_wrong_masks_change_the_answers_of_models_that_use_masks_alone(measure):
+    found = [measure(MODEL, 'ifd_baseline_resnet10t.synthetic', '--wrong', share) for share in ('0', '1')]
     own, other = ([[row['mAP'] for row in rows[place::2]] for rows in found] for place in (0, 1))
     assert own[0] != own[1] and other[0] == other[1]
 
@@ -134,4 +119,3 @@ def test_another_form_is_refused_before_anything_is_loaded(text, root, capsys):
     with pytest.raises(SystemExit, match='2'):
         intervals.main(['--models', text, '--root', str(root)])
     assert 'FEATURE being neck, pooled' in capsys.readouterr().err
-

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.metrics import Labels, evaluate, evaluate_blocks, evaluate_embeddings, judge, similarity_blocks
+from eval.metrics import Labels, evaluate, evaluate_blocks, evaluate_embeddings, similarity_blocks
 
 MODES = ('general', 'cc', 'sc')
 # One query: person 1, camera 0, outfit 10. The gallery by falling similarity:
@@ -61,7 +61,7 @@ def assert_scores(scores, expected):
 
 
 @st.composite
-def worlds(draw):
+def samples(draw):
     """Embeddings and labels of a few images; dot products are exact, and with few levels most of them are ties."""
     queries, images = draw(st.integers(0, 8)), draw(st.integers(1, 24))
     people, cameras, outfits = draw(st.integers(1, 5)), draw(st.integers(1, 4)), draw(st.integers(1, 3))
@@ -83,20 +83,20 @@ def test_worked_out_example(mode):
     assert figures == pytest.approx({**EXAMPLE[mode], 'valid_queries': 1})
 
 
-@settings(max_examples=2000, deadline=None)
-@given(worlds(), st.sampled_from(MODES))
-def test_scores_are_those_of_the_definition_with_ties_in_gallery_order(world, mode):
-    query_embeddings, query, gallery_embeddings, gallery = world
+@settings(max_examples=600, deadline=None)
+@given(samples(), st.sampled_from(MODES))
+def test_scores_are_those_of_the_definition_with_ties_in_gallery_order(sample, mode):
+    query_embeddings, query, gallery_embeddings, gallery = sample
     similarity = query_embeddings @ gallery_embeddings.T
     if query_embeddings.shape[1] == 1:  # one factor: of many levels, and with both signs
         similarity = similarity - similarity.mean().round() if similarity.size else similarity
     assert_scores(evaluate(similarity, query, gallery, mode), slow_scores(similarity, query, gallery, mode))
 
 
-@settings(max_examples=500, deadline=None)
-@given(worlds(), st.sampled_from(MODES), st.integers(1, 9))
-def test_blocks_of_any_size_give_the_same_scores(world, mode, rows):
-    query_embeddings, query, gallery_embeddings, gallery = world
+@settings(max_examples=200, deadline=None)
+@given(samples(), st.sampled_from(MODES), st.integers(1, 9))
+def test_blocks_of_any_size_give_the_same_scores(sample, mode, rows):
+    query_embeddings, query, gallery_embeddings, gallery = sample
     whole = evaluate(query_embeddings @ gallery_embeddings.T, query, gallery, mode)
     size = rows * gallery_embeddings.nbytes // gallery_embeddings.shape[1]
     blocks = list(similarity_blocks(query_embeddings, gallery_embeddings, size))
@@ -129,11 +129,6 @@ def test_queries_without_a_right_answer_are_left_out():
     assert scores.query.tolist() == [1] and scores.figures()['valid_queries'] == 1
 
 
-def test_a_query_with_nothing_but_junk_is_not_valid():
-    junk = GALLERY.take(np.array([0, 5]))
-    assert all(evaluate(np.ones((1, 2)), QUERY, junk, mode).figures()['valid_queries'] == 0 for mode in MODES)
-
-
 @pytest.mark.parametrize('images', [slice(None), slice(0)])
 def test_no_valid_query_gives_nan(images):
     gallery = GALLERY.take(images)
@@ -152,14 +147,6 @@ def test_the_curve_rises_to_100_where_the_last_query_has_its_answer():
     np.testing.assert_allclose(scores.cmc(60), expected + [75] * 9 + [100])
 
 
-def test_junk_and_relevant_never_overlap_and_have_the_persons_pid():
-    rng = np.random.default_rng(0)
-    query, gallery = (Labels(*rng.integers(0, 4, (3, size))) for size in (20, 60))
-    for mode in MODES:
-        relevant, junk = judge(query, gallery, mode)
-        assert ((relevant | junk) == (query.pids[:, None] == gallery.pids)).all() and not (relevant & junk).any()
-
-
 @pytest.mark.parametrize(
     'similarity, mode, message',
     [
@@ -174,8 +161,7 @@ def test_wrong_similarities_are_refused(similarity, mode, message):
         evaluate(similarity, QUERY, GALLERY, mode)
 
 
-@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize('side', ['query', 'gallery'])
+@pytest.mark.parametrize('side, value', [('query', np.nan), ('gallery', -np.inf)])
 def test_embeddings_that_are_not_finite_are_named(side, value):
     embeddings = {'query': np.ones((3, 2)), 'gallery': np.ones((7, 2))}
     embeddings[side][2, 1] = value
@@ -184,13 +170,13 @@ def test_embeddings_that_are_not_finite_are_named(side, value):
         evaluate_embeddings(embeddings['query'], embeddings['gallery'], query, GALLERY, 'cc')
 
 
-@pytest.mark.parametrize('rows', [[3], [2, 2], [1, 1, 1, 1]])
-def test_blocks_that_do_not_fit_the_labels_are_refused(rows):
-    query = QUERY.take(np.zeros(sum(rows) + (1 if len(rows) == 1 else -1), int))
-    with pytest.raises(ValueError, match='rows'):
-        evaluate_blocks([np.ones((count, 7)) for count in rows], query, GALLERY, 'cc')
-    with pytest.raises(ValueError, match='7 images'):
-        evaluate_blocks([np.ones((1, 6))], QUERY, GALLERY, 'cc')
+@pytest.mark.parametrize(
+    'shapes, message', [([(3, 7)], 'rows'), ([(3, 7)] * 2, 'rows'), ([(2, 7)] * 3, 'rows'), ([(4, 6)], '7 images')]
+)
+def test_blocks_that_do_not_fit_the_labels_are_refused(shapes, message):
+    query = QUERY.take(np.zeros(4, int))
+    with pytest.raises(ValueError, match=message):
+        evaluate_blocks([np.ones(shape) for shape in shapes], query, GALLERY, 'cc')
 
 
 def test_the_size_of_prcc_takes_no_time():

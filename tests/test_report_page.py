@@ -215,7 +215,7 @@ def test_the_same_measurement_gives_the_same_bytes(measured, written, tmp_path):
     assert (tmp_path / 'other.html').read_bytes() != written.read_bytes()
 
 
-def test_re_ranking_repeated_draws_and_the_paper_are_told(measured, tmp_path):
+def test_re_ranking_repeated_draws_and_the_paper_are_explained(measured, tmp_path):
     report, protocols, records, embeddings = measured
     paper = {
         'source': 'Table <I>', 'modes': ['cc'], 'remark': 'Beware.',
@@ -232,7 +232,7 @@ def test_re_ranking_repeated_draws_and_the_paper_are_told(measured, tmp_path):
     assert 'PCB RGB 41.8 –' in text
 
 
-def test_a_protocol_without_valid_queries_is_told(measured, tmp_path):
+def test_a_protocol_without_valid_queries_is_explained(measured, tmp_path):
     report, protocols, records, embeddings = measured
     alone = replace(protocols[1], gallery=tuple(r for r in protocols[1].gallery if r.pid != protocols[1].query[0].pid))
     alone = replace(alone, query=protocols[1].query[:1])
