@@ -38,6 +38,8 @@ class Entry(NamedTuple):
     """Description of the training data."""
     figures: dict[str, dict[str, float]]
     """Protocol to `rank1` and `mAP` in percent, as measured by the training run; empty if not known here."""
+    measured_on: str
+    """Folder, or else name, of the data set of these figures; empty if not known here."""
     license: str
     where: str
     """`bundled`, `cached ORG/NAME`, `Hub ORG/NAME` or `not published`."""
@@ -75,8 +77,11 @@ def _entry(name: str, cached: list[str]) -> Entry:
     size = measure_size(model, cfg.input_size)
     size = size._replace(embedding=size.embedding * len(recorded_feature(info)))
     license = cfg.license or ('-' if where == 'not published' else 'see its card')
-    description = cfg.description or '-'
-    return Entry(model, tag, cfg.input_size[1:], size, description, figures, license, where, training_command(name))
+    description, data = cfg.description or '-', info.get('data', {})
+    return Entry(
+        model, tag, cfg.input_size[1:], size, description, figures, data.get('folder', data.get('name', '')), license,
+        where, training_command(name),
+    )
 
 
 def _place(name: str, cached: list[str]) -> tuple[str, Path | None]:

@@ -59,7 +59,8 @@ def _rank1(entry: Entry) -> float:
 
 def _row(entry: Entry) -> list[str]:
     # Only the clothing-change protocol, which the zoo is about, because there is no room for others.
-    figures = [f'{one["rank1"]:.1f} / {one["mAP"]:.1f}' for one in _clothing_changing(entry)]
+    on = f' on {entry.measured_on}' if entry.measured_on else ''
+    figures = [f'{one["rank1"]:.1f} / {one["mAP"]:.1f}{on}' for one in _clothing_changing(entry)]
     size = entry.size
     return [
         entry.name, size.backbone, f'{size.parameters / 1e6:.1f} M', f'{size.gflops:.1f}', str(size.embedding),
