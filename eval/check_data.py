@@ -97,7 +97,7 @@ def count_table(rows: list[tuple[str, str, int, int | None]]) -> str:
 
 def protocol_table(dataset: ReIDDataset) -> str:
     """Return a Markdown table of the valid queries per protocol, and why the other queries have no right match."""
-    lines = [('protocol', 'valid queries', 'why the others have no right answer')]
+    lines = [('protocol', 'valid queries', 'why the others have no right match')]
     for name, (protocol, reasons) in fewest_valid(dataset.protocols).items():
         total = len(protocol.query)
         lines.append((name, f'{total - reasons.total()} / {total}', reason_text(reasons)))

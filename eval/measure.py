@@ -189,7 +189,7 @@ def compare_embeddings(exact: np.ndarray, rounded: np.ndarray, records: Sequence
     before, queries = count_rank1_hits(exact, records)
     after, _ = count_rank1_hits(rounded, records)
     if not queries:
-        raise DatasetError('no test image has a right answer, so rank-1 cannot be compared')
+        raise DatasetError('no test image has a right match, so rank-1 cannot be compared')
     return {
         'images': len(records),
         'queries': queries,

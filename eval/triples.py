@@ -66,7 +66,7 @@ def find_triple(protocol: Protocol, baseline: Features, ours: Features) -> Choic
         if clear[best] > clearest:
             clearest, found = clear[best], (position, positives[best], negative)
     if found is None:
-        raise DatasetError('no query has both a right answer in other clothes and another person in the gallery')
+        raise DatasetError('no query has both a right match in other clothes and another person in the gallery')
     triple = Triple(protocol.query[found[0]], *(protocol.gallery[index] for index in found[1:]))
     return Choice(triple, _remark(np.concatenate(leads, axis=1), clearest > 0))
 

@@ -51,7 +51,7 @@ def fewest_valid(protocols: Iterable[Protocol]) -> dict[str, tuple[Protocol, Cou
 def empty_protocols(protocols: Iterable[Protocol]) -> dict[str, str]:
     """Explain each protocol without a valid query in a sentence, by protocol name."""
     return {
-        name: f'{name}: no query has a right answer: {reason_text(reasons) or NO_QUERIES}'
+        name: f'{name}: no query has a right match: {reason_text(reasons) or NO_QUERIES}'
         for name, (protocol, reasons) in fewest_valid(protocols).items()
         if reasons.total() == len(protocol.query)
     }

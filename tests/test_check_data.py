@@ -46,7 +46,7 @@ def test_a_sound_data_set_passes(root, check):
         '| gallery | persons | 1 |  |  |',
         '| gallery | outfits | 2 |  |  |',
         '',
-        '| protocol | valid queries | why the others have no right answer |',
+        '| protocol | valid queries | why the others have no right match |',
         '|---|---|---|',
         '| general | 2 / 2 |  |',
         '| cc | 2 / 2 |  |',

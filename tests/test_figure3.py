@@ -80,7 +80,7 @@ def test_the_choice_is_that_of_a_slow_obvious_version():
 
 def test_a_data_set_in_which_nobody_changes_is_refused():
     same = Protocol('cc', 'cc', QUERY[:1], GALLERY[:2])
-    with pytest.raises(DatasetError, match='right answer in other clothes'):
+    with pytest.raises(DatasetError, match='right match in other clothes'):
         find_triple(same, features([0, 0]), features([0, 0]))
 
 

@@ -185,5 +185,5 @@ def test_a_check_without_a_release_or_data_is_refused(model, tmp_path, capsys):
     errors = capsys.readouterr().err
     assert 'nowhere' in errors and 'has no config.json to write to' in errors
     lonely = [replace(one, camid=0) for one in make_records([(0, 0, 0), (1, 1, 1)])]
-    with pytest.raises(ValueError, match='no test image has a right answer'):
+    with pytest.raises(ValueError, match='no test image has a right match'):
         compare_embeddings(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), lonely)

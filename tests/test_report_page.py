@@ -238,7 +238,7 @@ def test_a_protocol_without_valid_queries_is_explained(measured, tmp_path):
     alone = replace(alone, query=protocols[1].query[:1])
     write_html(tmp_path / 'report.html', {**report, 'protocols': []}, [alone], records, embeddings)
     text = (tmp_path / 'report.html').read_text()
-    assert 'No query has a right answer in the gallery: the gallery does not show the person (1).' in text
+    assert 'No query has a right match in the gallery: the gallery does not show the person (1).' in text
     write_html(tmp_path / 'report.html', {**report, 'protocols': []}, [replace(alone, query=())], records, embeddings)
     assert 'in the gallery: there are no queries.' in (tmp_path / 'report.html').read_text()
 

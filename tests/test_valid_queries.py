@@ -47,7 +47,7 @@ def test_one_camera_for_everybody_is_told_by_both_commands(root, capsys, no_mask
     assert measure(root) == 2
     error = capsys.readouterr().err
     for mode in ('general', 'cc', 'sc'):
-        reason = f'{mode}: no query has a right answer: {SAME_CAMERA} (4)'
+        reason = f'{mode}: no query has a right match: {SAME_CAMERA} (4)'
         assert f'| {mode} | 0 / 4 | {SAME_CAMERA} (4) |' in printed and reason in printed and reason in error
 
 
@@ -81,7 +81,7 @@ def test_a_protocol_without_a_valid_query_beside_others_is_a_remark(root, tmp_pa
     for split in ('query', 'gallery', 'parsing/query', 'parsing/gallery'):
         for outfit in (root / split).glob('*/1'):
             shutil.rmtree(outfit)
-    reason = 'cc: no query has a right answer: other cameras show the person in the same outfit only (2)'
+    reason = 'cc: no query has a right match: other cameras show the person in the same outfit only (2)'
     assert check_data(['--root', str(root), '--workers', '0']) == 0
     assert '| cc | 0 / 2 | other cameras show the person in the same outfit only (2) |' in capsys.readouterr().out
     assert measure(root, '--output', str(tmp_path / 'out')) == 0
@@ -106,7 +106,7 @@ def test_of_repeated_draws_the_one_with_the_fewest_valid_queries_counts():
     query, gallery = (record(1, 0, 10),), (record(1, 1, 11), record(2, 1, 20))
     draws = [Protocol('cc-single', 'cc', query, (one,), trial) for trial, one in enumerate(gallery)]
     assert fewest_valid(draws) == {'cc-single': (draws[1], {STRANGER: 1})}
-    assert empty_protocols(draws) == {'cc-single': f'cc-single: no query has a right answer: {STRANGER} (1)'}
+    assert empty_protocols(draws) == {'cc-single': f'cc-single: no query has a right match: {STRANGER} (1)'}
     assert empty_protocols([Protocol('sc', 'sc', (), gallery)]) == {
-        'sc': 'sc: no query has a right answer: there are no queries'
+        'sc': 'sc: no query has a right match: there are no queries'
     }

@@ -105,7 +105,7 @@ def _rank_twice(
     right = [_right(one) for one in (before, after)]
     if all(right):
         were, are = (', '.join(ranks) for ranks in right)
-        text += f' The right answers were at **{were}**; with the change they are at **{are}**.'
+        text += f' The right matches were at **{were}**; with the change they are at **{are}**.'
     told = report_skipped(skipped + result.skipped, len(files) + len(skipped))
     return '\n\n'.join([text, *told]), _views(before), _views(after), _rows(before, after)
 
