@@ -9,11 +9,14 @@ import torch
 from gradio.utils import get_upload_folder
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
+from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.labels import LABELS
 from ifd_zoo.page.models import Models
 from ifd_zoo.page.session import Sessions
 
 IFD, BASELINE = 'ifd_resnet10t', 'ifd_baseline_resnet10t'
+QUERIES = sorted((EXAMPLES / 'query').glob('*.jpg'))
+GALLERY = sorted((EXAMPLES / 'gallery').glob('*.jpg'))
 
 
 class HalvesParser:

@@ -49,14 +49,14 @@ def test_the_page_opens_with_the_query_on_which_the_models_differ_most(known):
     assert answers.average_precision([1, 3]) == pytest.approx((1 + 2 / 3) / 2)
 
 
-def test_what_is_seen_first_marks_each_answer_and_tells_all_right_ranks(known):
+def test_the_example_marks_each_answer_and_names_all_right_ranks(known):
     query, drawn = answers.most_different_query(known), example_result.draw(known)
     rows = drawn.split('<ol>')[1:]
     for row, ranking in zip(rows, known.rankings[query], strict=True):
-        told = re.findall(r'<li class="(\w+)">.*?alt="Rank (\d+), (\w+).*?<span[^>]*>(\d+) (.)</span>', row, re.DOTALL)
+        found = re.findall(r'<li class="(\w+)">.*?alt="Rank (\d+), (\w+).*?<span[^>]*>(\d+) (.)</span>', row, re.DOTALL)
         expected = [str(said) for said in answers.marks(query, ranking)][: example_result.SHOWN]
-        assert [said for said, *_ in told] == [said for _, _, said, *_ in told] == expected
-        assert [said == 'right' for said, *_ in told] == [sign == '\u2713' for *_, sign in told]
+        assert [said for said, *_ in found] == [said for _, _, said, *_ in found] == expected
+        assert [said == 'right' for said, *_ in found] == [sign == '\u2713' for *_, sign in found]
     says = re.sub(r'<[^>]+>', '', drawn[drawn.index('first-says') :])
     for ranking in known.rankings[query]:
         assert ', '.join(map(str, answers.right_ranks(query, ranking))) in says

@@ -57,7 +57,7 @@ def test_a_click_takes_the_crop_and_there_are_no_others():
         choose(crops, 2)
 
 
-def test_a_gallery_takes_everybody_and_sets_photos_of_nobody_aside_with_a_word(models, folder):
+def test_a_gallery_takes_everybody_and_leaves_out_photos_of_nobody_with_a_message(models, folder):
     photos = items(given(folder, 'two', SMALL, LARGE), given(folder, 'nobody'))
     paths, people, said = crop_uploads(models, Sessions(), True, True, True, photos)
     assert [Path(path).name for path in paths] == ['two.jpg', 'two (2).jpg'] and not people['visible']
@@ -80,12 +80,12 @@ def test_photos_as_upright_as_crops_are_taken_as_they_come(models, folder):
     assert crop_uploads(models, Sessions(), False, False, True, photo)[0] == gr.skip()
 
 
-def test_a_gallery_of_crops_is_told_by_its_headers(models, folder, monkeypatch):
+def test_a_gallery_of_crops_is_recognised_by_the_headers_of_its_files(models, folder, monkeypatch):
     photo, turned = given(folder, 'a', (20, 60, 40, 120), size=(60, 130)), folder / 'disk' / 'turned.jpg'
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     scene(SMALL).rotate(90, expand=True).save(turned, exif=exif, quality=95)  # stored upright, shown 320 x 240
-    monkeypatch.setattr('ifd_zoo.page.models.load_image', lambda *told: pytest.fail('pixels are decoded'))
+    monkeypatch.setattr('ifd_zoo.page.models.load_image', lambda *_: pytest.fail('pixels are decoded'))
     assert crop_uploads(models, Sessions(), True, True, True, items(photo))[0] == gr.skip()
     monkeypatch.undo()
     path, *_ = crop_uploads(models, Sessions(), False, False, True, upload(folder, turned))

@@ -10,13 +10,11 @@ from gradio import processing_utils
 from gradio.components.api_component import Api
 from gradio.data_classes import ListFiles
 
-from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page import site
 from ifd_zoo.page.guard.inputs import check_values
 from ifd_zoo.page.guard.rate_limit import PLACES, network
-from tests.page import BASELINE, IFD, items, make_shared, upload, uploads_folder
+from tests.page import BASELINE, IFD, QUERIES, items, make_shared, upload, uploads_folder
 
-QUERY = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]
 NUMBERS = (1e308, float('nan'), float('inf'), -1, 10**400, True, 0.5)
 DEEP = json.loads('[' * 300 + ']' * 300)
 WRONG = (*NUMBERS, 'x' * 5000, 'x', [], {}, [None], [5], [{}], [[]], DEEP, {'path': None}, {'x': DEEP})
@@ -24,12 +22,6 @@ WRONG = (*NUMBERS, 'x' * 5000, 'x', [], {}, [None], [5], [{}], [[]], DEEP, {'pat
 
 @pytest.fixture(scope='module')
 def demo():
-    return site.build_demo(*make_shared())
-
-
-@pytest.fixture
-def empty():
-    """A page whose queue is empty."""
     return site.build_demo(*make_shared())
 
 
@@ -46,7 +38,7 @@ def inputs_of(demo):
 
 
 def takes(component, value):
-    """Whether that is a value of the component's kind, said once more and in another way."""
+    """Whether that is a value of the component's kind: a slow and plain version of the rules."""
     kind = type(component)
     text = isinstance(value, str) and len(value) < 4097
     if kind is gr.Slider:
@@ -71,7 +63,7 @@ def test_each_input_of_each_event_takes_values_of_its_kind_and_refuses_others(de
     for component in inputs_of(demo):
         for value in WRONG:
             if type(component) is gr.Image and value in ({}, {'x': DEEP}, {'path': None}):
-                continue  # no photo at all, which is told apart below
+                continue  # no photo at all, which other tests refuse
             if takes(component, value):
                 check_values([component], [value])
                 right += 1
@@ -83,7 +75,7 @@ def test_each_input_of_each_event_takes_values_of_its_kind_and_refuses_others(de
     assert right > 30 and wrong > 500
 
 
-def test_a_value_too_few_is_told(demo):
+def test_a_value_too_few_is_refused(demo):
     event = next(one for one in demo.fns.values() if one.api_name == 'compare')
     with pytest.raises(gr.Error, match='This takes 5 values, but got 4'):
         check_values(event.inputs, [None] * 4)
@@ -91,7 +83,8 @@ def test_a_value_too_few_is_told(demo):
 
 PATHS = (
     'http://example.org/a.jpg', 'https://example.org/a.jpg', 'HTTP://example.org/', 'file:///etc/passwd', '/etc/passwd',
-    '/proc/self/mem', '~nobody/x', '~', 'x' * 300, '/' + 'x' * 300, 'a\0b', '', None, 5, [], str(QUERY), '../a.jpg',
+    '/proc/self/mem', '~nobody/x', '~', 'x' * 300, '/' + 'x' * 300, 'a\0b', '', None, 5, [], '../a.jpg',
+    str(QUERIES[0]),
 )
 
 
@@ -112,14 +105,14 @@ def test_no_event_takes_a_file_that_is_not_an_upload_and_none_is_fetched(path, d
 
 def test_folders_links_and_files_that_are_gone_are_no_uploads(demo, uploads):
     photo = next(part for part in inputs_of(demo) if isinstance(part, gr.Image))
-    (uploads / 'link.jpg').symlink_to(QUERY)
+    (uploads / 'link.jpg').symlink_to(QUERIES[0])
     for path in (uploads, uploads / 'link.jpg', uploads / 'gone.jpg', uploads / '../../a.jpg'):
         with pytest.raises(gr.Error, match='not uploaded to this page, or has been deleted'):
             check_values([photo], [{'path': str(path)}])
 
 
-def test_uploads_pass_the_door_with_what_gradio_knows_of_them_only(demo, uploads):
-    file = upload(uploads, QUERY) | {'unknown': DEEP}
+def test_uploads_pass_with_the_fields_that_gradio_knows_only(demo, uploads):
+    file = upload(uploads, QUERIES[0]) | {'unknown': DEEP}
     known = ListFiles.model_validate([file]).model_dump()[0]
     assert known['path'] == file['path'] and known['orig_name'] == file['orig_name'] and 'unknown' not in known
     sent = {gr.Gallery: items(file), gr.File: [file], Api: [file], gr.Image: file, gr.ImageEditor: {'background': file}}
@@ -138,38 +131,31 @@ def test_uploads_pass_the_door_with_what_gradio_knows_of_them_only(demo, uploads
 def join(demo, address, number=None):
     """What the queue of the page answers to one more event of a client of that address."""
     event = next(one for one in demo.fns.values() if one.api_name == 'rank')
-    body = SimpleNamespace(
-        fn_index=event._id if number is None else number, session_hash=None, data=[], request=None, event_id=None
-    )
+    number = event._id if number is None else number
+    body = SimpleNamespace(fn_index=number, session_hash=None, data=[], request=None, event_id=None)
     return demo._queue.push(body=body, request=SimpleNamespace(client=(address, 1)), username=None)
 
 
-def test_one_address_cannot_take_all_places_of_the_queue(empty):
-    async def fill():
-        mine = await asyncio.gather(*(join(empty, '192.0.2.1') for _ in range(40)))
-        return mine, await asyncio.gather(*(join(empty, '192.0.2.2') for _ in range(8)))
+def test_one_address_cannot_take_all_places_of_the_queue():
+    demo = site.build_demo(*make_shared())
 
-    mine, others = asyncio.run(fill())
+    async def fill():
+        mine = await asyncio.gather(*(join(demo, '2001:db8::1') for _ in range(40)))
+        others = await asyncio.gather(*(join(demo, '192.0.2.2') for _ in range(8)))
+        refused = await join(demo, '2001:db8::2')  # of the same network
+        demo._queue.event_queue_per_concurrency_id['search'].queue.pop(0)
+        return mine, others, refused, await join(demo, '2001:db8::1')
+
+    mine, others, refused, again = asyncio.run(fill())
     assert sum(taken for taken, *_ in mine) == PLACES and all(taken for taken, *_ in others)
-
-
-def test_who_has_taken_too_many_places_is_told_and_may_come_again(empty):
-    async def fill():
-        for _ in range(PLACES):
-            await join(empty, '2001:db8::1')
-        refused = await join(empty, '2001:db8::2')  # of the same network
-        empty._queue.event_queue_per_concurrency_id['search'].queue.pop()
-        return refused, await join(empty, '2001:db8::1')
-
-    (taken, told, state), again = asyncio.run(fill())
-    assert not taken and state == 'queue_full' and told == '24 requests from your address are queued; wait for one.'
+    assert refused == (False, '24 requests from your address are queued; wait for one.', 'queue_full')
     assert again[0]
 
 
 @pytest.mark.parametrize('number', [-1, 9999])
-def test_an_event_that_there_is_not_is_refused(number, demo):
-    taken, told, state = asyncio.run(join(demo, '192.0.2.1', number))
-    assert (taken, state) == (False, 'error') and 'no such event' in told
+def test_an_event_that_does_not_exist_is_refused(number, demo):
+    taken, message, state = asyncio.run(join(demo, '192.0.2.1', number))
+    assert (taken, state) == (False, 'error') and 'no such event' in message
 
 
 def test_addresses_are_counted_by_network():

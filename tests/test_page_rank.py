@@ -12,20 +12,15 @@ import pytest
 
 from ifd_zoo.common.choices import FAST_MODEL
 from ifd_zoo.explain.overlays import VIEWS
-from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page.guard.upload_retention import UploadRetention
-from ifd_zoo.page.site import build_demo
 from ifd_zoo.page.tabs import change, masks
 from ifd_zoo.page.tabs import rank_tab as page
 from ifd_zoo.page.tabs.rank_layout import RESULTS
 from ifd_zoo.page.tabs.rank_state import ABOVE, BELOW, MAX_SHOWN, OFF, DisplayOptions
 from ifd_zoo.page.tabs.rank_views import offer_threshold
 from ifd_zoo.uploads import collect_folder
-from tests.page import BASELINE, IFD, items, make_shared, upload, uploads_folder
+from tests.page import BASELINE, GALLERY, IFD, QUERIES, items, make_shared, upload, uploads_folder
 from tests.zips import write_zip
-
-QUERIES = sorted((EXAMPLES / 'query').glob('*.jpg'))
-GALLERY = sorted((EXAMPLES / 'gallery').glob('*.jpg'))
 
 
 @pytest.fixture(scope='module')
@@ -48,6 +43,17 @@ def some(uploads, count=4):
     return items(*(upload(uploads, path) for path in GALLERY[:count]))
 
 
+@pytest.fixture
+def query(uploads):
+    return items(upload(uploads, QUERIES[0]))
+
+
+def zipped(uploads, **more):
+    """A ZIP of three photos, as gradio hands it over, under a name of its own: what is unpacked is cached."""
+    path = write_zip(uploads / 'a.zip', {path.name: path.read_bytes() for path in GALLERY[:3]} | more)
+    return [{'path': str(path), 'orig_name': f'{uploads.name}.zip'}]
+
+
 def unpacked(uploads):
     return {path for path in uploads.glob('gallery_*/*') if path.is_file()}
 
@@ -64,28 +70,25 @@ def test_several_queries_are_ranked_and_one_is_chosen_to_look_at(shared, uploads
 
 
 @pytest.mark.parametrize('view', VIEWS)
-def test_every_view_of_a_ranking_can_be_shown(shared, uploads, view):
-    (ranking,) = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads, 2))['ranking']
+def test_every_view_of_a_ranking_can_be_shown(shared, uploads, query, view):
+    (ranking,) = rank(shared, query, some(uploads, 2))['ranking']
     _, pictures, *_ = page.redraw(*shared, [ranking], 0, view, 0.7, 2, 0.0)
     assert len(pictures) == 2
     assert len(ranking.heatmaps) == (2 if view == 'Grad-CAM' else 0)
 
 
-def test_a_zip_is_a_gallery_and_its_files_go_with_the_uploads(shared, uploads, monkeypatch):
-    path = write_zip(uploads / 'a.zip', {path.name: path.read_bytes() for path in GALLERY[:3]} | {'x.jpg': b'none'})
-    archive = {'path': str(path), 'orig_name': 'photos.zip'}
+def test_a_zip_is_a_gallery_and_its_files_go_with_the_uploads(shared, uploads, query, monkeypatch):
     keeping = Mock()
     monkeypatch.setattr(shared.sessions, 'keeping', keeping)
-    found = rank(shared, items(upload(uploads, QUERIES[0])), None, [archive])
+    found = rank(shared, query, None, zipped(uploads, **{'x.jpg': b'none'}))
     assert 'Ranked 3 photos' in found['status'] and 'Skipped 1 of 4' in found['status']
     given = {Path(path) for call in keeping.give.call_args_list for path in call.args[1]}
     assert given == {Path(found['csv']), Path(found['zip']), *(file.path for file in found['ranking'][0].files)}
     assert given >= unpacked(uploads) != set()
 
 
-def test_a_zip_is_unpacked_once_as_long_as_its_files_are_there(shared, uploads):
-    path = write_zip(uploads / 'b.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
-    query, archive = items(upload(uploads, QUERIES[0])), [{'path': str(path), 'orig_name': 'photos.zip'}]
+def test_a_zip_is_unpacked_once_as_long_as_its_files_are_there(shared, uploads, query):
+    archive = zipped(uploads)
     first, second = (rank(shared, query, None, archive) for _ in range(2))
     assert second['ranking'][0].files == first['ranking'][0].files and len(unpacked(uploads)) == 3
     Path(first['ranking'][0].files[0].path).unlink()
@@ -94,8 +97,7 @@ def test_a_zip_is_unpacked_once_as_long_as_its_files_are_there(shared, uploads):
 
 
 def test_nothing_is_unpacked_for_a_model_that_is_not_there(shared, uploads):
-    path = write_zip(uploads / 'c.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
-    photo, places = upload(uploads, QUERIES[0]), (None, [{'path': str(path), 'orig_name': 'photos.zip'}], False)
+    photo, places = upload(uploads, QUERIES[0]), (None, zipped(uploads), False)
     parsed, edit = masks.to_editor(*shared, photo)[1], (['upper'], '#ff0000', 'plain', '#ff0000', 0.05, False)
     asked = [
         lambda: rank(shared, items(photo), *places, model='gone'),
@@ -109,10 +111,9 @@ def test_nothing_is_unpacked_for_a_model_that_is_not_there(shared, uploads):
     assert list(uploads.glob('gallery_*')) == []
 
 
-def test_nothing_is_written_where_there_is_no_room(uploads, monkeypatch):
+def test_nothing_is_written_where_there_is_no_room(uploads, query, monkeypatch):
     shared = make_shared(keeping=UploadRetention(uploads, 3600, most_bytes=10_000_000))
-    path = write_zip(uploads / 'd.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
-    query, archive = items(upload(uploads, QUERIES[0])), [{'path': str(path), 'orig_name': 'photos.zip'}]
+    archive = zipped(uploads)
     assert 'Ranked 3 photos' in rank(shared, query, None, archive)['status']
     (uploads / 'of another').write_bytes(bytes(10_000_000))
     monkeypatch.setattr(shared.sessions.keeping, '_measured', 0)
@@ -123,30 +124,26 @@ def test_nothing_is_written_where_there_is_no_room(uploads, monkeypatch):
     assert {path.name for path in set(uploads.rglob('*')) - before} <= {path.name for path in GALLERY}
 
 
-@pytest.mark.parametrize('moment', ['reading the gallery', 'waiting for the model'])
-def test_cancel_is_heard_before_the_search_begins(uploads, monkeypatch, moment):
-    shared = make_shared()
-    query, gallery = items(upload(uploads, QUERIES[0])), some(uploads)
-    place, name = (page, 'take_gallery') if moment == 'reading the gallery' else (shared.models, 'get')
-    then = getattr(place, name)
-    monkeypatch.setattr(place, name, lambda *values: shared.sessions.stops.ask('') or then(*values))
-    with pytest.raises(gr.Error, match='Stopped'):
-        rank(shared, query, gallery)
-    monkeypatch.undo()
-    monkeypatch.setenv('GRADIO_TEMP_DIR', str(uploads))
+@pytest.mark.parametrize('step', ['begin', 'take_gallery', 'get'])
+def test_cancel_works_at_each_step_before_the_first_photo_and_the_next_search_works(uploads, query, monkeypatch, step):
+    shared, gallery = make_shared(), some(uploads)
+    place = {'begin': shared.sessions, 'take_gallery': page, 'get': shared.models}[step]
+    take_step = getattr(place, step)
+
+    def press_cancel(*values):
+        found = take_step(*values)
+        shared.sessions.stops.ask('')
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, step, press_cancel)
+        with pytest.raises(gr.Error, match='Stopped'):
+            rank(shared, query, gallery)
     assert 'Ranked 4 photos' in rank(shared, query, gallery)['status']
 
 
-def test_a_folder_of_the_start_is_searched_when_it_is_asked_for(uploads):
-    shared = make_shared(folder=collect_folder(EXAMPLES / 'gallery'))
-    query = items(upload(uploads, QUERIES[0]))
-    assert f'Ranked {len(GALLERY)} photos' in rank(shared, query, None, use_folder=True)['status']
-    with pytest.raises(gr.Error, match='gallery is empty'):
-        rank(shared, query, None)
-
-
-def test_a_part_of_the_gallery_is_searched_by_person_camera_and_time(shared, uploads):
-    query, gallery = items(upload(uploads, QUERIES[0])), some(uploads, 20)
+def test_a_part_of_the_gallery_is_searched_by_person_camera_and_time(shared, uploads, query):
+    gallery = some(uploads, 20)
     person, camera = QUERIES[0].name.split('_')[1], GALLERY[0].stem[-1]
     for part, fits in (
         ({'persons': f'0{person[1:]}, 7'}, lambda name: name.startswith(f'{person}_')),
@@ -163,13 +160,14 @@ def test_a_part_of_the_gallery_is_searched_by_person_camera_and_time(shared, upl
             rank(shared, query, gallery, **part)
 
 
-def test_photos_of_the_folder_that_change_after_the_start_are_skipped_or_looked_at_again(uploads):
+def test_photos_of_the_folder_that_change_after_the_start_are_skipped_or_looked_at_again(uploads, query):
     folder = uploads / 'photos'
     folder.mkdir()
     deleted, damaged, exchanged, *_ = [Path(shutil.copy(path, folder)) for path in GALLERY[:5]]
     shared = make_shared(folder=collect_folder(folder))
     shared.models.use_index(shared.sessions.folder.files, uploads / 'index')
-    query = items(upload(uploads, QUERIES[0]))
+    with pytest.raises(gr.Error, match='gallery is empty'):
+        rank(shared, query, None)
     before = rank(shared, query, None, use_folder=True, view='photo')
     assert 'Ranked 5 photos' in before['status'] and before['table'][0][2] != '1.0000'
     deleted.unlink()
@@ -184,8 +182,8 @@ def test_photos_of_the_folder_that_change_after_the_start_are_skipped_or_looked_
     assert {deleted.name, damaged.name}.isdisjoint(row[1] for row in after['table'])
 
 
-def test_names_with_labels_are_marked_right_or_wrong(shared, uploads):
-    found = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads, 20), top_k=MAX_SHOWN)
+def test_names_with_labels_are_marked_right_or_wrong(shared, uploads, query):
+    found = rank(shared, query, some(uploads, 20), top_k=MAX_SHOWN)
     person = QUERIES[0].name.split('_')[1]
     for _, name, _, _, said, _ in found['table']:
         assert said == ('\u2713 right' if name.startswith(f'{person}_') else '\u2717 wrong')
@@ -194,14 +192,8 @@ def test_names_with_labels_are_marked_right_or_wrong(shared, uploads):
     assert sum('right' in caption for _, caption in found['matches']) == 3
 
 
-def test_names_without_labels_are_not_marked(shared, uploads):
-    gallery = items(upload(uploads, GALLERY[0], 'holiday.jpg'))
-    found = rank(shared, items(upload(uploads, QUERIES[0])), gallery)
-    assert found['table'][0][4] == '' and 'right' not in found['summary'] and IFD in found['summary']
-
-
-def test_the_threshold_divides_the_ranking(shared, uploads):
-    found = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads, 6))
+def test_the_threshold_divides_the_ranking(shared, uploads, query):
+    found = rank(shared, query, some(uploads, 6))
     third, fourth = (one.similarity for one in found['ranking'][0].queries[0].ranking[2:4])
     rows = page.redraw(*shared, found['ranking'], 0, 'photo', 0.5, 6, (third + fourth) / 2)
     assert [row[3] for row in rows[3]] == [ABOVE] * 3 + [BELOW] * 3
@@ -209,8 +201,8 @@ def test_the_threshold_divides_the_ranking(shared, uploads):
     assert ['below the threshold' in caption for _, caption in rows[1]] == [False] * 3 + [True] * 3
 
 
-def test_a_match_opens_beside_its_query(shared, uploads):
-    rankings = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads))['ranking']
+def test_a_match_opens_beside_its_query(shared, uploads, query):
+    rankings = rank(shared, query, some(uploads))['ranking']
     place, shown, text, bars = page.show_pair(*shared, rankings, 0, 1, 0, 'photo', 0.5, 3, 0.0)
     match = rankings[0].queries[0].ranking[1]
     assert place.visible and shown.label.endswith(match.name)
@@ -221,46 +213,26 @@ def test_a_match_opens_beside_its_query(shared, uploads):
         page.show_pair(*shared, rankings, 0, 99, 0, 'photo', 0.5, 3, 0.0)
     with pytest.raises(gr.Error, match='rank again'):
         page.show_pair(*shared, rankings, 1, 0, 0, 'photo', 0.5, 3, 0.0)
-    for query in (1, -1, 'x'):
+    for place in (1, -1, 'x'):
         with pytest.raises(gr.Error, match='That query is not in this ranking'):
-            page.redraw(*shared, rankings, query, 'photo', 0.5, 3, 0.0)
+            page.redraw(*shared, rankings, place, 'photo', 0.5, 3, 0.0)
 
 
-def test_the_zip_of_the_results_has_the_table_and_the_pictures(shared, uploads):
-    found = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads), top_k=2)
-    with zipfile.ZipFile(found['zip']) as archive:
-        assert archive.namelist() == ['ranking.csv', 'match_01.jpg', 'match_02.jpg']
-    with open(found['csv'], newline='', encoding='utf-8') as file:
-        rows = list(csv.reader(file))
-    assert rows[0] == ['rank', 'file', 'similarity', 'threshold', 'label', 'model'] and len(rows) == 5
-
-
-def test_a_name_that_a_spreadsheet_would_run_is_text_in_the_table(shared, uploads):
+def test_a_name_that_a_spreadsheet_would_run_is_text_in_the_table(shared, uploads, query):
     names = ['=1+1.jpg', '+a.jpg', '-a.jpg', '@a.jpg', 'plain.jpg']
     gallery = [upload(uploads, path, name) for path, name in zip(GALLERY, names, strict=False)]
-    found = rank(shared, items(upload(uploads, QUERIES[0])), items(*gallery))
+    found = rank(shared, query, items(*gallery))
     with zipfile.ZipFile(found['zip']) as archive:
         written = archive.read('ranking.csv')
     assert written == Path(found['csv']).read_bytes()
     rows = list(csv.reader(written.decode().splitlines()))[1:]
     assert {row[1] for row in rows} == {"'=1+1.jpg", "'+a.jpg", "'-a.jpg", "'@a.jpg", 'plain.jpg'}
     assert {row[1] for row in found['table']} == set(names)
+    assert {row[4] for row in found['table']} == {''} and 'right' not in found['summary'], 'names have no labels'
 
 
-def test_tables_of_file_names_are_not_copied_as_they_are(shared):
-    tables = [block for block in build_demo(*shared).blocks.values() if isinstance(block, gr.Dataframe)]
-    named = [table for table in tables if 'File' in table.headers]
-    assert len(named) == 2 and all(table.buttons == ['fullscreen'] for table in named)
-
-
-def test_a_model_without_attention_says_so_and_has_no_masked_input(shared, uploads):
-    found = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads), model=BASELINE)
-    assert 'no attention stream' in found['status']
-    assert [caption for _, caption in found['seen']] == ['photo', 'clothing']
-
-
-def test_a_model_without_masks_is_suggested_for_a_large_gallery_if_there_is_one(shared, uploads, monkeypatch):
-    query, gallery = items(upload(uploads, QUERIES[0])), some(uploads)
+def test_a_model_without_masks_is_suggested_for_a_large_gallery_if_there_is_one(shared, uploads, query, monkeypatch):
+    gallery = some(uploads)
 
     def suggested(**given):
         return FAST_MODEL in rank(shared, query, gallery, **given)['status']
@@ -273,10 +245,12 @@ def test_a_model_without_masks_is_suggested_for_a_large_gallery_if_there_is_one(
     assert not suggested()
 
 
-def test_two_models_rank_the_same_photos_and_each_result_says_whose_it_is(shared, uploads):
-    query, gallery = items(upload(uploads, QUERIES[0])), some(uploads)
+def test_two_models_rank_the_same_photos_and_each_result_says_whose_it_is(shared, uploads, query):
+    gallery = some(uploads)
     found = rank(shared, query, gallery, beside=BASELINE, view='photo')
     alone = rank(shared, query, gallery, model=BASELINE, view='photo')
+    assert 'no attention stream' in alone['status']
+    assert [caption for _, caption in alone['seen']] == ['photo', 'clothing']
     assert IFD in found['status'] and BASELINE in found['status']
     assert found['summary'].startswith(f'`{IFD}`') and found['other_summary'].startswith(f'`{BASELINE}`')
     assert [row[-1] for row in found['table']] == [IFD] * 4 + [BASELINE] * 4
@@ -288,8 +262,8 @@ def test_two_models_rank_the_same_photos_and_each_result_says_whose_it_is(shared
     assert len(rank(shared, query, gallery, beside=IFD)['ranking']) == 1
 
 
-def test_there_is_no_threshold_until_it_is_opened_and_then_few_strangers_reach_it(shared, uploads):
-    found = rank(shared, items(upload(uploads, QUERIES[0])), some(uploads), threshold=OFF)
+def test_there_is_no_threshold_until_it_is_opened_and_then_few_wrong_pairs_reach_it(shared, uploads, query):
+    found = rank(shared, query, some(uploads), threshold=OFF)
     assert {row[3] for row in found['table']} == {''} and 'similarity' not in found['summary']
     assert not any('threshold' in caption for _, caption in found['matches'])
     value, text = offer_threshold(shared.models, found['ranking'])
@@ -298,8 +272,7 @@ def test_there_is_no_threshold_until_it_is_opened_and_then_few_strangers_reach_i
     assert offer_threshold(shared.models, None)[0] == OFF
 
 
-def test_what_is_missing_or_wrong_is_told(shared, uploads):
-    query = items(upload(uploads, QUERIES[0]))
+def test_what_is_missing_or_wrong_is_named(shared, uploads, query):
     for arguments, options, message in (
         ((None, some(uploads)), {}, 'no query photo'),
         ((query, None), {}, 'gallery is empty'),

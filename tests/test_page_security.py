@@ -92,7 +92,7 @@ def test_a_space_is_shown_in_a_frame_of_the_hub_and_other_pages_in_none(in_space
     assert headers['x-content-type-options'] == 'nosniff'
 
 
-def test_loopback_is_told_from_other_addresses():
+def test_loopback_is_distinguished_from_other_addresses():
     assert all(map(is_loopback, ('127.0.0.1', '127.1.2.3', '::1', 'localhost')))
     assert not any(map(is_loopback, ('0.0.0.0', '::', '10.0.0.1', 'example.org', '')))
 
@@ -143,12 +143,12 @@ def test_after_some_wrong_passwords_even_the_right_one_has_to_wait(path, page, c
     assert guess(page, 'right') == [200]
 
 
-def test_who_knows_the_password_begins_anew(page):
+def test_a_right_password_clears_the_count_of_wrong_ones(page):
     for _ in range(4):
         assert guess(page, times=TRIES - 1) == [400] * (TRIES - 1) and guess(page, 'right') == [200]
 
 
-def test_many_addresses_that_guess_together_are_braked_too_and_not_remembered_for_ever(page, clock):
+def test_many_addresses_that_guess_together_are_refused_too_and_forgotten_after_the_pause(page, clock):
     answers = sum((guess(page, client=f'192.0.2.{number}') for number in range(ALL_TRIES + 10)), [])
     assert answers == [400] * ALL_TRIES + [429] * 10
     clock.now = PAUSE

@@ -1,7 +1,6 @@
 """The other tabs without a browser: clothes are changed, masks corrected, models compared and loaded."""
 
 import re
-from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -13,7 +12,6 @@ from PIL import Image
 
 import app
 from ifd_zoo.common.recent import Recent
-from ifd_zoo.gallery import EXAMPLES, example_photos
 from ifd_zoo.hub import LoadError, save_release
 from ifd_zoo.hub.listing import catalogue
 from ifd_zoo.labels import LABELS
@@ -24,15 +22,19 @@ from ifd_zoo.page.opening.answers import example_triples, right_ranks
 from ifd_zoo.page.tabs import change, compare, mask_editor, masks, models_tab, rank_tab
 from ifd_zoo.page.tabs.edits import picked_colour
 from ifd_zoo.page.tabs.hiding import hide
-from tests.page import BASELINE, IFD, items, make_shared, upload, uploads_folder
+from tests.page import BASELINE, GALLERY, IFD, QUERIES, items, make_shared, upload, uploads_folder
 
-QUERY = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]
 PLAIN = (['upper'], '#102030', 'plain', '#ffffff', 0.05, False)
 
 
 @pytest.fixture(scope='module')
 def shared():
     return make_shared()
+
+
+@pytest.fixture(scope='module')
+def demo(shared):
+    return site.build_demo(*shared)
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def uploads(monkeypatch, tmp_path):
 
 @pytest.fixture
 def photo(uploads):
-    return upload(uploads, QUERY)
+    return upload(uploads, QUERIES[0])
 
 
 # Change clothes
@@ -50,17 +52,15 @@ def photo(uploads):
 
 def test_only_what_is_chosen_changes_its_colour(shared, photo):
     edited, found = change.recolour(*shared, photo, *PLAIN)
-    before, after = np.asarray(Image.open(QUERY).convert('RGB')), np.asarray(edited)
+    before, after = np.asarray(Image.open(QUERIES[0]).convert('RGB')), np.asarray(edited)
     moved = (before != after).any(-1)
     middle = before.shape[0] // 2
     assert moved[: middle - 8].mean() > 0.8 and not moved[middle + 8 :].any()
     assert found == 'Found: upper, lower.'
 
 
-def test_clothes_that_are_not_there_are_told_and_the_photo_stays(shared, photo):
     edited, found = change.recolour(*shared, photo, ['bag'], *PLAIN[1:])
-    assert np.array_equal(np.asarray(edited), np.asarray(Image.open(QUERY).convert('RGB')))
-    assert 'the photo shows no bag' in found
+    assert np.array_equal(np.asarray(edited), before) and 'the photo shows no bag' in found
 
 
 def test_patterns_and_swaps_are_drawn(shared, photo):
@@ -71,7 +71,7 @@ def test_patterns_and_swaps_are_drawn(shared, photo):
     assert (plain != striped).any() and (plain != swapped).any()
 
 
-def test_bad_edits_are_told(shared, photo, uploads):
+def test_bad_edits_are_refused(shared, photo):
     for values, message in (
         (([], *PLAIN[1:]), 'Choose what to change'),
         ((['upper'], 'blue', *PLAIN[2:]), 'a colour is #rrggbb'),
@@ -90,10 +90,6 @@ def test_colours_of_the_picker_are_read():
     assert picked_colour(f'rgb({"9" * 400},2,3)') == '#ff0203' and picked_colour('rgb(1.2.3,2,3)') == 'rgb(1.2.3,2,3)'
 
 
-def gallery_of(uploads):
-    return [upload(uploads, Path(path)) for path in example_photos('gallery')]
-
-
 def test_both_models_are_measured_over_the_examples(shared, photo, uploads):
     own, fixed, numbers, tops, bars = change.measure(*shared, photo, *PLAIN, [IFD, BASELINE], None, None, False)
     assert own.value.startswith('<svg') and fixed.value.startswith('<svg') and own.visible
@@ -103,8 +99,9 @@ def test_both_models_are_measured_over_the_examples(shared, photo, uploads):
     rows = tops.split('class="strip"')[1:]
     assert [IFD in row for row in rows] == [True, True, False, False]
     assert ['Before' in row for row in rows] == [True, False, True, False]
-    before = [row[1] for row in rank_tab.rank(
-        *shared, items(photo), items(*gallery_of(uploads)), None, False, IFD, 'photo', 0.5, 3, -1)[5]]
+    gallery = items(*(upload(uploads, path) for path in GALLERY))
+    ranking = rank_tab.rank(*shared, items(photo), gallery, None, False, IFD, 'photo', 0.5, 3, -1)
+    before = [row[1] for row in ranking[5]]
     assert re.findall(r'Rank \d+: ([\w.]+)', rows[0]) == before[: len(re.findall('<li', rows[0]))]
     assert f'right at ranks <b>{", ".join(map(str, right_ranks(photo["orig_name"], before)))}</b>' in rows[0]
     assert all(f'by **{value}** with `{name}`' in numbers for name, value in zip(
@@ -113,22 +110,17 @@ def test_both_models_are_measured_over_the_examples(shared, photo, uploads):
         change.measure(*shared, photo, *PLAIN, [], None, None, False)
 
 
-def cut_photo(uploads):
-    """A picture by its header, whose pixels are missing."""
-    cut = uploads / 'cut.jpg'
-    cut.write_bytes(QUERY.read_bytes()[:2000])
-    return {'path': str(cut), 'orig_name': 'cut.jpg'}
-
-
 def test_gallery_photos_that_cannot_be_used_are_named_and_not_counted(shared, photo, uploads):
-    (uploads / 'text.jpg').write_text('no picture')
-    text = {'path': str(uploads / 'text.jpg'), 'orig_name': 'text.jpg'}
-    gallery = items(*(upload(uploads, Path(path)) for path in example_photos('gallery')[:3]), cut_photo(uploads), text)
+    gallery = items(*(upload(uploads, path) for path in GALLERY[:3]))
+    # The second is a picture by its header, but its pixels are missing.
+    for name, content in (('text.jpg', b'no picture'), ('cut.jpg', QUERIES[0].read_bytes()[:2000])):
+        (uploads / name).write_bytes(content)
+        gallery += items({'path': str(uploads / name), 'orig_name': name})
     _, _, numbers, *_ = change.measure(*shared, photo, *PLAIN, [IFD], gallery, None, False)
     _, parsed = masks.to_editor(*shared, photo)
-    told, *_ = masks.rank_again(*shared, parsed, shared.models.parse(parsed.file)[1], IFD, gallery, None, False)
+    ranked, *_ = masks.rank_again(*shared, parsed, shared.models.parse(parsed.file)[1], IFD, gallery, None, False)
     assert 'Over 3 gallery photos' in numbers
-    for text in (numbers, told):
+    for text in (numbers, ranked):
         assert 'Skipped 2 of 5' in text and 'cut.jpg' in text and 'text.jpg' in text
 
 
@@ -141,14 +133,10 @@ def test_two_models_are_compared_on_three_photos(shared, uploads):
     assert all(' %' in bars and 'background' in bars for bars in evidence)
     assert f'`{IFD}`' in first and f'`{BASELINE}`' in second
     assert len(pictures) == len(others) == 3 and pictures[0][1] == 'anchor'
+    same = compare.compare(*shared, *files, IFD, IFD)
+    assert same[0] == same[2] == first
     with pytest.raises(gr.Error, match='no same person, other clothes yet'):
         compare.compare(*shared, files[0], None, files[2], IFD, BASELINE)
-
-
-def test_one_model_may_be_compared_with_itself(shared, uploads):
-    files = [upload(uploads, path) for path in example_triples()[0]]
-    first, _, second, *_ = compare.compare(*shared, *files, IFD, IFD)
-    assert first == second
 
 
 # Masks
@@ -160,7 +148,7 @@ def painted(layer):
 
 def test_a_mask_on_which_nothing_is_painted_is_the_parsers(shared, photo):
     editor, parsed = masks.to_editor(*shared, photo)
-    assert editor['background'].size == Image.open(QUERY).size
+    assert editor['background'].size == Image.open(QUERIES[0]).size
     assert (masks.corrected_map(*shared, parsed, editor) == shared.models.parse(parsed.file)[1]).all()
 
 
@@ -189,30 +177,30 @@ def test_a_part_of_the_photo_is_hidden_and_the_rest_stays(shared, photo):
         after = np.asarray(hide(before, label_map, part))
         assert (after[~hidden] == np.asarray(before)[~hidden]).all() and len(np.unique(after[hidden], axis=0)) == 1
         text, _, pictures, rows = masks.rank_hidden(*shared, part, parsed, BASELINE, None, None, False)
-        for told in (f'the **{part}** (', f'Hidden from `{BASELINE}`', 'right answers were at **'):
-            assert told in text
+        for said in (f'the **{part}** (', f'Hidden from `{BASELINE}`', 'right answers were at **'):
+            assert said in text
         drawn = np.asarray(pictures[0][0]).astype(int)
         assert abs(drawn[hidden] - after[hidden]).mean() < 6 and any(row[0] != '=' for row in rows)
     with pytest.raises(gr.Error, match='shows no face'):
         masks.rank_hidden(*shared, 'face', parsed, IFD, None, None, False)
     with pytest.raises(ValueError, match='nothing but background'):
         hide(before, np.zeros_like(label_map), 'background')
-    with pytest.raises(gr.Error, match='no mask to rank with'):
-        masks.rank_hidden(*shared, 'clothes', None, IFD, None, None, False)
 
 
 def test_masks_that_are_missing_are_refused(shared, photo):
-    with pytest.raises(gr.Error, match='no mask to rank with'):
-        masks.corrected_map(*shared, None, painted(Image.new('RGBA', (8, 8))))
-    with pytest.raises(gr.Error, match='no mask to rank with'):
-        masks.corrected_map(*shared, masks.to_editor(*shared, photo)[1], None)
-    with pytest.raises(gr.Error, match='no mask to rank with'):
-        masks.rank_again(*shared, None, None, IFD, None, None, False)
+    for ask, values in (
+        (masks.corrected_map, (None, painted(Image.new('RGBA', (8, 8))))),
+        (masks.corrected_map, (masks.to_editor(*shared, photo)[1], None)),
+        (masks.rank_again, (None, None, IFD, None, None, False)),
+        (masks.rank_hidden, ('clothes', None, IFD, None, None, False)),
+    ):
+        with pytest.raises(gr.Error, match='no mask to rank with'):
+            ask(*shared, *values)
     assert masks.to_editor(*shared, None) == (None, None)
 
 
-def test_an_editor_takes_its_own_pictures_and_nothing_larger_and_keeps_the_latest(shared):
-    editor = next(one for one in site.build_demo(*shared).blocks.values() if isinstance(one, gr.ImageEditor))
+def test_an_editor_takes_its_own_pictures_and_nothing_larger_and_keeps_the_latest(demo):
+    editor = next(one for one in demo.blocks.values() if isinstance(one, gr.ImageEditor))
     assert editor.accept_blobs._is_server_fn and isinstance(editor.blob_storage, Recent)
 
     def send(index, content, kind='layer'):
@@ -248,7 +236,7 @@ def test_another_model_is_loaded_and_listed(tmp_path, uploads):
     assert shared.models.names == [IFD, BASELINE, 'mine']
     own, other, beside = ([name for _, name in one['choices']] for one in models_tab.choices(shared.models, 2))
     assert own == other == shared.models.names and beside == ['', *own]
-    assert shared.models.get('mine').embed([QUERY]).shape == (1, 512)
+    assert shared.models.get('mine').embed([QUERIES[0]]).shape == (1, 512)
 
 
 def test_releases_in_folders_of_one_name_are_two_models(tmp_path):
@@ -281,7 +269,7 @@ def test_what_can_be_loaded_comes_first_and_the_rest_with_its_command(monkeypatc
     assert any(entry.where == 'bundled' for entry in entries)
 
 
-def test_a_failing_load_is_told_and_leaves_the_others_working(tmp_path):
+def test_a_load_that_fails_leaves_the_others_working(tmp_path):
     shared = make_shared()
     (tmp_path / 'broken').mkdir()
     (tmp_path / 'broken' / 'config.json').write_text('{')
@@ -289,21 +277,21 @@ def test_a_failing_load_is_told_and_leaves_the_others_working(tmp_path):
         with pytest.raises(gr.Error):
             models_tab.load(*shared, source)
     assert shared.models.names == [IFD, BASELINE]
-    assert shared.models.get(IFD).embed([QUERY]).shape == (1, 512)
+    assert shared.models.get(IFD).embed([QUERIES[0]]).shape == (1, 512)
 
 
-def test_what_is_told_of_a_folder_does_not_say_whether_it_is_there(tmp_path, monkeypatch):
+def test_a_refused_folder_is_not_said_to_be_there_or_not(tmp_path, monkeypatch):
     shared = make_shared()
     (tmp_path / 'config.json').write_text('{}')
     (tmp_path / 'secret').mkdir()
     there = [tmp_path, tmp_path / 'secret', tmp_path / 'config.json', '/', '/proc/self/mem', '/proc/self/cwd', '~']
     absent = ['/nowhere', '~nobody/x', 'x' * 300, '\0', '../nowhere.safetensors']
-    told = set()
+    messages = set()
     for source in map(str, [*there, *absent]):
         with pytest.raises(gr.Error) as refused:
             models_tab.load(*shared, source)
-        told.add(str(refused.value))
-    assert len(told) == 1 and 'the folder of a release (with config.json and model.safetensors)' in told.pop()
+        messages.add(str(refused.value))
+    assert len(messages) == 1 and 'the folder of a release (with config.json and model.safetensors)' in messages.pop()
     monkeypatch.setenv('HF_HUB_OFFLINE', '1')
     with pytest.raises(gr.Error) as refused:
         models_tab.load(*shared, 'hf-hub:nobody/nothing')
@@ -340,20 +328,26 @@ def test_photos_are_parsed_once(photo):
 def test_embeddings_are_lists_of_numbers(shared, photo, uploads):
     rows = endpoints.embed(*shared, [photo, photo], IFD)
     assert len(rows) == 2 and len(rows[0]) == 512
-    expected = shared.models.get(IFD).embed([QUERY])[0]
+    expected = shared.models.get(IFD).embed([QUERIES[0]])[0]
     assert np.allclose(rows[0], expected, atol=1e-6)
     for photos, message in (([], 'list of files'), (None, 'list of files'), ([photo] * 257, 'too many at once')):
         with pytest.raises(gr.Error, match=message):
             endpoints.embed(*shared, photos, IFD)
 
 
-def test_only_the_named_endpoints_are_public(shared):
-    info = site.build_demo(*shared).get_api_info()
+def test_only_the_named_endpoints_are_public(demo):
+    info = demo.get_api_info()
     assert set(info['named_endpoints']) == {'/rank', '/compare', '/recolour', '/embed', '/models'}
     assert not info['unnamed_endpoints']
     for endpoint in info['named_endpoints'].values():
         assert endpoint['description'].endswith('.') and 'partial' not in endpoint['description']
         assert all(parameter['type'] for parameter in endpoint['parameters'])
+
+
+def test_tables_of_file_names_are_not_copied_as_they_are(demo):
+    tables = [block for block in demo.blocks.values() if isinstance(block, gr.Dataframe)]
+    named = [table for table in tables if 'File' in table.headers]
+    assert len(named) == 2 and all(table.buttons == ['fullscreen'] for table in named)
 
 
 def test_classes_that_can_be_changed_are_classes_of_the_parser():
@@ -363,24 +357,20 @@ def test_classes_that_can_be_changed_are_classes_of_the_parser():
 # The start
 
 
-@pytest.mark.parametrize('host', ['0.0.0.0', '::', '192.168.1.5', 'example.org'])
-def test_other_machines_are_let_in_only_when_it_is_said_who(host, capsys, monkeypatch):
+def test_other_machines_are_let_in_only_when_it_is_said_who(capsys, monkeypatch):
     monkeypatch.delenv('SPACE_ID', raising=False)
-    assert app.main(['--host', host]) == 2
-    assert '--auth USER:PASSWORD, or --public' in capsys.readouterr().err
-    for flag in (['--public'], ['--auth', 'me:secret']):
-        assert app._refusal(app.parse_args(['--host', host, *flag])) is None
-
-
-def test_this_machine_needs_no_flag_and_a_password_has_two_parts(capsys):
+    for host in ('0.0.0.0', '::', '192.168.1.5', 'example.org'):
+        assert app.main(['--host', host]) == 2
+        assert '--auth USER:PASSWORD, or --public' in capsys.readouterr().err
+        for flag in (['--public'], ['--auth', 'me:secret']):
+            assert app._refusal(app.parse_args(['--host', host, *flag])) is None
     for host in ('127.0.0.1', 'localhost', '::1'):
         assert app._refusal(app.parse_args(['--host', host])) is None
-    for auth in ('me', 'me:', ':secret', ''):
-        assert app.main(['--auth', auth]) == 2
-        assert '--auth must be USER:PASSWORD' in capsys.readouterr().err
+    monkeypatch.setenv('SPACE_ID', 'someone/ifd')
+    assert app._refusal(app.parse_args(['--host', '0.0.0.0'])) is None
 
 
-def test_the_password_comes_from_a_file_or_the_environment_as_well(capsys, monkeypatch, tmp_path):
+def test_the_password_has_two_parts_and_comes_from_a_flag_a_file_or_the_environment(capsys, monkeypatch, tmp_path):
     file = tmp_path / 'secret'
     file.write_text('me:pass: word\n')
     monkeypatch.setenv(app.AUTH, 'you:other')
@@ -389,6 +379,9 @@ def test_the_password_comes_from_a_file_or_the_environment_as_well(capsys, monke
         assert app._read_auth(app.parse_args(flags)) == expected
     monkeypatch.delenv(app.AUTH)
     assert app._read_auth(app.parse_args([])) is None
+    for auth in ('me', 'me:', ':secret', ''):
+        assert app.main(['--auth', auth]) == 2
+        assert '--auth must be USER:PASSWORD' in capsys.readouterr().err
     for content in (b'', b'me', b'\xff:\xff'):
         file.write_bytes(content)
         assert app.main(['--auth-file', str(file)]) == 2
@@ -396,11 +389,6 @@ def test_the_password_comes_from_a_file_or_the_environment_as_well(capsys, monke
     assert app.main(['--auth-file', str(tmp_path / 'absent')]) == 2 and 'absent' in capsys.readouterr().err
     monkeypatch.setenv(app.AUTH, '')  # a secret that was not set must not open the page
     assert app.main([]) == 2 and app.AUTH in capsys.readouterr().err
-
-
-def test_a_space_is_public(monkeypatch):
-    monkeypatch.setenv('SPACE_ID', 'someone/ifd')
-    assert app._refusal(app.parse_args(['--host', '0.0.0.0'])) is None
 
 
 def test_a_gallery_folder_that_is_missing_or_empty_ends_with_code_2(tmp_path, capsys):
