@@ -5,51 +5,38 @@ nothing known, with the gallery known and another query, and with everything kno
 """
 
 import argparse
+import io
 import tempfile
 import time
 from pathlib import Path
 
-import httpx
 from PIL import Image
 
-from ifd_zoo.gallery import example_photos
 from ifd_zoo.predictor import DEFAULT_MODEL
 from tests.browser import App
+from tests.page import GALLERY, QUERIES
+from tests.visitor import Page
 
-GALLERY = 100
+PHOTOS = 100
 
 
-def make_gallery(folder):
+def make_gallery():
     """The example photos, cut differently, so that no two are equal."""
-    paths, examples = [], example_photos('gallery')
-    for index in range(GALLERY):
-        with Image.open(examples[index % len(examples)]) as photo:
-            round_ = index // len(examples)
-            paths.append(folder / f'{index:03d}.jpg')
-            photo.crop((round_, 0, photo.width, photo.height - round_)).save(paths[-1], quality=92)
-    return paths
+    for index in range(PHOTOS):
+        round_, place = divmod(index, len(GALLERY))
+        file = io.BytesIO()
+        with Image.open(GALLERY[place]) as photo:
+            photo.crop((round_, 0, photo.width, photo.height - round_)).save(file, 'JPEG', quality=92)
+        yield f'{index:03d}.jpg', file.getvalue()
 
 
-def upload(api, paths):
-    """The files on the server, as a browser names them."""
-    items = []
-    for path in paths:
-        path = Path(path)
-        stored = httpx.post(f'{api}/upload', files={'files': (path.name, path.read_bytes())}).json()[0]
-        file = {'path': stored, 'orig_name': path.name, 'meta': {'_type': 'gradio.FileData'}}
-        items.append({'image': file, 'caption': None})
-    return items
-
-
-def measure(api, query, gallery, view):
-    """Seconds until the answer is there. Without gradio_client, which uploads again what it is given."""
-    data = [query, gallery, None, False, DEFAULT_MODEL, view, 0.5, 8, 0.0, *[''] * 5]
+def measure(page, query, gallery, view):
+    """Seconds until the answer is there."""
     started = time.monotonic()
-    event = httpx.post(f'{api}/call/rank', json={'data': data}).json()['event_id']
-    answer = httpx.get(f'{api}/call/rank/{event}', timeout=600).text
+    found = page.search([query], gallery, model=DEFAULT_MODEL, view=view, top_k=8)
     taken = time.monotonic() - started
-    if 'event: complete' not in answer:
-        raise RuntimeError(f'the search failed: {answer[-400:]}')
+    if isinstance(found, str):
+        raise RuntimeError(f'the search failed: {found}')
     return taken
 
 
@@ -58,17 +45,16 @@ def main(argv=None):
     parser.add_argument('--rounds', type=int, default=3, help='of what is known already; the median is printed')
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        app = App(folder / 'app')
+        app = App(Path(folder) / 'app')
         try:
-            api = f'{app.url}/gradio_api'
-            gallery = upload(api, make_gallery(folder))
-            first, second = ([one] for one in upload(api, example_photos('query')[:2]))
-            measure(api, second, gallery[:1], 'photo')  # until the model is there
-            times = {'cold': [measure(api, first, gallery, 'photo')]}
+            page = Page(app)
+            gallery = [page.upload(name, content) for name, content in make_gallery()]
+            first, second = (page.upload(path.name, path.read_bytes()) for path in QUERIES[:2])
+            measure(page, second, gallery[:1], 'photo')  # until the model is there
+            times = {'cold': [measure(page, first, gallery, 'photo')]}
             for view in ('photo', 'side by side'):
-                times[f'gallery known, new query, {view}'] = [measure(api, second, gallery, view)]
-                times[f'all known, {view}'] = [measure(api, first, gallery, view) for _ in range(args.rounds)]
+                times[f'gallery known, new query, {view}'] = [measure(page, second, gallery, view)]
+                times[f'all known, {view}'] = [measure(page, first, gallery, view) for _ in range(args.rounds)]
         finally:
             app.stop()
     for name, seconds in times.items():

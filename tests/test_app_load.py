@@ -5,27 +5,24 @@ import random
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
-from gradio_client import handle_file
-from gradio_client.exceptions import AppError
 
-from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.page.guard.upload_retention import GRACE
 from ifd_zoo.predictor import Predictor
-from tests.client import connect
-from tests.visitor import MODEL, start, write_release
+from tests.page import GALLERY, QUERIES
+from tests.visitor import MODEL, STATUS, TABLE, Page, start, write_release
 from tests.zips import write_zip
 
-CLIENTS, REQUESTS = 20, 10  # of each client
+USERS, REQUESTS = 20, 10  # of each user
 MAX_GROWTH = 300e6  # bytes
 MAX_SECONDS = 120  # for one answer, all others before it
 MODELS = (MODEL, 'ifd_baseline_resnet10t.synthetic')
-PHOTOS = [*sorted((EXAMPLES / 'query').glob('*.jpg')), *sorted((EXAMPLES / 'gallery').glob('*.jpg'))]
-GOOD = ('rank', 'rank', 'rank a ZIP', 'embed', 'compare', 'models')
+PHOTOS = [*QUERIES, *GALLERY]
+GOOD = ('rank', 'rank', 'rank_a_zip', 'embed', 'compare', 'models')
 BAD = {
     'text': 'query photo cannot be used. text.jpg: is not a picture',
     'cut': 'query photo cannot be used. cut.jpg: is damaged or incomplete',
@@ -38,102 +35,79 @@ BAD = {
 }
 
 
-class Known(NamedTuple):
-    """What the answers are compared with, and files to ask with."""
+class User(Page):
+    """A visitor with an order of requests of their own. `errors` lists what went wrong, `answered` what was asked."""
 
-    embeddings: dict[tuple[str, Path], np.ndarray]
-    text: Path
-    cut: Path
-
-
-class User:
-    """One client with its own order of requests. `errors` lists what went wrong, `answered` what was asked."""
-
-    def __init__(self, url, known, seed, folder):
-        self.known, self.random, self.folder = known, random.Random(seed), folder
-        self.client = connect(url, folder / 'downloads', httpx_kwargs={'timeout': MAX_SECONDS})
+    def __init__(self, running, vectors, seed, folder):
+        super().__init__(running)
+        self.vectors, self.random, self.folder = vectors, random.Random(seed), folder
+        self.text = self.upload('text.jpg', b'not a picture')
+        self.cut = self.upload('cut.jpg', PHOTOS[0].read_bytes()[:900])
         self.answered, self.errors = [], []
-        bad = [*BAD, *BAD]
-        self.wishes = [*GOOD, *bad[seed % len(BAD) :][: REQUESTS - len(GOOD)]]
+        self.wishes = [*GOOD, *[*BAD, *BAD][seed % len(BAD) :][: REQUESTS - len(GOOD)]]
         self.random.shuffle(self.wishes)
 
     def run(self):
         for wish in self.wishes:
             started = time.monotonic()
             try:
-                self._expect(wish)
+                getattr(self, f'_{wish}')() if wish in GOOD else self._ask_badly(wish)
             except Exception as error:  # of any kind: a thread must not die silently
                 self.errors.append(f'{wish}: {type(error).__name__}: {error}')
             self.answered.append((wish, time.monotonic() - started))
 
-    def _expect(self, wish):
-        if wish in GOOD:
-            return getattr(self, f'_{wish.replace(" ", "_").lower()}')()
-        with pytest.raises(AppError) as raised:
-            self._ask_badly(wish)
-        message = str(raised.value)
+    def _ask_badly(self, wish):
+        message = {
+            'text': lambda: self.search([self.text], [self.good]),
+            'cut': lambda: self.search([self.cut], [self.good]),
+            'no query': lambda: self.search([], [self.good]),
+            'no gallery': lambda: self.search([self.good]),
+            'bad gallery': lambda: self.search([self.good], [self.text]),
+            'no model': lambda: self.search([self.good], [self.good], model='../../etc'),
+            'embed text': lambda: self.ask('embed', [self.text], MODELS[0]),
+            'compare two': lambda: self.ask('compare', self.good, self.good, None, *MODELS),
+        }[wish]()
         assert BAD[wish] in message and 'Traceback' not in message and len(message) < 400
         assert 'gradio' not in message and str(self.folder) not in message
 
-    def _ask(self, *values, api_name):
-        return self.client.submit(*values, api_name=api_name).result(MAX_SECONDS)
-
-    def _rank_photos(self, query, gallery, archives=(), model=MODELS[0]):
-        queries, items = ([{'image': handle_file(path), 'caption': None} for path in side] for side in (query, gallery))
-        packed = [handle_file(path) for path in archives]
-        return self._ask(
-            queries, items, packed, False, model, 'photo', 0.5, 1, 0.0, api_name='/rank'
-        )
-
-    def _ask_badly(self, wish):
-        photo, text = PHOTOS[:1], [self.known.text]
-        embed, compare = {'api_name': '/embed'}, {'api_name': '/compare'}
-        return {
-            'text': lambda: self._rank_photos(text, photo),
-            'cut': lambda: self._rank_photos([self.known.cut], photo),
-            'no query': lambda: self._rank_photos([], photo),
-            'no gallery': lambda: self._rank_photos(photo, []),
-            'bad gallery': lambda: self._rank_photos(photo, text),
-            'no model': lambda: self._rank_photos(photo, photo, model='../../etc'),
-            'embed text': lambda: self._ask([handle_file(text[0])], MODELS[0], **embed),
-            'compare two': lambda: self._ask(
-                *[handle_file(path) for path in PHOTOS[:2]], None, *MODELS, **compare
-            ),
-        }[wish]()
+    def _choose(self, count):
+        """Some photos, and what the page holds of them."""
+        photos = self.random.sample(PHOTOS, count)
+        return photos, [self.upload(photo.name, photo.read_bytes()) for photo in photos]
 
     def _rank(self):
-        query, *gallery = self.random.sample(PHOTOS, 4)
-        self._check_ranking(self._rank_photos([query], gallery), query, gallery)
+        photos, (query, *gallery) = self._choose(4)
+        self._check_ranking(self.search([query], gallery), photos, MODELS[0])
 
     def _rank_a_zip(self):
-        query, *gallery = self.random.sample(PHOTOS, 4)
-        path = write_zip(self.folder / 'gallery.zip', {photo.name: photo.read_bytes() for photo in gallery})
-        self._check_ranking(self._rank_photos([query], [], [path], MODELS[1]), query, gallery, MODELS[1])
+        photos, (query, *_) = self._choose(4)
+        archive = write_zip(self.folder / 'gallery.zip', {photo.name: photo.read_bytes() for photo in photos[1:]})
+        found = self.search([query], [], [self.upload(archive.name, archive.read_bytes())], model=MODELS[1])
+        self._check_ranking(found, photos, MODELS[1])
 
-    def _check_ranking(self, answer, query, gallery, model=MODELS[0]):
-        known = {photo.name: float(self._vector(model, query) @ self._vector(model, photo)) for photo in gallery}
-        rows = answer[4]['data']
+    def _check_ranking(self, found, photos, model):
+        query, *gallery = photos
+        known = {photo.name: float(self.vectors[model, query] @ self.vectors[model, photo]) for photo in gallery}
+        assert 'Ranked 3 photos' in found[STATUS], found
+        rows = found[TABLE]['data']
         assert [row[1] for row in rows] == sorted(known, key=known.get, reverse=True)
         assert [float(row[2]) for row in rows] == pytest.approx(sorted(known.values(), reverse=True), abs=1.1e-4)
 
-    def _vector(self, model, photo):
-        return self.known.embeddings[model, photo]
-
     def _embed(self):
-        photos = self.random.sample(PHOTOS, 3)
-        rows = self._ask([handle_file(path) for path in photos], MODELS[1], api_name='/embed')
-        assert np.allclose(rows, [self._vector(MODELS[1], photo) for photo in photos], atol=1e-4)
+        photos, files = self._choose(3)
+        (rows,) = self.ask('embed', files, MODELS[1])
+        assert np.allclose(rows, [self.vectors[MODELS[1], photo] for photo in photos], atol=1e-4)
 
     def _compare(self):
-        photos = self.random.sample(PHOTOS, 3)
-        texts = self._ask(*map(handle_file, photos), *MODELS, api_name='/compare')[:4:2]
+        photos, files = self._choose(3)
+        texts = self.ask('compare', *files, *MODELS)[:4:2]
         for model, text in zip(MODELS, texts, strict=True):
-            anchor, *others = (self._vector(model, photo) for photo in photos)
+            anchor, *others = (self.vectors[model, photo] for photo in photos)
             said = [float(number) for number in re.findall('person (-?[.0-9]+)', text)]
             assert said == pytest.approx([float(anchor @ other) for other in others], abs=1.1e-3)
 
     def _models(self):
-        assert set(MODELS) < set(self._ask(api_name='/models')['loaded'])
+        assert set(MODELS) < set(self.ask('models')[0]['loaded'])
 
 
 @pytest.fixture
@@ -142,15 +116,11 @@ def release(tmp_path):
 
 
 @pytest.fixture
-def known(release, tmp_path):
-    text, cut = tmp_path / 'text.jpg', tmp_path / 'cut.jpg'
-    text.write_bytes(b'not a picture')
-    cut.write_bytes(PHOTOS[0].read_bytes()[:900])
-    embeddings = {}
-    for model, source in zip(MODELS, (release, MODELS[1]), strict=True):
-        vectors = Predictor(source, None, 'cpu').embed(PHOTOS)
-        embeddings |= {(model, photo): vector for photo, vector in zip(PHOTOS, vectors, strict=True)}
-    return Known(embeddings, text, cut)
+def vectors(release):
+    """The embedding of each photo by each model."""
+    sources = zip(MODELS, (release, MODELS[1]), strict=True)
+    found = {model: Predictor(source, None, 'cpu').embed(PHOTOS) for model, source in sources}
+    return {(model, photo): row for model in MODELS for photo, row in zip(PHOTOS, found[model], strict=True)}
 
 
 def memory_of(process):
@@ -171,34 +141,32 @@ def wait_for_files(folder, expected):
     return files_in(folder)
 
 
-def use_at_once(running, known, folder, count, seed):
+def use_at_once(running, vectors, folder, count, seed):
     """`count` new users, each with its own thread and session, who leave when all are served."""
     folders = [folder / f'{seed + number}' for number in range(count)]
     for one in folders:
         one.mkdir(parents=True)
-    with ThreadPoolExecutor(count) as pool:
-        users = list(pool.map(lambda at: User(running.url, known, int(at.name), at), folders))
+    with ThreadPoolExecutor(count) as pool, ExitStack() as open_pages:
+        users = list(pool.map(lambda at: User(running, vectors, int(at.name), at), folders))
+        for user in users:  # as a browser does as long as the page is open
+            open_pages.enter_context(user.http.stream('GET', f'{user.api}/heartbeat/{user.session}'))
         list(pool.map(User.run, users))
-    assert any(name.endswith('ranking.csv') for name in files_in(running.temporary)), 'gone before its visitor'
-    for user in users:
-        user.client.close()
+        assert any(name.endswith('ranking.csv') for name in files_in(running.temporary)), 'gone before its visitor'
     return users
 
 
-def test_two_hundred_requests_of_twenty_users_at_once(release, known, tmp_path):
+def test_two_hundred_requests_of_twenty_users_at_once(release, vectors, tmp_path):
     running = start(tmp_path / 'app', release)
     own = files_in(running.temporary)  # pictures of the page itself
     try:
-        use_at_once(running, known, tmp_path / 'warm', 4, 1000)
-        before, started = memory_of(running.process), time.monotonic()
-        users = use_at_once(running, known, tmp_path / 'users', CLIENTS, 0)
-        seconds, growth = time.monotonic() - started, memory_of(running.process) - before
+        use_at_once(running, vectors, tmp_path / 'warm', 4, 1000)
+        before = memory_of(running.process)
+        users = use_at_once(running, vectors, tmp_path / 'users', USERS, 0)
+        growth = memory_of(running.process) - before
         answered = [one for user in users for one in user.answered]
-        slowest = max(took for _, took in answered)
-        print(f'{len(answered)} requests in {seconds:.0f} s, slowest {slowest:.1f} s, growth {growth / 1e6:.0f} MB')
         assert [error for user in users for error in user.errors] == []
-        assert len(answered) == CLIENTS * REQUESTS
-        assert {wish for wish, _ in answered} == {*GOOD, *BAD}
+        assert len(answered) == USERS * REQUESTS and {wish for wish, _ in answered} == {*GOOD, *BAD}
+        assert max(seconds for _, seconds in answered) < MAX_SECONDS
         assert growth < MAX_GROWTH
         assert running.serves() and 'Traceback' not in running.log()
         assert str(tmp_path) not in running.log() and 'text.jpg' not in running.log()

@@ -3,10 +3,12 @@
 Pictures of every tab are kept in the folder that the environment variable IFD_SCREENSHOTS names, if it does.
 """
 
+import csv
 import io
 import os
 import re
 import shutil
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
-from ifd_zoo.gallery import EXAMPLES, example_photos
+from ifd_zoo.common.choices import DEFAULT_MODEL
 from ifd_zoo.hub import save_release
 from ifd_zoo.page import texts
 from ifd_zoo.page.opening import answers
@@ -29,11 +31,12 @@ from ifd_zoo.page.tabs.sensitivity import TOP_SHOWN
 from tests.browser import ROOT, App, act_until, browser_or_skip, open_browser, open_page
 from tests.client import connect
 from tests.clips import write_clip
+from tests.hostile import BAD
+from tests.page import GALLERY, QUERIES
 from tests.screenshots import open_tab
 from tests.zips import write_zip
 
-QUERIES = sorted((EXAMPLES / 'query').glob('*.jpg'))
-GALLERY = sorted((EXAMPLES / 'gallery').glob('*.jpg'))
+PHONE, DESKTOP = (390, 850), (1280, 850)
 TABS = ('Rank', 'Change clothes', 'Compare', 'Masks', 'Models')
 README = (ROOT / 'ifd_zoo' / 'page' / 'README.md').read_text()
 README_LINES = dict(re.findall(r'```python\n# (/\w+)\n(.*?)```', README, re.DOTALL))
@@ -58,6 +61,32 @@ def page(browser, server):
         yield page
 
 
+@pytest.fixture(scope='module')
+def results(browser, server):
+    """A phone's page with results in the tabs that have some, each of which came into sight. Tests only look at it."""
+    with open_page(browser, server.url, PHONE, 'dark') as page:
+        search_example(page)
+        act_until(page, lambda: page.click('#matches .gallery-item >> nth=1'), '#pair img')
+        page.click('text=Threshold: how similar is similar enough?')
+        page.wait_for_selector('#summary :text("have a similarity of")')
+        open_tab(page, 'Change clothes')
+        page.click('#change_examples button >> nth=1')
+        page.wait_for_selector('#edited img')
+        before = page.get_attribute('#edited img', 'src')
+        page.click('#change_pattern label >> nth=1')
+        page.wait_for_function("src => document.querySelector('#edited img').src !== src", arg=before)
+        page.click('#measure')
+        page.wait_for_selector('#fixed_chart svg')
+        assert is_in_sight(page, '#tops')
+        open_tab(page, 'Compare')
+        page.click('#compare_examples button >> nth=-1')
+        page.wait_for_selector('#cam_second .gallery-item:nth-child(3) img')
+        assert is_in_sight(page, '#verdict_first')
+        yield page
+        assert not page.errors
+        assert_healthy(server)
+
+
 def shoot(page, name):
     """Keeps a picture of the whole page, if anybody asks for it."""
     if folder := os.environ.get('IFD_SCREENSHOTS'):
@@ -65,8 +94,36 @@ def shoot(page, name):
         page.screenshot(path=Path(folder) / f'{name}.png', full_page=True)
 
 
+def resize(page, size):
+    page.set_viewport_size({'width': size[0], 'height': size[1]})
+
+
 def wait_for_result(page, text):
     page.wait_for_function("text => document.querySelector('#status').innerText.includes(text)", arg=text)
+
+
+def upload(page, query, gallery):
+    page.set_input_files('#query input[type=file]', query)
+    page.wait_for_selector('#query .gallery-item')
+    page.set_input_files('#gallery input[type=file]', gallery)
+    page.wait_for_selector(f'#gallery .gallery-item:nth-child({len(gallery)})')
+
+
+def search_example(page):
+    """One click fills the form and ranks, and the results come into sight."""
+    page.click('#examples button >> nth=0')
+    wait_for_result(page, f'Ranked {len(GALLERY)} photos')
+    page.wait_for_selector('#matches .gallery-item:nth-child(8) img')
+    assert is_in_sight(page, '#status')
+
+
+def is_in_sight(page, selector):
+    """Whether the top of it is, at the end of a smooth way there."""
+    page.wait_for_timeout(1000)
+    return page.evaluate("""name => {
+        const top = document.querySelector(name).getBoundingClientRect().top;
+        return top > -5 && top < innerHeight;
+    }""", selector)
 
 
 def assert_healthy(server):
@@ -74,45 +131,39 @@ def assert_healthy(server):
     assert 'Traceback' not in server.log()
 
 
-def test_the_bundled_model_runs_with_no_flags_and_finds_its_example(page, server):
-    """The command of the README, with the weights and the parser that come with the package."""
-    page.click('#examples button >> nth=0')
-    wait_for_result(page, f'Ranked {len(GALLERY)} photos')
-    assert 'attention' in page.inner_text('#seen')
-    page.click('#model label >> nth=1')
-    page.click('#run')
-    wait_for_result(page, 'no attention stream')
-    assert_healthy(server)
-
-
 def test_the_page_opens_with_an_answered_example_and_leads_to_ones_own_photos(browser, server):
     known = answers.read_answers()
     query = answers.most_different_query(known)
     ranks = [', '.join(map(str, answers.right_ranks(query, one))) for one in known.rankings[query]]
-    for width, name in ((1280, 'desktop'), (390, 'phone')):
-        with open_page(browser, server.url, (width, 850), ready='#first li img') as page:
+    with open_page(browser, server.url, ready='#first li img') as page:
+        for size, name in ((DESKTOP, 'desktop'), (PHONE, 'phone')):
+            resize(page, size)
+            page.evaluate('scrollTo(0, 0)')
             shoot(page, f'first_{name}')
             assert page.locator('.first-ranks b').all_inner_texts() == ranks
             shapes = page.eval_on_selector_all(
                 '.first-row img', 'all => all.map(one => [one.complete && one.naturalWidth > 0, one.clientHeight])')
             assert all(there and height > 60 for there, height in shapes)
             assert texts.KEPT in page.inner_text('#first_next')
+            assert not is_in_sight(page, '#search')
             page.click('#try')
             assert is_in_sight(page, '#search') and not page.errors
 
 
-def test_thumbnails_and_matches_have_their_shape_before_their_pictures_come(browser, server):
-    with open_page(browser, server.url, (1280, 900)) as page:
-        page.route('**/*.jpg', lambda route: None)  # never answered
-        page.reload()
-        page.wait_for_selector('#examples button')
-        heights = page.eval_on_selector_all('#examples button', 'all => all.map(one => one.clientHeight)')
-        assert heights and min(heights) > 60
+def test_thumbnails_have_their_shape_before_their_pictures_come(page):
+    page.route('**/*.jpg', lambda route: None)  # never answered
+    page.reload()
+    page.wait_for_selector('#examples button')
+    heights = page.eval_on_selector_all('#examples button', 'all => all.map(one => one.clientHeight)')
+    assert heights and min(heights) > 60
 
 
-def test_a_click_on_a_match_opens_the_pair_and_views_are_switched(page, server):
-    page.click('#examples button >> nth=0')
-    wait_for_result(page, f'Ranked {len(GALLERY)} photos')
+def test_the_models_that_come_with_the_page_rank_an_example_and_a_click_on_a_match_opens_the_pair(page, server):
+    search_example(page)
+    assert page.locator('#gallery .gallery-item').count() == len(GALLERY)
+    assert [url for url in page.requested if not url.startswith((server.url, 'data:', 'blob:'))] == []
+    assert 'attention' in page.inner_text('#seen')
+    assert page.locator('#matches .gallery-item').count() == 8
     assert page.locator('#others .gallery-item img').count() == 8, 'an example is ranked by both models'
     before = page.get_attribute('#matches .gallery-item img', 'src')
     page.click('#view label >> nth=1')
@@ -123,62 +174,62 @@ def test_a_click_on_a_match_opens_the_pair_and_views_are_switched(page, server):
     act_until(page, lambda: page.click('#others .gallery-item >> nth=0'), '#because :text("baseline")')
     page.click('#model label >> nth=1')
     assert page.locator('#results.stale').count(), 'results of another model than the chosen one look like its own'
+    page.click('#run')
+    wait_for_result(page, 'no attention stream')
     assert not page.errors
     assert_healthy(server)
 
 
-def test_a_zip_is_uploaded_and_ranked(page, server, tmp_path):
-    path = write_zip(tmp_path / 'gallery.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
+def test_photos_are_uploaded_and_ranked_and_the_table_downloaded(page, server, tmp_path):
+    upload(page, QUERIES[1], GALLERY[:6])
+    page.click('#run')
+    wait_for_result(page, 'Ranked 6 photos')
+    page.wait_for_selector('#matches .gallery-item:nth-child(6) img')
+    assert 'attention' in page.inner_text('#seen')
+    assert page.evaluate("document.querySelector('#seen .gallery-item:nth-child(2) img').naturalWidth") > 0
+    assert GALLERY[0].name in page.inner_text('#table')
+    with page.expect_download() as download:
+        page.click('#csv')
+    download.value.save_as(tmp_path / 'ranking.csv')
+    rows = list(csv.reader((tmp_path / 'ranking.csv').open(newline='')))
+    assert rows[0] == ['rank', 'file', 'similarity', 'threshold', 'label', 'model'] and len(rows) == 7
+    assert not page.errors
+    assert_healthy(server)
+
+
+def test_bad_uploads_are_named_and_the_next_search_works(page, server, tmp_path):
+    for name in ('text.jpg', 'empty.jpg', 'cut.jpg'):
+        (tmp_path / name).write_bytes(BAD[name][0])
+    nasty = tmp_path / "<img src=x onerror='document.title=1'>.jpg"
+    nasty.write_bytes(b'no picture')
+    page.click('#run')
+    page.wait_for_selector('text=There is no query photo yet')
+    upload(page, tmp_path / 'cut.jpg', [GALLERY[0], tmp_path / 'text.jpg', tmp_path / 'empty.jpg', nasty])
+    page.click('#run')
+    page.wait_for_selector('text=cut.jpg: is damaged or incomplete')
+    page.click('#query button[aria-label="Clear"]')
     page.set_input_files('#query input[type=file]', QUERIES[0])
     page.wait_for_selector('#query .gallery-item')
-    page.click('text=A gallery as ZIP')
-    upload = partial(page.set_input_files, '#archives input[type=file]', path)
-    act_until(page, upload, '#archives :text("gallery.zip")')
     page.click('#run')
-    wait_for_result(page, 'Ranked 3 photos')
+    wait_for_result(page, 'Skipped 3 of 4')
+    assert 'text.jpg: is not a picture' in page.inner_text('#status')
+    assert page.locator('#matches .gallery-item').count() == 1
+    assert page.title() == f'IFD: {texts.TITLE}'
+    assert 'Traceback' not in page.content()
     assert_healthy(server)
 
 
-def test_clothes_change_and_similarities_are_measured(page, server):
-    open_tab(page, 'Change clothes')
-    page.click('#change_examples button >> nth=0')
-    page.wait_for_selector('#edited img')
-    page.wait_for_function("document.querySelector('#found').innerText.includes('Found')")
-    before = page.get_attribute('#edited img', 'src')
-    page.click('#change_pattern label >> nth=1')
-    page.wait_for_function("src => document.querySelector('#edited img').src !== src", arg=before)
-    page.click('#measure')
-    page.wait_for_selector('#fixed_chart svg')
-    assert 'S = ' in page.inner_text('#sensitivities')
-    assert page.locator('#tops img').count() == 4 * TOP_SHOWN
-    assert is_in_sight(page, '#tops')
-    assert not page.errors
-    assert_healthy(server)
+def test_clothes_are_changed_and_models_compared(results):
+    open_tab(results, 'Change clothes')
+    assert 'Found' in results.inner_text('#found') and 'S = ' in results.inner_text('#sensitivities')
+    assert results.locator('#tops img').count() == 4 * TOP_SHOWN
+    open_tab(results, 'Compare')
+    assert 'margin' in results.inner_text('#verdict_first') and 'margin' in results.inner_text('#verdict_second')
 
 
-def test_an_example_is_compared_by_two_models(page, server):
-    open_tab(page, 'Compare')
-    page.click('#compare_examples button >> nth=-1')
-    page.wait_for_selector('#cam_second .gallery-item:nth-child(3) img')
-    assert 'margin' in page.inner_text('#verdict_first') and 'margin' in page.inner_text('#verdict_second')
-    assert not page.errors
-    assert_healthy(server)
-
-
-def paint(page):
-    """One stroke over the middle of the photo in the editor."""
-    page.locator('#editor canvas').first.scroll_into_view_if_needed()
-    page.wait_for_timeout(4000)  # the editor does not tell when its picture is there
-    box = page.locator('#editor canvas').first.bounding_box()
-    page.mouse.move(box['x'] + box['width'] * 0.48, box['y'] + box['height'] * 0.3)
-    page.mouse.down()
-    page.mouse.move(box['x'] + box['width'] * 0.52, box['y'] + box['height'] * 0.6, steps=8)
-    page.mouse.up()
-    page.wait_for_timeout(1500)
-
-
-def test_a_photo_of_the_webcam_is_looked_for_in_a_video(page, tmp_path):
+def test_a_photo_of_the_webcam_is_searched_in_a_video_and_a_zip(page, server, tmp_path):
     clip = write_clip(tmp_path / 'yard.mp4', 3)
+    path = write_zip(tmp_path / 'gallery.zip', {path.name: path.read_bytes() for path in GALLERY[:3]})
     page.click('#query button[aria-label="Capture from camera"]')
     page.get_by_text('Click to Access Webcam').click()
     # Before the first frame has come the button takes no picture.
@@ -187,11 +238,14 @@ def test_a_photo_of_the_webcam_is_looked_for_in_a_video(page, tmp_path):
     page.wait_for_selector('#query img')
     page.set_input_files('#gallery input[type=file]', clip)
     page.wait_for_selector('#gallery .thumbnail-item, #gallery .gallery-item')
+    page.click('text=A gallery as ZIP')
+    act_until(page, partial(page.set_input_files, '#archives input[type=file]', path), '#archives :text("gallery.zip")')
     page.click('#run')
-    wait_for_result(page, 'Ranked 3 photos')
+    wait_for_result(page, 'Ranked 6 photos')
     captions = page.text_content('#matches')
     assert all(f'yard.mp4 0m0{second}s' in captions for second in range(3))
     assert not page.errors
+    assert_healthy(server)
 
 
 def whole_photo(path, *examples):
@@ -204,8 +258,11 @@ def whole_photo(path, *examples):
     return path
 
 
-def test_a_whole_photo_is_cropped_to_its_people_and_another_is_chosen_by_a_click(page, tmp_path):
-    page.set_input_files('#query input[type=file]', whole_photo(tmp_path / 'wall.png', *QUERIES[:2]))
+def test_a_photo_of_nobody_is_set_aside_and_one_of_several_people_cropped_to_the_one_that_is_clicked(page, tmp_path):
+    page.set_input_files('#query input[type=file]', whole_photo(tmp_path / 'wall.png'))
+    page.wait_for_function("document.querySelector('#query_said').innerText.includes('no person found')")
+    assert not page.locator('#query img').count()
+    page.set_input_files('#query input[type=file]', whole_photo(tmp_path / 'people.png', *QUERIES[:2]))
     page.wait_for_selector('#query_people .gallery-item:nth-child(2) img')
     assert '2 people in' in page.inner_text('#query_said')
     before = page.get_attribute('#query img', 'src')
@@ -218,27 +275,16 @@ def test_a_whole_photo_is_cropped_to_its_people_and_another_is_chosen_by_a_click
     assert not page.errors
 
 
-def test_a_photo_of_nobody_is_set_aside_with_a_word(page, tmp_path):
-    page.set_input_files('#query input[type=file]', whole_photo(tmp_path / 'wall.png'))
-    page.wait_for_function("document.querySelector('#query_said').innerText.includes('no person found')")
-    assert not page.locator('#query img').count() and not page.errors
-
-
-def test_a_mask_is_painted_and_ranked_with(page, server):
-    open_tab(page, 'Masks')
-    page.click('#mask_examples button >> nth=0')
-    page.wait_for_selector('#editor canvas')
-    paint(page)
-    page.click('#mask_run')
-    page.wait_for_function("document.querySelector('#mask_text').innerText.includes('of the photo')")
-    share = float(re.search('[.0-9]+(?=%)', page.inner_text('#mask_text'))[0])
-    assert 0 < share < 60
-    page.wait_for_selector('#mask_after .gallery-item:nth-child(3) img')
-    page.click('#hide_clothes')
-    page.wait_for_function("document.querySelector('#mask_text').innerText.includes('Hidden from')")
-    assert is_in_sight(page, '#mask_text')
-    assert not page.errors
-    assert_healthy(server)
+def paint(page):
+    """One stroke over the middle of the photo in the editor."""
+    page.locator('#editor canvas').first.scroll_into_view_if_needed()
+    page.wait_for_timeout(4000)  # the editor does not tell when its picture is there
+    box = page.locator('#editor canvas').first.bounding_box()
+    page.mouse.move(box['x'] + box['width'] * 0.48, box['y'] + box['height'] * 0.3)
+    page.mouse.down()
+    page.mouse.move(box['x'] + box['width'] * 0.52, box['y'] + box['height'] * 0.6, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(1500)
 
 
 def wait_for_classes(page, drawn):
@@ -254,10 +300,21 @@ def wait_for_classes(page, drawn):
     raise AssertionError('the picture to paint on stays as it is')
 
 
-def test_a_parser_is_chosen_and_one_with_terms_is_refused(page, server):
+def test_a_mask_is_painted_and_ranked_with_and_another_parser_chosen(page, server):
     open_tab(page, 'Masks')
     page.click('#mask_examples button >> nth=0')
+    page.wait_for_selector('#editor canvas')
     wait_for_classes(page, drawn=True)
+    paint(page)
+    page.click('#mask_run')
+    page.wait_for_function("document.querySelector('#mask_text').innerText.includes('of the photo')")
+    share = float(re.search('[.0-9]+(?=%)', page.inner_text('#mask_text'))[0])
+    assert 0 < share < 60
+    page.wait_for_selector('#mask_after .gallery-item:nth-child(3) img')
+    page.click('#hide_clothes')
+    page.wait_for_function("document.querySelector('#mask_text').innerText.includes('Hidden from')")
+    assert is_in_sight(page, '#mask_text')
+    page.requested.clear()
     page.click('#mask_parser input')
     page.locator('#mask_parser').get_by_role('option', name='none', exact=True).click()
     wait_for_classes(page, drawn=False)
@@ -276,19 +333,16 @@ def test_cancel_stops_a_search_that_waits_and_the_next_one_works(page, server, t
     for index in range(150):
         files.append(tmp_path / f'{index}.jpg')
         Image.effect_noise((64, 128), 50 + index / 10).convert('RGB').save(files[-1])
-    page.set_input_files('#query input[type=file]', QUERIES[0])
-    page.set_input_files('#gallery input[type=file]', files)
-    page.wait_for_selector(f'#gallery .gallery-item:nth-child({len(files)})')
+    upload(page, QUERIES[0], files)
     page.click('#run')
     page.wait_for_timeout(1500)
     page.click('#run_cancel')
     wait_for_result(page, 'Stopped')
-    page.click('#examples button >> nth=0')
-    wait_for_result(page, f'Ranked {len(GALLERY)} photos')
+    search_example(page)
     assert_healthy(server)
 
 
-def test_models_are_listed_loaded_and_a_wrong_name_told(page, server, tmp_path):
+def test_models_are_listed_and_loaded_and_a_wrong_name_is_refused(page, server, tmp_path):
     torch.manual_seed(0)
     network = timm.create_model('ifd_resnet10t', num_classes=0)
     save_release(network, tmp_path / 'mine', 'test', {'input_size': (3, 64, 32)})
@@ -310,18 +364,9 @@ def test_models_are_listed_loaded_and_a_wrong_name_told(page, server, tmp_path):
     assert_healthy(server)
 
 
-def is_in_sight(page, selector):
-    """Whether the top of it is, at the end of a smooth way there."""
-    page.wait_for_timeout(1000)
-    return page.evaluate("""name => {
-        const top = document.querySelector(name).getBoundingClientRect().top;
-        return top > -5 && top < innerHeight;
-    }""", selector)
-
-
 def serious(page):
     """What axe-core finds wrong that keeps people out."""
-    found = Axe().run(page).response['violations']
+    found = Axe().run(page, options={'resultTypes': ['violations']}).response['violations']
     return [
         (one['id'], [node['target'] for node in one['nodes']][:3])
         for one in found
@@ -329,53 +374,30 @@ def serious(page):
     ]
 
 
-def fill(page):
-    """Results in all tabs that have some, each brought into sight."""
-    page.click('#examples button >> nth=0')
-    wait_for_result(page, f'Ranked {len(GALLERY)} photos')
-    assert is_in_sight(page, '#status')
-    page.wait_for_selector('#matches .gallery-item:nth-child(8) img')
-    open_tab(page, 'Change clothes')
-    page.click('#change_examples button >> nth=1')
-    page.wait_for_selector('#edited img')
-    page.click('#measure')
-    page.wait_for_selector('#fixed_chart svg')
-    assert is_in_sight(page, '#tops')
-    open_tab(page, 'Compare')
-    page.click('#compare_examples button >> nth=-1')
-    page.wait_for_selector('#cam_second .gallery-item:nth-child(3) img')
-    assert is_in_sight(page, '#verdict_first')
-
-
 def is_dark(page):
     scheme = page.evaluate('getComputedStyle(document.documentElement).colorScheme')
     ground = page.evaluate('getComputedStyle(document.body).backgroundColor')
-    assert ('dark' in scheme) == (max(int(part) for part in ground.strip('rgba()').split(',')[:3]) < 64)
-    return max(int(part) for part in ground.strip('rgba()').split(',')[:3]) < 64
+    dark = max(int(part) for part in ground.strip('rgba()').split(',')[:3]) < 64
+    assert ('dark' in scheme) == dark
+    return dark
 
 
-@pytest.mark.parametrize(('width', 'schemes'), [(390, ('dark', 'light')), (1280, ('light', 'dark'))])
-def test_every_tab_fits_phone_and_desktop_in_light_and_dark(browser, server, width, schemes):
-    with open_page(browser, server.url, (width, 850), schemes[0]) as page:
-        fill(page)
-        if width < 700:
-            page.set_viewport_size({'width': 360, 'height': 800})
-            assert page.evaluate('document.documentElement.scrollWidth') == 360
-            page.set_viewport_size({'width': width, 'height': 850})
-        for scheme in schemes:
-            page.emulate_media(color_scheme=scheme)
-            for name in TABS:
-                open_tab(page, name)
-                page.wait_for_timeout(300)
-                shoot(page, f'{name.split()[0].lower()}_{width}_{scheme}')
-                assert page.evaluate('document.documentElement.scrollWidth') == width, name
-                assert serious(page) == [], name
-            open_tab(page, 'Change clothes')
-            chart = page.locator('#fixed_chart:visible')
-            assert chart.evaluate('box => box.scrollWidth <= box.clientWidth'), 'half of a chart is out of sight'
-            assert is_dark(page) == (scheme == 'dark')
-        assert not page.errors
-    assert_healthy(server)
+@pytest.mark.parametrize('scheme', ['dark', 'light'])
+@pytest.mark.parametrize('sizes', [((360, 800), PHONE), (DESKTOP,)], ids=['phone', 'desktop'])
+def test_every_tab_fits_phone_and_desktop_in_light_and_dark(results, sizes, scheme):
+    results.emulate_media(color_scheme=scheme)
+    for name in TABS:
+        open_tab(results, name)
+        for size in sizes:
+            resize(results, size)
+            results.wait_for_timeout(300)
+            assert results.evaluate('document.documentElement.scrollWidth') == size[0], name
+        shoot(results, f'{name.split()[0].lower()}_{size[0]}_{scheme}')
+        assert serious(results) == [], name
+    open_tab(results, 'Change clothes')
+    chart = results.locator('#fixed_chart:visible')
+    assert chart.evaluate('box => box.scrollWidth <= box.clientWidth'), 'half of a chart is out of sight'
+    assert is_dark(results) == (scheme == 'dark')
 
 
 CONTROLS_BELOW = """start => [...document.querySelectorAll('button, input, select, textarea, a[href]')]
@@ -384,66 +406,73 @@ CONTROLS_BELOW = """start => [...document.querySelectorAll('button, input, selec
     .map(one => one.closest('[id]:not([id^="range_id"])').id)"""
 
 
-def test_pictures_of_a_search_have_a_text_and_its_controls_are_reached_by_the_keyboard(page):
-    page.click('#examples button >> nth=0')
-    wait_for_result(page, f'Ranked {len(GALLERY)} photos')
-    page.wait_for_selector('#matches .gallery-item:nth-child(8) img')
-    act_until(page, lambda: page.click('#matches .gallery-item >> nth=1'), '#pair img')
-    page.click('text=Threshold: how similar is similar enough?')
-    page.wait_for_selector('#meaning :text("pairs of different people")')
-    page.wait_for_selector('#summary :text("have a similarity of")')
+def test_pictures_of_a_search_have_a_text_and_its_controls_are_reached_by_the_keyboard(results):
+    open_tab(results, 'Rank')
+    assert 'pairs of different people' in results.inner_text('#meaning')
     for place in ('#first', '#seen', '#bar', '#pair', '#matches', '#others'):
-        assert page.locator(f'{place} img').count() > 0, place
-        assert page.locator(f'{place} img:is([alt=""], :not([alt]))').count() == 0, place
-    controls = set(page.evaluate(CONTROLS_BELOW, '#run'))
+        assert results.locator(f'{place} img').count() > 0, place
+        assert results.locator(f'{place} img:is([alt=""], :not([alt]))').count() == 0, place
+    controls = set(results.evaluate(CONTROLS_BELOW, '#run'))
     assert {'run_cancel', 'view', 'opacity', 'top_k', 'threshold', 'matches', 'csv', 'zip'} <= controls
-    page.focus('#run')
+    results.focus('#run')
     reached = set()
     for _ in range(90):
-        page.keyboard.press('Tab')
-        reached.add(page.evaluate("document.activeElement.closest('[id]:not([id^=\"range_id\"])')?.id"))
+        results.keyboard.press('Tab')
+        reached.add(results.evaluate("document.activeElement.closest('[id]:not([id^=\"range_id\"])')?.id"))
     assert controls <= reached
 
 
 # Through gradio_client
 
 
-def test_clothes_are_changed_by_an_endpoint(server, tmp_path):
+def test_a_search_gives_pictures_table_and_csv(server, tmp_path):
     client = connect(server.url, tmp_path)
-    values = ['upper', 'dress', 'coat'], '#0000ff', 'plain', '#ffffff', 0.05, False
-    picture, found = client.predict(handle_file(QUERIES[0]), *values, api_name='/recolour')
-    assert 'upper' in found
-    with Image.open(picture) as after, Image.open(QUERIES[0]) as before:
-        assert after.size == before.size
-        moved = np.asarray(after.convert('RGB')).astype(int).mean((0, 1)) - np.asarray(before).astype(int).mean((0, 1))
-    assert moved[2] > moved[0]
-    with pytest.raises(AppError, match='a colour is #rrggbb'):
-        client.predict(handle_file(QUERIES[0]), values[0], 'blue', *values[2:], api_name='/recolour')
+    query, *gallery = ({'image': handle_file(path), 'caption': None} for path in (QUERIES[0], QUERIES[0], *GALLERY[:4]))
+    values = [[query], gallery, None, False, DEFAULT_MODEL, 'side by side', 0.5, 3, 0.0]
+    status, seen, matches, summary, table, path, packed, *_ = client.predict(*values, api_name='/rank')
+    assert 'Ranked 5 photos' in status
+    captions = [re.sub(r'[\d.]+', '0', one['caption']) for one in seen]
+    assert captions == ['photo', 'attention 0 to 0', 'clothing', 'clothes erased']
+    assert len(matches) == 3
+    assert matches[0]['caption'].split() == ['#1', '1.000', QUERIES[0].name, '\u2713', 'right']
+    assert DEFAULT_MODEL in summary and 'by the file names' in summary.lower()
+    with open(path, newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [row['rank'] for row in rows] == ['1', '2', '3', '4', '5']
+    assert [[int(row['rank']), *list(row.values())[1:]] for row in rows] == table['data']
+    with zipfile.ZipFile(packed) as archive:
+        assert archive.namelist() == ['ranking.csv', *(f'match_{place:02d}.jpg' for place in (1, 2, 3))]
+    assert rows[0]['file'] == QUERIES[0].name
+    with Image.open(matches[0]['image']) as tile:
+        assert tile.height == 320 and tile.width == 3 * 160 + 2 * 6
+    assert_healthy(server)
 
 
-@pytest.fixture
-def photos(monkeypatch, tmp_path):
-    """The files that the README names, in the working folder."""
-    gallery = example_photos('gallery')
+PRINTED = {
+    '/rank': 'a.jpg', '/compare': 'margin', '/embed': 'cosine similarity', '/models': 'ifd_resnet10t.synthetic bundled',
+    '/recolour': 'upper',
+}  # fmt: skip
+
+
+def test_the_examples_of_the_readme_run(server, capsys, monkeypatch, tmp_path):
     names = 'query.jpg', 'anchor.jpg', 'a.jpg', 'b.jpg', 'same_person.jpg', 'other_person.jpg'
-    for name, path in zip(names, [*example_photos('query')[:2], *gallery[:4]], strict=True):
+    for name, path in zip(names, [*QUERIES[:2], *GALLERY[:4]], strict=True):
         shutil.copy(path, tmp_path / name)
     monkeypatch.chdir(tmp_path)
-
-
-def test_each_endpoint_has_an_example_of_a_few_lines_in_the_readme():
-    assert set(README_LINES) == {'/rank', '/compare', '/recolour', '/embed', '/models'}
-    assert all(len(lines.splitlines()) <= 6 for lines in README_LINES.values())
-
-
-@pytest.mark.parametrize(('name', 'printed'), [
-    ('/rank', 'a.jpg'), ('/compare', 'margin'), ('/recolour', 'upper'), ('/embed', 'cosine similarity'),
-    ('/models', 'ifd_resnet10t.synthetic bundled'),
-])
-def test_the_examples_of_the_readme_run(server, photos, capsys, tmp_path, name, printed):
-    client = connect(server.url, tmp_path / 'downloads')
-    exec(README_LINES[name], {'client': client, 'handle_file': handle_file})
-    assert printed in capsys.readouterr().out
+    given = {'client': connect(server.url, tmp_path / 'downloads'), 'handle_file': handle_file}
+    assert set(README_LINES) == set(PRINTED)
+    for name, printed in PRINTED.items():
+        found = dict(given)
+        exec(README_LINES[name], found)
+        assert printed in capsys.readouterr().out and len(README_LINES[name].splitlines()) <= 6
+    with Image.open(found['picture']) as after, Image.open('query.jpg') as before:
+        assert after.size == before.size
+        moved = np.asarray(after.convert('RGB')).astype(int).mean((0, 1)) - np.asarray(before).astype(int).mean((0, 1))
+    assert moved[2] > moved[0], 'clothes that were changed to blue'
+    with pytest.raises(AppError, match='a colour is #rrggbb'):
+        given['client'].predict(
+            handle_file('query.jpg'), ['upper'], 'blue', 'plain', '#ffffff', 0.05, False, api_name='/recolour'
+        )
 
 
 def test_the_pictures_of_the_readme_are_there_and_small():

@@ -1,13 +1,10 @@
-"""Nothing that visitors gave outlives the page, however it ends."""
+"""Folders of pages that were killed are removed, and no others. `test_app.py` kills a page."""
 
-import signal
 import tempfile
-from pathlib import Path
 
 import pytest
 
 from ifd_zoo.page.guard.temporary import MARK, PREFIX, own_folder, remove_abandoned
-from tests.visitor import Page, start, write_release
 
 
 @pytest.fixture
@@ -37,32 +34,3 @@ def test_folders_that_no_page_made_stay(place):
     kept = [make_folder(place / f'{PREFIX}other', 'README'), make_folder(place / 'named_otherwise')]
     (place / f'{PREFIX}link').symlink_to(kept[1])
     assert remove_abandoned() == [] and all((folder / 'photo.jpg').is_file() for folder in kept)
-
-
-
-def left_by(running):
-    """Folders of pages, and files wherever they are."""
-    files = {path.name for path in running.temporary.rglob('*') if path.is_file()}
-    return files | {path.name for path in running.temporary.glob(f'{PREFIX}*')}
-
-
-@pytest.fixture(scope='module')
-def release(tmp_path_factory):
-    return write_release(tmp_path_factory.mktemp('release'))
-
-
-def test_photos_of_a_killed_page_go_with_the_next_start_and_its_own_when_the_terminal_closes(release, tmp_path):
-    killed = start(tmp_path, release)
-    path = Page(killed).good['path']
-    killed.stop(signal.SIGKILL)
-    (left,) = killed.temporary.glob(f'{PREFIX}*')
-    assert Path(path).is_relative_to(left) and Path(path).is_file()
-    running = start(tmp_path, release)
-    try:
-        (there,) = running.temporary.glob(f'{PREFIX}*')
-        assert there != left and f'removed {left}' in running.log()
-        Page(running).assert_healthy()
-        running.process.send_signal(signal.SIGHUP)
-    finally:
-        code = running.stop(signal.SIGHUP)  # terminals send it twice
-    assert code == 0 and left_by(running) == set()

@@ -13,10 +13,12 @@ import torch
 import ifd_zoo.models  # noqa: F401  (registers the architectures)
 from ifd_zoo.gallery import EXAMPLES
 from ifd_zoo.hub import save_release
+from ifd_zoo.page.tabs.rank_layout import RESULTS
 from tests.browser import App
 
 MODEL = 'ifd_resnet10t'
 PHOTO = sorted((EXAMPLES / 'query').glob('*.jpg'))[0]
+STATUS, MATCHES, TABLE = map(RESULTS.index, ('status', 'matches', 'table'))
 
 
 def write_release(folder: Path) -> Path:
@@ -61,21 +63,24 @@ class Page:
             if event == one['api_name'] or [ids.get(target) for target, _ in one['targets']] == [event]
         )
         body = {'fn_index': number, 'data': list(values), 'session_hash': self.session}
-        # Not by `json`, which would refuse numbers that are none.
+        # Not by `json=`, which would refuse NaN and infinity.
         sent = {'content': json.dumps(body), 'headers': {'Content-Type': 'application/json'}}
         self.http.post(f'{self.api}/queue/join', **sent).raise_for_status()
         with self.http.stream('GET', f'{self.api}/queue/data', params={'session_hash': self.session}) as answer:
-            for line in answer.iter_lines():
-                told = json.loads(line[6:]) if line.startswith('data: ') else {}
-                if told.get('msg') == 'process_completed':
-                    return told['output'].get('data') or str(told['output']['error'])
-        raise AssertionError('no answer')
+            # To its end, so that the server does not take a next event for one of a visitor who has left.
+            messages = [json.loads(line[6:]) for line in answer.iter_lines() if line.startswith('data: ')]
+        (output,) = (message['output'] for message in messages if message['msg'] == 'process_completed')
+        return output.get('data') or str(output['error'])
 
-    def rank(self, queries, gallery=(), archives=(), model=MODEL):
-        """Status and names by rank; a message when it fails."""
+    def search(self, queries, gallery=(), archives=(), use_folder=False, model=MODEL, view='photo', top_k=2):
+        """The outputs of a search; a message when it fails."""
         sides = ([{'image': one, 'caption': None} for one in side] for side in (queries, gallery))
-        found = self.ask('rank', *sides, list(archives), False, model, 'photo', 0.5, 2, 0.0, *[''] * 5)
-        return found if isinstance(found, str) else (found[0], [row[1] for row in found[5]['data']])
+        return self.ask('rank', *sides, list(archives), use_folder, model, view, 0.5, top_k, 0.0, *[''] * 5)
+
+    def rank(self, *photos, **options):
+        """Status and names by rank of a search; a message when it fails."""
+        found = self.search(*photos, **options)
+        return found if isinstance(found, str) else (found[STATUS], [row[1] for row in found[TABLE]['data']])
 
     def assert_healthy(self):
         status, names = self.rank([self.good], [self.good])
