@@ -272,7 +272,7 @@ def test_what_is_drawn_is_handed_over_as_files_of_the_visitor(monkeypatch, tmp_p
     )
     ((path, caption),) = values[3]
     assert caption.startswith('#1') and os.path.isfile(path)
-    shared.sessions.keeping.leave('me')
+    shared.sessions.leave()
     shared.sessions.keeping.sweep(grace=0)
     assert [path for path in folder.rglob('*') if path.is_file()] == []
 
