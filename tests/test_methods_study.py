@@ -87,11 +87,11 @@ def test_finished_rows_are_compared_query_by_query_with_both_test_features(finis
     report, text = json.loads((finished / 'methods.json').read_text()), (finished / 'methods.md').read_text()
     assert [row['label'] for row in report['rows']] == [*ROWS.values()]
     assert f'learning rates: IFD 0.001, baseline 0.001, {ROWS["masked"]} 0.001' in text and 'PCB 0.1' in text
-    for feature in ('own', 'common'):
+    for feature in ('own', 'pooled', 'both'):
         rows = [row for row in report['pairs'][feature] if row['protocol'] == 'cc']
         assert [row['row'] for row in rows] == [*ROWS.values()]
         assert 'rank1_difference' not in rows[0] and all('mAP_difference' in row for row in rows[1:])
-    assert report['pairs']['own'] != report['pairs']['common']
+    assert report['pairs']['own'] != report['pairs']['pooled']
     for method in ('PCB', 'CAL', 'AIM', 'IFD'):
         (rank1, mean), line = TABLE_I[next(key for key in TABLE_I if key[0] == method)][1], f'| {method} | 30.0 / 40.0'
         (found,) = [part for part in text.splitlines() if part.startswith(line)]

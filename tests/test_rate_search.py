@@ -126,7 +126,7 @@ def test_one_command_gives_the_table_of_all_methods_on_the_exact_layouts(data, w
     assert ablation.main(command) == 0
     report, text = (json.loads((tmp_path / 'out/methods.json').read_text()), (tmp_path / 'out/methods.md').read_text())
     assert [row['label'] for row in report['rows']] == [*rows.values()]
-    assert {row['row'] for row in report['pairs']['common']} == {*rows.values()}
+    assert {row['row'] for row in report['pairs']['pooled']} == {*rows.values()}
     assert [row['name'] for row in report['search']['rows']] == ['cal'] and '| CAL | 0.00035: ' in text
     assert f'{data.upper()} cc' in text
     started = capsys.readouterr().out.count('started')

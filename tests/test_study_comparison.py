@@ -6,7 +6,7 @@ import torch
 
 from eval.bootstrap import answer, read_answers, write_answers
 from eval.measure import Setting
-from ifd_zoo.common.choices import NO_MASKS
+from ifd_zoo.common.choices import LABEL_MAPS, NO_MASKS
 from ifd_zoo.hub import load_model, save_release
 from tests.trees import write_folder_tree
 from train.studies.pairs import Row, masks_at_test, measure
@@ -16,10 +16,10 @@ INFO = {'input_size': [3, 64, 32], 'training': {'precision': 'fp32'}}
 
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('runs') / 'baseline-seed0'
+    folder = tmp_path_factory.mktemp('runs') / 'ikt-seed0'
     write_folder_tree(folder.parent / 'tree', train=2, test=3)
     torch.manual_seed(0)
-    model = timm.create_model('ifd_baseline_resnet10t', backbone='test_efficientnet')
+    model = timm.create_model('ifd_resnet10t', backbone='test_efficientnet')
     save_release(model, folder / 'release', 'test', INFO)
     return folder
 
@@ -30,10 +30,10 @@ def figures(answers):
 
 def test_a_run_is_measured_once_and_read_afterwards(run):
     data = {'data': 'folder', 'root': run.parent / 'tree', 'workers': 0, 'device': 'cpu'}
-    row = Row('baseline', (run / 'release',), NO_MASKS)
+    row = Row('w/ IKT', (run / 'release',), LABEL_MAPS)
     first = measure(row, data)
-    for name, feature in (('own', None), ('common', 'pooled')):
-        expected = answer(load_model(run / 'release', feature), Setting(**data, masks=NO_MASKS))
+    for name, feature in (('own', 'neck'), ('pooled', 'pooled'), ('both', 'pooled+attention')):
+        expected = answer(load_model(run / 'release', feature), Setting(**data))
         assert figures(first[name][0]) == figures(expected)
 
     (stored,) = run.glob('answers-own-*.npz')
@@ -43,7 +43,8 @@ def test_a_run_is_measured_once_and_read_afterwards(run):
     (run / 'release' / 'model.safetensors').unlink()
     again = measure(row, data)
     assert figures(again['own'][0]) == figures(changed)
-    assert figures(again['common'][0]) == figures(first['common'][0])
+    for name in ('pooled', 'both'):
+        assert figures(again[name][0]) == figures(first[name][0])
 
 
 def test_other_weights_in_the_same_folder_are_measured_anew(run, tmp_path):
