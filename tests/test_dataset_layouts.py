@@ -1,4 +1,4 @@
-"""Published data sets with something missing, too much, or wrongly named."""
+"""What holds for all published data sets, and what is refused: something missing, too much, or wrongly named."""
 
 import shutil
 import warnings
@@ -8,13 +8,13 @@ import pytest
 from ifd_zoo.datasets import DatasetError, Split, load_dataset
 from ifd_zoo.datasets.base import read_image
 from ifd_zoo.datasets.common import CountWarning, check_counts
+from tests.labels import labels
 from tests.trees import PUBLISHED_TREES, write_deepchange_tree, write_prcc_tree
 
 # No small tree has the published number of images.
 pytestmark = pytest.mark.filterwarnings('ignore::ifd_zoo.datasets.common.CountWarning')
 
 MARKET = 'Market-1501-v15.09.15'
-SPLITS = [(name, folder) for name, tree in PUBLISHED_TREES.items() for folder in tree.splits]
 
 
 @pytest.fixture(params=PUBLISHED_TREES)
@@ -42,30 +42,24 @@ def test_the_right_counts_give_no_warning(tmp_path):
         check_counts('PRCC', (Split('train', train, {'images': 18, 'persons': 3, 'outfits': 6}),))
 
 
-def test_a_root_that_does_not_exist_is_named(tmp_path, name):
+def test_a_root_that_does_not_exist_or_has_another_layout_is_named(tmp_path, name):
     with pytest.raises(DatasetError, match='nothing: no such folder'):
         load_dataset(name, tmp_path / 'nothing')
-
-
-def test_a_root_without_the_layout_is_told_what_was_looked_for(tmp_path, name):
     folder = PUBLISHED_TREES[name].splits[0].split('/')[0]
     with pytest.raises(DatasetError, match=f'train.* in .*{folder}'):
         load_dataset(name, tmp_path)
 
 
-@pytest.mark.parametrize('name, split', SPLITS)
-def test_a_missing_split_is_named(root, name, split):
-    shutil.rmtree(root / split)
-    with pytest.raises(DatasetError, match=f'{split}: no such folder'):
-        load_dataset(name, root)
-
-
-@pytest.mark.parametrize('name, split', SPLITS)
-def test_an_empty_split_is_named(root, name, split):
-    shutil.rmtree(root / split)
-    (root / split).mkdir()
-    with pytest.raises(DatasetError, match=f'{split}: no image'):
-        load_dataset(name, root)
+def test_a_split_that_is_missing_or_empty_is_named(name, root):
+    for split in PUBLISHED_TREES[name].splits:
+        (root / split).rename(root / 'aside')
+        with pytest.raises(DatasetError, match=f'{split}: no such folder'):
+            load_dataset(name, root)
+        (root / split).mkdir()
+        with pytest.raises(DatasetError, match=f'{split}: no image'):
+            load_dataset(name, root)
+        (root / split).rmdir()
+        (root / 'aside').rename(root / split)
 
 
 @pytest.mark.parametrize(
@@ -113,33 +107,53 @@ def test_deepchange_lists_may_have_further_fields(tmp_path):
     assert load_dataset('deepchange', tmp_path) == before
 
 
-def test_deepchange_is_not_read_without_its_lists(tmp_path):
-    (write_deepchange_tree(tmp_path) / 'DeepChangeDataset/train-set-bbox.txt').unlink()
+def test_deepchange_is_not_read_without_its_lists_or_with_other_names(tmp_path):
+    folder = write_deepchange_tree(tmp_path) / 'DeepChangeDataset'
+    (folder / 'train-set/P2_C1_20200101_12_21_0.jpg').rename(folder / 'train-set/P2_1_20200101_12_21_0.jpg')
+    lines = folder / 'train-set-bbox.txt'
+    lines.write_text(lines.read_text().replace('P2_C1_20200101_12_21_0', 'P2_1_20200101_12_21_0'))
+    with pytest.raises(DatasetError, match='P2_1_20200101_12_21_0.jpg: the file name must be'):
+        load_dataset('deepchange', tmp_path)
+    lines.unlink()
     with pytest.raises(DatasetError, match='train-set-bbox.txt: no such file'):
         load_dataset('deepchange', tmp_path)
 
 
-def test_deepchange_names_are_checked(tmp_path):
-    folder = write_deepchange_tree(tmp_path) / 'DeepChangeDataset'
-    (folder / 'train-set/P2_C1_20200101_12_21_0.jpg').rename(folder / 'train-set/P2_1_20200101_12_21_0.jpg')
-    lines = (folder / 'train-set-bbox.txt').read_text()
-    (folder / 'train-set-bbox.txt').write_text(lines.replace('P2_C1_20200101_12_21_0', 'P2_1_20200101_12_21_0'))
-    with pytest.raises(DatasetError, match='P2_1_20200101_12_21_0.jpg: the file name must be'):
-        load_dataset('deepchange', tmp_path)
+def sides(dataset):
+    """Training, and queries and gallery of each protocol."""
+    return [dataset.train, *(side for protocol in dataset.protocols for side in (protocol.query, protocol.gallery))]
 
 
 def all_labels(name, root):
+    return [[(*labels(r), r.label_map is None) for r in side] for side in sides(load_dataset(name, root))]
+
+
+def test_records_are_sorted_and_have_the_label_maps_at_the_same_path_below_parsing(name, root):
+    for records in sides(load_dataset(name, root)):
+        paths = [record.path for record in records]
+        assert paths == sorted(paths)
+        assert all(r.label_map == (root / 'parsing' / r.path.relative_to(root)).with_suffix('.png') for r in records)
+
+
+def test_a_missing_label_map_is_none(name, root):
+    load_dataset(name, root).train[0].label_map.unlink()
+    assert [record.label_map for record in load_dataset(name, root).train].count(None) == 1
+
+
+def test_outfits_are_unique_over_persons(name, root):
     dataset = load_dataset(name, root)
-    sides = [dataset.train, *(side for protocol in dataset.protocols for side in (protocol.query, protocol.gallery))]
-    return [[(r.pid, r.camid, r.clothes_id, r.label_map is None) for r in side] for side in sides]
+    for records in (dataset.train, *(protocol.query + protocol.gallery for protocol in dataset.protocols)):
+        pairs = {(record.clothes_id, record.pid) for record in records}
+        assert len(pairs) == len({record.clothes_id for record in records})
 
 
-def image_files(root, name):
-    folders = [root / split for split in PUBLISHED_TREES[name].splits]
-    return [path for folder in folders for path in sorted(folder.rglob('*.*')) if path.is_file()]
+def test_the_path_above_does_not_matter(tmp_path, name, root):
+    hostile = tmp_path / 'my_code_c3/2024_01_c3/0001_2_c7_5/A_1/P9_C8_7/[x]*/7-8-9-1/B_x/rgb/test/C/007/data'
+    shutil.copytree(root, hostile)
+    assert all_labels(name, hostile) == all_labels(name, root)
 
 
-def test_other_files_and_hidden_ones_are_left_out(name, root):
+def test_other_files_hidden_ones_and_empty_folders_are_left_out(name, root):
     before = load_dataset(name, root)
     beside = before.train[0].path
     others = [beside.with_name(other) for other in (f'._{beside.name}', 'Thumbs.db', 'read me.txt')]
@@ -147,29 +161,39 @@ def test_other_files_and_hidden_ones_are_left_out(name, root):
     for other in (*others, *hidden):
         other.parent.mkdir(exist_ok=True)
         other.write_bytes(b'x')
-    assert load_dataset(name, root) == before
-
-
-def test_an_empty_folder_of_a_person_is_harmless(name, root):
-    before = load_dataset(name, root)
     for folder in PUBLISHED_TREES[name].splits:
         (root / folder / '0077').mkdir()
     assert load_dataset(name, root) == before
 
 
-def test_suffixes_may_be_in_capitals(name, root):
+def test_images_may_be_links_and_have_suffixes_in_capitals(tmp_path, name, root):
     before = all_labels(name, root)
-    for path in image_files(root, name):
-        path.rename(path.with_suffix(path.suffix.upper()))
-    assert all_labels(name, root) == before
-
-
-def test_links_to_files_are_followed(tmp_path, name, root):
-    before = load_dataset(name, root)
     store = tmp_path / 'c9s9_store'
     store.mkdir()
-    for number, path in enumerate(image_files(root, name)):
+    images = [path for split in PUBLISHED_TREES[name].splits for path in (root / split).rglob('*.*')]
+    for number, path in enumerate(images):
         path.rename(store / f'{number}.bin')
-        path.symlink_to(store / f'{number}.bin')
+        path.with_suffix(path.suffix.upper()).symlink_to(store / f'{number}.bin')
+    assert all_labels(name, root) == before
+    assert read_image(load_dataset(name, root).train[0].path).size == (32, 64)
+
+
+@pytest.mark.parametrize('name, val', [('prcc', 'rgb/val'), ('last', 'last/val')])
+def test_validation_images_are_not_read(name, val, root):
+    before = load_dataset(name, root)
+    shutil.rmtree(root / val)
     assert load_dataset(name, root) == before
-    assert read_image(before.train[0].path).size == (32, 64)
+
+
+@pytest.mark.parametrize('name', sorted(PUBLISHED_TREES.keys() - {'prcc'}))  # which is folders beside each other
+def test_a_data_set_is_found_by_its_parent_and_by_itself(name, root):
+    outer, inner = load_dataset(name, root), load_dataset(name, root / PUBLISHED_TREES[name].splits[0].split('/')[0])
+    assert [labels(record) for record in outer.train] == [labels(record) for record in inner.train]
+    assert outer.train[0].path == inner.train[0].path
+
+
+@pytest.mark.parametrize('name, below', [('prcc', 'prcc'), ('prcc', 'PRCC'), ('ltcc', 'ltcc'), ('ltcc', 'LTCC')])
+def test_prcc_and_ltcc_are_found_one_folder_below(tmp_path, name, below):
+    PUBLISHED_TREES[name].write(tmp_path / below)
+    train = load_dataset(name, tmp_path).train
+    assert train and all(record.path.is_relative_to(tmp_path / below) for record in train)

@@ -28,14 +28,6 @@ def judgement(protocol):
     return tuple(part.sum(1).tolist() for part in judge(*protocol_arguments(protocol)))
 
 
-@pytest.mark.parametrize('name', sorted(PUBLISHED_TREES.keys() - {'prcc'}))  # which is folders beside each other
-def test_a_data_set_is_found_by_its_parent_and_by_itself(tmp_path, name):
-    root = PUBLISHED_TREES[name].write(tmp_path)
-    outer, inner = load_dataset(name, root), load_dataset(name, root / PUBLISHED_TREES[name].splits[0].split('/')[0])
-    assert [labels(record) for record in outer.train] == [labels(record) for record in inner.train]
-    assert outer.train[0].path == inner.train[0].path
-
-
 def test_vc_clothes_reads_pid_camera_and_outfit(load):
     dataset = load('vc_clothes')
     assert len(dataset.train) == 16 and dataset.num_pids == 2
@@ -86,12 +78,6 @@ def test_last_has_outfits_in_training_only_and_a_camera_per_image(load):
     assert list(map(labels, protocol.query)) == [(5, 0, 0), (40, 1, 1)]
     assert list(map(labels, protocol.gallery)) == [(5, 2, 0), (5, 3, 0), (40, 4, 1), (40, 5, 1), (99, 6, 2), (99, 7, 2)]
     assert judgement(protocol) == ([2, 2], [0, 0]) and figures(protocol)['valid_queries'] == 2
-
-
-def test_last_leaves_val_alone(load):
-    dataset = load('last')
-    records = dataset.train + dataset.protocols[0].query + dataset.protocols[0].gallery
-    assert not any('val' in record.path.parts for record in records)
 
 
 def test_deepchange_takes_outfits_from_days_and_cameras_from_tracklets(load):
