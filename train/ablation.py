@@ -199,7 +199,7 @@ class Ablation:
 
     def _row(self, arm: str, label: str, runs: list[Run]) -> Row:
         flags, maps = self._flags(runs[0]), parse_flags(self.args.extra).get('maps', runs[0].folder / 'maps')
-        return Row(label, tuple(run.folder / 'release' for run in runs), masks_at_test(flags, Path(maps)))
+        return Row(arm, label, tuple(run.folder / 'release' for run in runs), masks_at_test(flags, Path(maps)))
 
     def _compare(self, rows: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
         by_row = [(arm, label, [run for run in self.runs if run.arm == arm]) for arm, label in rows.items()]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ifd_zoo.common.choices import FEATURES, NO_MASKS
 from train.recipes import VARIANTS
+from train.studies.rows import STEPS
 
 KINDS = {
     'own': "with its method's own test feature",
@@ -16,6 +17,7 @@ KINDS = {
 
 
 class Row(NamedTuple):
+    arm: str
     label: str
     releases: tuple[Path, ...]
     """One per seed."""
@@ -92,13 +94,18 @@ def compare(rows: list[Row], data: dict[str, Any]) -> dict[str, list[dict[str, A
     """Compare rows with every test feature; differences are relative to the first row. `data` as for `measure`.
 
     Returns:
-        Kind of `KINDS` to rows by `eval.bootstrap.paired_rows`.
+        Kind of `KINDS` to rows by `eval.bootstrap.paired_rows`; and `steps`, the second row of each pair of `STEPS`
+        with its difference to the first one, with the test feature `both`.
     """
     from eval.bootstrap import paired_rows
 
     measured = [measure(row, data) for row in rows]
     labels = [row.label for row in rows]
-    return {name: paired_rows(labels, [one[name] for one in measured]) for name in KINDS}
+    compared = {kind: paired_rows(labels, [one[kind] for one in measured]) for kind in KINDS}
+    both = {row.arm: one['both'] for row, one in zip(rows, measured, strict=True)}
+    steps = {what: pair for what, pair in STEPS.items() if both.keys() >= {*pair}}
+    added = [paired_rows(['', what], [both[arm] for arm in pair])[1::2] for what, pair in steps.items()]
+    return compared | {'steps': [row for rows in zip(*added, strict=True) for row in rows]}
 
 
 def pairs_block(pairs: dict[str, list[dict[str, Any]]]) -> str:
@@ -107,4 +114,6 @@ def pairs_block(pairs: dict[str, list[dict[str, Any]]]) -> str:
 
     about = 'Intervals are 95 % bootstrap intervals over people and seeds; differences are to the first row, per query.'
     tables = [f'Each row {how}:\n\n{table(pairs[kind])}' for kind, how in KINDS.items()]
+    if pairs['steps']:
+        tables.append(f'What each part adds to the row before it, each row {KINDS["both"]}:\n\n{table(pairs["steps"])}')
     return '\n\n'.join([about, *tables])

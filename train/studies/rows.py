@@ -64,6 +64,17 @@ STUDIES = {
 }
 """Rows of each study: label by name, a key of `ROW_SETTINGS`."""
 
+STEPS = {
+    'a second stream': ('baseline', 'ikt-no_masks'),
+    'erasing the clothes in it': ('ikt-no_masks', 'ikt'),
+    'the main stream, beside the masked one': ('masked', 'ikt'),
+    'CBD with a supervised contrastive loss': ('ikt', 'ifd_cl'),
+    'CCL in place of that loss': ('ifd_cl', 'ifd'),
+    'T = 0.5 in place of 1': ('ifd-T1', 'ifd'),
+    'the mean weight of CCL': ('ifd-unit_mean', 'ifd'),
+}
+"""What the second of two rows adds to the first, for studies that have both."""
+
 COMPARED = ('controls', 'methods')
 """Studies whose rows are compared query by query, which requires the releases of all runs."""
 
