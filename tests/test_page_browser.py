@@ -99,7 +99,7 @@ def resize(page, size):
 
 
 def wait_for_result(page, text):
-    page.wait_for_function("text => document.querySelector('#status').innerText.includes(text)", arg=text)
+    page.wait_for_function("text => document.querySelector('#status').innerText.includes(text)", arg=text, polling=250)
 
 
 def upload(page, query, gallery):
