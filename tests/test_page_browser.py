@@ -37,6 +37,10 @@ from tests.screenshots import open_tab
 from tests.zips import write_zip
 
 PHONE, DESKTOP = (390, 850), (1280, 850)
+BARS = '''all => all.map(one => {
+    const box = one.getBoundingClientRect();
+    return [box.x, box.width / parseFloat(one.style.width)];
+})'''
 TABS = ('Rank', 'Change clothes', 'Compare', 'Masks', 'Models')
 README = (ROOT / 'ifd_zoo' / 'page' / 'README.md').read_text()
 README_LINES = dict(re.findall(r'```python\n# (/\w+)\n(.*?)```', README, re.DOTALL))
@@ -99,7 +103,7 @@ def resize(page, size):
 
 
 def wait_for_result(page, text):
-    page.wait_for_function("text => document.querySelector('#status').innerText.includes(text)", arg=text, polling=250)
+    page.wait_for_function("text => document.querySelector('#status').innerText.includes(text)", arg=text)
 
 
 def upload(page, query, gallery):
@@ -221,6 +225,10 @@ def test_bad_uploads_are_named_and_the_next_search_works(page, server, tmp_path)
 def test_clothes_are_changed_and_models_compared(results):
     open_tab(results, 'Change clothes')
     assert 'Found' in results.inner_text('#found') and 'S = ' in results.inner_text('#sensitivities')
+    for size in (PHONE, DESKTOP):
+        resize(results, size)
+        bars = results.eval_on_selector_all('#sensitivities dd span', BARS)
+        assert len(bars) == 2 and bars[0] == pytest.approx(bars[1], rel=0.01), 'start, pixels per percent'
     assert results.locator('#tops img').count() == 4 * TOP_SHOWN
     open_tab(results, 'Compare')
     assert 'margin' in results.inner_text('#verdict_first') and 'margin' in results.inner_text('#verdict_second')

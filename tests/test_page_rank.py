@@ -201,6 +201,16 @@ def test_the_threshold_divides_the_ranking(shared, uploads, query):
     assert ['below the threshold' in caption for _, caption in rows[1]] == [False] * 3 + [True] * 3
 
 
+def test_captions_and_table_round_the_same_similarity(shared, uploads, query):
+    found = rank(shared, query, some(uploads, 3))
+    (one,) = found['ranking'][0].queries
+    exact = (0.6209, 0.50951, -0.0836)
+    one.ranking[:] = [match._replace(similarity=value) for match, value in zip(one.ranking, exact, strict=True)]
+    rows = page.redraw(*shared, found['ranking'], 0, 'photo', 0.5, 3, 0.0)
+    assert [caption.split()[1] for _, caption in rows[1]] == ['0.621', '0.510', '-0.084']
+    assert [row[2] for row in rows[3]] == ['0.6209', '0.5095', '-0.0836']
+
+
 def test_a_match_opens_beside_its_query(shared, uploads, query):
     rankings = rank(shared, query, some(uploads))['ranking']
     place, shown, text, bars = page.show_pair(*shared, rankings, 0, 1, 0, 'photo', 0.5, 3, 0.0)

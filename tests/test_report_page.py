@@ -230,6 +230,7 @@ def test_re_ranking_repeated_draws_and_the_paper_are_explained(measured, tmp_pat
     assert 'cc (2 trials)' in text and 'first of several draws' in text and text.count('Best queries') == 1
     assert 'Table <I>: copied, not measured here. Beware. Its figures are not re-ranked' in text
     assert 'PCB RGB 41.8 –' in text
+    assert 'Similarity of right matches (' in text
 
 
 def test_a_protocol_without_valid_queries_is_explained(measured, tmp_path):

@@ -76,7 +76,7 @@ STEPS = {
 """What the second of two rows adds to the first, for studies that have both."""
 
 COMPARED = ('controls', 'methods')
-"""Studies whose rows are compared query by query, which requires the releases of all runs."""
+"""Studies whose rows are compared query by query."""
 
 
 def settings(arm: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -57,8 +57,9 @@ def compare(
 
 def _shown(one: Comparison) -> tuple[str, list, str]:
     """Return the verdict, captioned images, and the evidence as HTML."""
-    positive, negative = one.similarities
-    right = positive > negative
+    right = one.similarities[0] > one.similarities[1]
+    # Rounded first, so that the margin is the difference of the figures beside it.
+    positive, negative = (round(value, 3) for value in one.similarities)
     verdict = 'ranks the **same person** first' if right else 'ranks the **other person** first'
     numbers = f'same person {positive:.3f}, other person {negative:.3f}, margin {positive - negative:+.3f}'
     captions = (ROLES[0], f'{ROLES[1]}: {positive:.3f}', f'{ROLES[2]}: {negative:.3f}')

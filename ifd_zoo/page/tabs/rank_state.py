@@ -73,8 +73,8 @@ class Ranking:
         """
         best = self.queries[options.chosen].ranking[: options.top_k]
         captions = [
-            '  \u2003 '.join(filter(None, [f'#{place}', similarity[:-1], name, said, _below(line)]))
-            for place, name, similarity, line, said, _ in self.rows(options)[: options.top_k]
+            '  \u2003 '.join(filter(None, [f'#{place}', f'{one.similarity:.3f}', name, said, _below(line)]))
+            for one, (place, name, _, line, said, _) in zip(best, self.rows(options)[: len(best)], strict=True)
         ]
         return list(zip(self._draw(models, options, [one.index for one in best]), captions, strict=True))
 
