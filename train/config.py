@@ -1,6 +1,7 @@
 """Config of a training run: defaults, command line (see `train.flags`) and record in one dataclass."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,10 @@ class Config:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ConfigError(f'{name}: must be one of {", ".join(map(str, choices))}, got {getattr(self, name)!r}')
+        for name, value in vars(self).items():
+            numbers = value if isinstance(value, tuple) else (value,)
+            if not all(math.isfinite(number) for number in numbers if isinstance(number, float)):
+                raise ConfigError(f'{name}: must be finite, got {value}')
         for name in ('epochs', 'num_pids', 'num_images', 'accumulate', 'lr', 'tau', 'T', 'logit_T'):
             if not getattr(self, name) > 0:
                 raise ConfigError(f'{name}: must be positive, got {getattr(self, name)}')
