@@ -50,6 +50,27 @@ def test_rows_share_data_seed_and_budget_and_keep_what_makes_a_method(tmp_path):
     assert found['ikt-no_masks'].masks == NO_MASKS
 
 
+def test_a_study_can_be_of_some_of_its_rows(tmp_path):
+    args = study(tmp_path, '--rows', 'cal', 'ifd', '--rates', 'cal=0.001')
+    assert list(configs(args)) == ['ifd', 'cal'] and args.rows['methods'] == {'ifd': 'IFD', 'cal': 'CAL'}
+    assert '--study methods' in (command := ablation.Ablation(args)._own_command('methods'))
+    assert '--rows ifd cal --rates cal=0.001' in command
+
+
+@pytest.mark.parametrize(
+    'flags, words',
+    [
+        (['--rows', 'cbd'], '--rows: cbd is not a row of methods (aim, baseline, cal'),
+        (['--rows', 'ifd', '--rates', 'cal=0.1'], '--rates: cal is not a row'),
+        (['--study', 'methods', 'sampler', '--rows', 'cal'], '--rows: none of them is a row of sampler'),
+    ],
+)
+def test_rows_that_a_study_has_not_are_named(flags, words, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        study(tmp_path, *flags)
+    assert stop.value.code == 2 and words in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     'rates, word',
     [(['cal'], 'ROW=RATE'), (['cal=fast'], 'cal=fast'), (['cal=0'], 'cal=0'), (['kal=1'], 'kal=1'), (['cbd=1'], 'cbd')],

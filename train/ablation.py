@@ -55,6 +55,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--output', required=True, type=Path, help='folder for the runs, tables and charts')
     parser.add_argument('--seeds', type=not_negative, nargs='+', default=[0, 1, 2], help='train each row once per seed')
     parser.add_argument('--study', nargs='+', choices=STUDIES, default=['components'], help='one or more studies')
+    parser.add_argument('--rows', nargs='+', metavar='ROW', help='only these rows of the studies (default: all)')
     parser.add_argument('--rates', type=rate, nargs='+', default=[], metavar='ROW=RATE', help='learning rates of rows')
     parser.add_argument('--search', type=positive, metavar='PEOPLE', help='choose rates on this many held-out people')
     parser.add_argument('--search-epochs', type=positive, help='epochs of the search runs (default: as in the study)')
@@ -70,8 +71,13 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         clash = [name for name in parse_flags(args.extra) if name in decided]
     except RecordError as error:
         parser.error(str(error))
-    chosen = {arm for study in args.study for arm in STUDIES[study]}
-    if foreign := sorted(args.rates.keys() - chosen):
+    known = {arm for study in args.study for arm in STUDIES[study]}
+    if foreign := sorted({*(args.rows or ())} - known):
+        parser.error(f'--rows: {foreign[0]} is not a row of {", ".join(args.study)} ({", ".join(sorted(known))})')
+    args.rows = {study: _rows_of(study, args.rows) for study in args.study}
+    if empty := [study for study, rows in args.rows.items() if not rows]:
+        parser.error(f'--rows: none of them is a row of {empty[0]}')
+    if foreign := sorted(args.rates.keys() - {arm for rows in args.rows.values() for arm in rows}):
         parser.error(f'--rates: {foreign[0]} is not a row of {", ".join(args.study)}')
     if clash:
         flag = clash[0].replace('_', '-')
@@ -79,12 +85,16 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
+def _rows_of(study: str, chosen: list[str] | None) -> dict[str, str]:
+    return {arm: label for arm, label in STUDIES[study].items() if chosen is None or arm in chosen}
+
+
 class Ablation:
     """The runs of the chosen studies, and the records of those that have finished."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
-        arms = dict.fromkeys(arm for study in args.study for arm in STUDIES[study])
+        arms = dict.fromkeys(arm for rows in args.rows.values() for arm in rows)
         # Seed by seed, so that the finished rows can be compared if the study is stopped early.
         self.runs = [Run(arm, seed, args.output / 'runs' / f'{arm}-seed{seed}') for seed in args.seeds for arm in arms]
         self.finished: dict[Run, dict[str, Any]] = {}
@@ -178,7 +188,7 @@ class Ablation:
 
     def report(self, study: str) -> dict:
         """Return the report of a study, see `train.studies.report.build_report`; all its runs must have finished."""
-        rows = STUDIES[study]
+        rows = self.args.rows[study]
         runs = {arm: [self.finished[run] for run in self.runs if run.arm == arm] for arm in rows}
         report = build_report(study, rows, runs, self._own_command(study), self.free)
         if study in COMPARED and self.compares:
@@ -215,6 +225,8 @@ class Ablation:
         args = self.args
         seeds = ' '.join(map(str, args.seeds))
         parts = [f'--data {args.data} --root DIR --output DIR --seeds {seeds} --study {study} --recipe {args.recipe}']
+        if args.rows[study] != STUDIES[study]:
+            parts.append(f'--rows {" ".join(args.rows[study])}')
         if args.rates:
             parts.append('--rates ' + ' '.join(f'{arm}={rate:g}' for arm, rate in args.rates.items()))
         if args.search:
