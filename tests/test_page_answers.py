@@ -61,7 +61,9 @@ def test_the_example_marks_each_answer_and_names_all_right_ranks(known):
     for ranking in known.rankings[query]:
         assert ', '.join(map(str, answers.right_ranks(query, ranking))) in says
     assert all(name in drawn for name in known.models) and 'src="data:image/webp' in drawn
-    assert ('such searches' in says) == (known.test is not None)
+    figures = [*known.test.other_clothes, *known.test.same_clothes] if known.test else []
+    assert re.findall(r'([\d.]+)&nbsp;%', says) == list(map(str, figures))
+    assert ('such searches' in says) == bool(figures)
     assert 'such searches' not in example_result.draw(known._replace(test=None))
 
 

@@ -15,11 +15,12 @@ ANSWERS = EXAMPLES / 'answers.json'
 
 
 class Test(NamedTuple):
-    """Rank-1 of both models on one test."""
+    """Rank-1 of both models on one data set, in percent and in the order of the models."""
 
     queries: int
-    rank1: list[float]
-    """Rank-1 in percent, in the order of the models."""
+    """Number of queries whose person wears other clothes in the gallery."""
+    other_clothes: list[float]
+    same_clothes: list[float]
 
 
 class Answers(NamedTuple):
@@ -28,7 +29,7 @@ class Answers(NamedTuple):
     rankings: dict[str, list[list[str]]]
     """Query name -> for each model the gallery file names, best first."""
     test: Test | None
-    """Clothing-change test of both releases; None unless both were measured on the same data."""
+    """Tests of both releases; None unless both were measured on the same data."""
     triples: list[list[str]]
     """File names of anchor, positive and negative for the tab Compare, as picked by `choose_triples`."""
 

@@ -115,10 +115,12 @@ def choose_triples(triples: list[list[Triple]]) -> list[Triple]:
 
 
 def _test(first: Predictor, second: Predictor) -> Test | None:
-    """Return the clothing-change test of both releases, if they were measured on the same data."""
+    """Return the figures of both releases, if they were measured on the same data."""
     infos = [getattr(one.model, 'release_info', {}) for one in (first, second)]
-    rows = [next((row for row in info.get('figures', []) if row['protocol'] == 'cc'), None) for info in infos]
+    rows = [{row['protocol']: row for row in info.get('figures', [])} for info in infos]
     places = {info.get('data', {}).get('folder') for info in infos}
-    if None in rows or len(places) > 1 or rows[0]['valid_queries'] != rows[1]['valid_queries']:
+    if len(places) > 1 or any({'cc', 'sc'} - row.keys() for row in rows):
         return None
-    return Test(rows[0]['valid_queries'], [round(row['rank1'], 1) for row in rows])
+    queries = {row['cc']['valid_queries'] for row in rows}
+    rank1 = ([round(row[protocol]['rank1'], 1) for row in rows] for protocol in ('cc', 'sc'))
+    return Test(queries.pop(), *rank1) if len(queries) == 1 else None
