@@ -276,6 +276,8 @@ def test_there_is_no_threshold_until_it_is_opened_and_then_few_wrong_pairs_reach
     found = rank(shared, query, some(uploads), threshold=OFF)
     assert {row[3] for row in found['table']} == {''} and 'similarity' not in found['summary']
     assert not any('threshold' in caption for _, caption in found['matches'])
+    stranger = items(upload(uploads, GALLERY[0], 'unlabelled.jpg'))
+    assert rank(shared, query, stranger, threshold=OFF)['summary'] == f'`{IFD}`', 'there is nothing to say of it'
     value, text = offer_threshold(shared.models, found['ranking'])
     count, pairs = map(int, re.search(r'(\d+) of (\d+) pairs of different people', text).groups())
     assert type(value) is float and 100 * count <= pairs and f'{value:.2f}' in text and IFD in text

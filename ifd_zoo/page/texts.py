@@ -6,7 +6,8 @@ TITLE = 'Same person, other clothes'
 INTRO = f"""# {TITLE}
 Two models search for one person in photos of many people. **IFD** (Identity-aware Feature Decoupling) is trained to
 recognize *who* it is, whatever they wear; the **baseline** is the same kind of network without it. An example:"""
-KEPT = """Your photos go to the computer that runs this page and no further, and are deleted soon after you leave."""
+KEPT = f"""Your photos go to the computer that runs this page and no further. They are deleted half a minute after you
+leave, at the latest after {2 * KEEP_SECONDS // 3600} hours."""
 EXAMPLES_HEADING = """## Try an example
 These people are rendered. The gallery shows each of them in three other outfits, and strangers in similar clothes; the
 number after *p* in a file name identifies the person."""
@@ -18,9 +19,8 @@ that person.
 3. **Ranking.** The main stream sees the whole photo, weighted by this attention; its features are compared."""
 LEGEND = """*Attention* shows where a model looks for identity, *Grad-CAM* what makes a photo a match: dark is ignored,
 bright attended to; each photo has its own scale. Clothing is tinted blue."""
-PRIVACY = f"""Photos stay on the machine that runs this page, in a temporary folder for at most
-{2 * KEEP_SECONDS // 3600} hours, and are sent nowhere. A high similarity is a hint, not proof of identity: search only
-for people who agreed to it, never to find out who a stranger is, and let a human decide."""
+PRIVACY = f"""{KEPT} A high similarity is a hint, not proof of identity: search only for people who agreed to it,
+never to find out who a stranger is, and let a human decide."""
 
 CHANGE = """# Change the clothes, not the person
 Colours and patterns are applied to what the parser takes for clothing; folds and shadows stay. Then see how far the
@@ -44,3 +44,7 @@ PARSERS = 'The network that tells clothes from skin and hair. Others than the fi
 MODELS = """# Models
 Load another one: click it in the table, or give the folder of a release, or `hf-hub:organisation/name`.
  Until it is loaded, and if loading fails, the others keep working."""
+MODELS_KEY = """The end of a name says what a model was trained on: *.synthetic* on rendered people, *.outfits* on more
+of them in more clothes, *.photos* also on street photos. *cc*: how often the first match is right, and the mean
+average precision, in percent, on people who have changed their clothes. *GFLOPs*: of the network alone, for one photo;
+models with an attention stream (*ifd_resnet10t* and the like) also need the parser."""

@@ -24,8 +24,17 @@ THEME = gr.themes.Soft(
     input_placeholder_color='*neutral_500',
     input_placeholder_color_dark='*neutral_300',
 )
-LOOK = {'theme': THEME, 'css_paths': CSS, 'js': JS.read_text(encoding='utf-8'), 'footer_links': [], 'ssr_mode': False}
-UPLOAD = {'height': 180, 'show_label': False, 'interactive': True}
+# Texts for screen readers that gradio uses without having them.
+SPOKEN = gr.I18n(en={'common.webcam': 'Webcam', 'common.complete': 'Complete'})
+LOOK = {
+    'theme': THEME,
+    'css_paths': CSS,
+    'js': JS.read_text(encoding='utf-8'),
+    'i18n': SPOKEN,
+    'footer_links': [],
+    'ssr_mode': False,
+}
+UPLOAD = {'height': 210, 'show_label': False, 'interactive': True}
 PICTURES = {'show_label': False, 'interactive': False, 'object_fit': 'contain', 'height': 'auto', 'container': False}
 PHOTO = {
     'type': 'filepath',
@@ -51,13 +60,13 @@ def labelled(*value: object, label: str, **options: object) -> gr.Image:
     return gr.Image(*value, label=label, alt_text=label, **options)
 
 
-def scroll_to(elem_id: str) -> str:
-    """Return JavaScript that scrolls to an element; to its top if it is large or the window is narrow."""
+def scroll_to(elem_id: str, otherwise: str = 'nearest') -> str:
+    """Return JavaScript that scrolls to an element: to its top if it is large or the window narrow, or else as said."""
     return f"""() => {{
         const element = document.getElementById('{elem_id}');
         element.scrollIntoView({{
             behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth',
-            block: innerWidth < 700 || element.offsetHeight > innerHeight / 2 ? 'start' : 'nearest'
+            block: innerWidth < 700 || element.offsetHeight > innerHeight / 2 ? 'start' : '{otherwise}'
         }});
     }}"""
 

@@ -20,7 +20,7 @@ def build() -> None:
     with gr.Row(elem_id='first_next'):
         button = gr.Button('Try your own photos', variant='primary', size='lg', elem_id='try', scale=0, min_width=220)
         gr.Markdown(texts.KEPT, elem_classes='small')
-    button.click(fn=None, js=scroll_to('search'))
+    button.click(fn=None, js=scroll_to('yours', 'center'))
 
 
 def draw(answers: Answers) -> str:

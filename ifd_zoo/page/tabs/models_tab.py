@@ -111,6 +111,7 @@ def build(models: Models, sessions: Sessions, lists: Sequence) -> Callable:
             button = gr.Button('Load', variant='primary', size='lg', elem_id='load', min_width=100)
             cancel = cancel_button('load')
         status = gr.Markdown(elem_id='load_status')
+        gr.Markdown(texts.MODELS_KEY, elem_classes='small')
         rows = gr.HTML('Loading the catalogue ...', js_on_load=PICK, elem_id='catalogue', apply_default_css=False)
     tab.select(table, None, rows, api_visibility='private', concurrency_limit=1)
     refresh = partial(choices, models, len(lists) - 1)

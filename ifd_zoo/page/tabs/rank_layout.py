@@ -57,7 +57,7 @@ def input_column(models: Models, sessions: Sessions) -> Form:
     samples = [[path] for path in example_photos('query')]
     thumbnail = gr.Image(render=False, label='Query photo')
     examples = gr.Dataset(components=[thumbnail], samples=samples, type='index', show_label=False, elem_id='examples')
-    with gr.Row():
+    with gr.Row(elem_id='yours'):
         with gr.Column(min_width=120, scale=2):
             gr.Markdown('## Query')
             query = gr.Gallery(

@@ -27,7 +27,7 @@ def redraw(models: Models, sessions: Sessions, rankings: Sequence[Ranking] | Non
     with user_errors():
         pictures = [one.pictures(models, options) for one in rankings]
         rows = [row for one in rankings for row in one.rows(options)]
-        said = [f'{plain(one.model)}: {one.summary(options)}' for one in rankings]
+        said = [': '.join(filter(None, [plain(one.model), one.summary(options)])) for one in rankings]
     files = write_results(sessions, rows, [head.lower() for head in HEADS], sum(pictures, []))
     beside = gr.Column(visible=len(rankings) > 1)
     others = (pictures[1], said[1]) if len(rankings) > 1 else ([], '')

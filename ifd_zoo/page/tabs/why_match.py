@@ -6,6 +6,7 @@ from ifd_zoo.page.html import render
 
 NAMES = {'head': 'head and hair', 'skin': 'other skin', 'clothing': 'clothing', 'background': 'background'}
 """Display names of the regions of `evidence_shares`."""
+WHAT = 'Evidence is what raises the similarity; a model that sees the whole photo also finds it on clothes and places.'
 NO_EVIDENCE = 'No part of the photo raises the similarity, so there is no evidence to show.'
 
 
@@ -24,8 +25,8 @@ def explain_match(shares: Mapping[str, float]) -> str:
     if background > high:
         most = 'Most of the evidence' if background > 0.5 else 'The largest part of the evidence'
         lies = f'{most} ({_percent(background)}) lies on the background, which says little about the person'
-        return f'{lies}; there is more of it {told}.'
-    return f'More of the evidence lies {told}; {_percent(background)} lies on the background.'
+        return f'{lies}; there is more of it {told}. {WHAT}'
+    return f'More of the evidence lies {told}; {_percent(background)} lies on the background. {WHAT}'
 
 
 def bars(title: str, shares: Mapping[str, float]) -> str:
